@@ -1,0 +1,60 @@
+# Penstock's image: the controller, the command line, and what runs in the pods of core tasks.
+#
+#   docker build -t penstock .
+#   docker build -t penstock --build-arg BASE_IMAGE=registry.example.com/python:3.12-slim .
+#
+# Any Debian with Python 3.11 or newer serves as the base; what it lacks is installed with apt.
+ARG BASE_IMAGE=python:3.12-slim
+
+FROM ${BASE_IMAGE} AS builder
+
+# Debian splits venv off its Python.
+RUN python3 -c 'import ensurepip' 2>/dev/null \
+    || (apt-get update && apt-get install -y --no-install-recommends python3-venv)
+
+WORKDIR /build
+COPY requirements-build.lock requirements.lock ./
+RUN python3 -m venv tools \
+    && tools/bin/pip install --no-cache-dir --require-hashes -r requirements-build.lock
+
+# No pip and no setuptools in the image: nothing there installs anything, and every start of Python
+# would read setuptools' .pth file, which the pod of a Log task waits for.
+RUN python3 -m venv --without-pip /opt/penstock \
+    && tools/bin/pip --python /opt/penstock/bin/python install \
+        --no-cache-dir --no-compile --only-binary :all: --require-hashes -r requirements.lock
+
+COPY pyproject.toml LICENSE ./
+COPY operator operator
+RUN tools/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir dist . \
+    && tools/bin/pip --python /opt/penstock/bin/python install \
+        --no-cache-dir --no-compile --no-index --no-deps dist/*.whl \
+    && /opt/penstock/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+        /opt/penstock/lib
+
+FROM ${BASE_IMAGE}
+
+RUN command -v git >/dev/null \
+    || (apt-get update && apt-get install -y --no-install-recommends ca-certificates git \
+        && rm -rf /var/lib/apt/lists/*)
+# A name for the user, which kopf asks for; by number in USER, so that runAsNonRoot can be checked.
+RUN groupadd --gid 65532 penstock \
+    && useradd --uid 65532 --gid 65532 --home-dir /tmp --no-create-home \
+        --shell /usr/sbin/nologin penstock \
+    && install -d -o penstock -g penstock /var/cache/penstock
+
+COPY --from=builder /opt/penstock /opt/penstock
+
+# The root filesystem is read-only in the cluster: bytecode is in the image, and home is /tmp.
+ENV PATH=/opt/penstock/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    LANG=C.UTF-8 \
+    USER=penstock \
+    HOME=/tmp
+
+LABEL org.opencontainers.image.title="Penstock" \
+    org.opencontainers.image.description="Runs Kestra-style flows as native Kubernetes resources" \
+    org.opencontainers.image.licenses="Apache-2.0"
+
+USER 65532:65532
+ENTRYPOINT ["penstock"]

@@ -1,0 +1,97 @@
+{{- define "penstock.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* The release's name, with the chart's behind it unless it is in it already. */}}
+{{- define "penstock.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else if contains (include "penstock.name" .) .Release.Name }}
+{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "penstock.name" .) | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "penstock.selector" -}}
+app.kubernetes.io/name: {{ include "penstock.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "penstock.labels" -}}
+{{ include "penstock.selector" . }}
+app.kubernetes.io/part-of: penstock
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "penstock.serviceAccount" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "penstock.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "penstock.image" -}}
+{{- $image := .Values.image }}
+{{- if $image.digest }}
+{{- printf "%s@%s" $image.repository $image.digest }}
+{{- else }}
+{{- printf "%s:%s" $image.repository (default .Chart.AppVersion $image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* The settings file: the values as they are, and the image for the pods of core tasks. */}}
+{{- define "penstock.settings" -}}
+{{- $image := dict "imagePullPolicy" .Values.image.pullPolicy "imagePullSecrets" .Values.image.pullSecrets }}
+{{- $settings := deepCopy .Values.settings }}
+{{- $jobs := merge (default dict $settings.jobs) $image }}
+{{- /* Helm takes a value of null away; here it has a meaning of its own. */}}
+{{- if not (hasKey $jobs "scriptUser") }}
+{{- $_ := set $jobs "scriptUser" nil }}
+{{- end }}
+{{- $_ := set $settings "jobs" $jobs }}
+{{- toYaml $settings }}
+{{- end }}
+
+{{/* What the controller may do in the namespaces that it serves. It reads no Secret. */}}
+{{- define "penstock.rules" -}}
+# Flows are applied and pruned as Git says.
+- apiGroups: [penstock.dev]
+  resources: [flows]
+  verbs: [get, list, watch, create, patch, delete]
+# Executions are started by schedules, and deleted when they are old.
+- apiGroups: [penstock.dev]
+  resources: [executions]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [penstock.dev]
+  resources: [gitsources]
+  verbs: [get, list, watch]
+- apiGroups: [penstock.dev]
+  resources: [flows/status, executions/status, gitsources/status]
+  verbs: [update, patch]
+# One Job for each attempt of a task; its pod tells how it went.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+# Outputs and files that are too long for an Execution or a Job. Never listed, never deleted: those
+# of an Execution go with it.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create, patch]
+# The revisions of flows.
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [get, list, create, delete]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}

@@ -1,0 +1,1 @@
+"""How fast Penstock is beside bare Jobs, on one machine in one run."""

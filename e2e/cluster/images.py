@@ -1,0 +1,125 @@
+"""The images that need no registry: a shell, a pause, a Python base, made from Debian's packages.
+
+Each is a docker-archive in the cache, under a hash of what it is made from.
+"""
+
+import hashlib
+import os
+import tarfile
+import tempfile
+from pathlib import Path
+
+from e2e.cluster import archive, commands
+from e2e.cluster.archive import ImageConfig
+from e2e.cluster.console import say, step
+from e2e.cluster.paths import Layout
+
+BUSYBOX = "penstock.local/busybox:1"
+PAUSE = "penstock.local/pause:1"
+PYTHON_BASE = "penstock.local/python-base:bookworm"
+PYTHON = "penstock.local/python:3"
+
+_SUITE = "bookworm"
+_PYTHON_PACKAGES = (
+    *("python3", "python3-pip", "python3-venv"),
+    *("git", "ca-certificates", "openssh-client"),
+)
+# As in the usual Python images: `python` exists, and pip may install into the system.
+_PYTHON_TOUCHES = (
+    'ln -s python3 "$1/usr/bin/python"',
+    'rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED',
+    'rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/*',
+)
+_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_BUSYBOX_PROGRAM = Path("/bin/busybox")
+# A signal without a handler does not reach the first process of a container: hence the trap.
+# `wait` also reaps the processes whose parents left them.
+_PAUSE_SCRIPT = "trap 'exit 0' TERM INT; sleep inf & wait"
+_ACCOUNTS = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+_GROUPS = b"root:x:0:\nnogroup:x:65534:\n"
+
+
+def busybox(layout: Layout) -> Path:
+    """A shell with the usual small programs; the same layer is the pods' pause image."""
+    return _busybox_image(layout, "busybox", BUSYBOX, ImageConfig(command=["/bin/sh"]))
+
+
+def pause(layout: Layout) -> Path:
+    config = ImageConfig(entrypoint=["/bin/sh", "-c", _PAUSE_SCRIPT])
+    return _busybox_image(layout, "pause", PAUSE, config)
+
+
+def python(layout: Layout) -> Path:
+    """Debian with Python, pip and git: the base of our image, and an image for Python tasks."""
+    recipe = repr((_SUITE, _PYTHON_PACKAGES, _PYTHON_TOUCHES, archive.architecture()))
+    target = _archive_path(layout, "python", recipe.encode())
+    if target.exists():
+        return target
+    say("making the Python base image: about a minute, the first time")
+    with step(f"{PYTHON_BASE} made"), _workspace(target) as workspace:
+        layer = Path(workspace) / "layer.tar"
+        commands.run(_mmdebstrap(layer), env={"TMPDIR": workspace})
+        config = ImageConfig(command=["python3"], environment=[_PATH, "LANG=C.UTF-8"])
+        finished = Path(workspace) / "image.tar"
+        archive.write(layer, config, [PYTHON_BASE, PYTHON], finished)
+        finished.replace(target)
+    return target
+
+
+def _busybox_image(layout: Layout, name: str, tag: str, config: ImageConfig) -> Path:
+    program = _BUSYBOX_PROGRAM.read_bytes()
+    applets = commands.run([_BUSYBOX_PROGRAM, "--list"]).split()
+    target = _archive_path(layout, name, program + repr((config, _ACCOUNTS, _GROUPS)).encode())
+    if target.exists():
+        return target
+
+    def fill(layer: tarfile.TarFile) -> None:
+        for folder in ("bin", "etc", "root", "usr", "var"):
+            archive.add_folder(layer, folder)
+        for folder in ("tmp", "var/tmp"):
+            archive.add_folder(layer, folder, mode=0o1777)
+        for link, destination in (("sbin", "bin"), ("usr/bin", "../bin"), ("usr/sbin", "../bin")):
+            archive.add_link(layer, link, destination)
+        archive.add_file(layer, "etc/passwd", _ACCOUNTS)
+        archive.add_file(layer, "etc/group", _GROUPS)
+        archive.add_file(layer, "bin/busybox", program, mode=0o755)
+        for applet in applets:
+            if applet != "busybox":
+                archive.add_link(layer, f"bin/{applet}", "busybox")
+
+    with step(f"{tag} made"), _workspace(target) as workspace:
+        layer, finished = Path(workspace) / "layer.tar", Path(workspace) / "image.tar"
+        archive.write_layer(layer, fill)
+        archive.write(layer, config, [tag], finished)
+        finished.replace(target)
+    return target
+
+
+def _mmdebstrap(layer: Path) -> list[str | Path]:
+    hooks = [f"--customize-hook={touch}" for touch in _PYTHON_TOUCHES]
+    return [
+        *("mmdebstrap", "--quiet", "--variant=minbase"),
+        f"--include={','.join(_PYTHON_PACKAGES)}",
+        *hooks,
+        *(_SUITE, layer),
+        *_debian_sources(),
+    ]
+
+
+def _debian_sources() -> list[str]:
+    """The machine's own sources, when they are of the same suite: it may use a mirror."""
+    sources = Path("/etc/apt/sources.list.d/debian.sources")
+    if sources.exists() and _SUITE in sources.read_text():
+        return [str(sources)]
+    return []
+
+
+def _archive_path(layout: Layout, name: str, content: bytes) -> Path:
+    folder = layout.cache / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.tar"
+
+
+def _workspace(target: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder on the target's file system, so that moving the result there is atomic."""
+    return tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{os.getpid()}-")

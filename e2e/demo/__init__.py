@@ -1,0 +1,1 @@
+"""`make demo`: a flow goes from `git push` to Jobs, live, on a cluster that make has brought up."""

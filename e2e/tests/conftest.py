@@ -1,0 +1,55 @@
+"""The shared cluster, the Git server beside it, and a namespace for each test."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from e2e.fixtures.controller import Controller
+from e2e.fixtures.kubernetes import Kubernetes, address_for_pods
+from e2e.fixtures.scenario import Scenario
+from e2e.gitserver import GitServer
+
+SYSTEM_NAMESPACE = "penstock-system"
+
+
+@pytest.fixture(scope="session")
+def kubernetes() -> Kubernetes:
+    if "KUBECONFIG" not in os.environ:
+        pytest.skip("no cluster: set KUBECONFIG, or run `make e2e`")
+    return Kubernetes()
+
+
+@pytest.fixture(scope="session")
+def git_server(
+    kubernetes: Kubernetes, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GitServer]:
+    """A smart-HTTP server at an address that pods reach."""
+    root: Path = tmp_path_factory.mktemp("git")
+    with GitServer(root, host=address_for_pods(kubernetes), port=0) as server:
+        yield server
+
+
+@pytest.fixture
+def controller(kubernetes: Kubernetes) -> Controller:
+    return Controller(kubernetes, SYSTEM_NAMESPACE)
+
+
+@pytest.fixture
+def scenario(
+    request: pytest.FixtureRequest, kubernetes: Kubernetes, git_server: GitServer
+) -> Iterator[Scenario]:
+    """A namespace that enforces Pod Security `restricted`, deleted afterwards."""
+    slug = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:30].strip("-")
+    namespace = f"t-{slug.removeprefix('test-')}-{uuid4().hex[:6]}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    kubernetes.core.create_namespace({"metadata": {"name": namespace, "labels": labels}})
+    yield Scenario(kubernetes, namespace, git_server)
+    for source in kubernetes.all("gitsources", namespace):
+        kubernetes.delete("gitsources", namespace, source["metadata"]["name"])
+    kubernetes.core.delete_namespace(namespace)

@@ -1,0 +1,361 @@
+"""Every constraint of the CRDs, each in one case that the real API server takes and one it refuses.
+
+A schema that looks right may still allow anything, or refuse what people write: only the API server
+knows. All requests but those of the fixtures are dry runs.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import yaml
+from kubernetes import client, config
+
+pytestmark = pytest.mark.cluster
+
+GROUP, VERSION = "penstock.dev", "v1alpha1"
+ROOT = Path(__file__).parents[2]
+
+FLOW: dict[str, Any] = {
+    "id": "Hello_World",
+    "namespace": "company.team",
+    "tasks": [{"id": "say", "type": "io.kestra.plugin.core.log.Log", "message": "{{ inputs.x }}"}],
+}
+EXECUTION: dict[str, Any] = {"flow": {"namespace": "company.team", "id": "hello"}}
+GIT_SOURCE: dict[str, Any] = {"url": "https://example.com/flows.git"}
+SPECS = {"flows": FLOW, "executions": EXECUTION, "gitsources": GIT_SOURCE}
+KINDS = {"flows": "Flow", "executions": "Execution", "gitsources": "GitSource"}
+
+Object = dict[str, Any]
+
+
+class Cluster:
+    """The API server, as these tests use it: dry runs in a namespace of their own."""
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self.client = config.new_client_from_config()
+        self.objects = client.CustomObjectsApi(self.client)
+
+    def create(self, plural: str, spec: object, *, dry_run: bool = True) -> Object:
+        body = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": KINDS[plural],
+            "metadata": {"generateName": "case-"},
+            "spec": spec,
+        }
+        options = {"dry_run": "All"} if dry_run else {}
+        created: Object = self.objects.create_namespaced_custom_object(
+            GROUP, VERSION, self.namespace, plural, body, field_validation="Strict", **options
+        )
+        return created
+
+    def replace(self, plural: str, body: Object) -> Object:
+        return self._replace(self.objects.replace_namespaced_custom_object, plural, body)
+
+    def replace_status(self, plural: str, body: Object) -> Object:
+        return self._replace(self.objects.replace_namespaced_custom_object_status, plural, body)
+
+    def _replace(self, call: Callable[..., Object], plural: str, body: Object) -> Object:
+        """On the object as it is now: the controller may write its status at any moment."""
+        where = (GROUP, VERSION, self.namespace, plural, body["metadata"]["name"])
+        for _ in range(10):
+            meta = self.objects.get_namespaced_custom_object(*where)["metadata"]
+            try:
+                return call(*where, body | {"metadata": meta}, dry_run="All")
+            except client.ApiException as error:
+                if error.status != 409:
+                    raise
+        raise AssertionError("the object changes all the time")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    cluster = Cluster(f"crds-{uuid4().hex[:8]}")
+    core = client.CoreV1Api(cluster.client)
+    core.create_namespace({"metadata": {"name": cluster.namespace}})
+    yield cluster
+    core.delete_namespace(cluster.namespace)
+
+
+def refusal(error: pytest.ExceptionInfo[client.ApiException]) -> str:
+    assert error.value.status in (400, 422), error.value
+    message: str = json.loads(error.value.body)["message"]
+    return message
+
+
+def changed(spec: Mapping[str, Any], path: str, value: Any) -> Object:
+    """The spec with one property set; `...` takes it away."""
+    result = copy.deepcopy(dict(spec))
+    place = result
+    *parents, last = path.split(".")
+    for name in parents:
+        place = place.setdefault(name, {})
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return result
+
+
+TASK = FLOW["tasks"][0]
+
+ACCEPTED: list[tuple[str, str, Any]] = [
+    ("flows", "id", "a.b-c_D9"),
+    ("flows", "id", "x" * 100),
+    ("flows", "namespace", "n" * 150),
+    ("flows", "namespace", "a_b.c-d"),
+    ("flows", "description", None),
+    ("flows", "description", "Zeilen\nmit Umläuten"),
+    ("flows", "labels", {"team": "data", "tier": 1}),
+    ("flows", "labels", [{"key": "team", "value": "data"}]),
+    ("flows", "inputs", [{"id": "x", "type": "STRING", "defaults": 5}]),
+    ("flows", "inputs", None),
+    ("flows", "variables", {"a": {"b": [1, "two", None]}}),
+    ("flows", "tasks", [TASK | {"tasks": [TASK | {"cases": {"true": [TASK]}}]}]),
+    ("flows", "errors", [TASK]),
+    ("flows", "finally", [TASK]),
+    ("flows", "triggers", [{"id": "t", "type": "io.kestra.plugin.core.trigger.Schedule"}]),
+    ("flows", "pluginDefaults", [{"type": "io.kestra", "values": {"level": "INFO"}}]),
+    ("flows", "outputs", [{"id": "o", "type": "STRING", "value": "{{ 1 }}"}]),
+    ("flows", "concurrency", {"limit": 1}),
+    ("flows", "retry", {"type": "constant", "interval": "PT1S"}),
+    ("flows", "timeout", "{{ inputs.timeout }}"),
+    ("flows", "disabled", True),
+    ("flows", "revision", 7),
+    ("flows", "tsaks", ["unknown properties are the controller's to report"]),
+    ("executions", "flow", {"name": "company.team.hello"}),
+    ("executions", "flow.revision", 1),
+    ("executions", "inputs", {"any": [1, {"thing": None}]}),
+    ("executions", "labels", {"team": "data"}),
+    ("executions", "trigger", {"id": "t", "type": "x", "variables": {"date": "today"}}),
+    ("gitsources", "url", "http://git.example.com:8080/a/b"),
+    ("gitsources", "ref", {"branch": "main"}),
+    ("gitsources", "ref", {"tag": "v1.0"}),
+    ("gitsources", "ref", {"commit": "a" * 40}),
+    ("gitsources", "ref", {"commit": "b" * 64}),
+    ("gitsources", "ref", {}),
+    ("gitsources", "path", "flows/..hidden/team"),
+    ("gitsources", "interval", "1h30m"),
+    ("gitsources", "timeout", "500ms"),
+    ("gitsources", "suspend", True),
+    ("gitsources", "prune", False),
+]
+
+REFUSED: list[tuple[str, str, Any, str]] = [
+    ("flows", "id", ..., "spec.id"),
+    ("flows", "id", "-a", "spec.id"),
+    ("flows", "id", "a b", "spec.id"),
+    ("flows", "id", "x" * 101, "spec.id"),
+    ("flows", "id", 5, "spec.id"),
+    ("flows", "namespace", ..., "spec.namespace"),
+    ("flows", "namespace", "Company", "spec.namespace"),
+    ("flows", "namespace", "n" * 151, "spec.namespace"),
+    ("flows", "tasks", ..., "spec.tasks"),
+    ("flows", "tasks", [], "spec.tasks"),
+    ("flows", "tasks", {"id": "a"}, "spec.tasks"),
+    ("flows", "tasks", [{"id": "a"}], "spec.tasks[0].type"),
+    ("flows", "tasks", [{"type": "a"}], "spec.tasks[0].id"),
+    ("flows", "tasks", [TASK | {"id": 5}], "spec.tasks[0].id"),
+    ("flows", "errors", [{"id": "a"}], "spec.errors[0].type"),
+    ("flows", "finally", "x", "spec.finally"),
+    ("flows", "inputs", {"x": "STRING"}, "spec.inputs"),
+    ("flows", "inputs", ["x"], "spec.inputs[0]"),
+    ("flows", "triggers", {"id": "x"}, "spec.triggers"),
+    ("flows", "variables", ["x"], "spec.variables"),
+    ("flows", "description", {"a": "b"}, "spec.description"),
+    ("executions", "flow", ..., "spec.flow"),
+    ("executions", "flow", {}, "name the flow by its `namespace` and `id`"),
+    ("executions", "flow", {"id": "hello"}, "name the flow by its `namespace` and `id`"),
+    ("executions", "flow", {"namespace": "a"}, "name the flow by its `namespace` and `id`"),
+    ("executions", "flow.name", "company.team.hello", "not by both"),
+    ("executions", "flow.revision", 0, "spec.flow.revision"),
+    ("executions", "flow.id", "x" * 101, "spec.flow.id"),
+    ("executions", "flow.namespace", "x" * 151, "spec.flow.namespace"),
+    ("executions", "flow", {"name": "x" * 254}, "spec.flow.name"),
+    ("executions", "inputs", ["x"], "spec.inputs"),
+    ("executions", "labels", {"a": 1}, "spec.labels.a"),
+    ("executions", "trigger", {"id": "t"}, "spec.trigger.type"),
+    ("executions", "unknown", 1, 'unknown field "spec.unknown"'),
+    ("gitsources", "url", ..., "spec.url"),
+    ("gitsources", "url", "ssh://git@example.com/a", "spec.url"),
+    ("gitsources", "url", "https://user:secret@example.com/a", "spec.url"),
+    ("gitsources", "url", "https://example.com/" + "a" * 2048, "spec.url"),
+    ("gitsources", "ref", {"branch": "main", "tag": "v1"}, "at most one"),
+    ("gitsources", "ref", {"branch": "main", "commit": "a" * 40}, "at most one"),
+    ("gitsources", "ref", {"commit": "a" * 39}, "spec.ref.commit"),
+    ("gitsources", "ref", {"branch": ""}, "spec.ref.branch"),
+    ("gitsources", "ref", {"tag": "x" * 251}, "spec.ref.tag"),
+    ("gitsources", "path", "/flows", "no leading `/`"),
+    ("gitsources", "path", "flows/../../etc", "must not contain `..`"),
+    ("gitsources", "path", "a" * 1025, "spec.path"),
+    ("gitsources", "interval", "1 minute", "spec.interval"),
+    ("gitsources", "timeout", "60", "spec.timeout"),
+    ("gitsources", "suspend", "maybe", "spec.suspend"),
+    ("gitsources", "prune", 1, "spec.prune"),
+]
+
+
+@pytest.mark.parametrize(("plural", "path", "value"), ACCEPTED)
+def test_accepts(cluster: Cluster, plural: str, path: str, value: Any) -> None:
+    spec = changed(SPECS[plural], path, value)
+
+    created = cluster.create(plural, spec)
+
+    assert changed(created["spec"], path, value) == created["spec"]
+    if plural == "flows":
+        assert created["spec"] == spec, "a flow stays as it was written"
+
+
+@pytest.mark.parametrize(("plural", "path", "value", "message"), REFUSED)
+def test_refuses(cluster: Cluster, plural: str, path: str, value: Any, message: str) -> None:
+    with pytest.raises(client.ApiException) as error:
+        cluster.create(plural, changed(SPECS[plural], path, value))
+
+    assert message in refusal(error)
+
+
+CHANGES: list[tuple[str, str, Any, str | None]] = [
+    ("flows", "id", "other", "Illegal flow id update"),
+    ("flows", "namespace", "other", "Illegal namespace update"),
+    ("flows", "description", "new", None),
+    ("flows", "tasks", [TASK, TASK | {"id": "again"}], None),
+    ("executions", "flow.id", "other", "`flow` can't be changed"),
+    ("executions", "flow.revision", 2, "`flow` can't be changed"),
+    ("executions", "inputs.a", 2, "`inputs` can't be changed"),
+    ("executions", "inputs.b", 2, "`inputs` can't be changed"),
+    ("executions", "inputs", ..., "`inputs` can't be changed"),
+    ("executions", "trigger", {"id": "t", "type": "x"}, "`trigger` can't be changed"),
+    ("executions", "labels", {"added": "later"}, None),
+    ("gitsources", "url", "https://example.com/other.git", None),
+]
+
+
+@pytest.fixture(scope="module")
+def existing(cluster: Cluster) -> dict[str, Object]:
+    """One object of each kind; nothing is fetched from the address of the GitSource."""
+    specs = SPECS | {
+        "executions": EXECUTION | {"inputs": {"a": 1}},
+        "gitsources": GIT_SOURCE | {"suspend": True},
+    }
+    return {name: cluster.create(name, spec, dry_run=False) for name, spec in specs.items()}
+
+
+@pytest.mark.parametrize(("plural", "path", "value", "message"), CHANGES)
+def test_changes(
+    cluster: Cluster,
+    existing: dict[str, Object],
+    plural: str,
+    path: str,
+    value: Any,
+    message: str | None,
+) -> None:
+    body = copy.deepcopy(existing[plural])
+    body["spec"] = changed(body["spec"], path, value)
+    if message is None:
+        assert cluster.replace(plural, body)["spec"] == body["spec"]
+        return
+
+    with pytest.raises(client.ApiException) as error:
+        cluster.replace(plural, body)
+
+    assert message in refusal(error)
+
+
+@pytest.mark.parametrize("plural", SPECS)
+def test_a_new_object_is_not_observed_yet(cluster: Cluster, plural: str) -> None:
+    """kstatus takes an object without conditions for finished; -1 is never a generation."""
+    assert cluster.create(plural, SPECS[plural])["status"] == {"observedGeneration": -1}
+
+
+def test_a_git_source_says_its_defaults(cluster: Cluster) -> None:
+    defaults = {"path": ".", "interval": "1m", "timeout": "60s", "suspend": False, "prune": True}
+
+    assert cluster.create("gitsources", GIT_SOURCE)["spec"] == GIT_SOURCE | defaults
+
+
+STATUSES: list[tuple[str, Object, str | None]] = [
+    ("executions", {"state": "RUNNING"}, None),
+    ("executions", {"state": "DREAMING"}, "status.state"),
+    ("executions", {"taskRuns": [{"id": "a"}]}, "status.taskRuns[0].taskId"),
+    ("executions", {"startDate": "yesterday"}, "status.startDate"),
+    ("flows", {"revision": 3, "nextDate": "2030-01-01T00:00:00Z"}, None),
+    ("flows", {"revision": "three"}, "status.revision"),
+    ("gitsources", {"appliedCommit": "a" * 40, "flows": 2, "failed": 1}, None),
+    ("gitsources", {"problems": [{"path": "a.yaml"}]}, "status.problems[0].message"),
+    ("gitsources", {"problems": [{"path": "a", "message": "b"}] * 101}, "status.problems"),
+]
+CONDITION = {
+    "type": "Ready",
+    "status": "True",
+    "reason": "Done",
+    "message": "",
+    "lastTransitionTime": "2030-01-01T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("plural", "status", "message"),
+    [
+        *STATUSES,
+        *((name, {"conditions": [CONDITION]}, None) for name in SPECS),
+        *((name, {"conditions": [CONDITION, CONDITION]}, "Duplicate value") for name in SPECS),
+        *((name, {"conditions": [CONDITION | {"status": "No"}]}, "status") for name in SPECS),
+    ],
+)
+def test_statuses(
+    cluster: Cluster,
+    existing: dict[str, Object],
+    plural: str,
+    status: Object,
+    message: str | None,
+) -> None:
+    body = copy.deepcopy(existing[plural])
+    body["status"] = status
+    if message is None:
+        written = cluster.replace_status(plural, body)["status"]
+        assert written == {"observedGeneration": -1} | status
+        return
+
+    with pytest.raises(client.ApiException) as error:
+        cluster.replace_status(plural, body)
+
+    assert message in refusal(error)
+
+
+def test_executions_are_selected_by_their_fields(
+    cluster: Cluster, existing: dict[str, Object]
+) -> None:
+    def names(selector: str) -> list[str]:
+        found = cluster.objects.list_namespaced_custom_object(
+            GROUP, VERSION, cluster.namespace, "executions", field_selector=selector
+        )
+        return [item["metadata"]["name"] for item in found["items"]]
+
+    name = existing["executions"]["metadata"]["name"]
+
+    assert names("spec.flow.id=hello,spec.flow.namespace=company.team") == [name]
+    assert names("spec.flow.id=other") == []
+    assert name not in names("status.state=SKIPPED")
+
+
+@pytest.mark.parametrize("plural", SPECS)
+def test_the_cluster_has_the_definitions_of_this_repository(cluster: Cluster, plural: str) -> None:
+    """Else these tests would say nothing of what is in `crds/`."""
+    file = ROOT / "crds" / f"{GROUP}_{plural}.yaml"
+    written = yaml.safe_load(file.read_text(encoding="utf-8"))
+    found = client.CustomObjectsApi(cluster.client).get_cluster_custom_object(
+        "apiextensions.k8s.io", "v1", "customresourcedefinitions", f"{plural}.{GROUP}"
+    )
+
+    assert found["spec"] | {"conversion": None} == written["spec"] | {"conversion": None}
+    assert any(
+        item["type"] == "Established" and item["status"] == "True"
+        for item in found["status"]["conditions"]
+    )

@@ -1,0 +1,33 @@
+"""Everything that a flow may name, put together: the one place that knows all rooms of types."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from penstock.engine import flowables, instant
+from penstock.expressions import Expressions
+from penstock.flow.parse import FlowParser
+from penstock.flow.types import TaskTypes
+from penstock.tasks import registry
+from penstock.triggers.checks import check_trigger
+
+
+@cache
+def task_types() -> TaskTypes:
+    """The task types that Penstock carries."""
+    types = TaskTypes()
+    flowables.register(types)
+    instant.register(types)
+    registry.register(types)
+    return types
+
+
+@cache
+def expressions() -> Expressions:
+    """The expression language, with its cache of compiled templates."""
+    return Expressions()
+
+
+def flow_parser() -> FlowParser:
+    """Reads and checks flows with all types, expressions and triggers."""
+    return FlowParser(task_types(), expressions().check, check_trigger)

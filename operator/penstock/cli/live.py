@@ -1,0 +1,158 @@
+"""The live display: the tree of task runs, redrawn while it changes, under the log lines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from penstock.cli.display import as_text, label, outputs, seconds, shorten, tries
+from penstock.engine.actions import Report
+from penstock.resources.execution import ExecutionStatus, State, TaskRun
+
+_STYLES = {
+    State.SUCCESS: ("✓", "green"),
+    State.WARNING: ("!", "yellow"),
+    State.FAILED: ("✗", "bold red"),
+    State.KILLED: ("✗", "magenta"),
+    State.CANCELLED: ("✗", "magenta"),
+    State.SKIPPED: ("-", "dim"),
+    State.RETRYING: ("↻", "yellow"),
+    State.PAUSED: ("‖", "cyan"),
+    State.CREATED: ("·", "dim"),
+    State.RUNNING: ("▸", "blue"),
+}
+_LABEL_COLORS = ("cyan", "magenta", "blue", "green", "yellow")
+_ROWS_LEFT_FREE = 6
+_GATHERED_SECONDS = 0.05
+
+
+class LiveDisplay:
+    """Shows one execution in a terminal."""
+
+    def __init__(self, stream: TextIO, execution: str, flow: str) -> None:
+        self._console = Console(file=stream, highlight=False)
+        self._title = Text.assemble(("▶ ", "bold"), (flow, "bold"), (f"  {execution}", "dim"))
+        self._status: ExecutionStatus | None = None
+        self._final = False
+        self._lines: list[Text] = []
+        self._spinner = Spinner("dots", style="blue")
+        self._live = Live(get_renderable=self.draw, console=self._console, refresh_per_second=12)
+
+    def __enter__(self) -> Self:
+        self._console.print(self._title)
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._print_lines()
+        self._live.stop()
+
+    def changed(self, status: ExecutionStatus) -> None:
+        self._status = status
+
+    def logged(self, run: TaskRun, stream: str, line: str) -> None:
+        color = _LABEL_COLORS[sum(run.task_id.encode()) % len(_LABEL_COLORS)]
+        style = "" if stream == "stdout" else "dim"
+        text = Text.from_ansi(line, style=style) if "\x1b" in line else Text(line, style)
+        self._print_soon(Text.assemble((f"{label(run)} │ ", color), text))
+
+    def reported(self, report: Report) -> None:
+        if report.reason == "TaskRetrying":
+            self._print_soon(Text(report.message, style="yellow"))
+
+    def _print_soon(self, line: Text) -> None:
+        """Lines are gathered for a moment: each print draws the whole display anew."""
+        self._lines.append(line)
+        if len(self._lines) == 1:
+            asyncio.get_running_loop().call_later(_GATHERED_SECONDS, self._print_lines)
+
+    def _print_lines(self) -> None:
+        if self._lines:
+            self._console.print(Text("\n").join(self._lines), soft_wrap=True)
+            self._lines.clear()
+
+    def ended(self, status: ExecutionStatus) -> None:
+        self._print_lines()
+        self._status, self._final = status, True
+        self._live.stop()
+        _, style = _STYLES.get(status.state, ("", ""))
+        line = Text.assemble((str(status.state), style or "bold"), f" after {status.duration}")
+        if status.message:
+            line.append(f": {status.message}")
+        self._console.print(line, soft_wrap=True)
+        for name, value in outputs(status):
+            self._console.print(
+                Text.assemble(("  ", ""), (name, "bold"), " = ", as_text(value)), soft_wrap=True
+            )
+
+    def draw(self) -> RenderableType:
+        """All task runs, or as many as the terminal has room for."""
+        if self._status is None:
+            return self._spinner
+        rows = list(_in_tree_order(self._status.task_runs))
+        room = max(self._console.height - _ROWS_LEFT_FREE, 3)
+        hidden = 0
+        if not self._final and len(rows) > room:
+            kept = _most_telling(rows, room)
+            hidden = len(rows) - len(kept)
+            rows = kept
+        table = Table.grid(padding=(0, 2))
+        for depth, run in rows:
+            table.add_row(*_row(depth, run))
+        parts: list[RenderableType] = [table]
+        if hidden:
+            parts.append(Text(f"  … and {hidden} more", style="dim"))
+        if not self._final:
+            words = f"{self._status.state} {self._status.progress or ''}"
+            self._spinner.update(text=Text(words, style="dim"))
+            parts.append(self._spinner)
+        return Group(*parts)
+
+
+def _row(depth: int, run: TaskRun) -> tuple[Text, Text, Text, Text]:
+    sign, style = _STYLES.get(run.state, ("·", ""))
+    duration = "" if run.state is State.SKIPPED else seconds(run.start_date, run.end_date)
+    told = run.message if run.message and run.state is not State.SUCCESS else ""
+    notes = " · ".join(note for note in (tries(run), shorten(told, 80)) if note)
+    return (
+        Text(f"{'  ' * depth}{sign} {label(run)}", style=style),
+        Text(str(run.state), style=style),
+        Text(duration, style="dim", justify="right"),
+        Text(notes, style="dim"),
+    )
+
+
+def _in_tree_order(runs: Iterable[TaskRun]) -> Iterator[tuple[int, TaskRun]]:
+    children: dict[str | None, list[TaskRun]] = {}
+    for run in runs:
+        children.setdefault(run.parent, []).append(run)
+
+    def below(parent: str | None, depth: int) -> Iterator[tuple[int, TaskRun]]:
+        for run in children.get(parent, ()):
+            yield depth, run
+            yield from below(run.id, depth + 1)
+
+    return below(None, 0)
+
+
+def _most_telling(rows: list[tuple[int, TaskRun]], room: int) -> list[tuple[int, TaskRun]]:
+    """What runs or failed first, then the newest of the rest; in the order of the tree."""
+
+    def rank(index: int) -> tuple[bool, bool, int]:
+        run = rows[index][1]
+        return run.state.terminated, run.state is not State.FAILED, -index
+
+    return [rows[index] for index in sorted(sorted(range(len(rows)), key=rank)[:room])]

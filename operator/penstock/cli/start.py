@@ -1,0 +1,44 @@
+"""From the process's arguments to its exit code."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from penstock.cli.commands import cli
+from penstock.cli.errors import FAILED, INTERNAL, INTERRUPTED, OK
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    # What is made while modules are imported stays: looking through it is a fifth of the start.
+    gc.disable()
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        code = cli.main(args=arguments, prog_name="penstock", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has gone. Python's own flush at the exit would complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if os.environ.get("PENSTOCK_DEBUG"):
+            raise
+        click.echo(f"penstock failed: {type(error).__name__}: {error}", err=True)
+        click.echo("PENSTOCK_DEBUG=1 shows where.", err=True)
+        return INTERNAL
+    return code if isinstance(code, int) else OK

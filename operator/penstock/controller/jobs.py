@@ -1,0 +1,259 @@
+"""Attempts as Jobs: the only place where Jobs are made, looked at and deleted.
+
+A Job is found by its name. One that is already there is taken as ours only if its owner is this
+execution and its spec hash is that of this attempt; else the attempt fails and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from penstock.controller.attempts import AttemptStore, SeenAttempt
+from penstock.controller.metrics import Metrics
+from penstock.engine.actions import AttemptKey, Observation, StartAttempt, StopAttempt
+from penstock.kubernetes import results
+from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
+from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job, job_name, matches
+from penstock.kubernetes.outputs import refuse_foreign
+from penstock.kubernetes.podstatus import is_over, job_condition, pending_problem, terminated
+from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
+from penstock.tasks.contract import TaskFailure
+from penstock.tasks.registry import container
+
+logger = logging.getLogger(__name__)
+
+_LOG_LIMIT = 4_194_304
+"""Bytes of a log's end that are read for outputs: 1 MiB of them, and what surrounds them."""
+
+
+class Throttle:
+    """A token bucket. The Job controller completes few Jobs a second with its default limits;
+    making them much faster only fills its queue.
+    """
+
+    def __init__(self, per_second: float, burst: int) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._tokens = float(burst)
+        self._at = time.monotonic()
+        self._lock = asyncio.Lock()
+
+    async def take(self) -> None:
+        async with self._lock:
+            now = time.monotonic()
+            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second)
+            self._at = now
+            if self._tokens < 1:
+                await asyncio.sleep((1 - self._tokens) / self._per_second)
+                self._tokens, self._at = 1.0, time.monotonic()
+            self._tokens -= 1
+
+
+class Jobs:
+    """The Jobs of all executions."""
+
+    def __init__(
+        self,
+        api: Api,
+        attempts: AttemptStore,
+        defaults: JobDefaults,
+        throttle: Throttle,
+        metrics: Metrics,
+        pending_timeout: float,
+    ) -> None:
+        self._api = api
+        self._attempts = attempts
+        self._defaults = defaults
+        self._throttle = throttle
+        self._metrics = metrics
+        self._pending_timeout = pending_timeout
+
+    def name(self, execution: Object, status: ExecutionStatus) -> ExecutionStatus:
+        """The status with the name of each attempt's Job in it."""
+        runs: list[TaskRun] = []
+        changed = False
+        for run in status.task_runs:
+            last = run.attempts[-1] if run.attempts else None
+            if last is not None and last.job is None and not last.state.terminated:
+                named = last.model_copy(update={"job": _job_name(execution, run, last)})
+                run = run.model_copy(update={"attempts": [*run.attempts[:-1], named]})
+                changed = True
+            runs.append(run)
+        return status.model_copy(update={"task_runs": runs}) if changed else status
+
+    async def start(self, execution: Object, action: StartAttempt) -> None:
+        """Let there be one Job for this attempt. What can't start fails the attempt."""
+        uid = execution["metadata"]["uid"]
+        seen = self._attempts.attempt(uid, action.key)
+        if seen.job is not None or seen.outcome is not None:
+            return
+        try:
+            objects = self._build(execution, action)
+        except TaskFailure as error:
+            seen.outcome = _failed("InvalidTask", str(error))
+            raise Again from error
+        await self._throttle.take()
+        try:
+            await self._create(execution, action, objects)
+        except ApiError as error:
+            over_quota = error.status == 403 and "quota" in str(error).lower()
+            if error.transient or error.not_found or over_quota:
+                raise
+            seen.outcome = _failed(error.reason, f"the Job was refused: {error}")
+            raise Again from error
+        self._metrics.job_created(self._take_edge(uid))
+
+    async def stop(self, execution: Object, action: StopAttempt) -> None:
+        """Let the attempt's Job be gone, with its pod."""
+        namespace = execution["metadata"]["namespace"]
+        name = action.attempt.job or _job_name(execution, action.task_run, action.attempt)
+        seen = self._attempts.attempt(execution["metadata"]["uid"], action.key)
+        if seen.job is not None:
+            await self._api.delete(JOBS, namespace, name, seen.job["metadata"]["uid"])
+
+    async def sweep(self, execution: Object) -> None:
+        """Delete what still runs of an execution that has ended: the controller may have died
+        between writing the end and stopping it.
+        """
+        for seen in list(self._attempts.of(execution["metadata"]["uid"]).values()):
+            if seen.job is not None and not seen.job_deleted and _is_live(seen):
+                meta = seen.job["metadata"]
+                await self._api.delete(JOBS, meta["namespace"], meta["name"], meta["uid"])
+
+    async def observe(
+        self, execution: Object, key: AttemptKey, attempt: Attempt
+    ) -> tuple[Observation | None, float | None]:
+        """What is known of an attempt (None: it has no Job yet), and when to look again."""
+        seen = self._attempts.attempt(execution["metadata"]["uid"], key)
+        if seen.outcome is not None:
+            return seen.outcome, None
+        if seen.job is None and not seen.pods:
+            if attempt.state is State.RUNNING or seen.job_deleted:
+                return results.job_deleted(), None
+            return None, None
+        observation = await self._read(seen)
+        if not observation.state.terminated and seen.job_deleted:
+            observation = results.job_deleted()
+        if observation.state.terminated:
+            seen.outcome = replace(observation, end_date=_end_date(observation, datetime.now(UTC)))
+            return seen.outcome, None
+        return await self._check_pending(seen, observation)
+
+    async def _read(self, seen: SeenAttempt) -> Observation:
+        """What the pods say; the log is fetched only where outputs were too long for them."""
+        pods = list(seen.pods.values())
+        request = results.needs_log(pods)
+        log: str | None = None
+        if request is not None:
+            namespace = pods[0]["metadata"]["namespace"]
+            try:
+                log = await self._api.log(
+                    namespace, request.pod, request.container, request.tail_lines, _LOG_LIMIT
+                )
+            except ApiError as error:
+                if error.transient:
+                    raise
+                logger.warning("the log of %s can't be read: %s", request.pod, error)
+        return results.observe(seen.job, pods, _timeout(pods), log)
+
+    async def _check_pending(
+        self, seen: SeenAttempt, observation: Observation
+    ) -> tuple[Observation, float | None]:
+        """A pod that can't start for too long fails its attempt, with the cause."""
+        if observation.state is State.RUNNING or seen.job is None:
+            return observation, None
+        created = datetime.fromisoformat(seen.job["metadata"]["creationTimestamp"])
+        left = self._pending_timeout - (datetime.now(UTC) - created).total_seconds()
+        problem = next(filter(None, (pending_problem(pod) for pod in seen.pods.values())), None)
+        hopeless = problem is not None and problem.hopeless
+        if left > 0 and not hopeless:
+            return observation, left
+        meta = seen.job["metadata"]
+        await self._api.delete(JOBS, meta["namespace"], meta["name"], meta["uid"])
+        reason = "PendingTimeout" if problem is None else problem.reason
+        cause = "its pod did not start" if problem is None else f"{reason}: {problem.message}"
+        waited = "" if hopeless else f"not started within {self._pending_timeout:.0f} s: "
+        seen.outcome = _failed(reason, waited + cause)
+        return seen.outcome, None
+
+    def _build(self, execution: Object, action: StartAttempt) -> JobObjects:
+        meta = execution["metadata"]
+        owner = Owner(meta["name"], meta["namespace"], meta["uid"])
+        return build_job(
+            action, owner, container(action.task.type, action.properties), self._defaults
+        )
+
+    async def _create(self, execution: Object, action: StartAttempt, objects: JobObjects) -> None:
+        namespace = execution["metadata"]["namespace"]
+        if objects.config_map is not None:
+            try:
+                await self._api.create(CONFIG_MAPS, namespace, objects.config_map)
+            except ApiError as error:
+                if error.reason != "AlreadyExists":
+                    raise
+                name = objects.config_map["metadata"]["name"]
+                refuse_foreign(await self._api.get(CONFIG_MAPS, namespace, name), execution)
+        try:
+            job = await self._api.create(JOBS, namespace, objects.job)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            job = await self._api.get(JOBS, namespace, objects.job["metadata"]["name"])
+            if not matches(job, objects.job):
+                name = job["metadata"]["name"]
+                raise ApiError(
+                    409, "NameClash", f"a Job {name} is there that is not this attempt's"
+                ) from None
+        self._attempts.put_job(job)
+
+    def _take_edge(self, uid: str) -> float | None:
+        """Seconds since the last end of a pod of the execution that nothing followed yet."""
+        ended = [seen for seen in self._attempts.of(uid).values() if seen.ended_at is not None]
+        if not ended:
+            return None
+        last = max(ended, key=lambda seen: seen.ended_at or 0.0)
+        assert last.ended_at is not None
+        seconds = time.monotonic() - last.ended_at
+        for seen in ended:
+            seen.ended_at = None
+        return seconds
+
+
+class Again(Exception):
+    """Something became known that the engine must decide upon: reconcile once more, at once."""
+
+
+def _job_name(execution: Object, run: TaskRun, attempt: Attempt) -> str:
+    meta = execution["metadata"]
+    return job_name(meta["name"], meta["uid"], run.task_id, run.id, attempt.number)
+
+
+def _is_live(seen: SeenAttempt) -> bool:
+    conditions = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
+    if any(job_condition(seen.job, name) is not None for name in conditions):
+        return False
+    return not any(terminated(pod) is not None or is_over(pod) for pod in seen.pods.values())
+
+
+def _end_date(observation: Observation, now: datetime) -> datetime:
+    """When an attempt ended. Kubernetes tells the second in which it was, cut off: taken as it is,
+    the wait of a retry would be up to a second too short.
+    """
+    if observation.end_date is None:
+        return now
+    return min(observation.end_date + timedelta(seconds=1), now)
+
+
+def _timeout(pods: Sequence[Object]) -> timedelta | None:
+    """The attempt's own limit, as its pod has it."""
+    limits = [pod.get("spec", {}).get("activeDeadlineSeconds") for pod in pods]
+    return next((timedelta(seconds=limit) for limit in limits if limit), None)
+
+
+def _failed(reason: str, message: str) -> Observation:
+    return Observation(State.FAILED, end_date=datetime.now(UTC), reason=reason, message=message)

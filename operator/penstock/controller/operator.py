@@ -1,0 +1,237 @@
+"""The controller, put together: stores, reconcilers and the queue between them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from penstock.controller.attempts import AttemptStore
+from penstock.controller.executions import ExecutionReconciler
+from penstock.controller.flows import FlowReconciler, execution_keys
+from penstock.controller.gitsources import GitSourceReconciler
+from penstock.controller.jobs import Again, Jobs, Throttle
+from penstock.controller.metrics import Metrics
+from penstock.controller.queue import Key, KeyedQueue
+from penstock.controller.recorder import Recorder
+from penstock.controller.revisions import Revisions, flow_keys
+from penstock.controller.schedules import Schedules
+from penstock.controller.settings import Settings
+from penstock.controller.store import ObjectStore
+from penstock.kubernetes.api import (
+    EXECUTIONS,
+    FLOWS,
+    GIT_SOURCES,
+    JOBS,
+    PODS,
+    Api,
+    ApiError,
+    Object,
+    Resource,
+)
+from penstock.kubernetes.jobs import JobDefaults
+from penstock.kubernetes.labels import EXECUTION_NAME, EXECUTION_UID
+from penstock.kubernetes.outputs import OutputsKeeper
+
+logger = logging.getLogger(__name__)
+
+RESYNC = 300.0
+"""Seconds after which everything is listed anew: a watch that lost something is made good."""
+SOURCE_WORKERS = 4
+"""GitSources have workers of their own: remotes that hang must not hold up executions."""
+CONFLICT_DELAY = 0.02
+FLOW_DELAY = 1.0
+"""Seconds for which what executions did to their flow is gathered: it only changes a column."""
+
+Reconcile = Callable[[str, str], Awaitable[float | None]]
+
+
+class Operator:
+    """Everything that lives as long as the controller does."""
+
+    def __init__(self, api: Api, settings: Settings, metrics: Metrics, cache: Path) -> None:
+        self.api = api
+        self.settings = settings
+        self.metrics = metrics
+        self.flows = ObjectStore(flow_keys)
+        self.executions = ObjectStore(execution_keys)
+        self.sources = ObjectStore()
+        self.attempts = AttemptStore()
+        self.recorder = Recorder(api)
+        self.queue = KeyedQueue(self._reconcile, settings.workers)
+        self._source_queue = KeyedQueue(self._reconcile, SOURCE_WORKERS)
+        self.listed = asyncio.Event()
+        """Set once everything that is there was looked at."""
+        revisions = Revisions(api, settings.limits)
+        self._flow_reconciler = FlowReconciler(
+            api,
+            self.flows,
+            self.executions,
+            revisions,
+            Schedules(api, self.executions),
+            self.recorder,
+            settings.executions,
+        )
+        throttle = Throttle(settings.job_creates_per_second, settings.job_create_burst)
+        jobs = Jobs(
+            api,
+            self.attempts,
+            JobDefaults.from_mapping(settings.jobs),
+            throttle,
+            metrics,
+            settings.pending_timeout_seconds,
+        )
+        self._execution_reconciler = ExecutionReconciler(
+            api,
+            self.executions,
+            self.flows,
+            self.attempts,
+            revisions,
+            jobs,
+            OutputsKeeper(api),
+            self.recorder,
+            metrics,
+            settings,
+            _environment(settings.env_prefix),
+            self._flow_changed,
+        )
+        self._source_reconciler = GitSourceReconciler(
+            api, self.sources, self.flows, self.recorder, cache
+        )
+        self._reconcilers: dict[str, Reconcile] = {
+            "Flow": self._flow_reconciler.reconcile,
+            "Execution": self._execution_reconciler.reconcile,
+            "GitSource": self._source_reconciler.reconcile,
+        }
+        metrics.watch_state(self.executions, lambda: self.queue.depth + self._source_queue.depth)
+
+    async def run(self) -> None:
+        """Work until cancelled. What is there is listed before anything is decided, so that no
+        Job is taken for missing that was only not seen yet.
+        """
+        await self._resync()
+        self.listed.set()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.queue.run())
+            tasks.create_task(self._source_queue.run())
+            tasks.create_task(self.recorder.run())
+            tasks.create_task(self._resync_for_ever())
+
+    def flow_seen(self, body: Object) -> None:
+        """A Flow was added or changed. Executions that wait for it look again by themselves."""
+        if self.flows.put(body):
+            self._add("Flow", body)
+
+    def flow_removed(self, body: Object) -> None:
+        if self.flows.remove(body):
+            self._flow_reconciler.removed(body)
+            self._add("Flow", body)
+
+    def execution_seen(self, body: Object) -> None:
+        if self.executions.put(body):
+            self._add("Execution", body)
+
+    def execution_removed(self, body: Object) -> None:
+        self.executions.remove(body)
+        self._execution_reconciler.forget(body)
+
+    def source_seen(self, body: Object) -> None:
+        if self.sources.put(body):
+            self._add("GitSource", body)
+
+    async def source_removed(self, body: Object) -> None:
+        self.sources.remove(body)
+        await self._source_reconciler.removed(body)
+
+    def job_seen(self, body: Object) -> None:
+        self.attempts.put_job(body)
+        self._add_owner(body)
+
+    def job_removed(self, body: Object) -> None:
+        self.attempts.remove_job(body)
+        self._add_owner(body)
+
+    def pod_seen(self, body: Object) -> None:
+        """A pod was added, changed or removed: its last state is what counts."""
+        self.attempts.put_pod(body)
+        self._add_owner(body)
+
+    async def _reconcile(self, key: Key) -> None:
+        started = time.monotonic()
+        try:
+            wait = await self._reconcilers[key.kind](key.namespace, key.name)
+        except Again:
+            wait = 0.0
+        except ApiError as error:
+            if not (error.conflict or error.not_found):
+                raise
+            wait = CONFLICT_DELAY
+        finally:
+            self.metrics.reconciled(key.kind, time.monotonic() - started)
+        if wait is not None:
+            self._queue_of(key.kind).add_later(key, wait)
+
+    async def _resync_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(RESYNC)
+            try:
+                await self._resync()
+            except ApiError as error:
+                logger.warning("listing everything anew failed: %s", error)
+
+    async def _resync(self) -> None:
+        """Look at everything that is there, children first."""
+        for body in await self._list(JOBS, EXECUTION_UID):
+            self.attempts.put_job(body)
+        for body in await self._list(PODS, EXECUTION_UID):
+            self.attempts.put_pod(body)
+        for resource, store, kind in (
+            (FLOWS, self.flows, "Flow"),
+            (GIT_SOURCES, self.sources, "GitSource"),
+            (EXECUTIONS, self.executions, "Execution"),
+        ):
+            listed = await self._list(resource, None)
+            present = {body["metadata"]["uid"] for body in listed}
+            for body in store:
+                if body["metadata"]["uid"] not in present:
+                    store.remove(body)
+            for body in listed:
+                store.put(body)
+                self._add(kind, body)
+
+    async def _list(self, resource: Resource, selector: str | None) -> list[Object]:
+        if not self.settings.namespaces:
+            return await self.api.list(resource, None, selector)
+        items: list[Object] = []
+        for namespace in self.settings.namespaces:
+            items += await self.api.list(resource, namespace, selector)
+        return items
+
+    def _add(self, kind: str, body: Object) -> None:
+        meta = body["metadata"]
+        self._queue_of(kind).add(Key(kind, meta["namespace"], meta["name"]))
+
+    def _queue_of(self, kind: str) -> KeyedQueue:
+        return self._source_queue if kind == "GitSource" else self.queue
+
+    def _add_owner(self, body: Object) -> None:
+        """The Execution of a Job or pod, which names it in an annotation."""
+        meta = body["metadata"]
+        name = (meta.get("annotations") or {}).get(EXECUTION_NAME)
+        if name:
+            self.queue.add(Key("Execution", meta["namespace"], name))
+
+    def _flow_changed(self, namespace: str, name: str) -> None:
+        self.queue.add_later(Key("Flow", namespace, name), FLOW_DELAY)
+
+
+def _environment(prefix: str) -> dict[str, str]:
+    """What expressions see as `envs.…`: only what an administrator chose by its prefix."""
+    return {
+        name.removeprefix(prefix).lower(): value
+        for name, value in os.environ.items()
+        if prefix and name.startswith(prefix)
+    }

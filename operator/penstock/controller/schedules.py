@@ -1,0 +1,140 @@
+"""Schedules at work: one Execution for each due time, named from flow, trigger and time.
+
+The name is what makes it safe: whoever creates it first wins, and after a crash between creating
+and recording the same name is found again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from random import Random
+
+from pydantic import ValidationError
+
+from penstock.catalog import expressions
+from penstock.controller.revisions import AcceptedFlow
+from penstock.controller.store import ObjectStore
+from penstock.engine.actions import Report
+from penstock.expressions import ExpressionError, Host
+from penstock.flow.document import Trigger
+from penstock.kubernetes.api import EXECUTIONS, Api, ApiError, Object
+from penstock.kubernetes.labels import FLOW, IGNORE_UPDATES, MANAGED_BY, TRIGGER
+from penstock.kubernetes.names import label_value, slug
+from penstock.resources import API_VERSION
+from penstock.resources.flow import TriggerStatus
+from penstock.triggers.schedule import Schedule, due, is_schedule, schedule_variables
+
+
+class Schedules:
+    """Starts the executions that are due."""
+
+    def __init__(self, api: Api, executions: ObjectStore) -> None:
+        self._api = api
+        self._executions = executions
+
+    async def serve(
+        self,
+        accepted: AcceptedFlow,
+        trigger: Trigger,
+        known: TriggerStatus | None,
+        live: bool,
+        now: datetime,
+    ) -> tuple[TriggerStatus, Report | None]:
+        """Fire a trigger where it is due. `live`: an execution of it has not ended yet."""
+        status = TriggerStatus(id=trigger.id, type=trigger.type)
+        if not is_schedule(trigger):
+            message = f"triggers of type {trigger.type} are not served yet"
+            return status.model_copy(update={"served": False, "message": message}), None
+        try:
+            schedule = Schedule.model_validate(trigger.properties)
+        except ValidationError as error:
+            message = "; ".join(line["msg"] for line in error.errors())
+            return status.model_copy(update={"served": False, "message": message}), None
+        if schedule.not_served is not None:
+            return status.model_copy(update={"served": False, "message": schedule.not_served}), None
+        status = status.model_copy(update={"schedule": f"{schedule.cron} {schedule.timezone}"})
+        if trigger.disabled or (accepted.flow is not None and accepted.flow.disabled):
+            return status.model_copy(update={"message": "disabled"}), None
+        last = now
+        if known is not None and known.last_date is not None and known.schedule == status.schedule:
+            last = known.last_date
+        report = None
+        if not live or schedule.allow_concurrent:
+            call = due(schedule, last, now)
+            last = call.handled
+            if call.fire is not None:
+                report = await self._start(accepted, trigger, schedule, call.fire)
+        after = max(last, now) if live else last
+        update = {"last_date": last, "next_date": schedule.next_date(after)}
+        return status.model_copy(update=update), report
+
+    async def _start(
+        self, accepted: AcceptedFlow, trigger: Trigger, schedule: Schedule, date: datetime
+    ) -> Report | None:
+        body = _execution(accepted, trigger, schedule, date)
+        try:
+            created = await self._api.create(EXECUTIONS, body["metadata"]["namespace"], body)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            return None
+        self._executions.put(created)
+        name = body["metadata"]["name"]
+        return Report("Scheduled", f"trigger {trigger.id} was due at {date}: started {name}")
+
+
+def execution_name(flow: str, flow_id: str, trigger: str, date: datetime) -> str:
+    """The name of the execution for one due time: always the same, never that of another."""
+    digest = hashlib.sha256(f"{flow}/{trigger}".encode()).hexdigest()[:8]
+    stamp = date.astimezone(UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{slug(f'{flow_id}-{trigger}', 60)}-{digest}-{stamp}"
+
+
+def _execution(
+    accepted: AcceptedFlow, trigger: Trigger, schedule: Schedule, date: datetime
+) -> Object:
+    meta = accepted.body["metadata"]
+    flow = accepted.flow
+    assert flow is not None
+    variables = schedule_variables(schedule, date)
+    inputs = _inputs(accepted, schedule, variables, date)
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Execution",
+        "metadata": {
+            "name": execution_name(meta["name"], flow.id, trigger.id, date),
+            "namespace": meta["namespace"],
+            "labels": {
+                MANAGED_BY: "penstock",
+                TRIGGER: hashlib.sha256(trigger.id.encode()).hexdigest()[:16],
+                FLOW: label_value(meta["name"]),
+            },
+            "annotations": {IGNORE_UPDATES: "true"},
+        },
+        "spec": {
+            "flow": {"name": meta["name"]},
+            "inputs": inputs,
+            "trigger": {"id": trigger.id, "type": trigger.type, "variables": variables},
+        },
+    }
+
+
+def _inputs(
+    accepted: AcceptedFlow, schedule: Schedule, variables: dict[str, str], date: datetime
+) -> dict[str, object]:
+    """The trigger's inputs, rendered. What can't be rendered is left: the execution reports it."""
+    flow = accepted.flow
+    assert flow is not None
+    seen = {
+        "flow": {"id": flow.id, "namespace": flow.namespace, "revision": accepted.revision},
+        "vars": flow.variables,
+        "trigger": variables,
+        "schedule": variables,
+    }
+    host = Host(now=lambda: date, random=Random(f"{accepted.body['metadata']['uid']}/{date}"))
+    try:
+        rendered: dict[str, object] = expressions().render_tree(schedule.inputs, seen, host)
+    except ExpressionError:
+        return dict(schedule.inputs)
+    return rendered

@@ -1,0 +1,102 @@
+"""Expressions as the engine uses them: with a clock and a dice that replay.
+
+An attempt that is decided twice, before and after a crash, must render to the same text. So `now()`
+is the date at which the intent was written, and what is random is drawn from the ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from penstock.engine.board import Board
+from penstock.engine.identity import Identity
+from penstock.engine.ledger import Ledger
+from penstock.engine.variables import Variables, execution_variables, task_run_variables
+from penstock.expressions import ExpressionError, Expressions, Host, is_truthy
+from penstock.flow.document import Flow
+from penstock.flow.task import Task
+from penstock.resources.execution import ExecutionStatus, State, TaskRun
+
+
+class Evaluation:
+    """The expressions of one execution during one decision."""
+
+    def __init__(
+        self,
+        expressions: Expressions,
+        flow: Flow,
+        identity: Identity,
+        status: ExecutionStatus,
+        board: Board,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self._expressions = expressions
+        self._identity = identity
+        self._board = board
+        self._shared = execution_variables(
+            flow, identity, status, board, ledger or Ledger(flow, status)
+        )
+
+    def of_execution(self, date: datetime) -> BoundEvaluator:
+        """Expressions that belong to no task run, such as those of the flow's outputs."""
+        return self._bind({}, date, "execution")
+
+    def of_task_run(self, run: TaskRun, task: Task) -> BoundEvaluator:
+        """Expressions of a task, for one task run; fixed in time by its last attempt."""
+        date = run.attempts[-1].created_date if run.attempts else run.start_date
+        seed = f"{run.id}/{len(run.attempts)}"
+        return self._bind(task_run_variables(self._board, run, task), date, seed)
+
+    def allowed(self, run: TaskRun, task: Task, state: State) -> State:
+        """What `allowFailure` and `allowWarning` make of an end state, in this order."""
+        if state is State.FAILED and self._holds(run, task, task.allow_failure):
+            state = State.WARNING
+        if state is State.WARNING and self._holds(run, task, task.allow_warning):
+            state = State.SUCCESS
+        return state
+
+    def _holds(self, run: TaskRun, task: Task, flag: bool | str) -> bool:
+        """A flag that may be an expression; one that can't be rendered does not hold."""
+        if isinstance(flag, bool):
+            return flag
+        try:
+            return is_truthy(self.of_task_run(run, task).evaluate(flag))
+        except ExpressionError:
+            return False
+
+    def random(self, seed: str) -> Random:
+        """A dice that shows the same for the same execution and seed."""
+        return Random(f"{self._identity.uid}/{seed}")
+
+    def _bind(
+        self, own: Mapping[str, Callable[[], Any]], date: datetime, seed: str
+    ) -> BoundEvaluator:
+        host = Host(now=lambda: date, random=self.random(seed))
+        return BoundEvaluator(self._expressions, Variables({**self._shared, **own}), host)
+
+
+class BoundEvaluator:
+    """Expressions with their variables."""
+
+    def __init__(self, expressions: Expressions, variables: Variables, host: Host) -> None:
+        self._expressions = expressions
+        self._variables = variables
+        self._host = host
+
+    def render(self, template: Any) -> str | None:
+        if isinstance(template, bool):
+            return str(template).lower()
+        if template is None or isinstance(template, int | float):
+            return None if template is None else str(template)
+        return self._expressions.render(template, self._variables, self._host)
+
+    def evaluate(self, template: Any) -> Any:
+        if not isinstance(template, str):
+            return template
+        return self._expressions.evaluate(template, self._variables, self._host)
+
+    def render_tree(self, value: Any) -> Any:
+        return self._expressions.render_tree(value, self._variables, self._host)

@@ -1,0 +1,38 @@
+"""The flowable tasks, one file each."""
+
+from penstock.engine.flowable import Flowable
+from penstock.engine.flowables.allow_failure import AllowFailure
+from penstock.engine.flowables.dag import Dag
+from penstock.engine.flowables.each import EachParallel, EachSequential
+from penstock.engine.flowables.for_each import ForEach
+from penstock.engine.flowables.if_ import If
+from penstock.engine.flowables.parallel import Parallel
+from penstock.engine.flowables.sequential import Sequential
+from penstock.engine.flowables.switch import Switch
+from penstock.flow.types import TaskType, TaskTypes
+
+_NEW = "io.kestra.plugin.core.flow."
+_OLD = "io.kestra.core.tasks.flows."
+_WITH_OLD_NAME: tuple[type[Flowable], ...] = (
+    AllowFailure,
+    Dag,
+    EachParallel,
+    EachSequential,
+    If,
+    Parallel,
+    Sequential,
+    Switch,
+)
+_DEPRECATED: dict[type[Flowable], str] = {
+    EachParallel: "use ForEach",
+    EachSequential: "use ForEach",
+}
+
+
+def register(types: TaskTypes) -> None:
+    """Make the flowable tasks known."""
+    for model in _WITH_OLD_NAME:
+        name = model.__name__
+        deprecated = _DEPRECATED.get(model)
+        types.register(TaskType(_NEW + name, (_OLD + name,), model, deprecated=deprecated))
+    types.register(TaskType(_NEW + "ForEach", model=ForEach))

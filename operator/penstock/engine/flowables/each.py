@@ -1,0 +1,52 @@
+"""EachSequential and EachParallel: the loops that ForEach has replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from penstock.engine.flowable import Child, Evaluator, Flowable, Lane, Opening, Plan, enabled
+from penstock.engine.flowables.for_each import loop_values
+from penstock.flow.problems import Location
+from penstock.flow.task import Task, Tasks
+from penstock.resources.execution import TaskRun
+
+
+class EachSequential(Flowable):
+    """Deprecated: use ForEach. Runs its tasks, in order, for one distinct value after the other."""
+
+    value: str | list[Any]
+    """A list, or an expression that gives one (as JSON)."""
+    tasks: Tasks
+    """What is done with each value, seen as `taskrun.value`."""
+
+    def open(self, evaluator: Evaluator) -> Opening:
+        return Opening(values=loop_values(self.value, evaluator, "value"))
+
+    def plan(self, run: TaskRun) -> Plan:
+        return Plan([Lane(children) for children in _by_value(self.tasks, run)], 1)
+
+    def branches(self) -> Iterator[tuple[Location, list[Task]]]:
+        yield ("tasks",), self.tasks
+
+
+class EachParallel(EachSequential):
+    """Deprecated: use ForEach. Runs all its tasks for all distinct values at the same time.
+
+    The tasks of one value do not wait for each other; put them into a Sequential where they must.
+    """
+
+    concurrent: Annotated[int, Field(ge=0)] = 0
+    """How many task runs there are at once; 0 for all."""
+
+    def plan(self, run: TaskRun) -> Plan:
+        children = (child for group in _by_value(self.tasks, run) for child in group)
+        return Plan([Lane((child,)) for child in children], self.concurrent)
+
+
+def _by_value(tasks: list[Task], run: TaskRun) -> Iterator[tuple[Child, ...]]:
+    there = enabled(tasks)
+    for iteration, value in enumerate(run.values or []):
+        yield tuple(Child(task, value, iteration) for task in there)

@@ -1,0 +1,124 @@
+"""From what was given to the typed inputs of an execution (kestra-engine, section 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from penstock.expressions import ExpressionError
+from penstock.flow.inputs import Input
+from penstock.flow.model import is_expression
+from penstock.flow.values import InvalidInput, missing_input, parse_json, type_value
+
+Evaluate = Callable[[Any, Mapping[str, Any]], Any]
+"""Renders a template with the inputs that are known so far, keeping its type."""
+
+
+class InvalidInputs(Exception):
+    """Every input that was wrong, in one message."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+def resolve_inputs(
+    declared: Sequence[Input], given: Mapping[str, Any], evaluate: Evaluate
+) -> dict[str, Any]:
+    """Typed inputs with defaults, by id. Unknown given values are ignored, as Kestra does.
+
+    Raises :class:`InvalidInputs`.
+    """
+    resolved: dict[str, Any] = {}
+    left_out: set[str] = set()
+    problems: list[str] = []
+    for item in _in_order_of_dependency(declared):
+        try:
+            if _is_disabled(item, resolved, left_out, evaluate):
+                left_out.add(item.id)
+            else:
+                resolved[item.id] = _resolve(item, given, resolved, evaluate)
+        except InvalidInput as error:
+            problems.append(str(error))
+    if problems:
+        raise InvalidInputs(problems)
+    return {item.id: resolved[item.id] for item in declared if item.id in resolved}
+
+
+def _resolve(
+    item: Input, given: Mapping[str, Any], resolved: Mapping[str, Any], evaluate: Evaluate
+) -> Any:
+    if item.expression is not None:
+        item = item.model_copy(update={"values": _choices(item, evaluate, resolved)})
+    value = given.get(item.id)
+    if value is None:
+        value = _default(item, evaluate, resolved)
+    if value is None and item.auto_select_first and item.values:
+        value = item.values[0]
+    if value is None:
+        if item.required:
+            raise missing_input(item)
+        return None
+    return type_value(item, value)
+
+
+def _default(item: Input, evaluate: Evaluate, resolved: Mapping[str, Any]) -> Any:
+    if not is_expression(item.defaults):
+        return item.defaults
+    return _rendered(item, "defaults", evaluate, resolved)
+
+
+def _choices(item: Input, evaluate: Evaluate, resolved: Mapping[str, Any]) -> list[Any]:
+    """The values that an input's `expression` gives: a list, or the JSON text of one."""
+    values = _rendered(item, "expression", evaluate, resolved)
+    if isinstance(values, str):
+        try:
+            values = parse_json(values)
+        except ValueError:
+            values = None
+    if not isinstance(values, list | tuple):
+        raise InvalidInput(f"Invalid input for `{item.id}`, its `expression` must give a list")
+    return list(values)
+
+
+def _rendered(item: Input, name: str, evaluate: Evaluate, resolved: Mapping[str, Any]) -> Any:
+    try:
+        return evaluate(getattr(item, name), resolved)
+    except ExpressionError as error:
+        raise InvalidInput(
+            f"Invalid input for `{item.id}`, its `{name}` can't be rendered: {error}"
+        ) from None
+
+
+def _is_disabled(
+    item: Input, resolved: Mapping[str, Any], left_out: set[str], evaluate: Evaluate
+) -> bool:
+    if item.depends_on is None:
+        return False
+    if any(other in left_out for other in item.depends_on.inputs):
+        return True
+    condition = item.depends_on.condition
+    if condition is None:
+        return False
+    visible = {name: resolved[name] for name in item.depends_on.inputs if name in resolved}
+    try:
+        return evaluate(condition, visible) is not True
+    except ExpressionError:
+        return True
+
+
+def _in_order_of_dependency(declared: Sequence[Input]) -> list[Input]:
+    """Each input after those on which it depends; a cycle keeps the written order."""
+    ordered: list[Input] = []
+    done: set[str] = set()
+    pending = list(declared)
+    while pending:
+        ready = [
+            item
+            for item in pending
+            if item.depends_on is None or done.issuperset(item.depends_on.inputs)
+        ] or pending[:1]
+        ordered += ready
+        done |= {item.id for item in ready}
+        pending = [item for item in pending if item.id not in done]
+    return ordered

@@ -1,0 +1,21 @@
+"""Bounds on what one execution may ask for, so that no flow can harm the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sane defaults; an administrator may change them."""
+
+    task_runs: int = 2_000
+    """Task runs of one execution."""
+    loop_values: int = 1_000
+    """Values of one loop."""
+    attempts: int = 1_000
+    """Attempts of one task run, whatever its retry says."""
+    set_bytes: int = 64 * 1024
+    """Size of all labels, and of all variables, that tasks set; they stand in the status."""
+    lost_attempts: int = 3
+    """How often a task that was lost with its node is run again by itself; 0 to fail at once."""

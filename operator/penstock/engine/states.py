@@ -1,0 +1,15 @@
+"""How states combine (kestra-engine, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from penstock.resources.execution import State
+
+_WORST_FIRST = (State.KILLED, State.CANCELLED, State.FAILED, State.WARNING)
+
+
+def worst(states: Iterable[State]) -> State:
+    """The end state of a whole by the end states of its parts; SUCCESS where there are none."""
+    present = set(states)
+    return next((state for state in _WORST_FIRST if state in present), State.SUCCESS)

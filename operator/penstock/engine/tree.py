@@ -1,0 +1,68 @@
+"""The flow's tasks by id, with the place of each. Made once for a revision of a flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from penstock.engine.flowable import Flowable
+from penstock.flow.document import Flow
+from penstock.flow.problems import Location
+from penstock.flow.retries import Retry
+from penstock.flow.task import Task
+
+
+class Role(Enum):
+    """For what a list of tasks is run."""
+
+    MAIN = auto()
+    ERRORS = auto()
+    FINALLY = auto()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A task, the flowable around it (None at the top) and the list in which it stands."""
+
+    task: Task
+    parent: Flowable | None
+    role: Role
+
+
+class FlowTree:
+    """Every task of a flow."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self._places: dict[str, Place] = {}
+        lists = (
+            (place, tasks) for place, tasks in flow.child_lists() if place != ("afterExecution",)
+        )
+        for place in _places(lists, None):
+            self._places[place.task.id] = place
+
+    def __getitem__(self, task_id: str) -> Place:
+        return self._places[task_id]
+
+    def retry_of(self, task: Task) -> Retry | None:
+        """The task's own retry, else that of the nearest flowable around it, else the flow's."""
+        if task.retry is not None:
+            return task.retry
+        parent = self._places[task.id].parent
+        while parent is not None:
+            if parent.retry is not None:
+                return parent.retry
+            parent = self._places[parent.id].parent
+        return self.flow.retry
+
+
+def _places(
+    lists: Iterable[tuple[Location, list[Task]]], parent: Flowable | None
+) -> Iterator[Place]:
+    for location, tasks in lists:
+        role = {"errors": Role.ERRORS, "finally": Role.FINALLY}.get(str(location[0]), Role.MAIN)
+        for task in tasks:
+            yield Place(task, parent, role)
+            if isinstance(task, Flowable):
+                yield from _places(task.child_lists(), task)

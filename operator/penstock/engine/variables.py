@@ -1,0 +1,155 @@
+"""What expressions see (kestra-engine, sections 10 and 11).
+
+Each root variable is made when it is first read: most expressions read one or two of them, and
+`outputs` of a long execution is the dear one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from penstock.engine.board import Board
+from penstock.engine.identity import Identity
+from penstock.engine.ledger import Ledger
+from penstock.flow.document import Flow
+from penstock.flow.inputs import nest
+from penstock.flow.task import Task
+from penstock.resources.execution import ExecutionStatus, TaskRun
+
+
+class Variables(Mapping[str, Any]):
+    """The root variables, made on demand and kept."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Any]]) -> None:
+        self._makers = makers
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+def execution_variables(
+    flow: Flow, identity: Identity, status: ExecutionStatus, board: Board, ledger: Ledger
+) -> dict[str, Callable[[], Any]]:
+    """What every expression of an execution sees."""
+    makers: dict[str, Callable[[], Any]] = {
+        "flow": lambda: {
+            "id": flow.id,
+            "namespace": flow.namespace,
+            "revision": identity.revision,
+        },
+        "execution": lambda: {
+            "id": identity.name,
+            "startDate": iso(status.start_date or identity.created),
+            "originalId": identity.name,
+            "state": str(status.state),
+            "outputs": status.outputs,
+        },
+        "inputs": lambda: nest(status.inputs),
+        "outputs": lambda: outputs_of(board),
+        "vars": lambda: ledger.variables,
+        "labels": lambda: nest(ledger.labels),
+        "tasks": lambda: _task_states(board),
+        "envs": lambda: dict(identity.environment),
+        "globals": lambda: dict(identity.globals),
+    }
+    trigger = identity.trigger
+    if trigger is not None:
+        makers["trigger"] = lambda: trigger.variables
+        if trigger.type.lower().endswith(".schedule"):
+            makers["schedule"] = lambda: trigger.variables
+    return makers
+
+
+def task_run_variables(board: Board, run: TaskRun, task: Task) -> dict[str, Callable[[], Any]]:
+    """What the expressions of one task run see beside those of the execution."""
+    parents = [
+        described for ancestor in board.ancestors(run) if (described := _describe_parent(ancestor))
+    ]
+    makers: dict[str, Callable[[], Any]] = {
+        "task": lambda: {"id": task.id, "type": task.type},
+        "taskrun": lambda: _describe(run),
+        "parents": lambda: parents,
+    }
+    if parents:
+        makers["parent"] = lambda: parents[0]
+    return makers
+
+
+def outputs_of(board: Board) -> dict[str, Any]:
+    """Outputs by task; inside loops by task and the values of the loops, outermost first."""
+    merged: dict[str, Any] = {}
+    for run in board:
+        if run.outputs is not None:
+            merge_outputs(merged, board, run)
+    return merged
+
+
+def merge_outputs(merged: dict[str, Any], board: Board, run: TaskRun) -> None:
+    """Put one task run's outputs at their place."""
+    level = merged
+    for part in (run.task_id, *loop_values_around(board, run)):
+        level = level.setdefault(part, {})
+    level.update(run.outputs or {})
+
+
+def loop_values_around(board: Board, run: TaskRun) -> list[str]:
+    """The values of the loops in which a task run stands, outermost first, its own last."""
+    values = [ancestor.value for ancestor in board.ancestors(run) if ancestor.value is not None]
+    values.reverse()
+    return [*values, run.value] if run.value is not None else values
+
+
+def iso(date: datetime) -> str:
+    """A date as expressions see it: ISO-8601 in UTC with milliseconds."""
+    return date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _describe(run: TaskRun) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "id": run.id,
+        "startDate": iso(run.start_date),
+        "attemptsCount": max(len(run.attempts) - 1, 0),
+    }
+    if run.parent is not None:
+        described["parentId"] = run.parent
+    if run.value is not None:
+        described["value"] = run.value
+    if run.iteration is not None:
+        described["iteration"] = run.iteration
+    return described
+
+
+def _describe_parent(run: TaskRun) -> dict[str, Any]:
+    described: dict[str, Any] = {}
+    if run.value is not None:
+        described["taskrun"] = {"value": run.value}
+        if run.iteration is not None:
+            described["taskrun"]["iteration"] = run.iteration
+    if run.outputs is not None:
+        described["outputs"] = run.outputs
+    return described
+
+
+def _task_states(board: Board) -> dict[str, Any]:
+    states: dict[str, Any] = {}
+    for run in board:
+        values = loop_values_around(board, run)
+        level = states.setdefault(run.task_id, {})
+        for value in values:
+            level = level.setdefault(value, {})
+        level["state"] = str(run.state)
+    return states

@@ -1,0 +1,170 @@
+"""Render templates: the way in for the rest of Penstock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from penstock.expressions.environment import PebbleEnvironment, Program
+from penstock.expressions.errors import ExpressionError, LimitError
+from penstock.expressions.host import Host
+from penstock.expressions.lexer import strip_raw
+from penstock.expressions.limits import Budget, Limits
+from penstock.expressions.printing import to_text
+from penstock.expressions.run import Run
+from penstock.expressions.truth import kind
+from penstock.expressions.values import is_number
+
+_ENVIRONMENT = PebbleEnvironment()
+_STARTS = ("{{", "{%", "{#")
+
+
+def has_expression(text: str) -> bool:
+    """Whether rendering could change this text."""
+    return "{" in text and any(start in text for start in _STARTS)
+
+
+class Expressions:
+    """Kestra's expressions. Compiled templates are kept, so use one object for many renderings.
+
+    Rendering is one pass: text that comes from a variable is not rendered again, unless the
+    template says ``render(…)``.
+    """
+
+    def __init__(self, limits: Limits | None = None, cache_size: int = 1000) -> None:
+        self._limits = limits or Limits()
+        self._program: Callable[[str], Program] = lru_cache(maxsize=cache_size)(self._compile)
+
+    def _compile(self, template: str) -> Program:
+        if len(template) > self._limits.template_chars:
+            most = self._limits.template_chars
+            raise LimitError(f"the template is longer than {most} characters")
+        return _ENVIRONMENT.program(template)
+
+    def check(self, template: str) -> None:
+        """Compile only: syntax and unknown names, not what the variables hold."""
+        if "{" in template:
+            self._program(template)
+
+    def render(self, template: str | None, variables: Mapping[str, Any], host: Host) -> str | None:
+        """A template as text; None stays None, text without ``{`` stays as it is."""
+        if template is None or "{" not in template:
+            return template
+        return strip_raw(self._text(template, variables, host, Budget(self._limits)))
+
+    def evaluate(self, template: str | None, variables: Mapping[str, Any], host: Host) -> Any:
+        """One single expression keeps its type; several parts are put together as text."""
+        if template is None or "{" not in template:
+            return template
+        run, program = self._start(template, variables, host, Budget(self._limits))
+        values = [value for value in _guarded(template, run, program) if value is not None]
+        if len(values) == 1:
+            value = values[0]
+            return strip_raw(value) if isinstance(value, str) else value
+        return strip_raw(_joined(template, values, run.budget)) if values else None
+
+    def render_tree(self, value: Any, variables: Mapping[str, Any], host: Host) -> Any:
+        """Every text inside maps (keys too) and lists; other values stay as they are."""
+        return self._tree(value, variables, host, Budget(self._limits), 0)
+
+    def _tree(
+        self, value: Any, variables: Mapping[str, Any], host: Host, budget: Budget, depth: int
+    ) -> Any:
+        if isinstance(value, str):
+            if "{" not in value:
+                return value
+            return strip_raw(self._text(value, variables, host, budget))
+        if depth > budget.limits.depth:
+            raise LimitError("a value is nested too deeply")
+        if isinstance(value, Mapping):
+            result: dict[Any, Any] = {}
+            for key, item in value.items():
+                new_key = self._tree(key, variables, host, budget, depth + 1)
+                result.setdefault(new_key, self._tree(item, variables, host, budget, depth + 1))
+            return result
+        if isinstance(value, list | tuple):
+            return [self._tree(item, variables, host, budget, depth + 1) for item in value]
+        return value
+
+    def _start(
+        self, template: str, variables: Mapping[str, Any], host: Host, budget: Budget
+    ) -> tuple[Run, Program]:
+        program = self._program(template)
+        return Run(program, variables, host, budget, self._nested), program
+
+    def _text(self, template: str, variables: Mapping[str, Any], host: Host, budget: Budget) -> str:
+        run, program = self._start(template, variables, host, budget)
+        parts: list[str] = []
+        for value in _guarded(template, run, program):
+            if type(value) is str:
+                parts.append(value)
+            else:
+                parts.append(_printed(template, value, budget))
+        text = "".join(parts)
+        if len(text) > self._limits.output_chars:
+            raise LimitError(
+                f"the result is longer than {self._limits.output_chars} characters",
+                expression=template,
+            )
+        return text
+
+    def _nested(self, template: str, run: Run) -> str:
+        """One pass over a text that a template handed to ``render``."""
+        if "{" not in template:
+            return template
+        run.enter()
+        try:
+            return self._text(template, run.variables, run.host, run.budget)
+        finally:
+            run.calls -= 1
+
+
+def _guarded(template: str, run: Run, program: Program) -> list[Any]:
+    """Run a body; only ExpressionErrors come out, and they know their template."""
+    budget = run.budget
+    size = 0
+    values: list[Any] = []
+    try:
+        for value in program.body(run):
+            if value.__class__ is str:
+                size += len(value)
+                if size > budget.limits.output_chars:
+                    budget.text(size)
+            values.append(value)
+            if len(values) > budget.limits.items and len(values) % 1000 == 0:
+                budget.items(1000)
+                budget.check_time()
+    except ExpressionError as error:
+        raise error.locate(expression=template) from error.__cause__
+    except RecursionError:
+        raise LimitError("nested too deeply", expression=template) from None
+    except Exception as error:  # variables may be lazy: whatever fails behind them
+        raise ExpressionError(str(error) or repr(error), expression=template) from error
+    return values
+
+
+def _printed(template: str, value: Any, budget: Budget) -> str:
+    try:
+        text = to_text(value, budget)
+        if type(value) is not int and value is not None:
+            budget.text(len(text))
+        return text
+    except ExpressionError as error:
+        raise error.locate(expression=template) from None
+    except (ValueError, RecursionError) as error:
+        raise LimitError(f"a value cannot be printed: {error}", expression=template) from None
+
+
+def _joined(template: str, values: list[Any], budget: Budget) -> str:
+    for value in values:
+        if not isinstance(value, str | bool | Decimal) and not is_number(value):
+            raise ExpressionError(
+                f"{kind(value)} cannot be joined with text; leave only the expression, "
+                "or use `| toJson`",
+                expression=template,
+            )
+    texts = [to_text(value, budget) for value in values]
+    budget.text(sum(map(len, texts)))
+    return "".join(texts)

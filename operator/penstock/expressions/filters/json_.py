@@ -1,0 +1,29 @@
+"""Filters that write JSON, ION and YAML."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.expressions.formats.ion import to_ion
+from penstock.expressions.formats.yaml_writer import to_yaml
+from penstock.expressions.printing import to_json
+from penstock.expressions.registry import register_filter
+from penstock.expressions.run import Run
+
+
+@register_filter("toJson", "json", "jsonEncode", takes_null=True)
+def json_filter(run: Run, value: Any) -> str:
+    """JSON; null entries of maps are dropped, null itself is ``null``."""
+    return to_json(value, run.budget)
+
+
+@register_filter("toIon", takes_null=True)
+def ion_filter(run: Run, value: Any) -> str:
+    """ION text; null entries stay."""
+    return to_ion(value, run.budget)
+
+
+@register_filter("yaml", takes_null=True)
+def yaml_filter(run: Run, value: Any) -> str:
+    """YAML, with a line break at its end."""
+    return to_yaml(value, run.budget)

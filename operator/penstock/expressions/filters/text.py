@@ -1,0 +1,256 @@
+"""Filters on text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from penstock.expressions import regexes
+from penstock.expressions.errors import ExpressionError
+from penstock.expressions.printing import to_text
+from penstock.expressions.registry import register_filter
+from penstock.expressions.run import Run
+from penstock.expressions.truth import kind
+from penstock.expressions.values import is_list, is_map, need_integer, need_text
+
+_ELLIPSIS = "..."
+
+
+def _text(run: Run, value: Any) -> str:
+    """Any value as text, counted."""
+    text = to_text(value, run.budget)
+    run.budget.text(len(text))
+    return text
+
+
+@register_filter("abbreviate")
+def abbreviate(run: Run, value: Any, length: Any) -> str:
+    """Cut to a length that includes "..."."""
+    text = need_text(value, "the input")
+    limit = need_integer(length, "length")
+    if limit < 0:
+        raise ExpressionError("`length` must not be negative")
+    if len(text) <= limit:
+        return text
+    if limit <= len(_ELLIPSIS):
+        return text[:limit]
+    return text[: limit - len(_ELLIPSIS)] + _ELLIPSIS
+
+
+@register_filter("capitalize")
+def capitalize(run: Run, value: Any) -> str:
+    """The first letter in upper case; the rest stays."""
+    text = _text(run, value)
+    stripped = text.lstrip()
+    blank = text[: len(text) - len(stripped)]
+    return blank + stripped[:1].upper() + stripped[1:]
+
+
+@register_filter("title")
+def title(run: Run, value: Any) -> str:
+    """The first letter of every word in upper case; the rest stays."""
+    text = _text(run, value)
+    return re.sub(r"(^|\s)(\S)", lambda match: match.group(1) + match.group(2).upper(), text)
+
+
+@register_filter("lower")
+def lower(run: Run, value: Any) -> str:
+    """Lower case."""
+    return _text(run, value).lower()
+
+
+@register_filter("upper")
+def upper(run: Run, value: Any) -> str:
+    """Upper case."""
+    return _text(run, value).upper()
+
+
+@register_filter("trim")
+def trim(run: Run, value: Any) -> str:
+    """Without blanks at both ends."""
+    return _text(run, value).strip()
+
+
+@register_filter("string")
+def string(run: Run, value: Any) -> str:
+    """Any value as text."""
+    return _text(run, value)
+
+
+@register_filter("split")
+def split(run: Run, value: Any, delimiter: Any, limit: Any = None) -> list[str]:
+    """Split by a Java regular expression; trailing empty parts go unless there is a limit."""
+    text = need_text(value, "the input")
+    count = 0 if limit is None else need_integer(limit, "limit")
+    parts = regexes.split(run.budget, text, need_text(delimiter, "delimiter"), count)
+    run.budget.items(len(parts))
+    return parts
+
+
+@register_filter("replace")
+def replace(run: Run, value: Any, replace_pairs: Any, regexp: Any = False) -> Any:
+    """Each pair in turn; in lists and maps, every value (which becomes text)."""
+    if not is_map(replace_pairs):
+        raise ExpressionError("`replace_pairs` must be a map: `replace({'old': 'new'})`")
+    pairs = [(_text(run, key), _text(run, item)) for key, item in replace_pairs.items()]
+    return _replaced(run, value, pairs, regexp is True)
+
+
+def _replaced(run: Run, value: Any, pairs: list[tuple[str, str]], regexp: bool) -> Any:
+    if is_map(value):
+        run.budget.items(len(value))
+        return {key: _replaced(run, item, pairs, regexp) for key, item in value.items()}
+    if is_list(value):
+        run.budget.items(len(value))
+        return [_replaced(run, item, pairs, regexp) for item in value]
+    text = _text(run, value)
+    for old, new in pairs:
+        run.budget.check_time()
+        if regexp:
+            text = regexes.replace(run.budget, text, old, new)
+        else:
+            text = _plain(run, text, old, new)
+    return text
+
+
+def _plain(run: Run, text: str, old: str, new: str) -> str:
+    """Know the size before the text is built."""
+    count = len(text) + 1 if old == "" else text.count(old)
+    run.budget.text(len(text) + count * (len(new) - len(old)))
+    return text.replace(old, new)
+
+
+@register_filter("startsWith")
+def starts_with(run: Run, value: Any, start: Any) -> bool:
+    """Whether text begins with another."""
+    return _text(run, value).startswith(_text(run, start))
+
+
+@register_filter("endsWith")
+def ends_with(run: Run, value: Any, end: Any) -> bool:
+    """Whether text ends with another."""
+    return _text(run, value).endswith(_text(run, end))
+
+
+@register_filter("substringBefore")
+def substring_before(run: Run, value: Any, separator: Any) -> str:
+    """What is before the first separator; all of it if there is none."""
+    text, mark = _text(run, value), _text(run, separator)
+    return text.partition(mark)[0] if mark else ""
+
+
+@register_filter("substringBeforeLast")
+def substring_before_last(run: Run, value: Any, separator: Any) -> str:
+    """What is before the last separator; all of it if there is none."""
+    text, mark = _text(run, value), _text(run, separator)
+    return text.rpartition(mark)[0] if mark and mark in text else text
+
+
+@register_filter("substringAfter")
+def substring_after(run: Run, value: Any, separator: Any) -> str:
+    """What is after the first separator; nothing if there is none."""
+    text, mark = _text(run, value), _text(run, separator)
+    return text.partition(mark)[2] if mark else text
+
+
+@register_filter("substringAfterLast")
+def substring_after_last(run: Run, value: Any, separator: Any) -> str:
+    """What is after the last separator; nothing if there is none."""
+    text, mark = _text(run, value), _text(run, separator)
+    return text.rpartition(mark)[2] if mark and mark in text else ""
+
+
+@register_filter("slugify")
+def slugify(run: Run, value: Any) -> str:
+    """Lower case letters and digits with dashes, for file names and addresses."""
+    dashed = re.sub(r"[ \t\n\x0b\f\r]", "-", _text(run, value))
+    plain = re.sub(r"[^a-zA-Z0-9_-]", "", unicodedata.normalize("NFD", dashed))
+    return re.sub(r"-+", "-", plain.replace("_", "-")).removeprefix("-").removesuffix("-").lower()
+
+
+_ESCAPES = {"single": ("'", "\\'"), "double": ('"', '\\"'), "shell": ("'", "'\\''")}
+
+
+@register_filter("escapeChar")
+def escape_char(run: Run, value: Any, type: Any) -> Any:  # the argument's name in Kestra
+    """Escape quotes: ``single``, ``double`` or ``shell``; also in lists and maps."""
+    pair = _ESCAPES.get(type) if isinstance(type, str) else None
+    if pair is None:
+        raise ExpressionError("`type` must be 'single', 'double' or 'shell'")
+    return _escaped(run, value, pair)
+
+
+def _escaped(run: Run, value: Any, pair: tuple[str, str]) -> Any:
+    run.budget.check_time()
+    if is_map(value):
+        run.budget.items(len(value))
+        return {key: _escaped(run, item, pair) for key, item in value.items()}
+    if is_list(value):
+        run.budget.items(len(value))
+        return [_escaped(run, item, pair) for item in value]
+    return _plain(run, _text(run, value), *pair) if isinstance(value, str) else value
+
+
+def _indented(run: Run, value: Any, amount: Any, prefix: Any, start: str) -> str:
+    if is_map(value) or is_list(value):
+        raise ExpressionError(f"needs text, not {kind(value)}; use `| yaml` first")
+    count, text = need_integer(amount, "amount"), _text(run, value)
+    if count < 0:
+        raise ExpressionError("`amount` must not be negative")
+    if not text:
+        return ""
+    unit = need_text(prefix, "prefix")
+    lines = text.count("\n") + 1
+    run.budget.text(len(text) + lines * (len(unit) * count + 1))
+    newline = "\r\n" if "\r\n" in text else "\n"
+    pad = unit * count
+    return (newline + pad if start else "") + text.replace("\n", "\n" + pad)
+
+
+@register_filter("indent")
+def indent(run: Run, value: Any, amount: Any, prefix: Any = " ") -> str:
+    """Spaces after each line break."""
+    return _indented(run, value, amount, prefix, "")
+
+
+@register_filter("nindent")
+def nindent(run: Run, value: Any, amount: Any, prefix: Any = " ") -> str:
+    """A line break first, then as ``indent``."""
+    return _indented(run, value, amount, prefix, "\n")
+
+
+@register_filter("regexMatch")
+def regex_match(run: Run, value: Any, regex: Any) -> bool:
+    """Whether a regular expression is found in the text."""
+    return regexes.search(run.budget, _text(run, value), need_text(regex, "regex")) is not None
+
+
+@register_filter("regexReplace")
+def regex_replace(run: Run, value: Any, regex: Any, replacement: Any) -> str:
+    """Replace every match of a Java regular expression."""
+    pattern, new = need_text(regex, "regex"), need_text(replacement, "replacement")
+    return regexes.replace(run.budget, _text(run, value), pattern, new)
+
+
+@register_filter("regexExtract")
+def regex_extract(run: Run, value: Any, regex: Any, group: Any = 0) -> str | None:
+    """The first match, or one of its groups; null if there is none."""
+    match = regexes.search(run.budget, _text(run, value), need_text(regex, "regex"))
+    return None if match is None else match.group(need_integer(group, "group"))
+
+
+_CLASSES = {
+    bool: "java.lang.Boolean",
+    int: "java.lang.Long",
+    float: "java.lang.Double",
+    str: "java.lang.String",
+    list: "java.util.ArrayList",
+    dict: "java.util.LinkedHashMap",
+}
+
+
+@register_filter("className")
+def class_name(run: Run, value: Any) -> str:
+    """The name of the type in Java."""
+    return _CLASSES.get(type(value), "java.lang.Object")

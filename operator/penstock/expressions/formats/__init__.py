@@ -1,0 +1,1 @@
+"""Data formats that filters and functions read and write."""

@@ -1,0 +1,85 @@
+"""Questions about a date: week days, working days, hours."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import datetime, timedelta
+from typing import Any
+
+from penstock.expressions.dates.moments import to_moment
+from penstock.expressions.dates.names import names
+from penstock.expressions.dates.zones import zone
+from penstock.expressions.errors import ExpressionError
+from penstock.expressions.registry import register_function
+from penstock.expressions.run import Run
+from penstock.expressions.values import need_text
+
+_DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
+_POSITIONS = {"FIRST": 0, "SECOND": 1, "THIRD": 2, "FOURTH": 3}
+
+
+def _moment(run: Run, date: Any) -> datetime:
+    return to_moment(date, zone(run.host.zone), None, names(None))
+
+
+def _day(name: Any) -> int:
+    text = need_text(name, "dayOfWeek").strip().upper()
+    if text not in _DAYS:
+        raise ExpressionError(f"unknown day `{text[:20]}` (one of {', '.join(_DAYS)})")
+    return _DAYS.index(text)
+
+
+@register_function("dayOfWeek")
+def day_of_week(run: Run, date: Any) -> str:
+    """``MONDAY`` to ``SUNDAY``."""
+    return _DAYS[_moment(run, date).weekday()]
+
+
+@register_function("dayOfMonth")
+def day_of_month(run: Run, date: Any) -> int:
+    """1 to 31."""
+    return _moment(run, date).day
+
+
+@register_function("monthOfYear")
+def month_of_year(run: Run, date: Any) -> int:
+    """1 to 12."""
+    return _moment(run, date).month
+
+
+@register_function("hourOfDay")
+def hour_of_day(run: Run, date: Any) -> int:
+    """0 to 23, in the date's own zone."""
+    return _moment(run, date).hour
+
+
+@register_function("isWeekend")
+def is_weekend(run: Run, date: Any) -> bool:
+    """Saturday or Sunday."""
+    return _moment(run, date).weekday() >= 5
+
+
+@register_function("isDayWeekInMonth")
+def is_day_week_in_month(run: Run, date: Any, dayOfWeek: Any, position: Any) -> bool:
+    """Whether it is, say, the LAST FRIDAY of its month."""
+    moment, day = _moment(run, date), _day(dayOfWeek)
+    where = need_text(position, "position").upper()
+    if where != "LAST" and where not in _POSITIONS:
+        raise ExpressionError("`position` must be FIRST, SECOND, THIRD, FOURTH or LAST")
+    if moment.weekday() != day:
+        return False
+    if where == "LAST":
+        return moment.day + 7 > monthrange(moment.year, moment.month)[1]
+    return (moment.day - 1) // 7 == _POSITIONS[where]
+
+
+@register_function("isLastWorkingDay")
+def is_last_working_day(run: Run, date: Any, workingDays: Any = None) -> bool:
+    """Whether it is the last working day of its month."""
+    moment = _moment(run, date)
+    text = "" if workingDays is None else need_text(workingDays, "workingDays")
+    working = {_day(name) for name in text.replace(",", " ").split()} or {0, 1, 2, 3, 4}
+    last = moment.replace(day=monthrange(moment.year, moment.month)[1])
+    while last.weekday() not in working:
+        last -= timedelta(days=1)
+    return moment.date() == last.date()

@@ -1,0 +1,66 @@
+"""Functions that look into the variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.expressions.errors import ExpressionError
+from penstock.expressions.registry import register_function
+from penstock.expressions.run import Run
+from penstock.expressions.values import is_map, need_text
+
+
+@register_function("printContext", "fetchContext")
+def print_context(run: Run) -> dict[str, Any]:
+    """All variables; the only function that asks for every name."""
+    result = {name: run.variables[name] for name in run.variables}
+    for scope in run.scopes:
+        result.update(scope)
+    return result
+
+
+@register_function("currentEachOutput")
+def current_each_output(run: Run, outputs: Any) -> Any:
+    """The output of a task for the values of the loops around this task, outermost first."""
+    if not is_map(outputs):
+        raise ExpressionError("expects the outputs of a task: `currentEachOutput(outputs.task)`")
+    parents = run.optional("parents") or []
+    values = [_value(parent.get("taskrun")) for parent in reversed(parents) if is_map(parent)]
+    for value in [item for item in values if item is not None]:
+        outputs = outputs.get(value)
+        if not is_map(outputs):
+            raise ExpressionError("No execution outputs for the current task runs path")
+    own = _value(run.optional("taskrun"))
+    return outputs.get(own)
+
+
+def _value(taskrun: Any) -> Any:
+    return taskrun.get("value") if is_map(taskrun) else None
+
+
+@register_function("tasksWithState")
+def tasks_with_state(run: Run, state: Any) -> list[dict[str, Any]]:
+    """The tasks in a state, upper or lower case, from the variable ``tasks``."""
+    wanted = need_text(state, "state").upper()
+    tasks = run.optional("tasks")
+    if not is_map(tasks):
+        return []
+    found: list[dict[str, Any]] = []
+    for task_id, item in tasks.items():
+        found.extend(_in_state(task_id, item, wanted))
+    return found
+
+
+def _in_state(task_id: str, item: Any, wanted: str) -> list[dict[str, Any]]:
+    """A task has its state, or one entry for each value of the loop it is in."""
+    if not is_map(item):
+        return []
+    state = item.get("state")
+    if isinstance(state, str) or (state is not None and not is_map(state)):
+        name = getattr(state, "name", state)
+        return [{"taskId": task_id, **item}] if str(name).upper() == wanted else []
+    found: list[dict[str, Any]] = []
+    for value, inner in item.items():
+        entries = _in_state(task_id, inner, wanted)
+        found.extend({"taskId": task_id, "value": value, **entry} for entry in entries)
+    return found

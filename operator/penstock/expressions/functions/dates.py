@@ -1,0 +1,21 @@
+"""The clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.expressions.filters.dates import formatted
+from penstock.expressions.registry import register_function
+from penstock.expressions.run import Run
+
+
+@register_function("now")
+def now(
+    run: Run,
+    format: Any = "iso",
+    timeZone: Any = None,
+    existingFormat: Any = None,
+    locale: Any = None,
+) -> str:
+    """The present date and time, in a format and zone."""
+    return formatted(run, run.host.now(), format, timeZone, locale)

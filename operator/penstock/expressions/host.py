@@ -1,0 +1,29 @@
+"""What a rendering gets from outside: the clock, chance, and functions that read something."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Host:
+    """The surroundings of one rendering.
+
+    Everything that is not computed from the variables comes from here, so that the same call
+    gives the same result: ``random`` is seeded by the caller, and ``functions`` holds those that
+    read something (``secret``, ``kv``, ``read`` …). A host function takes the arguments as they
+    were written, positional and named; it takes precedence over a built-in of the same name.
+    """
+
+    now: Callable[[], datetime] = _now
+    zone: str = "UTC"
+    random: random.Random = field(default_factory=random.Random)
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)

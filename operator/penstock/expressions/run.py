@@ -1,0 +1,329 @@
+"""One rendering: the values that compiled code asks for.
+
+The generated code calls a :class:`Run` for everything: variables, paths, operators, filters,
+functions. So this is where scopes live, where missing variables are noticed, and where any other
+Python exception turns into an :class:`ExpressionError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from penstock.expressions.errors import ExpressionError, LimitError, UndefinedError
+from penstock.expressions.limits import Budget
+from penstock.expressions.operators import BINARY
+from penstock.expressions.printing import to_text
+from penstock.expressions.registry import FILTERS, FUNCTIONS, TESTS
+from penstock.expressions.truth import kind, pebble_truth
+from penstock.expressions.values import Entry, is_empty
+
+if TYPE_CHECKING:
+    from penstock.expressions.environment import Program
+    from penstock.expressions.host import Host
+
+_MISSING = object()
+MAX_CALLS = 50
+
+
+class Run:
+    """The running template. ``eval_ctx`` and ``resolve_or_missing`` are Jinja2's preamble."""
+
+    __slots__ = ("budget", "calls", "host", "program", "render_text", "scopes", "variables")
+
+    eval_ctx = None
+
+    def __init__(
+        self,
+        program: Program,
+        variables: Mapping[str, Any],
+        host: Host,
+        budget: Budget,
+        render_text: Callable[[str, Run], str],
+    ) -> None:
+        self.program = program
+        self.variables = variables
+        self.host = host
+        self.budget = budget
+        self.render_text = render_text
+        self.scopes: list[dict[str, Any]] = [{}]
+        self.calls = 0
+
+    def resolve_or_missing(self, key: str) -> NoReturn:
+        """Jinja2 binds this name; generated code has no use for it."""
+        raise AssertionError(key)
+
+    # --- variables ------------------------------------------------------------------------------
+
+    def lookup(self, name: str) -> Any:
+        """The value of a root variable, or a marker."""
+        for scope in reversed(self.scopes):
+            if name in scope:
+                return scope[name]
+        try:
+            return self.variables[name]
+        except KeyError:
+            return _MISSING
+
+    def variable(self, line: int, name: str) -> Any:
+        value = self.lookup(name)
+        if value is _MISSING:
+            raise UndefinedError(name, line)
+        return value
+
+    def optional(self, name: str) -> Any:
+        """A root variable, or None."""
+        value = self.lookup(name)
+        return None if value is _MISSING else value
+
+    def assign(self, line: int, name: str, value: Any) -> None:
+        """``set``: change the variable in the scope that has it, else make it in this one."""
+        for scope in reversed(self.scopes):
+            if name in scope:
+                scope[name] = value
+                return
+        self.scopes[-1][name] = value
+
+    def path(self, line: int, value: Any, *keys: Any) -> Any:
+        """``value.key[0]``: keys of maps and indexes of lists; nothing else can be reached."""
+        for key in keys:
+            value = _member(value, key)
+            if value is _MISSING:
+                raise UndefinedError(to_text(key, self.budget), line)
+        return value
+
+    def map(self, line: int, pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+        result: dict[Any, Any] = {}
+        for key, value in pairs:
+            if isinstance(key, list | tuple | dict | set):
+                raise ExpressionError(f"a key of a map cannot be {kind(key)}", line=line)
+            result[key] = value
+        return result
+
+    # --- control --------------------------------------------------------------------------------
+
+    def truth(self, line: int, value: Any) -> bool:
+        try:
+            return pebble_truth(value)
+        except ExpressionError as error:
+            raise error.locate(line) from None
+
+    def loop_items(self, line: int, value: Any) -> list[Any] | None:
+        """What ``for`` walks over: lists, and maps as entries. Null gives nothing at all."""
+        if value is None:
+            return None
+        if isinstance(value, Mapping):
+            self.budget.items(len(value))
+            return [Entry(key, item) for key, item in value.items()]
+        if isinstance(value, list | tuple | set | frozenset | range):
+            self.budget.items(len(value))
+            return list(value)
+        hint = "; use `fromJson(…)` if it holds JSON" if isinstance(value, str) else ""
+        raise ExpressionError(f"`for` needs a list or a map, not {kind(value)}{hint}", line=line)
+
+    def loop(self, line: int, items: list[Any] | None, name: str) -> Iterator[None]:
+        if not items:
+            return
+        length = len(items)
+        scope: dict[str, Any] = {}
+        self.scopes.append(scope)
+        try:
+            for index, item in enumerate(items):
+                self.budget.check_time()
+                scope["loop"] = {
+                    "index": index,
+                    "first": index == 0,
+                    "last": index == length - 1,
+                    "length": length,
+                    "revindex": length - index - 1,
+                }
+                scope[name] = item
+                yield
+        except ExpressionError as error:
+            raise error.locate(line) from None
+        finally:
+            self.scopes.pop()
+
+    def fragment(self, number: int, scope: dict[str, Any] | None = None) -> str:
+        """Run a body of its own to text, in a scope of its own."""
+        parts: list[str] = []
+        for value in self.fragment_values(number, scope):
+            text = to_text(value, self.budget)
+            self.budget.text(len(text))
+            parts.append(text)
+        text = "".join(parts)
+        self.budget.text(len(text))
+        return text
+
+    def fragment_values(self, number: int, scope: dict[str, Any] | None = None) -> list[Any]:
+        self.enter()
+        self.scopes.append({} if scope is None else scope)
+        try:
+            return self.collect(self.program.fragments[number](self))
+        finally:
+            self.scopes.pop()
+            self.calls -= 1
+
+    def collect(self, values: Iterator[Any]) -> list[Any]:
+        found: list[Any] = []
+        for value in values:
+            self.budget.items(1)
+            found.append(value)
+        return found
+
+    def enter(self) -> None:
+        """Count calls inside calls: macros and `render` may call themselves."""
+        self.budget.check_time()
+        if self.calls >= MAX_CALLS:
+            raise LimitError(f"macros call each other more than {MAX_CALLS} deep")
+        self.calls += 1
+
+    # --- missing values -------------------------------------------------------------------------
+
+    def first_value(self, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
+        """``??``"""
+        try:
+            value = left()
+        except UndefinedError:
+            return right()
+        return right() if value is None else value
+
+    def first_defined(self, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
+        """``???``"""
+        try:
+            return left()
+        except UndefinedError:
+            return right()
+
+    def default(self, line: int, value: Callable[[], Any], replacement: Any) -> Any:
+        try:
+            found = value()
+        except UndefinedError:
+            return replacement
+        return replacement if is_empty(found) else found
+
+    def is_defined(self, value: Callable[[], Any]) -> bool:
+        try:
+            return value() is not None
+        except UndefinedError:
+            return False
+
+    # --- operations -----------------------------------------------------------------------------
+
+    def concat(self, line: int, *parts: Any) -> str:
+        texts = [to_text(part, self.budget) for part in parts]
+        self.budget.text(sum(map(len, texts)))
+        return "".join(texts)
+
+    def binary(self, line: int, operator: str, left: Any, right: Any) -> Any:
+        try:
+            return BINARY[operator](self.budget, left, right)
+        except ExpressionError as error:
+            raise error.locate(line) from None
+        except Exception as error:
+            raise _wrapped(f"`{operator}`", error, line) from error
+
+    def filter(self, line: int, name: str, value: Any, *args: Any, **named: Any) -> Any:
+        entry = FILTERS[name]
+        if value is None and not entry.takes_null:
+            return None
+        return self.guarded(f"the filter `{name}`", line, entry.call, value, args, named)
+
+    def test(self, line: int, name: str, value: Any, *args: Any, **named: Any) -> bool:
+        what = f"the test `{name}`"
+        return bool(self.guarded(what, line, TESTS[name].call, value, args, named))
+
+    def guarded(
+        self,
+        what: str,
+        line: int,
+        call: Callable[..., Any],
+        value: Any,
+        args: tuple[Any, ...],
+        named: dict[str, Any],
+    ) -> Any:
+        self.budget.check_time()
+        try:
+            return call(self, value, *args, **named)
+        except ExpressionError as error:
+            raise error.locate(line) from None
+        except Exception as error:
+            raise _wrapped(what, error, line) from error
+
+    def call(self, line: int, name: str, *args: Any, **named: Any) -> Any:
+        self.budget.check_time()
+        try:
+            if name in self.program.macros:
+                return self.macro(name, args, named)
+            if name in self.host.functions:
+                return self.call_host(name, args, named)
+            entry = FUNCTIONS.get(name)
+            if entry is None:
+                raise ExpressionError(f"`{name}()` is not available here")
+            return entry.call(self, *args, **named)
+        except ExpressionError as error:
+            raise error.locate(line) from None
+        except Exception as error:
+            raise _wrapped(f"`{name}()`", error, line) from error
+
+    def call_host(self, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        start = monotonic()
+        try:
+            return self.host.functions[name](*args, **named)
+        finally:
+            self.budget.extend(monotonic() - start)
+
+    def macro(self, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> str:
+        macro = self.program.macros[name]
+        if len(args) > len(macro.parameters):
+            raise ExpressionError(f"the macro `{name}` takes {len(macro.parameters)} argument(s)")
+        scope: dict[str, Any] = dict.fromkeys(macro.parameters)
+        for parameter, number in macro.defaults.items():
+            values = self.fragment_values(number)
+            scope[parameter] = values[0] if values else None
+        scope.update(zip(macro.parameters, args, strict=False))
+        for key in named:
+            if key not in macro.parameters:
+                raise ExpressionError(f"the macro `{name}` has no argument `{key}`")
+        return self.fragment(macro.body, scope | named)
+
+
+def _member(value: Any, key: Any) -> Any:
+    if isinstance(value, dict):  # the usual case first
+        return _key(value, key)
+    if isinstance(value, Entry):
+        return {"key": value.key, "value": value.value}.get(key, _MISSING)
+    if isinstance(value, list | tuple):
+        try:
+            index = int(key) if not isinstance(key, bool | float) else -1
+        except (TypeError, ValueError):
+            return _MISSING
+        return value[index] if 0 <= index < len(value) else _MISSING
+    if isinstance(value, Mapping):
+        return _key(value, key)
+    return _MISSING
+
+
+def _key(value: Mapping[Any, Any], key: Any) -> Any:
+    """Keys come from JSON and are text; a number finds the key of the same text."""
+    if isinstance(key, list | dict | set | tuple):
+        return _MISSING
+    try:
+        return value[key]
+    except KeyError:
+        if isinstance(key, int) and not isinstance(key, bool):
+            try:
+                return value[str(key)]
+            except KeyError:
+                return _MISSING
+        return _MISSING
+
+
+def _wrapped(what: str, error: Exception, line: int) -> ExpressionError:
+    if isinstance(error, RecursionError):
+        return LimitError("a value is nested too deeply", line=line)
+    if isinstance(error, MemoryError):
+        return LimitError("not enough memory", line=line)
+    text = str(error) or type(error).__name__
+    return ExpressionError(f"{what} failed: {text}", line=line)

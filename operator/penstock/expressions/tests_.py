@@ -1,0 +1,72 @@
+"""The tests of ``is`` and ``is not``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from penstock.expressions.errors import ExpressionError
+from penstock.expressions.registry import register_test
+from penstock.expressions.run import Run
+from penstock.expressions.truth import kind
+from penstock.expressions.values import is_empty, is_list, is_map
+
+
+@register_test("defined")
+def defined(run: Run, value: Any) -> bool:
+    """There, and not null. Compiled specially, as it may be missing: see ``Run.is_defined``."""
+    return value is not None
+
+
+@register_test("null")
+def null(run: Run, value: Any) -> bool:
+    """Null; a missing variable is an error, as anywhere."""
+    return value is None
+
+
+@register_test("empty")
+def empty(run: Run, value: Any) -> bool:
+    """Null, blank text, an empty list or map."""
+    return is_empty(value)
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ExpressionError(f"needs an integer, not {kind(value)}")
+
+
+@register_test("even")
+def even(run: Run, value: Any) -> bool:
+    """Divisible by 2."""
+    return _integer(value) % 2 == 0
+
+
+@register_test("odd")
+def odd(run: Run, value: Any) -> bool:
+    """Not divisible by 2."""
+    return _integer(value) % 2 == 1
+
+
+@register_test("iterable")
+def iterable(run: Run, value: Any) -> bool:
+    """A list; a map is none, as in Java."""
+    return is_list(value)
+
+
+@register_test("map")
+def is_a_map(run: Run, value: Any) -> bool:
+    """A map."""
+    return is_map(value)
+
+
+@register_test("json")
+def is_json(run: Run, value: Any) -> bool:
+    """Text that can be read as JSON."""
+    if not isinstance(value, str):
+        return False
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError):
+        return False
+    return True

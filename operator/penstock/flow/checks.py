@@ -1,0 +1,170 @@
+"""What a single property can't tell: rules over the flow as a whole (kestra-engine, section 18)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from penstock.flow.document import Flow
+from penstock.flow.problems import Location, Problem
+from penstock.flow.task import RunnableTask, Task
+from penstock.flow.types import TaskTypes
+
+_NOT_SERVED = {
+    "concurrency": "`concurrency` is not served yet: executions are not held back",
+    "sla": "`sla` is not served yet",
+    "checks": "`checks` are not served yet",
+    "after_execution": "`afterExecution` is not served yet",
+    "listeners": "`listeners` are not served; use a trigger of type Flow",
+}
+
+_NOT_SERVED_INPUTS = {
+    "FILE": "inputs of type FILE are not served yet: the value is kept as it is given",
+    "SECRET": "inputs of type SECRET are not encrypted yet: the value stands in the Execution",
+}
+
+
+def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
+    """Every problem of a flow whose single properties are valid."""
+    located = list(walk_tasks(flow))
+    return [
+        *_duplicates("task", [(task.id, at) for at, task in located]),
+        *_duplicates(
+            "trigger", [(item.id, ("triggers", i)) for i, item in enumerate(flow.triggers)]
+        ),
+        *_duplicates("input", [(item.id, ("inputs", i)) for i, item in enumerate(flow.inputs)]),
+        *_duplicates("output", [(item.id, ("outputs", i)) for i, item in enumerate(flow.outputs)]),
+        *_input_dependencies(flow),
+        *_input_cycles(flow),
+        *_system_labels(flow),
+        *_task_warnings(located, types),
+        *_retry_warnings(flow, located),
+        *_without_effect(flow, located),
+        *_not_served(flow),
+        *_not_served_inputs(flow),
+    ]
+
+
+def walk_tasks(flow: Flow) -> Iterator[tuple[Location, Task]]:
+    """Every task of the flow with its place, parents before children."""
+    for name, tasks in flow.child_lists():
+        for index, task in enumerate(tasks):
+            yield from _walk(task, (*name, index))
+
+
+def _walk(task: Task, at: Location) -> Iterator[tuple[Location, Task]]:
+    yield at, task
+    for place, child in task.children():
+        yield from _walk(child, (*at, *place))
+
+
+def _duplicates(kind: str, named: list[tuple[str, Location]]) -> list[Problem]:
+    counts = Counter(name for name, _ in named)
+    seen: set[str] = set()
+    problems = []
+    for name, at in named:
+        if counts[name] > 1 and name in seen:
+            problems.append(
+                Problem((*at, "id"), f"Duplicate {kind} id with name [{name}]", code="duplicate_id")
+            )
+        seen.add(name)
+    return problems
+
+
+def _input_dependencies(flow: Flow) -> list[Problem]:
+    known = {item.id for item in flow.inputs}
+    return [
+        Problem(
+            ("inputs", index, "dependsOn", "inputs"),
+            f"Input with id '{item.id}' depends on a non-existent input '{other}'.",
+            code="unknown_input",
+        )
+        for index, item in enumerate(flow.inputs)
+        if item.depends_on is not None
+        for other in item.depends_on.inputs
+        if other not in known
+    ]
+
+
+def _input_cycles(flow: Flow) -> Iterator[Problem]:
+    """Inputs that depend on themselves, directly or through others."""
+    needs = {item.id: item.depends_on.inputs if item.depends_on else [] for item in flow.inputs}
+    for index, item in enumerate(flow.inputs):
+        reached: list[str] = []
+        pending = list(needs[item.id])
+        while pending:
+            other = pending.pop(0)
+            if other not in reached:
+                reached.append(other)
+                pending += needs.get(other, [])
+        if item.id in reached:
+            yield Problem(
+                ("inputs", index, "dependsOn", "inputs"),
+                f"Cycle dependency detected for input with id '{item.id}': "
+                f"[{', '.join(needs[item.id])}]",
+                code="input_cycle",
+            )
+
+
+def _system_labels(flow: Flow) -> list[Problem]:
+    return [
+        Problem(
+            ("labels", key),
+            f"System labels can only be set by Kestra itself, offending label: {key}={value}",
+            code="system_label",
+        )
+        for key, value in flow.labels.items()
+        if key.startswith("system.") and key != "system.readOnly"
+    ]
+
+
+def _task_warnings(located: list[tuple[Location, Task]], types: TaskTypes) -> Iterator[Problem]:
+    for at, task in located:
+        task_type = types.find(task.type)
+        if task_type is not None and task_type.deprecated is not None:
+            reason = f"deprecated; {task_type.deprecated}"
+            yield Problem((*at, "type"), reason, code="deprecated", warning=True)
+        if not isinstance(task, RunnableTask) or task_type is None or task_type.warnings is None:
+            continue
+        for name, reason in task_type.warnings(task.properties):
+            yield Problem((*at, *name.split(".")), reason, code="no_effect", warning=True)
+
+
+def _retry_warnings(flow: Flow, located: list[tuple[Location, Task]]) -> Iterator[Problem]:
+    retries = [(at, task.retry) for at, task in located]
+    for at, retry in [((), flow.retry), *retries]:
+        if retry is not None and retry.behavior == "CREATE_NEW_EXECUTION":
+            yield Problem(
+                (*at, "retry", "behavior"),
+                "`CREATE_NEW_EXECUTION` is not served yet: there is no retry",
+                code="not_served",
+                warning=True,
+            )
+
+
+def _not_served_inputs(flow: Flow) -> Iterator[Problem]:
+    for index, item in enumerate(flow.inputs):
+        if item.type in _NOT_SERVED_INPUTS:
+            reason = _NOT_SERVED_INPUTS[item.type]
+            yield Problem(("inputs", index, "type"), reason, code="not_served", warning=True)
+
+
+def _without_effect(flow: Flow, located: list[tuple[Location, Task]]) -> Iterator[Problem]:
+    """Properties of tasks that are read and do nothing yet."""
+    for at, task in located:
+        if task.log_level is not None:
+            message = "`logLevel` is not served yet: every log line is kept"
+            yield Problem((*at, "logLevel"), message, code="not_served", warning=True)
+        if task.timeout is not None and not isinstance(task, RunnableTask):
+            message = "`timeout` has no effect on a task that holds others"
+            yield Problem((*at, "timeout"), message, code="no_effect", warning=True)
+    if flow.timeout is not None:
+        message = "`timeout` of a flow is not served yet"
+        yield Problem(("timeout",), message, code="not_served", warning=True)
+
+
+def _not_served(flow: Flow) -> Iterator[Problem]:
+    for name, reason in _NOT_SERVED.items():
+        if getattr(flow, name):
+            field = Flow.model_fields[name]
+            yield Problem((field.alias or name,), reason, code="not_served", warning=True)

@@ -1,0 +1,116 @@
+"""From plain values to a valid flow, or to every reason why it is not one.
+
+The same function serves the controller, the Git sync and the command line; only text from a file
+has lines to name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from penstock.flow.checks import check_flow
+from penstock.flow.document import Flow, Trigger
+from penstock.flow.loading import SourceDocument
+from penstock.flow.model import is_expression
+from penstock.flow.plugin_defaults import apply_plugin_defaults, drop_foreign_defaults
+from penstock.flow.problems import InvalidFlow, Location, Problem
+from penstock.flow.types import TaskTypes
+from penstock.flow.validation import from_validation
+
+CheckExpression = Callable[[str], None]
+"""Raises an exception whose text says why an expression can't be compiled. One whose attribute
+`unknown_name` is true is only about a filter, function or test that there is not."""
+
+CheckTrigger = Callable[[Trigger], Iterable[Problem]]
+"""The problems of one trigger, located from the trigger."""
+
+_NOT_RENDERED = frozenset({"description", "displayName", "id", "type", "variables", "labels"})
+
+
+@dataclass(frozen=True)
+class ParsedFlow:
+    """A valid flow, and what its author should still know about it."""
+
+    flow: Flow
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class FlowParser:
+    """Reads flow documents with the task types and the expression language that there are."""
+
+    types: TaskTypes
+    check_expression: CheckExpression
+    check_trigger: CheckTrigger = lambda trigger: ()
+
+    def parse(self, document: SourceDocument) -> ParsedFlow:
+        """Read one flow. Raises :class:`InvalidFlow` with every problem, in order of lines."""
+        problems: list[Problem] = []
+        flow: Flow | None = None
+        raw = document.value
+        if not isinstance(raw, dict):
+            raise InvalidFlow([Problem((), "a flow is a map with `id`, `namespace` and `tasks`")])
+        raw = {key: value for key, value in raw.items() if key != "extend"}
+        merged = apply_plugin_defaults(raw)
+        try:
+            flow = self._validate(raw, merged)
+        except ValidationError as error:
+            problems += from_validation(error, merged)
+        problems += self._expression_problems(raw, ())
+        if flow is not None:
+            problems += check_flow(flow, self.types)
+            problems += self._trigger_problems(flow)
+        located = sorted(
+            (problem.at_line(document.line_of(problem.location)) for problem in problems),
+            key=lambda problem: problem.line or 0,
+        )
+        refusals = [problem for problem in located if not problem.warning]
+        if refusals or flow is None:
+            raise InvalidFlow(refusals)
+        return ParsedFlow(flow, tuple(located))
+
+    def _trigger_problems(self, flow: Flow) -> list[Problem]:
+        return [
+            replace(problem, location=("triggers", index, *problem.location))
+            for index, trigger in enumerate(flow.triggers)
+            for problem in self.check_trigger(trigger)
+        ]
+
+    def _validate(self, raw: dict[str, Any], merged: dict[str, Any]) -> Flow:
+        """Validate; a default by prefix may hold more than each single type knows."""
+        context = {"types": self.types}
+        try:
+            return Flow.model_validate(merged, context=context)
+        except ValidationError as error:
+            if not drop_foreign_defaults(raw, merged, error):
+                raise
+        return Flow.model_validate(merged, context=context)
+
+    def _expression_problems(self, value: Any, at: Location) -> list[Problem]:
+        if isinstance(value, Mapping):
+            return [
+                problem
+                for key, item in value.items()
+                if key not in _NOT_RENDERED
+                for problem in self._expression_problems(item, (*at, str(key)))
+            ]
+        if isinstance(value, list):
+            return [
+                problem
+                for index, item in enumerate(value)
+                for problem in self._expression_problems(item, (*at, index))
+            ]
+        if not is_expression(value):
+            return []
+        try:
+            self.check_expression(value)
+        except Exception as error:
+            # Kestra takes a flow with such a name, and fails the task that renders it. So do we:
+            # the author is told, and a file that Kestra runs in part runs here in part.
+            warning = bool(getattr(error, "unknown_name", False))
+            return [Problem(at, str(error), code="expression", warning=warning)]
+        return []

@@ -1,0 +1,51 @@
+"""What can be wrong with a flow file, in words for the person who wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+Location = tuple[str | int, ...]
+"""Where in a document: keys and list indexes from the top."""
+
+
+def format_location(location: Location) -> str:
+    """``("tasks", 2, "message")`` as ``tasks[2].message``."""
+    text = ""
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, and where."""
+
+    location: Location
+    message: str
+    code: str = "invalid"
+    line: int | None = None
+    """Line in the file, from 1, when the document came from text."""
+    warning: bool = False
+    """A warning is told to the person and does not refuse the flow."""
+
+    @property
+    def path(self) -> str:
+        return format_location(self.location)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.location else self.message
+
+    def at_line(self, line: int | None) -> Problem:
+        return replace(self, line=line)
+
+
+class InvalidFlow(Exception):
+    """A flow that can't be accepted. Carries every problem found, not only the first."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)

@@ -1,0 +1,112 @@
+"""Retry policies: when a failed attempt is followed by another (kestra-engine, section 5)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from random import Random
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from penstock.flow.model import Document, Duration
+
+Behavior = Literal["RETRY_FAILED_TASK", "CREATE_NEW_EXECUTION"]
+
+
+class RetryBase(Document):
+    max_attempts: Annotated[int, Field(ge=1)] | None = None
+    """How many attempts in all, the first included."""
+    max_attempt: Annotated[int, Field(ge=1)] | None = None
+    """The older name of `maxAttempts`."""
+    max_duration: Duration | None = None
+    """No attempt starts later than this after the first."""
+    warning_on_retry: bool = False
+    """A success that needed a retry ends with WARNING."""
+    behavior: Behavior = "RETRY_FAILED_TASK"
+    """Whether the task is tried again in the same execution or in a new one."""
+
+    def delay(self, attempts: int, random: Random) -> timedelta:
+        """How long to wait after the given number of attempts (1 or more)."""
+        raise NotImplementedError
+
+    def next_date(
+        self, attempts: int, first_start: datetime, last_end: datetime, random: Random
+    ) -> datetime | None:
+        """When the next attempt starts, or None where none is left."""
+        limit = self.max_attempts or self.max_attempt
+        if limit is not None and attempts >= limit:
+            return None
+        try:
+            date = last_end + self.delay(attempts, random)
+        except OverflowError:
+            return None
+        if self.max_duration is not None and date - first_start > self.max_duration:
+            return None
+        return date
+
+
+class ConstantRetry(RetryBase):
+    type: Literal["constant"]
+    interval: Duration
+    """The wait before each attempt."""
+
+    def delay(self, attempts: int, random: Random) -> timedelta:
+        return self.interval
+
+    @model_validator(mode="after")
+    def _check(self) -> ConstantRetry:
+        _less("interval", self.interval, "maxDuration", self.max_duration)
+        return self
+
+
+class ExponentialRetry(RetryBase):
+    """Each wait is `delayFactor` times the last; Kestra's of 2024 grew linearly, a known fault."""
+
+    type: Literal["exponential"]
+    interval: Duration
+    """The first wait."""
+    max_interval: Duration
+    """The longest wait."""
+    delay_factor: Annotated[float, Field(gt=0)] | None = None
+    """By how much each wait is longer than the last; 2 where it is not given."""
+
+    def delay(self, attempts: int, random: Random) -> timedelta:
+        factor = self.delay_factor or 2.0
+        longest = self.max_interval.total_seconds()
+        try:
+            seconds = self.interval.total_seconds() * factor ** (attempts - 1)
+        except OverflowError:
+            seconds = longest
+        return timedelta(seconds=min(seconds, longest))
+
+    @model_validator(mode="after")
+    def _check(self) -> ExponentialRetry:
+        _less("interval", self.interval, "maxDuration", self.max_duration)
+        _less("interval", self.interval, "maxInterval", self.max_interval)
+        return self
+
+
+class RandomRetry(RetryBase):
+    type: Literal["random"]
+    min_interval: Duration
+    """The shortest wait."""
+    max_interval: Duration
+    """The longest wait."""
+
+    def delay(self, attempts: int, random: Random) -> timedelta:
+        return self.min_interval + (self.max_interval - self.min_interval) * random.random()
+
+    @model_validator(mode="after")
+    def _check(self) -> RandomRetry:
+        _less("minInterval", self.min_interval, "maxDuration", self.max_duration)
+        _less("maxInterval", self.max_interval, "maxDuration", self.max_duration)
+        _less("minInterval", self.min_interval, "maxInterval", self.max_interval)
+        return self
+
+
+Retry = Annotated[ConstantRetry | ExponentialRetry | RandomRetry, Field(discriminator="type")]
+
+
+def _less(name: str, value: timedelta, limit_name: str, limit: timedelta | None) -> None:
+    if limit is not None and value >= limit:
+        raise ValueError(f"'{name}' must be less than '{limit_name}' but is {value}")

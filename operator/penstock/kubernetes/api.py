@@ -1,0 +1,231 @@
+"""The few calls to the API server that Penstock makes, with plain dicts in and out.
+
+It stands on the official client's asynchronous part for connections, credentials and TLS. The
+client's typed models are left aside: turning objects into them and back costs more than the calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote, urlencode
+
+from kubernetes import aio
+
+from penstock.resources import GROUP, VERSION
+
+Object = dict[str, Any]
+"""A Kubernetes object as JSON."""
+
+MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+FIELD_MANAGER = "penstock"
+TIMEOUT = 30.0
+"""Seconds after which a call is given up; the reconcile is tried again."""
+
+
+class ApiError(Exception):
+    """The API server refused. `reason` is its own word, such as `AlreadyExists`."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message or reason)
+        self.status = status
+        self.reason = reason
+
+    @property
+    def not_found(self) -> bool:
+        return self.status == 404
+
+    @property
+    def conflict(self) -> bool:
+        """The object was changed by somebody else meanwhile, or exists already."""
+        return self.status == 409
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same call may succeed later."""
+        return self.status in (0, 408, 429) or self.status >= 500
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind of object, as it stands in a URL."""
+
+    group: str
+    version: str
+    plural: str
+
+    @property
+    def prefix(self) -> str:
+        if self.group:
+            return f"/apis/{self.group}/{self.version}"
+        return f"/api/{self.version}"
+
+
+FLOWS = Resource(GROUP, VERSION, "flows")
+EXECUTIONS = Resource(GROUP, VERSION, "executions")
+GIT_SOURCES = Resource(GROUP, VERSION, "gitsources")
+JOBS = Resource("batch", "v1", "jobs")
+PODS = Resource("", "v1", "pods")
+CONFIG_MAPS = Resource("", "v1", "configmaps")
+EVENTS = Resource("events.k8s.io", "v1", "events")
+CONTROLLER_REVISIONS = Resource("apps", "v1", "controllerrevisions")
+
+Observer = Callable[[str, str, int], None]
+"""Told of each call: verb, plural, HTTP status (0 where no answer came)."""
+
+Verb = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class Api:
+    """The API server. Raises :class:`ApiError` for every refusal and lost connection."""
+
+    def __init__(self, client: Any, observer: Observer | None = None) -> None:
+        self._client = client
+        self._observe = observer or (lambda verb, plural, status: None)
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        return await self._call("GET", resource, namespace, name)
+
+    async def list(
+        self, resource: Resource, namespace: str | None = None, selector: str | None = None
+    ) -> list[Object]:
+        """Every object, in chunks, so that no answer is unbounded."""
+        items: list[Object] = []
+        query = {"limit": "500"} | ({"labelSelector": selector} if selector else {})
+        while True:
+            page = await self._call("GET", resource, namespace, query=query)
+            items += page.get("items", [])
+            token = page.get("metadata", {}).get("continue")
+            if not token:
+                return items
+            query = query | {"continue": token}
+
+    async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
+        query = {"fieldManager": FIELD_MANAGER}
+        return await self._call("POST", resource, namespace, query=query, body=body)
+
+    async def replace_status(self, resource: Resource, body: Object) -> Object:
+        """Write a status whole. Its resourceVersion guards against a lost update."""
+        meta = body["metadata"]
+        return await self._call(
+            "PUT", resource, meta["namespace"], meta["name"], "status", body=body
+        )
+
+    async def patch(
+        self, resource: Resource, namespace: str, name: str, body: Object, part: str = ""
+    ) -> Object:
+        return await self._call(
+            "PATCH", resource, namespace, name, part, body=body, content_type=MERGE_PATCH
+        )
+
+    async def apply(
+        self, resource: Resource, namespace: str, name: str, body: Object, manager: str
+    ) -> Object:
+        """Server-side apply, never forced: a field that somebody else owns is a conflict."""
+        query = {"fieldManager": manager, "force": "false"}
+        return await self._call(
+            "PATCH", resource, namespace, name, query=query, body=body, content_type=APPLY_PATCH
+        )
+
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, uid: str | None = None
+    ) -> None:
+        """Delete in the background. What is already gone, or is another object now, is left."""
+        body: Object = {"propagationPolicy": "Background"}
+        if uid is not None:
+            body["preconditions"] = {"uid": uid}
+        try:
+            await self._call("DELETE", resource, namespace, name, body=body)
+        except ApiError as error:
+            if not (error.not_found or error.conflict):
+                raise
+
+    async def log(
+        self, namespace: str, pod: str, container: str, tail_lines: int, limit_bytes: int
+    ) -> str:
+        """The end of a container's log."""
+        query = {
+            "container": container,
+            "tailLines": str(tail_lines),
+            "limitBytes": str(limit_bytes),
+        }
+        raw = await self._request("GET", PODS, namespace, pod, "log", query, None, "")
+        return raw.decode("utf-8", "replace")
+
+    async def _call(
+        self,
+        verb: Verb,
+        resource: Resource,
+        namespace: str | None = None,
+        name: str = "",
+        part: str = "",
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        raw = await self._request(verb, resource, namespace, name, part, query, body, content_type)
+        answer: Object = json.loads(raw)
+        return answer
+
+    async def _request(
+        self,
+        verb: Verb,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        part: str,
+        query: Mapping[str, str] | None,
+        body: Object | None,
+        content_type: str,
+    ) -> bytes:
+        path = resource.prefix + (f"/namespaces/{quote(namespace)}" if namespace else "")
+        path += f"/{resource.plural}"
+        for segment in (name, part):
+            path += f"/{quote(segment)}" if segment else ""
+        headers = {"Accept": "application/json", "User-Agent": "penstock"}
+        if content_type:
+            headers["Content-Type"] = content_type
+        status = 0
+        try:
+            await self._client.update_params_for_auth(
+                headers, [], ["BearerToken"], path, verb, body
+            )
+            url = self._client.configuration.host + path
+            url += "?" + urlencode(query) if query else ""
+            response = await self._client.call_api(
+                verb, url, headers, body, _request_timeout=TIMEOUT
+            )
+            status = response.status
+            raw: bytes = await response.read()
+        except (OSError, TimeoutError, aio.client.ApiException) as error:
+            raise ApiError(0, "Unreachable", f"the API server can't be reached: {error}") from error
+        finally:
+            self._observe(verb, resource.plural, status)
+        if status >= 400:
+            raise _refusal(status, raw)
+        return raw
+
+
+def _refusal(status: int, raw: bytes) -> ApiError:
+    try:
+        answer = json.loads(raw)
+        return ApiError(status, answer.get("reason") or str(status), answer.get("message") or "")
+    except (ValueError, AttributeError):
+        return ApiError(status, str(status), raw[:200].decode("utf-8", "replace"))
+
+
+@asynccontextmanager
+async def connect(observer: Observer | None = None) -> AsyncIterator[Api]:
+    """Connect with the service account of the pod, or with the current kubeconfig."""
+    configuration = aio.client.Configuration()
+    try:
+        aio.config.load_incluster_config(client_configuration=configuration)
+    except aio.config.ConfigException:
+        await aio.config.load_kube_config(client_configuration=configuration)
+    configuration.connection_pool_maxsize = 64
+    async with aio.client.ApiClient(configuration) as client:
+        yield Api(client, observer)

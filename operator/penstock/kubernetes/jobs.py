@@ -1,0 +1,173 @@
+"""The Job of one attempt: a pure function of what the engine asked for.
+
+One attempt is one Job of one pod: the Job never tries again by itself. Whether there is another
+attempt is the engine's decision, so a pod that was lost with its node fails its Job too, with a
+word that tells the two apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.engine.actions import StartAttempt
+from penstock.kubernetes.labels import (
+    ATTEMPT,
+    EXECUTION,
+    EXECUTION_NAME,
+    EXECUTION_UID,
+    IGNORE_UPDATES,
+    MANAGED_BY,
+    SPEC_HASH,
+    TASK,
+    TASK_ID,
+    TASK_RUN,
+    VALUE,
+)
+from penstock.kubernetes.names import digest, job_name, label_value
+from penstock.kubernetes.podspec import (
+    MAX_SECONDS,
+    JobDefaults,
+    Mounted,
+    deadline,
+    mounted_files,
+    pod_spec,
+)
+from penstock.tasks.contract import Container
+
+__all__ = ["JobDefaults", "JobObjects", "Owner", "build_job", "job_name", "matches"]
+
+_SHOWN_VALUE = 1024
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The Execution that a Job belongs to."""
+
+    name: str
+    namespace: str
+    uid: str
+    api_version: str = "penstock.dev/v1alpha1"
+    kind: str = "Execution"
+
+
+@dataclass(frozen=True)
+class JobObjects:
+    """What has to be created, the ConfigMap first."""
+
+    job: dict[str, Any]
+    config_map: dict[str, Any] | None = None
+
+
+def build_job(
+    start: StartAttempt, owner: Owner, container: Container, defaults: JobDefaults
+) -> JobObjects:
+    """The Job of an attempt, and the ConfigMap that it needs where its texts are long."""
+    run, attempt = start.task_run, start.attempt.number
+    name = job_name(owner.name, owner.uid, run.task_id, run.id, attempt)
+    labels = _labels(start, owner)
+    annotations = {EXECUTION_NAME: owner.name, TASK_ID: run.task_id}
+    if run.value is not None:
+        annotations[VALUE] = run.value[:_SHOWN_VALUE]
+    meta = {
+        "name": name,
+        "namespace": owner.namespace,
+        "labels": labels,
+        "annotations": {
+            **annotations,
+            IGNORE_UPDATES: "true",
+            SPEC_HASH: spec_hash(start, owner),
+        },
+        "ownerReferences": [_owner_reference(owner)],
+    }
+    mounted = mounted_files(container)
+    spec: dict[str, Any] = {
+        "backoffLimit": 0,
+        "completions": 1,
+        "parallelism": 1,
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": {
+            "rules": [
+                {
+                    "action": "FailJob",
+                    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                }
+            ]
+        },
+        "ttlSecondsAfterFinished": defaults.ttl_seconds_after_finished,
+        "template": {
+            "metadata": {"labels": labels, "annotations": annotations},
+            "spec": pod_spec(container, defaults, mounted, name, start.timeout),
+        },
+    }
+    if start.timeout is not None:
+        seconds = deadline(start.timeout) + defaults.pending_seconds
+        spec["activeDeadlineSeconds"] = min(seconds, MAX_SECONDS)
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
+    return JobObjects(job, _config_map(meta, mounted) if mounted is not None else None)
+
+
+def spec_hash(start: StartAttempt, owner: Owner) -> str:
+    """Tells whether a Job is the one that this attempt means.
+
+    It is made of the task as it was written, not as it was rendered: an expression that reads the
+    environment must not make a restarted controller take its own Job for a foreign one.
+    """
+    return digest(
+        [
+            owner.uid,
+            start.task_run.id,
+            start.attempt.number,
+            start.task.type,
+            start.task.properties,
+        ]
+    )
+
+
+def matches(existing_job: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a Job that has the wanted name already is ours to adopt."""
+    mine, theirs = _identity(wanted), _identity(existing_job)
+    return mine == theirs and None not in mine
+
+
+def _identity(job: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    meta = job.get("metadata") or {}
+    uids = [
+        owner.get("uid")
+        for owner in meta.get("ownerReferences") or ()
+        if owner.get("controller") is True
+    ]
+    return uids[0] if uids else None, (meta.get("annotations") or {}).get(SPEC_HASH)
+
+
+def _labels(start: StartAttempt, owner: Owner) -> dict[str, str]:
+    return {
+        EXECUTION: label_value(owner.name),
+        EXECUTION_UID: label_value(owner.uid),
+        TASK: label_value(start.task_run.task_id),
+        TASK_RUN: label_value(start.task_run.id),
+        ATTEMPT: str(start.attempt.number),
+        MANAGED_BY: "penstock",
+    }
+
+
+def _owner_reference(owner: Owner) -> dict[str, Any]:
+    return {
+        "apiVersion": owner.api_version,
+        "kind": owner.kind,
+        "name": owner.name,
+        "uid": owner.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def _config_map(meta: Mapping[str, Any], mounted: Mounted) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": dict(meta),
+        "immutable": True,
+        "data": dict(mounted.data),
+    }

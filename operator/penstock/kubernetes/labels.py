@@ -1,0 +1,19 @@
+"""The labels and annotations that Penstock writes. Nothing else is ever copied to its children:
+copied labels of Argo CD, Helm or Flux would make those tools prune or fight over the objects.
+"""
+
+EXECUTION = "penstock.dev/execution"
+EXECUTION_UID = "penstock.dev/execution-uid"
+TASK = "penstock.dev/task"
+TASK_RUN = "penstock.dev/task-run"
+ATTEMPT = "penstock.dev/attempt"
+FLOW = "penstock.dev/flow"
+TRIGGER = "penstock.dev/trigger"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+
+SPEC_HASH = "penstock.dev/spec-hash"
+TASK_ID = "penstock.dev/task-id"
+VALUE = "penstock.dev/value"
+IGNORE_UPDATES = "argocd.argoproj.io/ignore-resource-updates"
+EXECUTION_NAME = "penstock.dev/execution-name"
+"""The whole name of the execution: a label value may be too short for it."""

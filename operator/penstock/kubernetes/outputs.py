@@ -1,0 +1,154 @@
+"""Outputs that are too large for an Execution's status: kept in ConfigMaps that it owns.
+
+The ConfigMap is written before the status that refers to it, so a reference never dangles. Text is
+compressed: a ConfigMap holds 1 MiB, and so may the outputs of one task.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from typing import Any
+
+from penstock.kubernetes.api import CONFIG_MAPS, Api, ApiError, Object
+from penstock.kubernetes.labels import EXECUTION_UID, IGNORE_UPDATES, MANAGED_BY, TASK_RUN
+from penstock.kubernetes.recent import Recent
+from penstock.resources.execution import ExecutionStatus, OutputsReference, TaskRun
+
+INLINE_BYTES = 2_048
+"""Outputs of one task run up to this size stand in the status."""
+INLINE_TOTAL = 262_144
+"""All outputs that stand in one status, well below what one object may hold."""
+_KEY = "outputs.json.gz"
+_CACHED = 64
+
+
+class OutputsKeeper:
+    """Moves large outputs out of statuses, and back in."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._cache: Recent[str, dict[str, Any]] = Recent(_CACHED)
+
+    async def put_away(self, execution: Object, status: ExecutionStatus) -> ExecutionStatus:
+        """The status with a reference for every large output; the outputs stay beside it.
+
+        Idempotent: what has a reference already is left as it is.
+        """
+        total = 0
+        runs: list[TaskRun] = []
+        changed = False
+        for run in status.task_runs:
+            if run.outputs is not None and run.outputs_ref is None:
+                size = len(_encode(run.outputs))
+                if size > INLINE_BYTES or total + size > INLINE_TOTAL:
+                    reference = await self._keep(execution, run)
+                    run = run.model_copy(update={"outputs_ref": reference})
+                    changed = True
+                else:
+                    total += size
+            runs.append(run)
+        return status.model_copy(update={"task_runs": runs}) if changed else status
+
+    async def fetch(self, namespace: str, status: ExecutionStatus) -> ExecutionStatus:
+        """The status with every output beside its reference."""
+        runs = [await self._with_outputs(namespace, run) for run in status.task_runs]
+        return status.model_copy(update={"task_runs": runs})
+
+    async def _with_outputs(self, namespace: str, run: TaskRun) -> TaskRun:
+        reference = run.outputs_ref
+        if reference is None or run.outputs is not None:
+            return run
+        outputs = self._cache.get(reference.sha256)
+        if outputs is None:
+            body = await self._api.get(CONFIG_MAPS, namespace, reference.config_map)
+            outputs = read_outputs(body, reference)
+            self._cache.put(reference.sha256, outputs)
+        return run.model_copy(update={"outputs": outputs})
+
+    async def _keep(self, execution: Object, run: TaskRun) -> OutputsReference:
+        text = _encode(run.outputs)
+        reference = OutputsReference(
+            config_map=f"{execution['metadata']['name'][:180]}-outputs-{run.id}",
+            key=_KEY,
+            bytes=len(text),
+            sha256=hashlib.sha256(text).hexdigest(),
+        )
+        body = _config_map(execution, run, reference, text)
+        namespace = execution["metadata"]["namespace"]
+        try:
+            await self._api.create(CONFIG_MAPS, namespace, body)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            existing = await self._api.get(CONFIG_MAPS, namespace, reference.config_map)
+            refuse_foreign(existing, execution)
+            patch = {"binaryData": body["binaryData"]}
+            await self._api.patch(CONFIG_MAPS, namespace, reference.config_map, patch)
+        self._cache.put(reference.sha256, run.outputs or {})
+        return reference
+
+
+def read_outputs(body: Object, reference: OutputsReference) -> dict[str, Any]:
+    """The outputs in a ConfigMap. Raises ``ValueError`` where they are not what was written."""
+    text = gzip.decompress(base64.b64decode(body["binaryData"][reference.key]))
+    if hashlib.sha256(text).hexdigest() != reference.sha256:
+        raise ValueError(f"the ConfigMap {reference.config_map} was changed by somebody else")
+    outputs: dict[str, Any] = json.loads(text)
+    return outputs
+
+
+def without_large_outputs(status: ExecutionStatus) -> dict[str, Any]:
+    """The status as it is written: outputs that have a reference stand only there."""
+    written = status.to_json()
+    for run in written.get("taskRuns", []):
+        if "outputsRef" in run:
+            run.pop("outputs", None)
+    return written
+
+
+def _encode(outputs: object) -> bytes:
+    return json.dumps(outputs, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def refuse_foreign(existing: Object, execution: Object) -> None:
+    """Raises ``ApiError`` where a ConfigMap that is already there is not the execution's."""
+    owners = existing["metadata"].get("ownerReferences", [])
+    if all(owner.get("uid") != execution["metadata"]["uid"] for owner in owners):
+        name = existing["metadata"]["name"]
+        raise ApiError(409, "NameClash", f"the ConfigMap {name} belongs to somebody else")
+
+
+def _config_map(
+    execution: Object, run: TaskRun, reference: OutputsReference, text: bytes
+) -> Object:
+    meta = execution["metadata"]
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": reference.config_map,
+            "namespace": meta["namespace"],
+            "labels": {
+                EXECUTION_UID: meta["uid"],
+                TASK_RUN: run.id,
+                MANAGED_BY: "penstock",
+            },
+            "annotations": {IGNORE_UPDATES: "true"},
+            "ownerReferences": [
+                {
+                    "apiVersion": execution["apiVersion"],
+                    "kind": execution["kind"],
+                    "name": meta["name"],
+                    "uid": meta["uid"],
+                    "controller": True,
+                    "blockOwnerDeletion": False,
+                }
+            ],
+        },
+        "binaryData": {
+            reference.key: base64.b64encode(gzip.compress(text, mtime=0)).decode("ascii")
+        },
+    }

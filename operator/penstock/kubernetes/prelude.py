@@ -1,0 +1,130 @@
+"""The few lines of POSIX shell that stand before a script in the user's own image.
+
+No container, sidecar or program of ours is put into a script's pod, so the shell that is there has
+to keep what the script gives back. It runs the command in a work directory, passes both streams
+through byte by byte, and beside that keeps the lines that may hold values; at the end it publishes
+them as :mod:`penstock.tasks.framing` says.
+
+What it has to get right, and how:
+
+- The user's text comes as positional arguments and is never evaluated here.
+- The exit code is the command's own; SIGTERM (or whatever stop signal the image names) goes to the
+  command at once. The command runs in the background for that, so as every background command of a
+  shell it starts with SIGINT and SIGQUIT ignored.
+- A process that is left behind and holds the pipes is waited for 2 s, then its pipes are closed.
+- One endless line doesn't fill the memory (`cut`), and endless values don't fill the disk (`head`).
+- If the copy breaks, the output goes on: the copying `tee` ignores SIGPIPE.
+- Without the tools (a bare image) the command runs plainly, and the log itself is looked through.
+
+Arguments: the base directory, the termination message's file, then for each file `-f NAME TEXT` or
+`-c NAME SOURCE`, then `--` and the command. Works in dash, busybox ash and bash.
+"""
+
+from __future__ import annotations
+
+from penstock.tasks.framing import BEGIN_MARK, END_MARK, MAX_BYTES, MAX_INLINE_BYTES
+
+_MAX_LINE_BYTES = 2 * MAX_BYTES
+_MAX_FOUND_BYTES = MAX_BYTES + 64 * 1024
+
+_TEMPLATE = r"""
+__penstock_base=$1 __penstock_message=$2 __penstock_run=$1/run __penstock_signal= __penstock_pid=
+shift 2
+trap '__penstock_signal=1; [ -z "$__penstock_pid" ] || kill -TERM "$__penstock_pid" 2>/dev/null' \
+  TERM INT QUIT HUP
+mkdir -p "$__penstock_run" "$__penstock_base/work" "$__penstock_base/home" "$__penstock_base/tmp" &&
+  cd "$__penstock_base/work" || exit 125
+while [ "$1" != -- ]; do
+  case $2 in */*) mkdir -p "./${2%/*}" || exit 125 ;; esac
+  case $1 in
+    -f) printf %s "$3" >"./$2" || exit 125 ;;
+    -c) cp "$3" "./$2" || exit 125 ;;
+  esac
+  shift 3
+done
+shift
+__penstock_tee() {
+  trap '' PIPE TERM INT QUIT HUP
+  exec tee "$__penstock_run/$1.copy" <"$__penstock_run/$1" 2>/dev/null
+}
+__penstock_scan() {
+  trap '' TERM INT QUIT HUP
+  {
+    if command -v cut >/dev/null; then LC_ALL=C cut -b -@MAX_LINE@; else cat; fi |
+      LC_ALL=C grep -a -e '::{.*}::' -e '^::{' |
+      { head -c @MAX_FOUND@ >"$__penstock_run/$1.found"; cat >/dev/null; }
+  } <"$__penstock_run/$1.copy" 2>/dev/null
+}
+__penstock_tools=1
+for __penstock_tool in mkfifo tee grep head cat wc sleep; do
+  command -v "$__penstock_tool" >/dev/null 2>&1 || __penstock_tools=
+done
+[ -z "$__penstock_tools" ] ||
+  mkfifo "$__penstock_run/out" "$__penstock_run/err" \
+    "$__penstock_run/out.copy" "$__penstock_run/err.copy" 2>/dev/null || __penstock_tools=
+if [ -n "$__penstock_tools" ]; then
+  __penstock_scan out & __penstock_children=$!
+  __penstock_scan err & __penstock_children="$__penstock_children $!"
+  __penstock_tee out & __penstock_tees=$!
+  __penstock_tee err >&2 & __penstock_tees="$__penstock_tees $!"
+  "$@" >"$__penstock_run/out" 2>"$__penstock_run/err" &
+else
+  "$@" &
+fi
+__penstock_pid=$!
+[ -z "$__penstock_signal" ] || kill -TERM "$__penstock_pid" 2>/dev/null
+__penstock_code=
+while :; do
+  __penstock_signal=
+  wait "$__penstock_pid" 2>/dev/null
+  __penstock_waited=$?
+  [ "$__penstock_waited" = 127 ] && [ -n "$__penstock_code" ] || __penstock_code=$__penstock_waited
+  [ -n "$__penstock_signal" ] || break
+done
+trap '' TERM INT QUIT HUP
+if [ -z "$__penstock_tools" ]; then
+  printf 'penstock/1 unfiltered lines 0 0\n' 2>/dev/null >"$__penstock_message"
+  exit "$__penstock_code"
+fi
+( sleep 2; kill -9 $__penstock_tees ) </dev/null >/dev/null 2>&1 &
+__penstock_watch=$!
+{
+  wait $__penstock_tees $__penstock_children
+  kill -9 "$__penstock_watch"
+  wait "$__penstock_watch"
+} 2>/dev/null
+exec 2>/dev/null
+cd "$__penstock_run" || exit "$__penstock_code"
+if [ ! -s out.found ] && [ ! -s err.found ]; then
+  printf 'penstock/1 inline lines 0 0\n' >"$__penstock_message"
+  exit "$__penstock_code"
+fi
+cat out.found err.found >found
+__penstock_bytes=$(($(wc -c <found))) __penstock_lines=$(($(wc -l <found)))
+if [ "$__penstock_bytes" -le @MAX_INLINE@ ]; then
+  {
+    printf 'penstock/1 inline lines %d %d\n' "$__penstock_bytes" "$__penstock_lines"
+    cat found
+  } >"$__penstock_message"
+elif [ "$__penstock_bytes" -le @MAX_BYTES@ ]; then
+  printf '\n@BEGIN@%d::\n' "$__penstock_bytes"
+  cat found
+  printf '@END@\n'
+  printf 'penstock/1 framed lines %d %d\n' "$__penstock_bytes" "$__penstock_lines" \
+    >"$__penstock_message"
+else
+  printf 'penstock/1 oversized lines %d %d\n' "$__penstock_bytes" "$__penstock_lines" \
+    >"$__penstock_message"
+fi
+exit "$__penstock_code"
+"""
+
+PRELUDE = (
+    _TEMPLATE.strip()
+    .replace("@MAX_LINE@", str(_MAX_LINE_BYTES))
+    .replace("@MAX_FOUND@", str(_MAX_FOUND_BYTES))
+    .replace("@MAX_INLINE@", str(MAX_INLINE_BYTES))
+    .replace("@MAX_BYTES@", str(MAX_BYTES))
+    .replace("@BEGIN@", BEGIN_MARK)
+    .replace("@END@", END_MARK)
+)

@@ -1,0 +1,1 @@
+"""Executions without a cluster: the same engine, with tasks as processes of this machine."""

@@ -1,0 +1,34 @@
+"""The flows that stand ready on this machine, as a cluster's Flows do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penstock.flow.document import Flow
+
+
+class DuplicateFlow(Exception):
+    """Two of the given flows have the same namespace and id."""
+
+
+class LocalFlows:
+    """Flows by namespace and id."""
+
+    def __init__(self) -> None:
+        self._flows: dict[tuple[str, str], Flow] = {}
+
+    def __iter__(self) -> Iterator[Flow]:
+        return iter(self._flows.values())
+
+    def __len__(self) -> int:
+        return len(self._flows)
+
+    def add(self, flow: Flow) -> None:
+        """Raises :class:`DuplicateFlow`."""
+        key = (flow.namespace, flow.id)
+        if key in self._flows:
+            raise DuplicateFlow(f"the flow {flow.namespace}.{flow.id} is given twice")
+        self._flows[key] = flow
+
+    def get(self, namespace: str, flow_id: str) -> Flow | None:
+        return self._flows.get((namespace, flow_id))

@@ -1,0 +1,105 @@
+"""The Flow resource: the document is its spec, and its status says whether it is armed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from penstock.flow.loading import SourceDocument
+from penstock.resources import GROUP
+from penstock.resources.conditions import Condition
+from penstock.resources.execution import ResourceModel, State
+
+SOURCE_LABEL = "penstock.dev/source"
+"""The name of the GitSource that owns a Flow."""
+COMMIT_ANNOTATION = "penstock.dev/commit"
+"""The commit from which a Flow came."""
+PATH_ANNOTATION = "penstock.dev/path"
+"""The file, in that commit, from which a Flow came."""
+
+PROBLEMS_ANNOTATION = "penstock.dev/source-problems"
+"""What is wrong with the file in Git, with file and line, where it could not be taken in."""
+
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_NAMESPACE = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_FLOW_ID = re.compile(rf"(?!(?:.*-)?[0-9a-f]{{10}}$){_LABEL}")
+"""Without dots, so that the last dot parts namespace and id; nor like a name with a hash."""
+_MAX_NAME = 200
+
+
+class ExecutionSummary(ResourceModel):
+    """One execution of a flow, in a few words."""
+
+    name: str
+    state: State
+    date: datetime
+
+
+class TriggerStatus(ResourceModel):
+    """What is known of one trigger."""
+
+    id: str
+    type: str
+    schedule: str | None = None
+    """The cron expression and zone to which the dates belong."""
+    served: bool = True
+    """Whether Penstock starts executions for it."""
+    last_date: datetime | None = None
+    """The due time up to which executions were made."""
+    next_date: datetime | None = None
+    """The next due time."""
+    message: str | None = None
+
+
+class FlowStatus(ResourceModel):
+    """Whether a flow is accepted and armed; never whether its last run went well."""
+
+    observed_generation: int = -1
+    revision: int | None = None
+    """The revision of the spec that was last accepted."""
+    triggers: Annotated[list[TriggerStatus], Field(max_length=200)] = []
+    next_date: datetime | None = None
+    """The earliest next due time of its schedules."""
+    last_execution: ExecutionSummary | None = None
+    warnings: list[str] = []
+    """What the author should know, such as properties without effect."""
+    conditions: list[Condition] = []
+
+    def to_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def flow_in(document: SourceDocument) -> SourceDocument | None:
+    """The flow in a document, plain or as the spec of a Flow; None for a manifest of another kind.
+
+    The lines stay those of the text.
+    """
+    value = document.value
+    if not isinstance(value, dict) or "apiVersion" not in value or "kind" not in value:
+        return document
+    if not str(value["apiVersion"]).startswith(f"{GROUP}/") or value["kind"] != "Flow":
+        return None
+    lines = {place[1:]: line for place, line in document.lines.items() if place[:1] == ("spec",)}
+    lines.setdefault((), document.lines.get((), 1))
+    spec = value.get("spec")
+    return SourceDocument(spec if isinstance(spec, dict) else {}, lines)
+
+
+def flow_resource_name(namespace: str, flow_id: str) -> str:
+    """The name of the Flow resource for a flow: itself where that is a valid name.
+
+    Kestra's ids may have upper case, `_` and dots; those get a hash behind them, so that two flows
+    never share a name (`a.b` with id `c`, and `a` with id `b.c`).
+    """
+    plain = f"{namespace}.{flow_id}"
+    if len(plain) <= _MAX_NAME and _NAMESPACE.fullmatch(namespace) and _FLOW_ID.fullmatch(flow_id):
+        return plain
+    both = f"{namespace}\0{flow_id}".encode("utf-8", "surrogatepass")
+    digest = hashlib.sha256(both).hexdigest()[:10]
+    slug = re.sub(r"[^a-z0-9.]+", "-", plain.lower())
+    slug = re.sub(r"[-.]*\.[-.]*", ".", slug).strip("-.")[:_MAX_NAME].strip("-.")
+    return f"{slug}-{digest}" if slug else f"flow-{digest}"

@@ -1,0 +1,88 @@
+"""The GitSource resource: which commit of which repository becomes Flows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from penstock.resources.conditions import Condition
+from penstock.resources.execution import ResourceModel
+
+RECONCILE_ANNOTATION = "penstock.dev/requestedAt"
+"""A changed value asks for a sync at once (Flux's `reconcile.fluxcd.io/requestedAt` does too)."""
+FLUX_RECONCILE_ANNOTATION = "reconcile.fluxcd.io/requestedAt"
+
+DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+
+
+class GitReference(ResourceModel):
+    """What to follow; the default branch of the remote where nothing is said."""
+
+    branch: Annotated[str, Field(min_length=1, max_length=250)] | None = None
+    tag: Annotated[str, Field(min_length=1, max_length=250)] | None = None
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")] | None = None
+
+
+class GitSourceSpec(ResourceModel):
+    """Where flows come from."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^@]+$", max_length=2048)]
+    """An `http://` or `https://` URL without credentials in it."""
+    ref: GitReference | None = None
+    """Branch, tag or commit: at most one of them."""
+    path: Annotated[str, Field(max_length=1024)] = "."
+    """The folder whose `.yaml` and `.yml` files are flows, with all that is below it."""
+    interval: Annotated[str, Field(pattern=DURATION_PATTERN)] = "1m"
+    """How often the remote is asked for a new commit, such as `30s` or `5m`."""
+    timeout: Annotated[str, Field(pattern=DURATION_PATTERN)] = "60s"
+    """How long one Git operation may take."""
+    suspend: bool = False
+    """While true, nothing is fetched or changed."""
+    prune: bool = True
+    """Whether a Flow is deleted when its file is."""
+
+
+class InventoryEntry(ResourceModel):
+    """A file and the Flow that was made of it."""
+
+    path: str
+    blob: str
+    """The hash of the file's content in Git."""
+    flow: str
+    """The name of the Flow."""
+    uid: str
+
+
+class FileProblem(ResourceModel):
+    """What is wrong with a file."""
+
+    path: str
+    line: int | None = None
+    message: str
+
+
+class GitSourceStatus(ResourceModel):
+    """What was applied, and what could not be."""
+
+    observed_generation: int = -1
+    applied_commit: str | None = None
+    """The last commit whose files were taken in."""
+    attempted_commit: str | None = None
+    """The last commit that was looked at."""
+    last_sync: datetime | None = None
+    """When a commit was last taken in."""
+    last_handled_reconcile_at: str | None = None
+    """The annotation value that last asked for a sync."""
+    flows: int = 0
+    """How many Flows it owns."""
+    failed: int = 0
+    """How many files could not be taken in."""
+    inventory: Annotated[list[InventoryEntry], Field(max_length=5000)] = []
+    problems: Annotated[list[FileProblem], Field(max_length=100)] = []
+    """The first 100 problems, by file."""
+    conditions: list[Condition] = []
+
+    def to_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)

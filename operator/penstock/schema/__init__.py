@@ -1,0 +1,5 @@
+"""What is generated from the models: the CRDs, and the JSON Schema for editors.
+
+The models are the one place where the shape of a resource is said. `python -m penstock.schema`
+writes everything that follows from them; with `--check` it says what is stale instead.
+"""

@@ -1,0 +1,220 @@
+"""The CustomResourceDefinitions: names, columns and rules around the schemas of the models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.resources import GROUP, VERSION
+from penstock.resources.execution import ExecutionSpec, ExecutionStatus
+from penstock.resources.flow import FlowStatus
+from penstock.resources.gitsource import GitSourceSpec, GitSourceStatus
+from penstock.schema.flow_spec import flow_spec
+from penstock.schema.structural import Schema, structural
+
+_READY = '.status.conditions[?(@.type=="Ready")]'
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of `kubectl get`."""
+
+    name: str
+    path: str
+    type: str = "string"
+    wide: bool = False
+    """Shown with `-o wide` only."""
+    description: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        column: dict[str, Any] = {"name": self.name, "type": self.type, "jsonPath": self.path}
+        if self.description:
+            column["description"] = self.description
+        return column | ({"priority": 1} if self.wide else {})
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of resource."""
+
+    kind: str
+    plural: str
+    short_name: str
+    description: str
+    spec: Schema
+    status: Schema
+    columns: Sequence[Column]
+    selectable: Sequence[str] = ()
+    """Fields that `--field-selector` takes."""
+
+    @property
+    def file_name(self) -> str:
+        return f"{GROUP}_{self.plural}.yaml"
+
+
+_AGE = Column("Age", ".metadata.creationTimestamp", "date")
+
+
+def kinds() -> list[Kind]:
+    """The three kinds of `penstock.dev/v1alpha1`."""
+    return [_execution(), _flow(), _git_source()]
+
+
+def _flow() -> Kind:
+    return Kind(
+        kind="Flow",
+        plural="flows",
+        short_name="flw",
+        description="A flow: its spec is the flow document, its status says whether it is armed.",
+        spec=flow_spec(),
+        status=structural(FlowStatus),
+        columns=[
+            Column("Flow", ".spec.id"),
+            Column("Flow-Namespace", ".spec.namespace"),
+            Column("Revision", ".status.revision", "integer"),
+            Column("Ready", f"{_READY}.status"),
+            Column("Reason", f"{_READY}.reason"),
+            # Not of type date: kubectl writes a date in the future as <invalid>.
+            Column("Next", ".status.nextDate", description="When a schedule starts it next."),
+            Column("Last", ".status.lastExecution.state"),
+            _AGE,
+            Column("Message", f"{_READY}.message", wide=True),
+        ],
+    )
+
+
+def _execution() -> Kind:
+    spec = structural(ExecutionSpec)
+    spec["properties"]["flow"] |= _rules(
+        (
+            "has(self.name) || (has(self.__namespace__) && has(self.id))",
+            "name the flow by its `namespace` and `id`, or by the `name` of its Flow",
+        ),
+        (
+            "!(has(self.name) && (has(self.__namespace__) || has(self.id)))",
+            "name the flow either by `namespace` and `id`, or by `name`, not by both",
+        ),
+    )
+    spec |= _rules(*(_fixed(name) for name in ("flow", "inputs", "trigger")))
+    return Kind(
+        kind="Execution",
+        plural="executions",
+        short_name="fex",
+        description="One run of a flow: what was asked for, and all that came of it.",
+        spec=spec,
+        status=structural(ExecutionStatus),
+        columns=[
+            Column("Flow", ".status.flow.id"),
+            Column("State", ".status.state"),
+            Column("Progress", ".status.progress", description="Ended and known task runs."),
+            Column("Trigger", ".status.trigger"),
+            Column("Duration", ".status.duration"),
+            _AGE,
+            Column("Flow-Namespace", ".status.flow.namespace", wide=True),
+            Column("Revision", ".status.flow.revision", "integer", wide=True),
+            Column("Message", ".status.message", wide=True),
+        ],
+        selectable=[".spec.flow.id", ".spec.flow.namespace", ".status.state"],
+    )
+
+
+def _git_source() -> Kind:
+    spec = structural(GitSourceSpec, defaults=True)
+    properties = spec["properties"]
+    properties["ref"] |= _rules(
+        (
+            "[has(self.branch), has(self.tag), has(self.commit)].filter(given, given).size() <= 1",
+            "give at most one of `branch`, `tag` and `commit`",
+        )
+    )
+    properties["path"] |= _rules(
+        ("!self.startsWith('/')", "the path starts at the top of the repository: no leading `/`"),
+        ("!self.split('/').exists(part, part == '..')", "the path must not contain `..`"),
+    )
+    return Kind(
+        kind="GitSource",
+        plural="gitsources",
+        short_name="gits",
+        description="A folder of a Git repository whose files become Flows.",
+        spec=spec,
+        status=structural(GitSourceStatus),
+        columns=[
+            Column("URL", ".spec.url"),
+            Column("Commit", ".status.appliedCommit"),
+            Column("Flows", ".status.flows", "integer"),
+            Column("Failed", ".status.failed", "integer"),
+            Column("Ready", f"{_READY}.status"),
+            _AGE,
+            Column("Branch", ".spec.ref.branch", wide=True),
+            Column("Message", f"{_READY}.message", wide=True),
+        ],
+    )
+
+
+def _rules(*rules: tuple[str, str]) -> Schema:
+    return {
+        "x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]
+    }
+
+
+def _fixed(name: str) -> tuple[str, str]:
+    """A property that can't be changed, added or taken away once the object exists."""
+    same = f"!has(self.{name}) || self.{name} == oldSelf.{name}"
+    return (
+        f"has(self.{name}) == has(oldSelf.{name}) && ({same})",
+        f"`{name}` can't be changed once the execution exists: create another one",
+    )
+
+
+def definition(kind: Kind) -> dict[str, Any]:
+    """The CustomResourceDefinition of one kind."""
+    status = kind.status
+    # kstatus takes an object without conditions for finished; -1 says that nobody looked at it yet.
+    status["properties"]["observedGeneration"]["default"] = -1
+    version: dict[str, Any] = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "additionalPrinterColumns": [column.to_json() for column in kind.columns],
+        "schema": {
+            "openAPIV3Schema": {
+                "description": kind.description,
+                "type": "object",
+                "required": ["spec"],
+                "properties": {
+                    "apiVersion": {"type": "string"},
+                    "kind": {"type": "string"},
+                    "metadata": {"type": "object"},
+                    "spec": kind.spec,
+                    "status": {"default": {"observedGeneration": -1}} | status,
+                },
+            }
+        },
+        "subresources": {"status": {}},
+    }
+    if kind.selectable:
+        version["selectableFields"] = [{"jsonPath": path} for path in kind.selectable]
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{kind.plural}.{GROUP}",
+            # Flux would take `${…}` in the descriptions for its own variables.
+            "annotations": {"kustomize.toolkit.fluxcd.io/substitute": "disabled"},
+            "labels": {"app.kubernetes.io/part-of": "penstock"},
+        },
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": kind.kind,
+                "listKind": f"{kind.kind}List",
+                "plural": kind.plural,
+                "singular": kind.kind.lower(),
+                "shortNames": [kind.short_name],
+                "categories": ["penstock"],
+            },
+            "versions": [version],
+        },
+    }

@@ -1,0 +1,81 @@
+"""What a script says: by its exit code, and by `::{"outputs": …}::` lines that give values back.
+
+Such a line may stand on stdout or on stderr, with other text around it. Later ones are merged over
+earlier ones, key by key. A line that is not JSON never fails a task: it is told of.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+_OPEN, _CLOSE = "::{", "::"
+_SHOWN = 120
+
+
+@dataclass
+class Captured:
+    """What the lines of one attempt say together."""
+
+    vars: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """What was ignored, for the person who wrote the script."""
+
+    def add(self, line: str) -> None:
+        """Take in one line of output."""
+        at = line.find(_OPEN)
+        while at >= 0:
+            after = self._add_at(line, at)
+            at = line.find(_OPEN, after)
+
+    def add_all(self, lines: Iterable[str]) -> Captured:
+        for line in lines:
+            self.add(line)
+        return self
+
+    def _add_at(self, line: str, at: int) -> int:
+        try:
+            value, end = _DECODER.raw_decode(line, at + len(_CLOSE))
+            closed = line.startswith(_CLOSE, end)
+            outputs = value.get("outputs", {})
+            json.dumps(outputs, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        except (ValueError, RecursionError):
+            closed, end, outputs = False, at + len(_OPEN), None
+        if closed and isinstance(outputs, dict):
+            self.vars.update(outputs)
+            return end
+        if "}::" in line[at:]:
+            self._note(line[at:])
+            return len(line)
+        return end
+
+    def _note(self, text: str) -> None:
+        shown = text.strip()
+        shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+        if len(self.notes) < 3:
+            self.notes.append(f"ignored a malformed ::{{…}}:: line: {shown}")
+
+
+def exit_words(code: int) -> str:
+    """An exit code, with the signal that it stands for."""
+    try:
+        name = f" ({signal.Signals(code - 128).name})" if code > 128 else ""
+    except ValueError:
+        name = ""
+    return f"exit code {code}{name}"
+
+
+def is_candidate(line: str) -> bool:
+    """Whether a line may hold values; the same rule as the filter in a script's pod."""
+    at = line.find(_OPEN)
+    return at >= 0 and (at == 0 or line.find("}::", at) >= 0)
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)

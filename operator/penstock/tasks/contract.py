@@ -1,0 +1,72 @@
+"""What a runnable task is to the rest of Penstock. Standard library only: pods import this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Level = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
+
+
+class TaskFailure(Exception):
+    """A task failed for a reason of its own. Outputs known so far may still be given."""
+
+    def __init__(self, message: str, outputs: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.outputs = dict(outputs) if outputs is not None else None
+
+
+class TaskStopped(Exception):
+    """The task was asked to stop while it ran."""
+
+
+class Context(Protocol):
+    """What a core task may do while it runs."""
+
+    def log(self, message: str, level: str = "INFO") -> None:
+        """Write one log message."""
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass. Raises :class:`TaskStopped` when the task is to end before."""
+
+
+class CoreTask(Protocol):
+    """A task that Penstock's own image runs: a dataclass of its rendered properties."""
+
+    def run(self, context: Context) -> Mapping[str, Any] | None:
+        """Do the work; return the outputs. Raises :class:`TaskFailure`."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Kubernetes quantities, such as ``500m`` or ``128Mi``."""
+
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a pod runs and as whom; what is not said comes from the administrator's defaults."""
+
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    service_account_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Container:
+    """What one attempt runs: enough for a pod and for a local process alike."""
+
+    command: tuple[str, ...]
+    """The whole command line, interpreter first."""
+    image: str | None = None
+    """The user's image; None for Penstock's own."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Text files to stand in the working directory before the command starts, by name."""
+    pull_policy: str | None = None
+    """`Always`, `IfNotPresent` or `Never`; None for the cluster's default."""
+    resources: Resources = Resources()
+    placement: Placement = Placement()

@@ -1,0 +1,34 @@
+"""Log a message. `Echo` is its deprecated twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from penstock.tasks.contract import Context, Level
+
+
+@dataclass(frozen=True)
+class Log:
+    """Writes one or more messages to the task's log."""
+
+    message: str | list[str]
+    """The message, or several."""
+    level: Level = "INFO"
+    """The level at which it is logged."""
+
+    def run(self, context: Context) -> None:
+        for message in [self.message] if isinstance(self.message, str) else self.message:
+            context.log(message, self.level)
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Deprecated: use `io.kestra.plugin.core.log.Log`."""
+
+    format: str
+    """The message."""
+    level: Level = "INFO"
+    """The level at which it is logged."""
+
+    def run(self, context: Context) -> None:
+        context.log(self.format, self.level)

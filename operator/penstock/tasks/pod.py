@@ -1,0 +1,112 @@
+"""What runs in the pod of a core task: `python -m penstock.tasks.pod`.
+
+The task comes rendered and checked, as JSON in `PENSTOCK_TASK` or, where it is long, in the file
+that `PENSTOCK_TASK_FILE` names. Only that task's module is imported, and nothing but the standard
+library: a Log must not cost more than starting Python does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from penstock.tasks.catalog import core_type
+from penstock.tasks.contract import CoreTask, TaskFailure, TaskStopped
+from penstock.tasks.framing import TOO_LARGE, Result, encode_result
+
+TERMINATION_FILE = "/dev/termination-log"
+
+
+class PodContext:
+    """The pod's stdout is the task's log."""
+
+    def log(self, message: str, level: str = "INFO") -> None:
+        print(message if level == "INFO" else f"{level} {message}", flush=True)
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def main() -> int:
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    signal.signal(signal.SIGTERM, _stop)
+    code, result = run(_read_task())
+    _publish(result)
+    return code
+
+
+def run(task: Mapping[str, Any]) -> tuple[int, Result]:
+    """Run one task: the exit code and the result."""
+    try:
+        outputs = revive(task["type"], task["properties"]).run(PodContext())
+        result = Result(dict(outputs) if outputs is not None else None)
+        too_large = encode_result(result)[0].startswith("penstock/1 oversized")
+    except TaskFailure as failure:
+        return 1, Result(failure.outputs, str(failure))
+    except TaskStopped:
+        return 143, Result(message="stopped")
+    except Exception as error:  # the log and the result both have to say why
+        import traceback
+
+        traceback.print_exc()
+        return 1, Result(message=f"{type(error).__name__}: {error}")
+    return (1, Result(message=TOO_LARGE)) if too_large else (0, result)
+
+
+def revive(type_name: str, properties: Mapping[str, Any]) -> CoreTask:
+    """The task from its checked properties: names in camel case, durations in seconds."""
+    found = core_type(type_name)
+    if found is None:
+        raise TaskFailure(f"this image has no task `{type_name}`")
+    task = found.load()
+    given = {}
+    for item in fields(task):
+        name = camel(item.name)
+        if name in properties:
+            value = properties[name]
+            is_duration = str(item.type).startswith("timedelta") and value is not None
+            given[item.name] = timedelta(seconds=value) if is_duration else value
+    revived: CoreTask = task(**given)
+    return revived
+
+
+def camel(name: str) -> str:
+    """A field's name as a flow file writes it."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _read_task() -> Mapping[str, Any]:
+    path = os.environ.get("PENSTOCK_TASK_FILE")
+    if path is None:
+        text = os.environ["PENSTOCK_TASK"]
+    else:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    task: Mapping[str, Any] = json.loads(text)
+    return task
+
+
+def _publish(result: Result) -> None:
+    message, block = encode_result(result)
+    if block:
+        sys.stdout.write(block)
+    sys.stdout.flush()
+    path = os.environ.get("PENSTOCK_TERMINATION_FILE", TERMINATION_FILE)
+    with open(path, "w", encoding="utf-8", errors="replace") as file:
+        file.write(message)
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    raise TaskStopped
+
+
+if __name__ == "__main__":
+    sys.exit(main())

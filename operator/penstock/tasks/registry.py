@@ -1,0 +1,110 @@
+"""The runnable tasks as the controller sees them: how they are checked, and what they run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from penstock.tasks.catalog import CORE_TYPES, CoreType, core_type
+from penstock.tasks.contract import Container, TaskFailure
+
+if TYPE_CHECKING:
+    from penstock.flow.types import TaskTypes
+
+TASK_VARIABLE = "PENSTOCK_TASK"
+"""Holds a core task in the environment of its pod."""
+
+
+def register(types: TaskTypes) -> None:
+    """Make every runnable task known."""
+    from penstock.flow.types import TaskType
+    from penstock.tasks.scripts import SCRIPT_TYPES, script_warnings
+
+    for core in CORE_TYPES:
+        types.register(TaskType(core.name, core.aliases, check=partial(_check_core, core)))
+    for script in SCRIPT_TYPES:
+        check = partial(_check_script, script.name)
+        types.register(TaskType(script.name, check=check, warnings=script_warnings))
+
+
+def container(task_type: str, properties: Mapping[str, Any]) -> Container:
+    """What one attempt runs, from rendered properties.
+
+    Raises :class:`TaskFailure` with a message that names the property where one is of the wrong
+    type: the attempt then fails without a Job.
+    """
+    core = core_type(task_type)
+    if core is not None:
+        return _core_container(core, properties)
+    from penstock.tasks.reading import read
+    from penstock.tasks.scripts import script_container
+
+    script = _scripts().get(task_type.lower())
+    if script is None:
+        raise TaskFailure(f"no runnable task has the type `{task_type}`")
+    return script_container(script, read(script.task, _canonical(properties)))
+
+
+def is_script(task_type: str) -> bool:
+    """Whether a task of that type runs in the user's image."""
+    return task_type.lower() in _scripts()
+
+
+def _core_container(core: CoreType, properties: Mapping[str, Any]) -> Container:
+    from penstock.tasks.reading import read, write
+
+    task = {"type": core.name, "properties": write(read(core.load(), properties))}
+    text = json.dumps(task, ensure_ascii=False, separators=(",", ":"))
+    if len(text.encode()) > 1024 * 1024 - 4096:
+        raise TaskFailure("the task's properties are larger than 1 MiB")
+    return Container(command=("-m", "penstock.tasks.pod"), env={TASK_VARIABLE: text})
+
+
+def _check_core(core: CoreType, properties: Mapping[str, Any]) -> None:
+    from penstock.tasks.reading import check
+
+    check(core.load(), properties)
+
+
+def _check_script(name: str, properties: Mapping[str, Any]) -> None:
+    from pydantic import ValidationError
+    from pydantic_core import InitErrorDetails, PydanticCustomError
+
+    from penstock.flow.model import as_details, is_expression
+    from penstock.tasks.reading import check
+    from penstock.tasks.runners import known_runner
+
+    errors: list[InitErrorDetails] = []
+    runner = properties.get("taskRunner")
+    if isinstance(runner, Mapping) and not is_expression(runner.get("type")):
+        if runner.get("type") is None:
+            errors.append(
+                InitErrorDetails(type="missing", loc=("taskRunner", "type"), input=runner)
+            )
+        elif known_runner(runner["type"]) is None:
+            reason = {"type": str(runner["type"])}
+            kind = PydanticCustomError(
+                "type_not_carried", "the task runner `{type}` is not served by Penstock yet", reason
+            )
+            errors.append(InitErrorDetails(type=kind, loc=("taskRunner", "type"), input=runner))
+            properties = {key: item for key, item in properties.items() if key != "taskRunner"}
+    try:
+        check(_scripts()[name.lower()].task, _canonical(properties))
+    except ValidationError as error:
+        errors += as_details(error)
+    if errors:
+        raise ValidationError.from_exception_data(name, errors)
+
+
+def _canonical(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Names whose capitals no rule gives."""
+    return {"targetOs" if key == "targetOS" else key: item for key, item in properties.items()}
+
+
+@cache
+def _scripts() -> dict[str, Any]:
+    from penstock.tasks.scripts import SCRIPT_TYPES
+
+    return {script.name.lower(): script for script in SCRIPT_TYPES}

@@ -1,0 +1,19 @@
+"""Let time pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from penstock.tasks.contract import Context
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Waits; ends at once when the execution is killed."""
+
+    duration: timedelta
+    """How long to wait, as an ISO-8601 duration."""
+
+    def run(self, context: Context) -> None:
+        context.wait(max(0.0, self.duration.total_seconds()))

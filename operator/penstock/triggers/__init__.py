@@ -1,0 +1,1 @@
+"""When an execution starts by itself. Pure: dates in, dates out."""

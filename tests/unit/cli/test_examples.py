@@ -1,0 +1,60 @@
+"""Every example runs without a cluster, to the end that it tells of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Call
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+
+EXPECTED: dict[str, tuple[int, str, dict[str, object]]] = {
+    "errors-and-finally.yaml": (1, "FAILED", {}),
+    "foreach.yaml": (0, "SUCCESS", {}),
+    "hello-world.yaml": (0, "SUCCESS", {"greeting": "Hello, World!"}),
+    "parallel-and-retry.yaml": (0, "SUCCESS", {}),
+    "python-script.yaml": (0, "SUCCESS", {"mean": 3.875}),
+    "schedule.yaml": (0, "SUCCESS", {}),
+    "shell-outputs.yaml": (0, "SUCCESS", {"total": 15, "words": ["one", "two"]}),
+    "switch-inputs.yaml": (0, "SUCCESS", {"price": 5.0}),
+}
+
+
+def test_every_example_is_expected_here() -> None:
+    assert sorted(path.name for path in EXAMPLES.iterdir()) == sorted(EXPECTED)
+
+
+def test_every_example_is_valid_without_a_warning(call: Call) -> None:
+    called = call("flow", "validate", EXAMPLES)
+
+    assert (called.code, called.out, called.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_example_ends_as_expected(call: Call, name: str) -> None:
+    code, state, outputs = EXPECTED[name]
+    called = call("run", EXAMPLES / name, "-o", "json", "--timeout", "60s")
+
+    assert called.code == code, called.err
+    status = json.loads(called.out)["status"]
+    assert status["state"] == state
+    found = status.get("outputs") or {}
+    assert {key: found.get(key) for key in outputs} == outputs
+    if name == "parallel-and-retry.yaml":
+        flaky = next(run for run in status["taskRuns"] if run["taskId"] == "flaky")
+        assert len(flaky["attempts"]) == 3
+
+
+def test_the_inputs_of_an_example_choose_its_way(call: Call) -> None:
+    called = call(
+        "run", EXAMPLES / "switch-inputs.yaml", "-o", "json",
+        "--input", "plan=express", "--input", "weight=12.5", "--input", "fragile=true",
+    )  # fmt: skip
+
+    status = json.loads(called.out)["status"]
+    assert status["outputs"] == {"price": 62.5}
+    tasks = {run["taskId"]: run["state"] for run in status["taskRuns"]}
+    assert tasks["express-price"] == tasks["two-people"] == tasks["with-care"] == "SUCCESS"

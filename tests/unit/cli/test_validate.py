@@ -1,0 +1,122 @@
+"""`penstock flow validate`: one line for each error, exit codes, JSON, and a light start."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.unit.cli.conftest import Call, Write
+
+GOOD = """\
+id: good
+namespace: company.team
+tasks:
+  - {id: hello, type: io.kestra.plugin.core.log.Log, message: "{{ flow.id }}"}
+"""
+BAD = """\
+id: bad
+namespace: company.team
+tasks:
+  - {id: hello, type: io.kestra.plugin.core.log.Log, message: "{{ flow.id"}
+  - {id: hello, type: io.kestra.plugin.core.log.Logg, message: hello}
+"""
+MISSING = """\
+id: missing
+namespace: company.team
+tasks:
+  - {id: child, type: io.kestra.plugin.some.product.Thing}
+"""
+
+
+def test_good_files_give_no_line(call: Call, write: Write) -> None:
+    called = call("flow", "validate", write(GOOD))
+
+    assert (called.code, called.out, called.err) == (0, "", "")
+
+
+def test_each_error_is_one_line(call: Call, write: Write) -> None:
+    called = call("flow", "validate", write(GOOD, "good.yaml"), write(BAD, "bad.yaml"))
+
+    assert called.code == 1
+    lines = called.out.splitlines()
+    assert all(re.match(r"^bad\.yaml:\d+: tasks\[\d]\.\w+: .+", line) for line in lines)
+    assert lines[0].startswith("bad.yaml:4: tasks[0].message: ")
+    assert lines[1].endswith("did you mean `io.kestra.plugin.core.log.Log`?")
+
+
+def test_folders_are_searched(call: Call, write: Write) -> None:
+    write(GOOD, "flows/a.yaml")
+    write(BAD, "flows/deep/b.yml")
+    write(BAD, "flows/deep/c.txt")
+
+    called = call("flow", "validate", "flows")
+
+    assert called.code == 1
+    assert {line.split(":")[0] for line in called.out.splitlines()} == {"flows/deep/b.yml"}
+
+
+def test_text_that_is_not_yaml_has_a_line(call: Call, write: Write) -> None:
+    called = call("flow", "validate", write("id: good\ntasks: [\n"))
+
+    assert called.code == 1
+    assert re.match(r"^flow\.yaml:\d+: the file is not valid YAML: ", called.out)
+
+
+def test_warnings_go_to_stderr_and_do_not_refuse(call: Call, write: Write) -> None:
+    called = call("flow", "validate", write(f"{GOOD}concurrency: {{limit: 1}}\n"))
+
+    assert (called.code, called.out) == (0, "")
+    assert called.err.startswith("flow.yaml:5: warning: concurrency: ")
+
+
+def test_json_gives_a_verdict_on_each_file(call: Call, write: Write) -> None:
+    files = [write(GOOD, "good.yaml"), write(BAD, "bad.yaml"), write(MISSING, "missing.yaml")]
+    called = call("flow", "validate", "-o", "json", *files)
+
+    assert called.code == 1
+    good, bad, missing = json.loads(called.out)
+    assert good == {
+        "file": "good.yaml",
+        "valid": True,
+        "errors": [],
+        "warnings": [],
+        "missingTypes": [],
+    }
+    assert not bad["valid"]
+    assert bad["errors"][0]["line"] == 4
+    assert {error["code"] for error in bad["errors"]} == {"expression", "unknown_type"}
+    assert missing["missingTypes"] == ["io.kestra.plugin.some.product.Thing"]
+    assert [error["code"] for error in missing["errors"]] == ["type_not_carried"]
+
+
+def test_json_tells_what_is_only_not_carried_yet(call: Call, write: Write) -> None:
+    file = write(MISSING)
+
+    assert call("flow", "validate", "-o", "json", file).code == 3
+    called = call("flow", "validate", file)
+    assert called.code == 1
+    assert "is not served by Penstock yet" in called.out
+
+
+@pytest.mark.parametrize("arguments", [["flow", "validate", "flow.yaml"], ["--help"]])
+def test_the_start_is_light(write: Write, arguments: list[str]) -> None:
+    write(GOOD)
+    code = f"""
+import sys
+from penstock.cli import main
+try:
+    main({arguments!r})
+except SystemExit as ended:
+    assert ended.code == 0, ended.code
+heavy = {{"kubernetes", "kopf", "rich", "aiohttp", "git", "jq", "prometheus_client"}}
+print(sorted(heavy & set(sys.modules)), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stderr == "[]\n"

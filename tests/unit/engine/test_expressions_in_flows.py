@@ -1,0 +1,215 @@
+"""What a task's expressions see, and what the flow hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.fixtures.engine import Given
+
+Flow = Callable[[str], Given]
+
+
+def seen(given: Flow, expression: str, head: str = "") -> Given:
+    return given(f"{head}\ntasks: [{{id: a, type: Work, see: '{{{{ {expression} }}}}'}}]")
+
+
+HEAD = """
+labels: {team: data, env: prod}
+variables: {greeting: "hi {{ inputs.who }}"}
+inputs:
+  - {id: who, type: STRING, defaults: me}
+  - {id: nested.more.int, type: INT, defaults: 3}
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("flow.id", "flow"),
+        ("flow.namespace", "company.team"),
+        ("flow.revision", "3"),
+        ("execution.id", "run-1"),
+        ("execution.originalId", "run-1"),
+        ("execution.startDate", "2025-03-01T12:00:00.000Z"),
+        ("inputs.who", "me"),
+        ("inputs.nested.more.int + 1", "4"),
+        ("vars.greeting", "hi {{ inputs.who }}"),
+        ("render(vars.greeting)", "hi me"),
+        ("labels.team", "data"),
+        ("labels.system.correlationId", "run-1"),
+        ("task.id", "a"),
+        ("taskrun.attemptsCount", "0"),
+        ("taskrun.startDate", "2025-03-01T12:00:00.000Z"),
+        ("now()", "2025-03-01T12:00:00.000000Z"),
+        ("outputs.nobody ?? 1", "1"),
+        ("trigger.date ?? 2", "2"),
+    ],
+)
+def test_variables(given: Flow, expression: str, text: str) -> None:
+    outcome = seen(given, expression.replace("'", '"'), HEAD).run()
+    outcome.then.ended("SUCCESS").started_with("a", see=text)
+
+
+def test_labels_of_the_execution_win_over_those_of_the_flow(given: Flow) -> None:
+    outcome = seen(given, "labels.env", HEAD).labels(env="test").run()
+    outcome.then.started_with("a", see="test")
+    assert outcome.status.labels == {
+        "team": "data", "env": "test", "system.correlationId": "run-1"
+    }  # fmt: skip
+
+
+def test_a_trigger_hands_its_variables_over(given: Flow) -> None:
+    schedule = "io.kestra.plugin.core.trigger.Schedule"
+    flow = given('tasks: [{id: a, type: Work, see: "{{ trigger.date }} {{ schedule.date }}"}]')
+    outcome = flow.trigger(schedule, date="2025-01-01").run()
+    outcome.then.started_with("a", see="2025-01-01 2025-01-01")
+    assert outcome.status.trigger == "by-it"
+
+
+def test_the_states_of_the_tasks_so_far(given: Flow) -> None:
+    outcome = given("""
+    tasks:
+      - {id: a, type: Work}
+      - {id: loop, type: ForEach, values: [x], tasks: [{id: b, type: Work}]}
+      - {id: c, type: Work, see: "{{ tasks.a.state }} {{ tasks.b.x.state }}"}
+    """).run()
+    outcome.then.started_with("c", see="SUCCESS SUCCESS")
+
+
+def test_parents_are_listed_nearest_first(given: Flow) -> None:
+    outcome = given("""
+    tasks:
+      - id: outer
+        type: ForEach
+        values: [x]
+        tasks:
+          - id: if_
+            type: If
+            condition: "true"
+            then:
+              - id: inner
+                type: ForEach
+                values: [y]
+                tasks:
+                  - id: a
+                    type: Work
+                    see: "{{ parent.outputs.evaluationResult }} {{ parents[0].taskrun.value }}"
+                    index: "{{ taskrun.iteration }}"
+    """).run()
+    outcome.then.ended("SUCCESS")
+    outcome.then.started_with("a[x][y]", see="true x", index="0")
+
+
+OUTPUTS = """
+tasks: [{{id: a, type: Work}}]
+outputs:
+  - {{id: out, type: {type}, value: {value}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "typed"),
+    [
+        ("STRING", '"{{ outputs.a.text }}"', "word"),
+        ("STRING", '"{{ outputs.a.map }}"', '{"k": [1]}'),
+        ("INT", '"{{ outputs.a.number }}"', 7),
+        ("INT", '"{{ outputs.a.number }}1"', 71),
+        ("FLOAT", '"{{ outputs.a.number }}"', 7.0),
+        ("BOOL", '"{{ outputs.a.number > 3 }}"', True),
+        ("JSON", '"{{ outputs.a.map }}"', {"k": [1]}),
+        ("ARRAY", '"{{ outputs.a.list }}"', [1, 2]),
+        ("STRING", "plain", "plain"),
+        ("JSON", '{k: "{{ outputs.a.text }}"}', {"k": "word"}),
+    ],
+)
+def test_outputs_of_the_flow_are_typed(given: Flow, kind: str, value: str, typed: object) -> None:
+    outputs = {"text": "word", "number": 7, "map": {"k": [1]}, "list": [1, 2]}
+    flow = given(OUTPUTS.format(type=kind, value=value)).when_tasks(outputs={"a": outputs})
+    flow.run().then.ended("SUCCESS").gave(out=typed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "message"),
+    [
+        ("INT", "abc", "expected `INT`"),
+        ("STRING", '"{{ outputs.b.x }}"', "outputs.b.x"),
+        ("STRING", '"{{ null }}"', "has no value"),
+    ],
+)
+def test_an_output_that_cannot_be_had_fails_the_execution(
+    given: Flow, kind: str, value: str, message: str
+) -> None:
+    outcome = given(OUTPUTS.format(type=kind, value=value)).run()
+    outcome.then.ended("FAILED").says("the flow's outputs can't be had", message)
+    assert outcome.status.outputs is None
+
+
+def test_a_failed_flow_hands_back_what_there_is(given: Flow) -> None:
+    flow = given(OUTPUTS.format(type="STRING", value='"{{ outputs.a.text ?? 1 }}"'))
+    flow.when_tasks(fail=["a"]).run().then.ended("FAILED").gave(out="1").says("a is broken")
+
+
+def test_a_killed_flow_hands_nothing_back(given: Flow) -> None:
+    from penstock.resources.execution import State
+
+    flow = given(OUTPUTS.format(type="STRING", value="x"))
+    outcome = flow.when_tasks(states={"a": State.KILLED}).run()
+    assert outcome.status.outputs is None
+
+
+def test_wrong_inputs_refuse_the_execution(given: Flow) -> None:
+    flow = given("""
+    inputs: [{id: n, type: INT}, {id: must, type: STRING}]
+    tasks: [{id: a, type: Work}]
+    """)
+    outcome = flow.inputs(n="abc").run()
+    outcome.then.ended("FAILED").ran().reported("InvalidInputs")
+    outcome.then.says("Invalid input for `n`", "Invalid input for `must`, missing required input")
+
+
+def test_an_execution_has_at_most_so_many_task_runs(given: Flow) -> None:
+    outcome = (
+        given("""
+        tasks:
+          - id: p
+            type: Parallel
+            tasks: [{id: a, type: Work}, {id: b, type: Work}, {id: c, type: Work}]
+        """)
+        .limits(task_runs=3)
+        .run()
+    )
+    outcome.then.ended("FAILED").ran().says("more than 3 task runs").states(a="CANCELLED")
+
+
+def test_at_the_limit_what_runs_is_stopped(given: Flow) -> None:
+    outcome = (
+        given("""
+        tasks:
+          - id: p
+            type: Parallel
+            tasks:
+              - {id: slow, type: Work}
+              - id: s
+                type: Sequential
+                tasks: [{id: a, type: Work}, {id: b, type: Work}]
+        """)
+        .limits(task_runs=4)
+        .when_tasks(seconds={"slow": 60})
+        .run()
+    )
+    outcome.then.ended("FAILED").ran("slow", "a").states(slow="CANCELLED", a="SUCCESS").took(1)
+    assert outcome.world.stopped == [(outcome.task_run("slow").id, 1)]
+
+
+def test_the_engine_leaves_what_it_is_given_as_it_was(given: Flow) -> None:
+    """Dotted inputs are nested for expressions, not in the status."""
+    outcome = given("""
+    inputs:
+      - {id: a, type: JSON, defaults: '{"x": 1}'}
+      - {id: a.b, type: INT, defaults: 2}
+    tasks: [{id: t, type: Work, see: "{{ inputs.a.b }}{{ inputs.a.x }}"}]
+    """).run()
+    outcome.then.ended("SUCCESS").started_with("t", see="21")
+    assert outcome.status.inputs == {"a": {"x": 1}, "a.b": 2}

@@ -1,0 +1,174 @@
+"""Bounds: nothing that a template says takes long, much memory, or leaves the sandbox."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+import pytest
+
+from penstock.expressions import ExpressionError, Expressions, Host, Limits
+
+DOUBLING = "{% set x = 'aaaaaaaa' %}" + "{% set x = x ~ x %}" * 40 + "{{ x }}"
+SHARED = "{% set x = [1] %}" + "{% set x = [x, x] %}" * 60
+BOMBS = [
+    "{{ 1..1000000000 }}",
+    "{{ range(0, 9223372036854775807) }}",
+    "{% for a in 1..1000 %}{% for b in 1..1000 %}{% for c in 1..1000 %}{% endfor %}{% endfor %}"
+    "{% endfor %}",
+    DOUBLING,
+    SHARED + "{{ x }}",
+    SHARED + "{% set y = [1] %}" + "{% set y = [y, y] %}" * 60 + "{{ x == y }}",
+    SHARED + "{{ x | yaml }}",
+    SHARED + "{% set y = [1] %}" + "{% set y = [y, y] %}" * 60 + "{{ [x, y] | sort }}",
+    SHARED + "{% set y = [1] %}" + "{% set y = [y, y] %}" * 60 + "{{ [x, y] | distinct }}",
+    SHARED + "{{ x | jq('.') }}",
+    SHARED + "{{ x | join(',') }}",
+    SHARED + "{{ x | escapeChar('shell') }}",
+    SHARED + "{{ x | toIon }}",
+    SHARED + "{{ x | replace({'1': '2'}) }}",
+    SHARED + "{{ render(x) }}",
+    "{% set x = 'a' %}{% for i in 1..40 %}{% set x = x | replace({'a': 'aa'}) %}{% endfor %}",
+    "{% set x = 'a' %}{% for i in 1..40 %}{% set x = x | replace({'a': 'aa'}, regexp=true) %}"
+    "{% endfor %}",
+    "{% set x = [] %}{% for i in 1..100000 %}{% set x = [x] %}{% endfor %}{{ x }}",
+    "{% set x = 2 %}{% for i in 1..100 %}{% set x = x * x %}{% endfor %}",
+    "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
+    "{% block b %}{{ block('b') }}{% endblock %}",
+    "{% set t = '{{ render(t) }}' %}{{ render(me) }}",
+    "{{ 'a\nb' | indent(1000000000) }}",
+    "{{ 1 | numberFormat('" + "0" * 1000 + "') }}",
+    "{{ 0 | date('" + "S" * 1000 + "') }}",
+    "{{ nanoId(length=1000000000) }}",
+    "{{ 0 | dateAdd(9223372036854775807, 'MILLENNIA') }}",
+    "{{ '" + "9" * 5000 + "' | number }}",
+    "{{ 1 | jq('[range(1000000000)]') }}",
+    "{{ 1 | jq('def f: f; f') }}",
+    "{{ 1 | jq('repeat(.)') }}",
+    "{{ 1 | jq('\"x\" * 1000000000') }}",
+    "{{ [1,2,3,4,5,6,7,8,9] | jq('" + "[.[],.[]]|" * 40 + ".') }}",
+    "{{ " + "(" * 10000 + "1" + ")" * 10000 + " }}",
+    "{{ " + "[" * 10000 + "]" * 10000 + " }}",
+    "{{ " + "-" * 10000 + "1 }}",
+    "{{ " + "not " * 10000 + "1 }}",
+    "{{ 1" + " + 1" * 10000 + " }}",
+    "{{ a" + ".a" * 10000 + " }}",
+    "{{ true" + " ? 1 : true" * 10000 + " ? 1 : 2 }}",
+    "{% if true %}" * 1000 + "{% endif %}" * 1000,
+    "{% for i in 1..2 %}" * 30 + "{% endfor %}" * 30,
+    "{{ yaml(bomb) }}",
+    "{{ fromJson(deep) }}{{ yaml(deep) }}",
+    "{{ fromIon(deep) }}",
+    "{" * 1100000,
+]  # fmt: skip
+VARIABLES: dict[str, Any] = {
+    "me": "{{ render(me) }}{{ me }}",
+    "deep": "[" * 100_000,
+    "bomb": "a: &a [1,1,1,1,1,1,1,1,1]\n"
+    + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(9)
+    ),
+}
+
+
+@pytest.mark.parametrize("template", BOMBS, ids=lambda text: text[:40])
+def test_bombs_are_errors(host: Host, template: str) -> None:
+    expressions = Expressions(Limits(seconds=0.3))
+    start = time.monotonic()
+    with pytest.raises(ExpressionError):
+        expressions.render(template, VARIABLES, host)
+    assert time.monotonic() - start < 20, "a backtracking pattern would take for ever"
+
+
+ESCAPES = [
+    "{{ ''.__class__.__mro__ }}",
+    "{{ ''['__class__'] }}",
+    "{{ [].__class__ }}",
+    "{{ {}.__class__.__base__.__subclasses__() }}",
+    "{{ x | attr('__class__') }}",
+    "{{ cycler.__init__.__globals__ }}",
+    "{{ lipsum.__globals__ }}",
+    "{{ lipsum() }}",
+    "{{ self._TemplateReference__context }}",
+    "{{ self }}",
+    "{{ request.application }}",
+    "{{ namespace() }}",
+    "{{ joiner() }}",
+    "{{ dict(a=1) }}",
+    "{{ config }}",
+    "{{ '{0.__class__}'.format(1) }}",
+    "{{ '%s' | format(1) }}",
+    "{{ x.__init__ }}",
+    "{{ x.run }}",
+    "{{ environment }}",
+    "{{ context }}",
+    "{{ resolve }}",
+    "{{ undefined.x }}",
+    "{{ missing.x }}",
+    "{{ loop }}",
+    "{{ now.__globals__ }}",
+    "{{ x['__dict__'] }}",
+    "{{ x | first }}",
+    "{% import 'os' as os %}",
+    "{% set x.y = 1 %}",
+    "{{ caller() }}",
+    "{{ url_for.__globals__ }}",
+    "{{ get_flashed_messages.__globals__ }}",
+    "{% for x in x %}{% endfor %}",
+    "{{ x.name }}",
+    "{{ (now)() }}",
+    "{% print 1 %}",
+    "{{ super() }}",
+    "{{ varargs }}",
+    "{{ date.tzinfo }}",
+    "{{ date.year }}",
+]
+
+
+@pytest.mark.parametrize("template", ESCAPES)
+def test_no_way_out(expressions: Expressions, host: Host, template: str) -> None:
+    variables = {"x": Limits(), "date": host.now()}
+    with pytest.raises(ExpressionError):
+        expressions.render(template, variables, host)
+
+
+def test_jq_does_not_see_the_environment(expressions: Expressions, host: Host) -> None:
+    for program in ("env", "$ENV", "input", "debug", '"\\(env)"', 'import "a" as a; 1'):
+        with pytest.raises(ExpressionError):
+            expressions.render("{{ 1 | jq(p) }}", {"p": program}, host)
+
+
+def test_waiting_for_the_host_does_not_count() -> None:
+    def slow() -> str:
+        time.sleep(0.1)
+        return "ok"
+
+    host = Host(functions={"read": slow})
+    assert Expressions(Limits(seconds=0.05)).render("{{ read() }}", {}, host) == "ok"
+
+
+def test_output_is_bounded(host: Host) -> None:
+    expressions = Expressions(Limits(output_chars=100))
+    with pytest.raises(ExpressionError, match="longer than 100"):
+        expressions.render("{{ x }}{{ x }}", {"x": "a" * 60}, host)
+
+
+def test_many_terms_and_many_parts_are_fine(expressions: Expressions, host: Host) -> None:
+    assert expressions.render("{{ 'a'" + " ~ 'a'" * 300 + " }}", {}, host) == "a" * 301
+    assert expressions.render("{{ n }}" * 3000, {"n": 1}, host) == "1" * 3000
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(a+)+$", "^(?:a|aa|a.)+$", "(.*)*x", "(a*)*(a*)*(a*)*b{2}", "(x+x+)+y", "(.*a){25}"],
+)
+def test_regular_expressions_end(host: Host, pattern: str) -> None:
+    expressions = Expressions(Limits(seconds=0.3))
+    variables = {"t": "a" * 3000 + "b", "p": {pattern: "-"}}
+    start = time.monotonic()
+    for template in ("{{ t | replace(p, regexp=true) }}", "{{ t | split(q) }}"):
+        with contextlib.suppress(ExpressionError):
+            expressions.render(template, {**variables, "q": pattern}, host)
+    assert time.monotonic() - start < 20, "a backtracking pattern would take for ever"

@@ -1,0 +1,340 @@
+"""The prelude, run for real in every shell that this machine has."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from penstock.kubernetes.prelude import PRELUDE
+from penstock.tasks.framing import MAX_BYTES, MAX_INLINE_BYTES, Marker, parse_marker
+
+SHELLS = [
+    shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])
+]
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: bytes
+    err: bytes
+    message: str
+
+    @property
+    def marker(self) -> Marker:
+        marker = parse_marker(self.message)
+        assert marker is not None, self.message
+        return marker
+
+    @property
+    def payload(self) -> str:
+        marker = self.marker
+        found = marker.payload
+        if marker.form != "inline":
+            found = marker.payload_in(self.out.decode(errors="replace")) or ""
+        return found
+
+
+class Pod:
+    """A pretended pod: its base directory and its termination message."""
+
+    def __init__(self, shell: Sequence[str], at: Path) -> None:
+        self.shell, self.base = shell, at / "base"
+        self.message = at / "termination-log"
+        self.message.touch()
+
+    def start(
+        self,
+        command: Sequence[str],
+        files: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [
+                shutil.which(self.shell[0]) or "",
+                *self.shell[1:],
+                "-c",
+                PRELUDE,
+                "penstock",
+                str(self.base),
+                str(self.message),
+                *files,
+                "--",
+                *command,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **(env or {})},
+        )
+
+    def end(self, process: subprocess.Popen[bytes]) -> Ended:
+        out, err = process.communicate(timeout=20)
+        return Ended(process.returncode, out, err, self.message.read_text(errors="replace"))
+
+    def run(
+        self,
+        script: str,
+        *,
+        files: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        interpreter: Sequence[str] = ("/bin/sh", "-c"),
+    ) -> Ended:
+        return self.end(self.start([*interpreter, script], files, env))
+
+
+@pytest.fixture(params=SHELLS, ids=" ".join)
+def pod(request: pytest.FixtureRequest, tmp_path: Path) -> Pod:
+    return Pod(request.param, tmp_path)
+
+
+def test_nothing_is_added_to_a_plain_script(pod: Pod) -> None:
+    # when
+    ended = pod.run("echo hello; echo trouble >&2")
+    # then
+    assert (ended.code, ended.out, ended.err) == (0, b"hello\n", b"trouble\n")
+    assert ended.marker == Marker("inline", "lines")
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 42, 126, 127, 128, 143, 255])
+def test_the_exit_code_is_kept(pod: Pod, code: int) -> None:
+    assert pod.run(f"exit {code}").code == code
+
+
+@pytest.mark.parametrize("name", ["KILL", "TERM", "SEGV", "ABRT", "USR1"])
+def test_a_signal_becomes_128_and_its_number(pod: Pod, name: str) -> None:
+    # when
+    ended = pod.run(f"kill -{name} $$; sleep 5")
+    # then
+    assert ended.code == 128 + signal.Signals[f"SIG{name}"]
+    assert ended.err == b""
+
+
+def test_a_missing_interpreter_is_127(pod: Pod) -> None:
+    ended = pod.run("x", interpreter=("/no/such/interpreter",))
+    assert ended.code == 127
+    assert b"not found" in ended.err or b"No such file" in ended.err
+
+
+def test_lines_of_both_streams_are_captured(pod: Pod) -> None:
+    # when
+    ended = pod.run(
+        """echo '::{"outputs":{"a":1}}::'; echo 'x ::{"outputs":{"b":2}}:: y' >&2; echo no"""
+    )
+    # then
+    assert ended.out == b'::{"outputs":{"a":1}}::\nno\n'
+    assert ended.err == b'x ::{"outputs":{"b":2}}:: y\n'
+    assert ended.payload == '::{"outputs":{"a":1}}::\nx ::{"outputs":{"b":2}}:: y\n'
+
+
+def test_binary_output_without_a_line_end_passes_unchanged(pod: Pod) -> None:
+    # given
+    data = bytes(range(256)) * 300
+    (pod.base.parent / "data").write_bytes(data)
+    # when
+    ended = pod.run(f"cat {pod.base.parent}/data; printf end >&2")
+    # then
+    assert (ended.out, ended.err) == (data, b"end")
+
+
+def test_a_last_line_without_a_line_end_is_captured(pod: Pod) -> None:
+    ended = pod.run("""printf '::{"outputs":{"a":1}}::'""")
+    assert ended.out == b'::{"outputs":{"a":1}}::'
+    assert ended.payload == '::{"outputs":{"a":1}}::\n'
+
+
+def test_output_comes_while_the_script_runs(pod: Pod) -> None:
+    # given
+    process = pod.start(["/bin/sh", "-c", "printf now; exec sleep 60"])
+    # when
+    began = time.monotonic()
+    assert process.stdout is not None
+    first = os.read(process.stdout.fileno(), 10)
+    # then
+    assert first == b"now"
+    assert time.monotonic() - began < 20
+    process.send_signal(signal.SIGTERM)
+    pod.end(process)
+
+
+def test_values_survive_100_megabytes_of_output(pod: Pod) -> None:
+    # when
+    ended = pod.run(
+        """echo '::{"outputs":{"n":7}}::'; yes 0123456789012345678901234567890 |
+            head -c 100000000"""
+    )
+    # then
+    assert ended.code == 0
+    assert len(ended.out) == 100_000_000 + 24
+    assert ended.payload == '::{"outputs":{"n":7}}::\n'
+
+
+@pytest.mark.parametrize("size", [MAX_INLINE_BYTES - 100, MAX_INLINE_BYTES, 50_000, 1_000_000])
+def test_values_of_any_size_come_back(pod: Pod, size: int) -> None:
+    # given
+    line = f"::{json.dumps({'outputs': {'text': 'é' * (size // 2)}}, ensure_ascii=False)}::"
+    # when
+    ended = pod.run(
+        "cat value", files=["-f", "value", line] if size < 90_000 else self_made(pod, line)
+    )
+    # then
+    assert ended.marker.form == ("inline" if len(line.encode()) < MAX_INLINE_BYTES else "framed")
+    assert ended.payload == line + "\n"
+    assert len(ended.message.encode()) <= 4096
+
+
+def self_made(pod: Pod, text: str) -> list[str]:
+    source = pod.base.parent / "source"
+    source.write_text(text)
+    return ["-c", "value", str(source)]
+
+
+def test_too_large_values_are_told_of(pod: Pod) -> None:
+    # when
+    ended = pod.run("cat value", files=self_made(pod, "::{" + "x" * (MAX_BYTES + 1) + "}::"))
+    # then
+    assert (ended.code, ended.marker.form) == (0, "oversized")
+
+
+def test_endless_values_do_not_fill_the_disk(pod: Pod) -> None:
+    # when
+    ended = pod.run("""yes '::{"outputs":{"a":1}}::' | head -c 20000000""")
+    # then
+    assert ended.marker.form == "oversized"
+    assert len(ended.out) == 20_000_000
+    assert sum(file.stat().st_size for file in (pod.base / "run").iterdir()) < 3 * MAX_BYTES
+
+
+def test_one_endless_line_passes(pod: Pod) -> None:
+    # when
+    ended = pod.run("""head -c 12000000 /dev/zero; echo; echo '::{"outputs":{"a":1}}::'""")
+    # then
+    assert len(ended.out) == 12_000_000 + 1 + 24
+    assert ended.payload == '::{"outputs":{"a":1}}::\n'
+
+
+def test_a_process_left_behind_is_waited_for_but_not_long(pod: Pod) -> None:
+    # when
+    began = time.monotonic()
+    process = pod.start(
+        ["/bin/sh", "-c", """(sleep 0.5; echo late; sleep 30) & echo '::{"outputs":{"a":1}}::'"""]
+    )
+    assert process.wait(timeout=25) == 0
+    # then
+    assert 1.5 < time.monotonic() - began < 20
+    marker = parse_marker(pod.message.read_text())
+    assert marker is not None
+    assert marker.payload == '::{"outputs":{"a":1}}::\n'
+    assert process.stdout is not None
+    assert os.read(process.stdout.fileno(), 1000).startswith(b'::{"outputs":{"a":1}}::\n')
+
+
+def test_termination_reaches_the_command_at_once(pod: Pod) -> None:
+    # given
+    script = """trap 'echo "::{\\"outputs\\":{\\"a\\":1}}::"; exit 7' TERM
+        echo ready; while :; do sleep 0.05; done"""
+    process = pod.start(["/bin/sh", "-c", script])
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    # when
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    ended = pod.end(process)
+    # then
+    assert time.monotonic() - began < 20
+    assert ended.code == 7
+    assert ended.payload == '::{"outputs":{"a":1}}::\n'
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_any_stop_signal_of_an_image_ends_the_command(pod: Pod, number: signal.Signals) -> None:
+    # given
+    process = pod.start(["/bin/sh", "-c", "echo ready; exec sleep 20"])
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    # when
+    process.send_signal(number)
+    # then
+    assert pod.end(process).code == 143
+
+
+def test_a_command_that_ignores_termination_goes_on(pod: Pod) -> None:
+    # given
+    process = pod.start(["/bin/sh", "-c", "trap '' TERM; echo ready; sleep 1; exit 9"])
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    # when
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    # then
+    assert pod.end(process).code == 9
+
+
+@pytest.mark.parametrize("missing", ["tee", "grep", "mkfifo", "wc", "sleep", "head", "cat"])
+def test_a_bare_image_runs_the_command_plainly(pod: Pod, tmp_path: Path, missing: str) -> None:
+    # given
+    if pod.shell[0] == "busybox":
+        pytest.skip("busybox finds its own applets whatever the PATH is")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in {"mkdir", "tee", "grep", "mkfifo", "wc", "sleep", "head", "cat"} - {missing}:
+        (tools / tool).symlink_to(shutil.which(tool) or "")
+    # when
+    ended = pod.run("""echo '::{"outputs":{"a":1}}::'; exit 3""", env={"PATH": str(tools)})
+    # then
+    assert (ended.code, ended.out, ended.err) == (3, b'::{"outputs":{"a":1}}::\n', b"")
+    assert ended.marker.form == "unfiltered"
+    assert ended.payload == '::{"outputs":{"a":1}}::\n'
+
+
+HOSTILE = (
+    "$(touch pwned) `touch pwned` \"' ; touch pwned & \\ \n-e -n %s %d ${HOME} $$ * ~ \t$(NAME)"
+)
+
+
+def test_text_of_the_user_is_never_evaluated(pod: Pod) -> None:
+    # when
+    ended = pod.run(
+        'printf %s "$HOSTILE"; cat "./-x"',
+        files=["-f", "-x", HOSTILE, "-f", "a/b c/$(touch pwned)", HOSTILE],
+        env={"HOSTILE": HOSTILE},
+    )
+    # then
+    assert ended.out.decode() == HOSTILE * 2
+    assert (pod.base / "work/a/b c/$(touch pwned)").read_text() == HOSTILE
+    assert not list(pod.base.rglob("pwned"))
+
+
+def test_the_arguments_arrive_one_by_one(pod: Pod) -> None:
+    process = pod.start(["printf", "[%s]", "", "a b", "--", "$x", "'"])
+    assert pod.end(process).out == b"[][a b][--][$x][']"
+
+
+def test_the_environment_is_the_users_own(pod: Pod) -> None:
+    ended = pod.run("env; set | grep -c penstock_ || :", env={"LC_ALL": "C.UTF-8"})
+    assert b"__penstock" not in ended.out
+    assert b"LC_ALL=C.UTF-8\n" in ended.out
+
+
+def test_the_work_directory_is_the_current_one(pod: Pod) -> None:
+    assert pod.run("pwd").out.decode().strip() == str(pod.base / "work")
+
+
+def test_an_unwritable_message_file_changes_nothing_else(pod: Pod) -> None:
+    # given
+    pod.message.unlink()
+    pod.message.mkdir()
+    # when
+    process = pod.start(["/bin/sh", "-c", "echo fine; exit 4"])
+    out, err = process.communicate(timeout=20)
+    # then
+    assert (process.returncode, out, err) == (4, b"fine\n", b"")

@@ -1,0 +1,124 @@
+"""Flow files as people have them: plain, in manifests, several in one, in folders, broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from penstock.catalog import flow_parser
+from penstock.local.files import FlowFile, find_files, read_flow_file
+from penstock.local.flows import DuplicateFlow, LocalFlows
+
+FLOW = """\
+id: one
+namespace: company.team
+tasks:
+  - id: hello
+    type: io.kestra.plugin.core.log.Log
+    message: hello
+"""
+MANIFEST = """\
+apiVersion: penstock.dev/v1alpha1
+kind: Flow
+metadata:
+  name: two
+spec:
+  id: two
+  namespace: company.team
+  tasks:
+    - id: hello
+      type: io.kestra.plugin.core.log.Log
+      massage: hello
+"""
+
+
+def read(folder: Path, text: str) -> FlowFile:
+    file = folder / "flow.yaml"
+    file.write_text(text, "utf-8")
+    return read_flow_file(file, flow_parser())
+
+
+def test_a_manifest_and_a_plain_flow_stand_in_one_file(tmp_path: Path) -> None:
+    good = MANIFEST.replace("massage", "message")
+    found = read(tmp_path, f"{FLOW}---\n{good}---\nkind: ConfigMap\napiVersion: v1\n")
+
+    assert [item.flow.id for item in found.flows if item.flow] == ["one", "two"]
+    assert found.problems == []
+
+
+def test_a_problem_in_a_manifest_has_the_line_of_the_file_and_the_path_of_the_flow(
+    tmp_path: Path,
+) -> None:
+    problems = read(tmp_path, MANIFEST).problems
+
+    assert {(problem.line, problem.path) for problem in problems} == {
+        (9, "tasks[0].message"),
+        (11, "tasks[0].massage"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "empty"),
+        ("# nothing\n", "empty"),
+        ("- a list\n", "a flow is a map"),
+        ("apiVersion: penstock.dev/v1alpha1\nkind: Flow\n", "missing required property"),
+        ("id: [\n", "not valid YAML"),
+    ],
+)
+def test_a_file_without_a_flow_is_a_problem(tmp_path: Path, text: str, words: str) -> None:
+    assert words in str(read(tmp_path, text).problems)
+
+
+def test_triggers_that_start_nothing_are_told_of(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        f"""{FLOW}triggers:
+  - {{id: hook, type: io.kestra.plugin.core.trigger.Webhook, key: abc}}
+  - {{id: good, type: io.kestra.plugin.core.trigger.Schedule, cron: "@daily"}}
+""",
+    )
+
+    assert found.problems == []
+    assert [(warning.line, warning.path) for warning in found.warnings] == [
+        (8, "triggers[0].type"),
+    ]
+
+
+def test_a_wrong_schedule_refuses_its_flow(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        f"""{FLOW}triggers:
+  - {{id: bad, type: io.kestra.plugin.core.trigger.Schedule, cron: "61 * * * *"}}
+  - {{id: far, type: io.kestra.plugin.core.trigger.Schedule, cron: "@daily", timezone: Mars/X}}
+""",
+    )
+
+    assert [(problem.line, problem.path) for problem in found.problems] == [
+        (8, "triggers[0].cron"),
+        (9, "triggers[1].timezone"),
+    ]
+
+
+def test_folders_are_searched_and_hidden_files_are_not(tmp_path: Path) -> None:
+    for name in ("b.yml", "a/c.yaml", "a/.hidden/d.yaml", "a/e.json", ".git/f.yaml"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+    found = [str(path.relative_to(tmp_path)) for path in find_files([tmp_path])]
+
+    assert found == ["a/c.yaml", "b.yml"]
+
+
+def test_a_flow_stands_ready_once(tmp_path: Path) -> None:
+    flow = read(tmp_path, FLOW).flows[0].flow
+    assert flow is not None
+    known = LocalFlows()
+    known.add(flow)
+
+    with pytest.raises(DuplicateFlow, match=r"company\.team\.one"):
+        known.add(flow)
+    assert known.get("company.team", "one") is flow

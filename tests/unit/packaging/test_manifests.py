@@ -1,0 +1,111 @@
+"""The Kustomize base, which is made of the chart: so this holds for both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+BASE = ROOT / "manifests"
+
+
+def bodies() -> list[dict[str, Any]]:
+    return [
+        body
+        for path in sorted(BASE.rglob("*.yaml"))
+        if path.name not in ("kustomization.yaml", "settings.yaml")
+        for body in yaml.safe_load_all(path.read_text())
+    ]
+
+
+def of_kind(kind: str) -> list[dict[str, Any]]:
+    return [body for body in bodies() if body["kind"] == kind]
+
+
+def rules(name: str) -> list[dict[str, Any]]:
+    (role,) = [body for body in of_kind("ClusterRole") if body["metadata"]["name"] == name]
+    found: list[dict[str, Any]] = role["rules"]
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(BASE.rglob("kustomization.yaml")), ids=str)
+def test_every_resource_of_a_kustomization_is_there(path: Path) -> None:
+    kustomization = yaml.safe_load(path.read_text())
+    for resource in kustomization["resources"]:
+        assert (path.parent / resource).exists()
+    listed = {path.parent / resource for resource in kustomization["resources"]}
+    others = {item for item in path.parent.glob("*.yaml") if item.name != "settings.yaml"}
+    assert others - {path} <= listed
+
+
+def test_the_controller_passes_pod_security_restricted() -> None:
+    (deployment,) = of_kind("Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert all({"emptyDir", "configMap"} & set(volume) for volume in pod["volumes"])
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+
+
+def test_there_are_never_two_controllers() -> None:
+    (deployment,) = of_kind("Deployment")
+
+    assert deployment["spec"]["replicas"] == 1
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_core_tasks_run_in_the_image_of_the_controller() -> None:
+    (deployment,) = of_kind("Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    environment = {item["name"]: item["value"] for item in container["env"]}
+
+    assert environment["PENSTOCK_IMAGE"] == container["image"]
+
+
+@pytest.mark.parametrize("role", ["penstock", "penstock-viewer", "penstock-editor"])
+def test_no_role_reads_secrets_or_has_a_wildcard(role: str) -> None:
+    for rule in rules(role):
+        assert "secrets" not in rule["resources"]
+        assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+        assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
+
+
+def test_the_controller_can_do_this_and_nothing_else() -> None:
+    granted = {
+        (group, resource): set(rule["verbs"])
+        for rule in rules("penstock")
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+    assert granted == {
+        ("penstock.dev", "flows"): {"get", "list", "watch", "create", "patch", "delete"},
+        ("penstock.dev", "executions"): {"get", "list", "watch", "create", "delete"},
+        ("penstock.dev", "gitsources"): {"get", "list", "watch"},
+        ("penstock.dev", "flows/status"): {"update", "patch"},
+        ("penstock.dev", "executions/status"): {"update", "patch"},
+        ("penstock.dev", "gitsources/status"): {"update", "patch"},
+        ("batch", "jobs"): {"get", "list", "watch", "create", "delete"},
+        ("", "pods"): {"get", "list", "watch"},
+        ("", "pods/log"): {"get"},
+        ("", "configmaps"): {"get", "create", "patch"},
+        ("apps", "controllerrevisions"): {"get", "list", "create", "delete"},
+        ("events.k8s.io", "events"): {"create", "patch"},
+    }
+
+
+def test_nothing_of_helm_is_left() -> None:
+    for body in bodies():
+        labels = body["metadata"].get("labels", {})
+        assert "helm.sh/chart" not in labels
+        assert labels.get("app.kubernetes.io/managed-by") != "Helm"

@@ -1,0 +1,15 @@
+"""What the tests of tasks share."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock.flow.types import TaskTypes
+from penstock.tasks.registry import register
+
+
+@pytest.fixture
+def types() -> TaskTypes:
+    registered = TaskTypes()
+    register(registered)
+    return registered

@@ -1,0 +1,201 @@
+"""Schedules: which instants are due, across time zones, restarts and changes of the clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from penstock.flow.document import Trigger
+from penstock.triggers.schedule import SCHEDULE, Schedule, due, is_schedule, schedule_variables
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def schedule(cron: str, **properties: Any) -> Schedule:
+    return Schedule.model_validate({"cron": cron, **properties})
+
+
+def dates(plan: Schedule, after: str, count: int) -> list[str]:
+    def each() -> Any:
+        date = plan.next_date(at(after))
+        while date is not None:
+            yield f"{date:%m-%d %H:%M:%S}"
+            date = plan.next_date(date)
+
+    return list(islice(each(), count))
+
+
+@pytest.mark.parametrize(
+    ("cron", "first"),
+    [
+        ("@hourly", "01-01 01:00:00"), ("@daily", "01-02 00:00:00"),
+        ("@midnight", "01-02 00:00:00"),
+        ("@weekly", "01-05 00:00:00"), ("@monthly", "02-01 00:00:00"),
+        ("@yearly", "01-01 00:00:00"),
+        ("@Annually", "01-01 00:00:00"), ("*/15 * * * *", "01-01 00:15:00"),
+        ("0 9 * * MON", "01-06 09:00:00"), ("0 0 29 2 *", "02-29 00:00:00"),
+    ],
+)  # fmt: skip
+def test_the_first_due_time(cron: str, first: str) -> None:
+    assert dates(schedule(cron), "2025-01-01T00:00:00", 1) == [first]
+
+
+def test_seconds() -> None:
+    plan = schedule("*/20 * * * * *", withSeconds=True)
+    assert dates(plan, "2025-01-01T00:00:00", 3) == [
+        "01-01 00:00:20", "01-01 00:00:40", "01-01 00:01:00"
+    ]  # fmt: skip
+    assert dates(schedule("@daily", withSeconds=True), "2025-01-01T00:00:00", 1) == [
+        "01-02 00:00:00"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cron", "more", "told"),
+    [
+        ("* * *", {}, "invalid cron expression '* * *': expected 5 fields, found 3"),
+        ("* * * * * *", {}, "expected 5 fields, found 6"),
+        ("* * * * *", {"withSeconds": True}, "expected 6 fields, found 5"),
+        ("61 * * * *", {}, "invalid cron expression '61 * * * *'"),
+        ("@often", {}, "invalid cron expression"),
+        ("* * * * *", {"timezone": "Mars/Base"}, "timezone '(Mars/Base)' is not a valid time-zone"),
+        ("* * * * *", {"timezone": "../x"}, "is not a valid time-zone"),
+        ("* * * * *", {"cronn": "x"}, "unknown property `cronn`"),
+        ("* * * * *", {"recoverMissedSchedules": "SOME"}, "'ALL'"),
+    ],
+)
+def test_what_is_no_schedule(cron: str, more: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        schedule(cron, **more)
+    assert told in str(refused.value)
+
+
+PARIS = {"timezone": "Europe/Paris"}
+GAP = "2025-03-29T12:00:00"  # at 2:00 on the 30th the clock goes to 3:00
+OVERLAP = "2025-10-25T12:00:00"  # at 3:00 on the 26th the clock goes back to 2:00
+
+
+@pytest.mark.parametrize(
+    ("cron", "more", "after", "expected"),
+    [
+        ("30 2 * * *", {}, GAP, ["03-30 01:00:00", "03-31 00:30:00"]),
+        ("0 3 * * *", {}, GAP, ["03-30 01:00:00", "03-31 01:00:00"]),
+        ("0 4 * * *", {}, GAP, ["03-30 02:00:00", "03-31 02:00:00"]),
+        ("0 1-4 * * *", {}, GAP, ["03-30 00:00:00", "03-30 01:00:00", "03-30 02:00:00"]),
+        ("30 2 * * *", {}, OVERLAP, ["10-26 00:30:00", "10-27 01:30:00"]),
+        ("0 30 2 * * *", {"withSeconds": True}, OVERLAP, ["10-26 00:30:00", "10-27 01:30:00"]),
+        ("0 30 2 * * *", {"withSeconds": True}, GAP, ["03-30 01:00:00", "03-31 00:30:00"]),
+        ("0 3 * * *", {}, OVERLAP, ["10-26 02:00:00", "10-27 02:00:00"]),
+    ],
+)
+def test_a_fixed_time_is_met_once_on_each_day(
+    cron: str, more: dict[str, Any], after: str, expected: list[str]
+) -> None:
+    assert dates(schedule(cron, **PARIS, **more), after, len(expected)) == expected
+
+
+@pytest.mark.parametrize("day", [GAP, OVERLAP])
+def test_every_so_often_goes_on_through_a_change_of_the_clock(day: str) -> None:
+    plan = schedule("*/30 * * * *", **PARIS)
+    date, gaps = at(day), set()
+    for _ in range(60):
+        after = plan.next_date(date)
+        assert after is not None
+        gaps.add(after - date)
+        date = after
+    assert gaps == {timedelta(minutes=30)}
+
+
+MISSED = ("2025-01-01T00:00:30", "2025-01-01T00:05:10")  # five due times passed
+
+
+@pytest.mark.parametrize(
+    ("policy", "fires"),
+    [("ALL", ["01", "02", "03", "04", "05"]), ("LAST", ["05"]), ("NONE", ["05"])],
+)
+def test_missed_due_times(policy: str, fires: list[str]) -> None:
+    """A due time of ten seconds ago was not missed: also NONE takes it."""
+    plan = schedule("* * * * *", recoverMissedSchedules=policy)
+    assert fired(plan, *MISSED) == fires
+
+
+def test_none_leaves_out_what_was_missed() -> None:
+    plan = schedule("@hourly", recoverMissedSchedules="NONE")
+    call = due(plan, at("2025-01-01T00:30:00"), at("2025-01-01T05:30:00"))
+    assert (call.fire, call.handled) == (None, at("2025-01-01T05:00:00"))
+
+
+def fired(plan: Schedule, last: str, now: str) -> list[str]:
+    """Minutes of all that fires until nothing is left to do."""
+    handled = at(last)
+    minutes: list[str] = []
+    for _ in range(100):
+        call = due(plan, handled, at(now))
+        if call.fire is None:
+            return minutes
+        minutes.append(f"{call.fire:%M}")
+        assert handled < call.handled
+        handled = call.handled
+    raise AssertionError("it fires for ever")
+
+
+def test_due_times_that_are_too_late_are_skipped() -> None:
+    plan = schedule("* * * * *", lateMaximumDelay="PT2M")
+    assert fired(plan, *MISSED) == ["04", "05"]
+
+
+def test_the_last_of_very_many_missed_ones_is_the_last() -> None:
+    plan = schedule("* * * * * *", withSeconds=True, recoverMissedSchedules="LAST")
+    call = due(plan, at("2025-01-01T00:00:00"), at("2025-02-01T00:00:00"))
+    assert call.fire == call.handled == at("2025-02-01T00:00:00")
+
+
+def test_nothing_is_due_before_its_time() -> None:
+    call = due(schedule("@hourly"), at("2025-01-01T00:00:00"), at("2025-01-01T00:59:59"))
+    assert (call.fire, call.handled) == (None, at("2025-01-01T00:00:00"))
+
+
+def test_what_expressions_see() -> None:
+    found = schedule_variables(schedule("@daily", **PARIS), at("2025-03-30T22:00:00"))
+    assert found == {
+        "date": "2025-03-31T00:00:00.000+02:00",
+        "next": "2025-04-01T00:00:00.000+02:00",
+        "previous": "2025-03-30T00:00:00.000+01:00",
+    }
+
+
+@pytest.mark.parametrize("kind", [SCHEDULE, SCHEDULE.upper()])
+def test_a_trigger_of_that_type_is_a_schedule(kind: str) -> None:
+    assert is_schedule(Trigger(id="t", type=kind))
+    assert not is_schedule(Trigger(id="t", type="io.kestra.plugin.core.trigger.Webhook"))
+
+
+def test_conditions_are_not_ignored() -> None:
+    assert schedule("@daily").not_served is None
+    assert "`conditions`" in str(schedule("@daily", conditions=[{"type": "x"}]).not_served)
+
+
+_CRONS = st.sampled_from(["*/7 * * * *", "30 2 * * *", "0 */3 * * *", "@daily", "15 1-4 * * SUN"])
+_ZONES = st.sampled_from(["UTC", "Europe/Paris", "America/New_York", "Asia/Kathmandu"])
+_MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2026, 1, 1)).map(  # noqa: DTZ001
+    lambda moment: moment.replace(tzinfo=UTC)
+)
+
+
+@given(_CRONS, _ZONES, _MOMENTS)
+def test_there_and_back_again(cron: str, zone: str, moment: datetime) -> None:
+    plan = schedule(cron, timezone=zone)
+    date = plan.next_date(moment)
+    assert date is not None
+    assert date > moment
+    latest = plan.latest_date(date)
+    assert latest == date
+    assert schedule(cron, timezone=zone).next_date(moment) == date
