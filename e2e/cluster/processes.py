@@ -39,6 +39,7 @@ def start(layout: Layout, name: str, arguments: Sequence[str | Path]) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _wait_for_mark(process)
     (layout.pids / f"{name}.pid").write_text(f"{process.pid}\n")
 
 
@@ -80,7 +81,8 @@ def wait_until(layout: Layout, name: str, what: str, probe: Callable[[], bool]) 
     deadline = time.monotonic() + 90
     while not probe():
         if pid_of(layout, name) is None:
-            raise ClusterError(f"{name} ended before {what}.\n{_log_tail(layout, name)}")
+            ended = f"{name} ended{_how(layout, name)}"
+            raise ClusterError(f"{ended} before {what}.\n{_log_tail(layout, name)}")
         if time.monotonic() > deadline:
             raise ClusterError(f"after 90 seconds, not yet: {what}.\n{_log_tail(layout, name)}")
         time.sleep(0.1)
@@ -94,6 +96,17 @@ def _log_tail(layout: Layout, name: str) -> str:
     path = log_file(layout, name)
     lines = path.read_text(errors="replace").splitlines()[-_LOG_TAIL:]
     return f"The end of {path}:\n" + "\n".join(f"    {line}" for line in lines)
+
+
+def _wait_for_mark(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the process can be recognized as ours.
+
+    execve lets Popen return before the kernel has laid out the new environment: until then, for
+    up to some 15 ms when the program is read from the disk, the process has no mark, and whoever
+    looks for the component would find that it has ended.
+    """
+    while process.poll() is None and _mark(process.pid) is None:
+        time.sleep(0.001)
 
 
 def _clean_environment(name: str) -> dict[str, str]:
@@ -120,6 +133,19 @@ def _runs(pid: int) -> bool:
     except OSError:
         return False
     return fields[0] not in ("Z", "X")
+
+
+def _how(layout: Layout, name: str) -> str:
+    """With what status a component ended, when this very command has started it."""
+    try:
+        pid = int((layout.pids / f"{name}.pid").read_text())
+        ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except (OSError, ValueError):
+        return ""
+    if ended is None:
+        return ""
+    kind = "with status" if ended.si_code == os.CLD_EXITED else "by signal"
+    return f" {kind} {ended.si_status}"
 
 
 def _signal(pids: Iterable[int], number: signal.Signals) -> None:
