@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from penstock.engine import flowables, instant
+from penstock.engine import commands, executables, flowables, instant
 from penstock.expressions import Expressions
 from penstock.flow.parse import FlowParser
 from penstock.flow.types import TaskTypes
@@ -18,6 +18,8 @@ def task_types() -> TaskTypes:
     types = TaskTypes()
     flowables.register(types)
     instant.register(types)
+    executables.register(types)
+    commands.register(types)
     registry.register(types)
     return types
 

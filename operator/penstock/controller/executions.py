@@ -22,7 +22,7 @@ from penstock.controller.revisions import AcceptedFlow, Revisions, find_flow
 from penstock.controller.settings import Settings
 from penstock.controller.statuses import write_status
 from penstock.controller.store import ObjectStore, has_ended, version_of
-from penstock.engine.actions import AttemptKey, Observation, Report, StartAttempt, Step
+from penstock.engine.actions import AttemptKey, Observation, Report, StartAttempt, Step, StopAttempt
 from penstock.engine.engine import Engine, refuse
 from penstock.engine.identity import Identity
 from penstock.kubernetes.api import EXECUTIONS, Api, ApiError, Object
@@ -235,7 +235,7 @@ class ExecutionReconciler:
         for action in step.actions:
             if isinstance(action, StartAttempt):
                 await self._jobs.start(body, action)
-            else:
+            elif isinstance(action, StopAttempt):
                 await self._jobs.stop(body, action)
 
     def _after_write(

@@ -8,12 +8,19 @@ again, so each action must be safe to take twice.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from penstock.flow.task import RunnableTask
-from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
+from penstock.flow.task import RunnableTask, Task
+from penstock.resources.execution import (
+    Attempt,
+    Control,
+    ExecutionSpec,
+    ExecutionStatus,
+    State,
+    TaskRun,
+)
 
 AttemptKey = tuple[str, int]
 """A task run's id and the attempt's number: one Job."""
@@ -36,15 +43,47 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class ChildSeen:
+    """What is known of an execution that this one made."""
+
+    status: ExecutionStatus
+    large_outputs: bool = True
+    """False where outputs that are kept beside the status are not in it."""
+
+
+Children = Mapping[str, ChildSeen]
+"""By the name of the execution."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A directory that several attempts share, one after the other."""
+
+    id: str
+    """The id of the WorkingDirectory's task run."""
+    properties: Mapping[str, Any]
+    """What stands in it at first and what is kept of it: `inputFiles`, `namespaceFiles`,
+    `outputFiles` and `cache`, rendered."""
+
+
+@dataclass(frozen=True)
 class StartAttempt:
     """Let there be exactly one Job for this attempt."""
 
     task_run: TaskRun
     attempt: Attempt
-    task: RunnableTask
+    task: Task
+    """A runnable task; or a WorkingDirectory, of which what it keeps is to be taken."""
     properties: Mapping[str, Any]
     """The task's own properties, rendered."""
     timeout: timedelta | None = None
+    workspace: Workspace | None = None
+    """Where it runs; a directory of its own where this is None."""
+
+    @property
+    def written(self) -> Mapping[str, Any]:
+        """The task's own properties as they stand in the flow."""
+        return self.task.properties if isinstance(self.task, RunnableTask) else {}
 
     @property
     def key(self) -> AttemptKey:
@@ -63,7 +102,64 @@ class StopAttempt:
         return self.task_run.id, self.attempt.number
 
 
-Action = StartAttempt | StopAttempt
+@dataclass(frozen=True)
+class StartExecution:
+    """Let there be exactly one execution of this name."""
+
+    name: str
+    spec: ExecutionSpec
+
+
+@dataclass(frozen=True)
+class ControlExecution:
+    """Let another execution have this control in its spec."""
+
+    name: str
+    control: Control
+
+
+@dataclass(frozen=True)
+class KillExecution:
+    """Let another execution be asked to end."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class ResumeExecution:
+    """Let a paused execution go on."""
+
+    execution: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ToggleTrigger:
+    """Let a trigger of a flow be enabled, or disabled, until it is toggled again."""
+
+    namespace: str
+    flow_id: str
+    trigger: str
+    enabled: bool
+
+
+Command = ResumeExecution | ToggleTrigger
+
+
+@dataclass(frozen=True)
+class Perform:
+    """Let this be done, and told as the observation of the attempt."""
+
+    task_run: TaskRun
+    attempt: Attempt
+    command: Command
+
+    @property
+    def key(self) -> AttemptKey:
+        return self.task_run.id, self.attempt.number
+
+
+Action = StartAttempt | StopAttempt | StartExecution | ControlExecution | KillExecution | Perform
 
 
 @dataclass(frozen=True)
@@ -86,3 +182,17 @@ class Step:
     """When to decide again although nothing happened (a retry, a timeout)."""
     refusal: str | None = None
     """Why the execution was ended before anything of it ran, in one word."""
+
+    def with_reports(self, *reports: Report) -> Step:
+        """The same, with more to tell."""
+        return replace(self, reports=(*self.reports, *reports))
+
+    def followed_by(self, step: Step) -> Step:
+        """One step out of two decisions that follow each other at once."""
+        return Step(
+            status=step.status,
+            actions=(*self.actions, *step.actions),
+            reports=(*self.reports, *step.reports),
+            wake=step.wake,
+            refusal=self.refusal or step.refusal,
+        )

@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from penstock.engine.actions import Observation, Report, StartAttempt
+from penstock.engine.actions import Observation, Perform, Report, StartAttempt, Workspace
 from penstock.engine.board import Board
+from penstock.engine.children import ChildExecutions
+from penstock.engine.command_task import CommandTask
 from penstock.engine.evaluation import Evaluation
+from penstock.engine.executable import ExecutableTask
+from penstock.engine.flowable import Flowable, FlowableError
+from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.engine.limits import Limits
+from penstock.engine.retrying import ExecutionRetries
 from penstock.engine.tree import FlowTree
 from penstock.expressions import ExpressionError
 from penstock.flow.model import parse_duration
@@ -25,27 +31,41 @@ class Attempts:
         tree: FlowTree,
         board: Board,
         evaluation: Evaluation,
+        children: ChildExecutions,
+        retries: ExecutionRetries,
         limits: Limits,
         now: datetime,
     ) -> None:
         self._tree = tree
         self._board = board
         self._evaluation = evaluation
+        self._children = children
+        self._retries = retries
         self._limits = limits
         self._now = now
-        self.requested: list[StartAttempt] = []
+        self.requested: list[StartAttempt | Perform] = []
         self.reports: list[Report] = []
 
-    def begin(self, run: TaskRun, task: RunnableTask) -> TaskRun:
-        """Write the intent of the next attempt, and ask for its Job."""
+    def begin(self, run: TaskRun, task: Task) -> TaskRun:
+        """Write the intent of the next attempt, and ask for what it is done by."""
         attempt = Attempt(number=len(run.attempts) + 1, state=State.CREATED, created_date=self._now)
+        if isinstance(task, ExecutableTask):
+            attempt = self._with_execution(run, task, attempt)
         run = self._board.change(
             run,
-            state=State.CREATED,
+            state=State.RUNNING if isinstance(task, Flowable) else State.CREATED,
             next_attempt=None,
             attempts=[*run.attempts, attempt],
         )
         return self.request(run, task)
+
+    def _with_execution(self, run: TaskRun, task: ExecutableTask, attempt: Attempt) -> Attempt:
+        """A restart goes on with the execution that failed; any other attempt makes a new one."""
+        last = run.attempts[-1] if run.attempts else None
+        if run.state is State.RESTARTED and last is not None and task.restarts_children():
+            return attempt.model_copy(update={"execution": last.execution, "restarts": True})
+        name = self._children.name(run, attempt.number)
+        return attempt.model_copy(update={"execution": name})
 
     def record(self, run: TaskRun) -> TaskRun:
         """An attempt that the engine makes itself, now."""
@@ -59,37 +79,74 @@ class Attempts:
             run, state=State.RUNNING, next_attempt=None, attempts=[*run.attempts, attempt]
         )
 
-    def request(self, run: TaskRun, task: RunnableTask) -> TaskRun:
-        """Ask for the Job of the last attempt; may be asked for again after a crash."""
-        evaluator = self._evaluation.of_task_run(run, task)
+    def request(self, run: TaskRun, task: Task) -> TaskRun:
+        """Ask for what the last attempt is done by; may be asked for again after a crash."""
+        if isinstance(task, ExecutableTask):
+            seen = self._children.follow(run, task)
+            return run if seen is None else self.observe(run, task, seen)
         try:
-            properties = evaluator.render_tree(task.properties)
-            timeout = task.timeout
-            if isinstance(timeout, str):
-                timeout = parse_duration(evaluator.render(timeout))
-        except (ExpressionError, ValueError) as error:
+            action = self._action(run, task)
+        except (ExpressionError, FlowableError, ValueError) as error:
             failed = Observation(State.FAILED, reason="InvalidExpression", message=str(error))
             return self.finish(run, task, failed)
-        self.requested.append(StartAttempt(run, run.attempts[-1], task, properties, timeout))
+        self.requested.append(action)
         return run
 
-    def observe(self, run: TaskRun, task: RunnableTask, seen: Observation) -> TaskRun:
-        """Take in what is known of the last attempt's Job."""
+    def _action(self, run: TaskRun, task: Task) -> StartAttempt | Perform:
+        evaluator = self._evaluation.of_task_run(run, task)
+        attempt = run.attempts[-1]
+        if isinstance(task, CommandTask):
+            return Perform(run, attempt, task.command(evaluator))
+        if isinstance(task, WorkingDirectory):
+            workspace = task.workspace(run, evaluator)
+            return StartAttempt(run, attempt, task, workspace.properties, workspace=workspace)
+        assert isinstance(task, RunnableTask)
+        timeout = task.timeout
+        if isinstance(timeout, str):
+            timeout = parse_duration(evaluator.render(timeout))
+        properties = evaluator.render_tree(task.properties)
+        return StartAttempt(run, attempt, task, properties, timeout, self._workspace(run))
+
+    def _workspace(self, run: TaskRun) -> Workspace | None:
+        """The directory of the WorkingDirectory around a task run."""
+        if run.parent is None:
+            return None
+        around = self._board[run.parent]
+        task = self._tree[around.task_id].task
+        if not isinstance(task, WorkingDirectory):
+            return None
+        return task.workspace(around, self._evaluation.of_task_run(around, task))
+
+    def observe(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
+        """Take in what is known of the last attempt."""
         attempt = run.attempts[-1]
         if seen.state.terminated:
             return self.finish(run, task, seen)
         if seen.state is State.RUNNING and attempt.state is State.CREATED:
             start = _not_before(attempt.created_date, seen.start_date or self._now)
             changes = {"state": State.RUNNING, "start_date": start}
-            return self._replace_last(run, changes, state=State.RUNNING)
+            outputs = dict(seen.outputs) if seen.outputs is not None else run.outputs
+            return self._replace_last(run, changes, state=State.RUNNING, outputs=outputs)
         return run
 
     def finish(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
         """End the last attempt, and decide whether another follows."""
+        run = self._end_attempt(run, seen)
+        if isinstance(task, Flowable):
+            # Its own attempt only takes what its children left: its end is settled with theirs.
+            return run
+        if seen.state is State.RESUBMITTED:
+            return self._after_loss(run, task, seen)
+        if seen.state is State.FAILED:
+            return self._after_failure(run, task, seen)
+        message = seen.message if isinstance(task, ExecutableTask) else None
+        return self._end(run, task, self._success_state(run, task, seen.state), message)
+
+    def _end_attempt(self, run: TaskRun, seen: Observation) -> TaskRun:
         last = run.attempts[-1]
         start = _not_before(last.created_date, seen.start_date or last.start_date)
         end = _not_before(start or last.created_date, seen.end_date or self._now)
-        run = self._replace_last(
+        return self._replace_last(
             run,
             {
                 "state": seen.state,
@@ -101,11 +158,6 @@ class Attempts:
             },
             outputs=dict(seen.outputs) if seen.outputs is not None else run.outputs,
         )
-        if seen.state is State.RESUBMITTED:
-            return self._after_loss(run, task, seen)
-        if seen.state is State.FAILED:
-            return self._after_failure(run, task, seen)
-        return self._end(run, task, self._success_state(run, task, seen.state))
 
     def close(self, run: TaskRun, state: State) -> TaskRun:
         """End a task run where it stands, because the execution ends."""
@@ -129,6 +181,10 @@ class Attempts:
             message=message,
         )
 
+    def tell_failure(self, run: TaskRun, message: str) -> None:
+        """Report that a flowable failed by its own rules."""
+        self._report("TaskFailed", run, f"failed: {message}", warning=True)
+
     def _again(self, run: TaskRun, date: datetime) -> TaskRun:
         """Let another attempt follow. It is begun by the settling, once everything that happened
         is taken in: an attempt sees all outputs that there are."""
@@ -143,6 +199,8 @@ class Attempts:
         return self._end(run, task, State.FAILED, message)
 
     def _after_failure(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
+        if self._retries.retry_as_a_whole(run, self._tree.retry_of(task)):
+            return self._end(run, task, State.RETRIED, seen.message)
         date = self._next_attempt(run, task)
         if date is None or len(run.attempts) >= self._limits.attempts:
             return self._end(run, task, State.FAILED, seen.message)
@@ -176,6 +234,7 @@ class Attempts:
             self._report("TaskFailed", run, f"failed: {message}", warning=True)
         return self._board.change(
             run,
+            next_attempt=None,
             state=self._evaluation.allowed(run, task, state),
             end_date=run.attempts[-1].end_date or self._now,
             message=message,

@@ -6,46 +6,63 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from penstock.engine.actions import AttemptKey, Observation, Report, Step, StopAttempt
-from penstock.engine.attempts import Attempts
+from penstock.engine.actions import Children, Report, Step, StopAttempt
 from penstock.engine.board import Board
-from penstock.engine.evaluation import Evaluation
+from penstock.engine.checks import failed_check
+from penstock.engine.controls import Controls
+from penstock.engine.decision import Decision, Kit, Observations
+from penstock.engine.ending import end, ended, refuse, transition
+from penstock.engine.evaluation import Evaluation, HostFunctions, no_functions
+from penstock.engine.executable import ExecutableTask
+from penstock.engine.flowables.pause import Holding
 from penstock.engine.identity import Identity
 from penstock.engine.inputs import InvalidInputs, resolve_inputs
-from penstock.engine.ledger import Ledger
 from penstock.engine.limits import Limits
-from penstock.engine.outputs import resolve_outputs
-from penstock.engine.settling import LimitExceeded, Settling
+from penstock.engine.restarting import kept_for_replay
+from penstock.engine.settling import LimitExceeded
+from penstock.engine.sla import SlaWatch
 from penstock.engine.tree import FlowTree
-from penstock.expressions import ExpressionError, Expressions
+from penstock.engine.turn import ALONE, Turn
+from penstock.expressions import Expressions
 from penstock.flow.document import Flow
-from penstock.flow.task import RunnableTask
-from penstock.flow.values import InvalidInput
 from penstock.resources.execution import (
     ExecutionSpec,
     ExecutionStatus,
     PinnedFlow,
     State,
-    TaskRun,
     Transition,
 )
 
-Observations = Mapping[AttemptKey, Observation]
+__all__ = ["Engine", "refuse"]
+
+NO_CHILDREN: Children = {}
 
 
 class Engine:
     """Decides for the executions of one revision of one flow."""
 
     def __init__(
-        self, flow: Flow, expressions: Expressions | None = None, limits: Limits | None = None
+        self,
+        flow: Flow,
+        expressions: Expressions | None = None,
+        limits: Limits | None = None,
+        functions: HostFunctions = no_functions,
     ) -> None:
         self.flow = flow
-        self._tree = FlowTree(flow)
-        self._expressions = expressions or Expressions()
-        self._limits = limits or Limits()
+        self._kit = Kit(FlowTree(flow), expressions or Expressions(), limits or Limits(), functions)
 
-    def begin(self, identity: Identity, spec: ExecutionSpec, now: datetime) -> Step:
-        """The first status of an execution, with its first task runs already intended."""
+    def begin(
+        self,
+        identity: Identity,
+        spec: ExecutionSpec,
+        now: datetime,
+        turn: Turn = ALONE,
+        source: ExecutionStatus | None = None,
+    ) -> Step:
+        """The first status of an execution, with its first task runs already intended.
+
+        `source` is the status of the execution that this one replays, with all its outputs.
+        """
         status = ExecutionStatus(
             state=State.CREATED,
             history=[Transition(state=State.CREATED, date=now)],
@@ -54,23 +71,48 @@ class Engine:
                 id=self.flow.id,
                 revision=identity.revision,
             ),
-            labels=self._labels(identity, spec),
+            labels=self._labels(identity, spec, source),
             trigger=spec.trigger.id if spec.trigger else "manual",
             start_date=now,
         )
         if self.flow.disabled:
             return refuse(status, "FlowDisabled", "the flow is disabled", now)
+        given = {**(source.inputs if source is not None else {}), **spec.inputs}
         try:
             inputs = resolve_inputs(
                 self.flow.inputs,
-                spec.inputs,
+                given,
                 lambda template, known: self._evaluate_input(
                     identity, status, template, known, now
                 ),
             )
         except InvalidInputs as error:
             return refuse(status, "InvalidInputs", str(error), now)
-        return self.advance(identity, status.model_copy(update={"inputs": inputs}), {}, now)
+        status = status.model_copy(update={"inputs": inputs})
+        if source is not None and spec.replay is not None:
+            kept = kept_for_replay(self._kit.tree, source, spec.replay)
+            if kept is None:
+                wanted = spec.replay.task or spec.replay.task_run
+                message = f"the execution {spec.replay.execution} has no task run of {wanted}"
+                return refuse(status, "TaskRunNotFound", message, now)
+            status = status.model_copy(update={"task_runs": kept, "variables": source.variables})
+        return self._checked(identity, status, now, turn)
+
+    def _checked(
+        self, identity: Identity, status: ExecutionStatus, now: datetime, turn: Turn
+    ) -> Step:
+        """Look at the flow's checks, and go on where they let it."""
+        evaluation = self._evaluation(identity, status)
+        failed = failed_check(self.flow, evaluation.of_execution(now))
+        if failed is None:
+            return self.advance(identity, status, {}, now, turn=turn)
+        if failed.behavior == "BLOCK_EXECUTION":
+            return refuse(status, "CheckFailed", failed.message, now)
+        if failed.behavior == "FAIL_EXECUTION":
+            report = Report("CheckFailed", failed.message, warning=True)
+            return Step(ended(status, State.FAILED, failed.message, now), reports=(report,))
+        step = self.advance(identity, status, {}, now, turn=turn)
+        return step.with_reports(Report("CheckFailed", failed.message, warning=True))
 
     def advance(
         self,
@@ -78,122 +120,194 @@ class Engine:
         status: ExecutionStatus,
         observations: Observations,
         now: datetime,
+        *,
+        children: Children = NO_CHILDREN,
+        turn: Turn = ALONE,
     ) -> Step:
         """Take in what happened and decide what is next.
 
         Deciding twice on the same arguments gives the same step; a step that changes nothing
         returns the status as it came.
         """
-        if status.state.terminated:
+        if status.finished and not identity.controls:
             return Step(status)
-        board = Board(status.task_runs)
-        ledger = Ledger(self.flow, status)
+        decision = Decision(self._kit, identity, status, children, now)
+        controls = Controls(decision)
+        controls.apply()
+        if status.state.terminated and not controls.reopened:
+            return self._advance_ended(decision, controls, observations)
+        if waits := self._waits(decision, controls, turn):
+            return waits
         if identity.killed:
-            ledger.exit = State.KILLED
-        evaluation = Evaluation(self._expressions, self.flow, identity, status, board, ledger)
-        attempts = Attempts(self._tree, board, evaluation, self._limits, now)
-        settling = Settling(self._tree, board, attempts, evaluation, ledger, self._limits, now)
-        self._observe(board, attempts, observations)
+            decision.ledger.exit = State.KILLED
+        return self._decide(decision, controls, observations)
+
+    def _waits(self, decision: Decision, controls: Controls, turn: Turn) -> Step | None:
+        """The step of an execution that may not run yet; None where it may."""
+        status, now = decision.status, decision.now
+        fresh = status.state in (State.CREATED, State.QUEUED) or controls.reopened
+        if not fresh or controls.forced or decision.identity.killed:
+            return None
+        scheduled = decision.identity.schedule_date
+        if status.state is State.CREATED and scheduled is not None and scheduled > now:
+            return Step(self._noted(decision), reports=decision.all_reports(), wake=scheduled)
+        if turn.has_come:
+            return None
+        assert turn.concurrency is not None
+        if status.state is State.CREATED and turn.concurrency.behavior != "QUEUE":
+            cancel = turn.concurrency.behavior == "CANCEL"
+            state = State.CANCELLED if cancel else State.FAILED
+            message = f"Flow is {state} due to concurrency limit exceeded"
+            report = Report("ConcurrencyLimit", message, warning=True)
+            return Step(ended(status, state, message, now), reports=(report,))
+        queued = transition(self._noted(decision), State.QUEUED, now)
+        return Step(_open_again(queued), reports=decision.all_reports())
+
+    def _decide(self, decision: Decision, controls: Controls, observations: Observations) -> Step:
+        status, now = decision.status, decision.now
+        if controls.reopened and status.state.terminated:
+            status = _open_again(transition(status, State.RESTARTED, now))
+        decision.observe(observations)
+        evaluator = decision.evaluation.of_execution(now)
+        watch = SlaWatch(self.flow, status, evaluator, decision.ledger, now)
+        if violated := watch.check():
+            decision.reports.append(violated)
         try:
-            end = settling.settle()
+            final = decision.settling.settle()
         except LimitExceeded as error:
-            status = status.model_copy(update=ledger.fields())
-            return self._stop(status, board, attempts, str(error), now)
+            return self._stop(decision, str(error))
         status = status.model_copy(
             update={
-                "task_runs": list(board),
-                "progress": _progress(board, settling.waiting),
+                "task_runs": list(decision.board),
+                "progress": _progress(decision.board, decision.settling.waiting),
+                "at_breakpoints": decision.settling.at_breakpoints,
             }
-            | ledger.fields()
+            | decision.ledger.fields()
         )
-        reports = attempts.reports
-        if end is not None:
-            status, report = self._end(status, identity, board, end, now)
-            reports = [*reports, report]
-        else:
-            status = _transition(status, _open_state(board), now)
-        return Step(
-            status=status,
-            actions=(
-                *settling.stops,
-                *(action for action in attempts.requested if _still_wanted(board, action.key)),
-            ),
-            reports=tuple(reports),
-            wake=min((run.next_attempt for run in board if run.next_attempt), default=None),
-        )
+        if final is None:
+            status = transition(status, self._open_state(decision), now)
+            return self._step(decision, status, watch.deadline())
+        return self._end(decision, status, final)
 
-    def _observe(self, board: Board, attempts: Attempts, observations: Observations) -> None:
-        """Take in all that happened; then ask again for the Jobs of which nothing was seen."""
-        unseen: list[tuple[TaskRun, RunnableTask]] = []
-        for run in board:
-            task = self._tree[run.task_id].task
-            if run.state.terminated or not isinstance(task, RunnableTask) or not run.attempts:
-                continue
-            last = run.attempts[-1]
-            if last.state.terminated:
-                continue
-            seen = observations.get((run.id, last.number))
-            if seen is not None:
-                attempts.observe(run, task, seen)
-            elif last.state is State.CREATED:
-                unseen.append((run, task))
-        for run, task in unseen:
-            attempts.request(run, task)
+    def _end(self, decision: Decision, status: ExecutionStatus, final: State) -> Step:
+        identity, now = decision.identity, decision.now
+        evaluation = self._evaluation(identity, status, decision.board)
+        status, report = end(self.flow, status, identity, decision.board, evaluation, final, now)
+        step = self._step(decision, status).with_reports(report)
+        if not any(not task.disabled for task in self.flow.after_execution):
+            return step
+        after = status.model_copy(update={"after_execution": State.RUNNING})
+        return step.followed_by(self._advance_after(identity, after, {}, now))
 
-    def _end(
+    def _advance_ended(
+        self, decision: Decision, controls: Controls, observations: Observations
+    ) -> Step:
+        """Of an execution that has ended: what runs after the end, and what people want of it."""
+        status = self._noted(decision)
+        if controls.end_state is not None:
+            status = transition(status, controls.end_state, decision.now)
+        step = Step(status, decision.actions(), decision.all_reports())
+        if status.after_execution is not State.RUNNING:
+            return step
+        after = self._advance_after(decision.identity, status, observations, decision.now)
+        return step.followed_by(after)
+
+    def _advance_after(
         self,
-        status: ExecutionStatus,
         identity: Identity,
-        board: Board,
-        end: State,
-        now: datetime,
-    ) -> tuple[ExecutionStatus, Report]:
-        outputs: dict[str, Any] | None = None
-        message: str | None = None
-        if self.flow.outputs and end not in (State.KILLED, State.CANCELLED):
-            evaluation = Evaluation(self._expressions, self.flow, identity, status, board)
-            try:
-                outputs = resolve_outputs(self.flow.outputs, evaluation.of_execution(now))
-            except (ExpressionError, InvalidInput) as error:
-                end, message = State.FAILED, f"the flow's outputs can't be had: {error}"
-        if end is State.FAILED and message is None:
-            message = _first_failure(board)
-            if message is None and status.exit is not None:
-                message = "an Exit task ended it"
-        if end is State.KILLED and identity.killed:
-            message = "killed as its spec asks"
-        status = _ended(status.model_copy(update={"outputs": outputs}), end, message, now)
-        words = f"ended {end} after {status.duration}" + (f": {message}" if message else "")
-        warning = end not in (State.SUCCESS, State.WARNING)
-        return status, Report(end.capitalize(), words, warning)
-
-    def _stop(
-        self,
         status: ExecutionStatus,
-        board: Board,
-        attempts: Attempts,
-        message: str,
+        observations: Observations,
         now: datetime,
     ) -> Step:
-        """End the execution at a limit; nothing that was only intended is started."""
-        open_runs = [run for run in board if not run.state.terminated]
-        stops = tuple(
-            StopAttempt(run, attempt)
-            for run in open_runs
-            for attempt in run.attempts
-            if not attempt.state.terminated
+        """Go on with `afterExecution`: it sees the end, and can't change it."""
+        calm = status.model_copy(update={"exit": None, "violated_sla": None})
+        decision = Decision(self._kit, identity, calm, NO_CHILDREN, now)
+        decision.observe(observations)
+        try:
+            final = decision.settling.settle_after()
+        except LimitExceeded as error:
+            decision.reports.append(Report("LimitExceeded", str(error), warning=True))
+            final = State.FAILED
+        status = status.model_copy(
+            update={
+                "task_runs": list(decision.board),
+                "after_execution": State.RUNNING if final is None else final,
+                "labels": decision.ledger.labels,
+            }
         )
-        for run in open_runs:
-            attempts.close(run, State.CANCELLED)
-        status = status.model_copy(update={"task_runs": list(board)})
-        report = Report("LimitExceeded", message, warning=True)
-        ended = _ended(status, State.FAILED, message, now)
-        return Step(ended, stops, (*attempts.reports, report))
+        return self._step(decision, status)
 
-    def _labels(self, identity: Identity, spec: ExecutionSpec) -> dict[str, str]:
+    def _step(
+        self, decision: Decision, status: ExecutionStatus, deadline: datetime | None = None
+    ) -> Step:
+        dates = [run.next_attempt for run in decision.board if run.next_attempt is not None]
+        dates += [deadline] if deadline is not None else []
+        return Step(
+            status=status,
+            actions=decision.actions(),
+            reports=decision.all_reports(),
+            wake=min(dates, default=None),
+        )
+
+    def _stop(self, decision: Decision, message: str) -> Step:
+        """End the execution at a limit; nothing that was only intended is started."""
+        open_runs = [run for run in decision.board if not run.state.terminated]
+        stops: list[StopAttempt] = []
+        for run in open_runs:
+            task = decision.task_of(run)
+            for attempt in run.attempts:
+                if attempt.state.terminated:
+                    continue
+                if isinstance(task, ExecutableTask):
+                    decision.children.kill(run, task, attempt)
+                else:
+                    stops.append(StopAttempt(run, attempt))
+            decision.attempts.close(run, State.CANCELLED)
+        status = decision.status.model_copy(
+            update={"task_runs": list(decision.board)} | decision.ledger.fields()
+        )
+        report = Report("LimitExceeded", message, warning=True)
+        final = ended(status, State.FAILED, message, decision.now)
+        kills = tuple(decision.children.actions)
+        return Step(final, (*stops, *kills), (*decision.all_reports(), report))
+
+    def _noted(self, decision: Decision) -> ExecutionStatus:
+        """The status with what people asked for, and nothing further."""
+        changes: dict[str, Any] = decision.ledger.fields()
+        if list(decision.board) != decision.status.task_runs:
+            changes["task_runs"] = list(decision.board)
+        return decision.status.model_copy(update=changes)
+
+    def _open_state(self, decision: Decision) -> State:
+        """What an open execution is doing: it is paused, or waits for a retry, where that is all
+        that it does."""
+        if decision.ledger.paused:
+            return State.PAUSED
+        waiting: set[State] = set()
+        for run in decision.board:
+            if run.state.terminated or run.task_id not in self._kit.tree:
+                continue
+            task = decision.task_of(run)
+            if run.state is State.PAUSED and isinstance(task, Holding):
+                waiting.add(State.PAUSED)
+            elif run.attempts and run.state is State.RETRYING:
+                waiting.add(State.RETRYING)
+            elif run.attempts or run.state is State.PAUSED:
+                return State.RUNNING
+        if decision.settling.at_breakpoints:
+            waiting.add(State.BREAKPOINT)
+        order = (State.PAUSED, State.BREAKPOINT, State.RETRYING)
+        return next((state for state in order if state in waiting), State.RUNNING)
+
+    def _labels(
+        self, identity: Identity, spec: ExecutionSpec, source: ExecutionStatus | None
+    ) -> dict[str, str]:
         labels = {
             key: value for key, value in self.flow.labels.items() if not key.startswith("system.")
         }
+        if source is not None:
+            labels |= source.labels | {"system.replay": "true"}
+            labels["system.correlationId"] = identity.name
         labels |= spec.labels
         labels.setdefault("system.correlationId", identity.name)
         return labels
@@ -207,49 +321,16 @@ class Engine:
         now: datetime,
     ) -> Any:
         seen = status.model_copy(update={"inputs": dict(known)})
-        evaluation = Evaluation(self._expressions, self.flow, identity, seen, Board(()))
-        return evaluation.of_execution(now).evaluate(template)
+        return self._evaluation(identity, seen).of_execution(now).evaluate(template)
 
-
-def refuse(status: ExecutionStatus, reason: str, message: str, now: datetime) -> Step:
-    """End an execution before anything of it ran."""
-    return Step(
-        status=_ended(status, State.FAILED, message, now),
-        reports=(Report(reason, message, warning=True),),
-        refusal=reason,
-    )
-
-
-def _still_wanted(board: Board, key: AttemptKey) -> bool:
-    run = board[key[0]]
-    return run.attempts[-1].number == key[1] and not run.attempts[-1].state.terminated
-
-
-def _transition(status: ExecutionStatus, state: State, now: datetime) -> ExecutionStatus:
-    if status.state is state:
-        return status
-    history = [*status.history, Transition(state=state, date=now)]
-    return status.model_copy(update={"state": state, "history": history})
-
-
-def _ended(
-    status: ExecutionStatus, end: State, message: str | None, now: datetime
-) -> ExecutionStatus:
-    start = status.start_date or now
-    return _transition(status, end, now).model_copy(
-        update={
-            "end_date": now,
-            "duration": f"{(now - start).total_seconds():.1f}s",
-            "message": message,
-        }
-    )
-
-
-def _open_state(board: Board) -> State:
-    """RETRYING where nothing but waits for a retry is left, else RUNNING."""
-    live = [run for run in board if run.attempts and not run.state.terminated]
-    waits = bool(live) and all(run.state is State.RETRYING for run in live)
-    return State.RETRYING if waits else State.RUNNING
+    def _evaluation(
+        self, identity: Identity, status: ExecutionStatus, board: Board | None = None
+    ) -> Evaluation:
+        kit = self._kit
+        board = board or Board(status.task_runs, kit.tree.traits)
+        return Evaluation(
+            kit.expressions, self.flow, identity, status, board, functions=kit.functions
+        )
 
 
 def _progress(board: Board, waiting: int) -> str:
@@ -257,11 +338,14 @@ def _progress(board: Board, waiting: int) -> str:
     return f"{done}/{len(board) + waiting}"
 
 
-def _first_failure(board: Board) -> str | None:
-    """The failure that the execution ended with, not one that was allowed further out."""
-    for run in board:
-        led_to_the_end = all(outer.state is State.FAILED for outer in board.ancestors(run))
-        if run.state is State.FAILED and run.message and led_to_the_end:
-            value = f" [{run.value}]" if run.value is not None else ""
-            return f"task {run.task_id}{value}: {run.message}"
-    return None
+def _open_again(status: ExecutionStatus) -> ExecutionStatus:
+    """Without what is only known of an execution that has ended."""
+    return status.model_copy(
+        update={
+            "end_date": None,
+            "duration": None,
+            "message": None,
+            "outputs": None,
+            "after_execution": None,
+        }
+    )

@@ -14,11 +14,25 @@ from typing import Any
 from penstock.engine.board import Board
 from penstock.engine.identity import Identity
 from penstock.engine.ledger import Ledger
-from penstock.engine.variables import Variables, execution_variables, task_run_variables
+from penstock.engine.variables import (
+    Variables,
+    error_logs,
+    execution_variables,
+    outputs_of,
+    task_run_variables,
+)
 from penstock.expressions import ExpressionError, Expressions, Host, is_truthy
 from penstock.flow.document import Flow
+from penstock.flow.inputs import nest
 from penstock.flow.task import Task
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
+
+HostFunctions = Callable[[Identity, Flow], Mapping[str, Callable[..., Any]]]
+"""The functions of the expression language that read something, for one execution."""
+
+
+def no_functions(identity: Identity, flow: Flow) -> Mapping[str, Callable[..., Any]]:
+    return {}
 
 
 class Evaluation:
@@ -32,6 +46,7 @@ class Evaluation:
         status: ExecutionStatus,
         board: Board,
         ledger: Ledger | None = None,
+        functions: HostFunctions = no_functions,
     ) -> None:
         self._expressions = expressions
         self._identity = identity
@@ -39,6 +54,10 @@ class Evaluation:
         self._shared = execution_variables(
             flow, identity, status, board, ledger or Ledger(flow, status)
         )
+        self._functions = {
+            **functions(identity, flow),
+            "errorLogs": lambda: error_logs(board),
+        }
 
     def of_execution(self, date: datetime) -> BoundEvaluator:
         """Expressions that belong to no task run, such as those of the flow's outputs."""
@@ -49,6 +68,25 @@ class Evaluation:
         date = run.attempts[-1].created_date if run.attempts else run.start_date
         seed = f"{run.id}/{len(run.attempts)}"
         return self._bind(task_run_variables(self._board, run, task), date, seed)
+
+    def of_child(self, status: ExecutionStatus, date: datetime) -> BoundEvaluator:
+        """Expressions that see the inputs and outputs of an execution that this one made."""
+        board = Board(status.task_runs)
+        own: dict[str, Callable[[], Any]] = {
+            "inputs": lambda: nest(status.inputs),
+            "outputs": lambda: outputs_of(board),
+        }
+        return self._bind(own, date, "child")
+
+    def with_variables(
+        self, run: TaskRun, task: Task, variables: Mapping[str, Any]
+    ) -> BoundEvaluator:
+        """As `of_task_run`, with further variables beside or in place of those."""
+        date = run.attempts[-1].created_date if run.attempts else run.start_date
+        own = task_run_variables(self._board, run, task)
+        for name, value in variables.items():
+            own[name] = lambda value=value: value  # type: ignore[misc]
+        return self._bind(own, date, f"{run.id}/{len(run.attempts)}/{sorted(variables)}")
 
     def allowed(self, run: TaskRun, task: Task, state: State) -> State:
         """What `allowFailure` and `allowWarning` make of an end state, in this order."""
@@ -74,7 +112,7 @@ class Evaluation:
     def _bind(
         self, own: Mapping[str, Callable[[], Any]], date: datetime, seed: str
     ) -> BoundEvaluator:
-        host = Host(now=lambda: date, random=self.random(seed))
+        host = Host(now=lambda: date, random=self.random(seed), functions=self._functions)
         return BoundEvaluator(self._expressions, Variables({**self._shared, **own}), host)
 
 

@@ -8,9 +8,10 @@ of a loop); from then on its plan is a plain description, and one algorithm
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import Field
 
@@ -47,6 +48,18 @@ class Plan:
 
     lanes: Sequence[Lane]
     limit: int = 0
+    goes_on: bool = False
+    """Whether a lane that failed keeps no other from starting."""
+    stopped: bool = False
+    """Whether no further lane starts."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A flowable waits before it goes on."""
+
+    duration: timedelta | None = None
+    """After which it goes on by itself; None where it waits for ever."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,29 @@ class Opening:
 
     outputs: dict[str, Any] | None = None
     values: list[str] | None = None
+    keys: list[str] | None = None
+    hold: Hold | None = None
+
+
+@dataclass(frozen=True)
+class Going:
+    """A flowable that was held goes on."""
+
+    outputs: dict[str, Any] | None = None
+    """Its outputs from now on; None where they stay."""
+    verdict: State | None = None
+    """How it ends, unless its children make it worse."""
+    exit: State | None = None
+    """How the execution ends, without anything further."""
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Again:
+    """The children are to run once more."""
+
+    wait: timedelta
+    outputs: dict[str, Any]
 
 
 class Evaluator(Protocol):
@@ -70,8 +106,17 @@ class Evaluator(Protocol):
         """The text of everything in a list or map."""
 
 
+LaneEvaluator = Callable[[Mapping[str, Any]], Evaluator]
+"""Expressions as the tasks of one lane see them, with further variables."""
+
+
 class Flowable(Task):
     """A task that holds others."""
+
+    isolates: ClassVar[bool] = False
+    """Whether what happens in one lane can't be seen from another, nor from outside."""
+    shares: ClassVar[bool] = False
+    """Whether its children carry the loop's value that it has itself."""
 
     errors: list[AnyTask] = []
     """Runs when a child failed."""
@@ -83,8 +128,29 @@ class Flowable(Task):
         return Opening()
 
     def plan(self, run: TaskRun) -> Plan:
-        """The children, by what was decided at the opening."""
+        """The children, by what was decided at the opening. While the flowable is held (PAUSED),
+        those that run meanwhile."""
         raise NotImplementedError
+
+    def expire(self, run: TaskRun, now: datetime) -> Going:
+        """How a flowable goes on whose hold has lasted as long as it may."""
+        return Going()
+
+    def proceed(self, run: TaskRun, evaluator: Evaluator, now: datetime) -> Going | Again:
+        """What follows when the children have ended and none failed. Raises ``FlowableError`` or
+        ``ExpressionError``, which fail the flowable."""
+        return Going()
+
+    def lane_ended(
+        self, run: TaskRun, lane: int, state: State, evaluator: LaneEvaluator
+    ) -> dict[str, Any]:
+        """The outputs of an isolating flowable, once a lane has ended in that state. Raises
+        ``ExpressionError`` or ``InvalidInput``."""
+        raise NotImplementedError
+
+    def closes(self, run: TaskRun) -> bool:
+        """Whether an attempt of its own ends it, to take what its children left."""
+        return False
 
     def outcome(self, worst_child: State) -> State:
         """The end state by the worst of the children's."""

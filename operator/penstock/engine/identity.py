@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from penstock.resources.execution import TriggerReference
+from penstock.resources.execution import (
+    Control,
+    ExecutionSpec,
+    ParentReference,
+    RetryReference,
+    TriggerReference,
+)
+
+_LONGEST_NAME = 63
+"""Of an execution: it is the value of a label of its Jobs."""
+_DIGEST = 10
 
 
 @dataclass(frozen=True)
@@ -23,7 +34,63 @@ class Identity:
     trigger: TriggerReference | None = None
     killed: bool = False
     """Somebody wants it ended."""
+    schedule_date: datetime | None = None
+    breakpoints: frozenset[str] = frozenset()
+    controls: tuple[Control, ...] = ()
+    parent: ParentReference | None = None
+    retry: RetryReference | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     """What expressions see as `envs.…`."""
     globals: Mapping[str, Any] = field(default_factory=dict)
     """What expressions see as `globals.…`."""
+
+    @property
+    def original(self) -> str:
+        """The name of the execution of which this one is a retry, or its own."""
+        return self.name if self.retry is None else self.retry.original
+
+    @property
+    def number(self) -> int:
+        """Which attempt this execution is, where it is tried again as a whole."""
+        return 1 if self.retry is None else self.retry.attempt
+
+    @property
+    def depth(self) -> int:
+        """How many executions are around it."""
+        return 0 if self.parent is None else self.parent.depth
+
+
+def identity_of(
+    name: str,
+    uid: str,
+    created: datetime,
+    spec: ExecutionSpec,
+    revision: int = 1,
+    environment: Mapping[str, str] | None = None,
+    variables: Mapping[str, Any] | None = None,
+) -> Identity:
+    """The identity of an execution with that spec."""
+    return Identity(
+        name=name,
+        uid=uid,
+        created=created,
+        revision=revision,
+        trigger=spec.trigger,
+        killed=spec.kill,
+        schedule_date=spec.schedule_date,
+        breakpoints=frozenset(spec.breakpoints),
+        controls=tuple(spec.controls),
+        parent=spec.parent,
+        retry=spec.retry,
+        environment=environment or {},
+        globals=variables or {},
+    )
+
+
+def derived_name(name: str, *parts: object) -> str:
+    """A name for an execution that another one makes: the same for the same parts.
+
+    It begins as the maker's name does, so that they stand together in a list.
+    """
+    digest = hashlib.sha256("\0".join(map(str, (name, *parts))).encode()).hexdigest()[:_DIGEST]
+    return f"{name[: _LONGEST_NAME - _DIGEST - 1].rstrip('-.')}-{digest}"

@@ -1,4 +1,4 @@
-"""What tasks have changed of the execution itself, while a decision is made."""
+"""What is said of the execution itself, by tasks and by people, while a decision is made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from penstock.engine.instant_task import Effect
 from penstock.flow.document import Flow
-from penstock.resources.execution import ExecutionStatus, State
+from penstock.resources.execution import ControlResult, ExecutionStatus, State
 
 
 class Ledger:
@@ -17,11 +17,24 @@ class Ledger:
         self.labels: dict[str, str] = status.labels
         self.changed_variables: dict[str, Any] | None = status.variables
         self.exit: State | None = status.exit
+        self.exit_reason: str | None = status.exit_reason
+        self.paused: bool = status.paused
+        self.violated_sla: str | None = status.violated_sla
+        self.passed_breakpoints: list[str] = status.passed_breakpoints
+        self.restarts: int = status.restarts
+        self.controls: list[ControlResult] = status.controls
 
     @property
     def variables(self) -> dict[str, Any]:
         """The flow's, unless a task changed them."""
         return self._flow.variables if self.changed_variables is None else self.changed_variables
+
+    @property
+    def stops(self) -> bool:
+        """Whether the end does not wait for what runs."""
+        return self.exit is State.KILLED or (
+            self.exit is not None and self.violated_sla is not None
+        )
 
     def take(self, effect: Effect) -> None:
         if effect.labels is not None:
@@ -31,10 +44,21 @@ class Ledger:
         if effect.exit is not None:
             self.exit = effect.exit
 
+    def leave(self, state: State, reason: str | None = None) -> None:
+        """Let the execution end in that state; the first to say so is right."""
+        if self.exit is None:
+            self.exit, self.exit_reason = state, reason
+
     def fields(self) -> dict[str, Any]:
         """The fields of the status that hold it."""
         return {
             "labels": self.labels,
             "variables": self.changed_variables,
             "exit": self.exit,
+            "exit_reason": self.exit_reason,
+            "paused": self.paused,
+            "violated_sla": self.violated_sla,
+            "passed_breakpoints": self.passed_breakpoints,
+            "restarts": self.restarts,
+            "controls": self.controls,
         }

@@ -17,5 +17,9 @@ class Limits:
     """Attempts of one task run, whatever its retry says."""
     set_bytes: int = 64 * 1024
     """Size of all labels, and of all variables, that tasks set; they stand in the status."""
+    children: int = 100
+    """Executions that one task has running at once."""
+    depth: int = 20
+    """How deep executions may be nested."""
     lost_attempts: int = 3
     """How often a task that was lost with its node is run again by itself; 0 to fail at once."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from penstock.engine.board import Traits
 from penstock.engine.flowable import Flowable
 from penstock.flow.document import Flow
 from penstock.flow.problems import Location
@@ -19,6 +20,7 @@ class Role(Enum):
     MAIN = auto()
     ERRORS = auto()
     FINALLY = auto()
+    AFTER = auto()
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,19 @@ class FlowTree:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self._places: dict[str, Place] = {}
-        lists = (
-            (place, tasks) for place, tasks in flow.child_lists() if place != ("afterExecution",)
-        )
-        for place in _places(lists, None):
+        for place in _places(flow.child_lists(), None):
             self._places[place.task.id] = place
+        tasks = [place.task for place in self._places.values()]
+        self.traits = Traits(
+            frozenset(task.id for task in tasks if isinstance(task, Flowable) and task.isolates),
+            frozenset(task.id for task in tasks if isinstance(task, Flowable) and task.shares),
+        )
 
     def __getitem__(self, task_id: str) -> Place:
         return self._places[task_id]
+
+    def __contains__(self, task_id: object) -> bool:
+        return task_id in self._places
 
     def retry_of(self, task: Task) -> Retry | None:
         """The task's own retry, else that of the nearest flowable around it, else the flow's."""
@@ -57,11 +64,14 @@ class FlowTree:
         return self.flow.retry
 
 
+_ROLES = {"errors": Role.ERRORS, "finally": Role.FINALLY, "afterExecution": Role.AFTER}
+
+
 def _places(
     lists: Iterable[tuple[Location, list[Task]]], parent: Flowable | None
 ) -> Iterator[Place]:
     for location, tasks in lists:
-        role = {"errors": Role.ERRORS, "finally": Role.FINALLY}.get(str(location[0]), Role.MAIN)
+        role = _ROLES.get(str(location[0]), Role.MAIN)
         for task in tasks:
             yield Place(task, parent, role)
             if isinstance(task, Flowable):

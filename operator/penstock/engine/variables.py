@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from penstock.engine.board import Board
+from penstock.engine.board import Board, Scope
 from penstock.engine.identity import Identity
 from penstock.engine.ledger import Ledger
 from penstock.flow.document import Flow
 from penstock.flow.inputs import nest
 from penstock.flow.task import Task
-from penstock.resources.execution import ExecutionStatus, TaskRun
+from penstock.resources.execution import ExecutionStatus, State, TaskRun
+
+_ERROR_LOGS = 25
+"""As many as Kestra's `errorLogs()` gives."""
 
 
 class Variables(Mapping[str, Any]):
@@ -44,7 +47,7 @@ class Variables(Mapping[str, Any]):
 def execution_variables(
     flow: Flow, identity: Identity, status: ExecutionStatus, board: Board, ledger: Ledger
 ) -> dict[str, Callable[[], Any]]:
-    """What every expression of an execution sees."""
+    """What every expression of an execution sees, whatever task it belongs to."""
     makers: dict[str, Callable[[], Any]] = {
         "flow": lambda: {
             "id": flow.id,
@@ -54,7 +57,7 @@ def execution_variables(
         "execution": lambda: {
             "id": identity.name,
             "startDate": iso(status.start_date or identity.created),
-            "originalId": identity.name,
+            "originalId": identity.original,
             "state": str(status.state),
             "outputs": status.outputs,
         },
@@ -86,14 +89,21 @@ def task_run_variables(board: Board, run: TaskRun, task: Task) -> dict[str, Call
     }
     if parents:
         makers["parent"] = lambda: parents[0]
+    scope = board.scope(run)
+    if scope:
+        makers["item"] = lambda: _item(board, run)
+        makers["outputs"] = lambda: outputs_of(board, scope)
     return makers
 
 
-def outputs_of(board: Board) -> dict[str, Any]:
-    """Outputs by task; inside loops by task and the values of the loops, outermost first."""
+def outputs_of(board: Board, scope: Scope = ()) -> dict[str, Any]:
+    """Outputs by task; inside loops by task and the values of the loops, outermost first.
+
+    Of isolating loops, those of the iterations in `scope`.
+    """
     merged: dict[str, Any] = {}
     for run in board:
-        if run.outputs is not None:
+        if run.outputs is not None and _in_scope(board, run, scope):
             merge_outputs(merged, board, run)
     return merged
 
@@ -101,16 +111,33 @@ def outputs_of(board: Board) -> dict[str, Any]:
 def merge_outputs(merged: dict[str, Any], board: Board, run: TaskRun) -> None:
     """Put one task run's outputs at their place."""
     level = merged
-    for part in (run.task_id, *loop_values_around(board, run)):
+    for part in (run.task_id, *board.loop_values(run)):
         level = level.setdefault(part, {})
     level.update(run.outputs or {})
 
 
-def loop_values_around(board: Board, run: TaskRun) -> list[str]:
-    """The values of the loops in which a task run stands, outermost first, its own last."""
-    values = [ancestor.value for ancestor in board.ancestors(run) if ancestor.value is not None]
-    values.reverse()
-    return [*values, run.value] if run.value is not None else values
+def _in_scope(board: Board, run: TaskRun, scope: Scope) -> bool:
+    own = board.scope(run)
+    return own == scope[: len(own)]
+
+
+def _item(board: Board, run: TaskRun) -> dict[str, Any]:
+    """The iteration of a Loop in which a task run stands (kestra-newer, Loop)."""
+    levels = [
+        _iteration(board, board[loop], index or 0) for loop, index in reversed(board.scope(run))
+    ]
+    own, *parents = levels
+    if parents:
+        own["parent"] = parents[0]
+    own["parents"] = parents
+    return own
+
+
+def _iteration(board: Board, loop: TaskRun, index: int) -> dict[str, Any]:
+    described: dict[str, Any] = {"value": (loop.values or [])[index], "index": index}
+    if loop.keys is not None:
+        described["key"] = loop.keys[index]
+    return described
 
 
 def iso(date: datetime) -> str:
@@ -147,9 +174,25 @@ def _describe_parent(run: TaskRun) -> dict[str, Any]:
 def _task_states(board: Board) -> dict[str, Any]:
     states: dict[str, Any] = {}
     for run in board:
-        values = loop_values_around(board, run)
+        values = board.loop_values(run)
         level = states.setdefault(run.task_id, {})
         for value in values:
             level = level.setdefault(value, {})
         level["state"] = str(run.state)
     return states
+
+
+def error_logs(board: Board) -> list[dict[str, Any]]:
+    """What `errorLogs()` gives: why task runs failed, in the order in which they started."""
+    return [
+        {
+            "timestamp": iso(run.end_date) if run.end_date else None,
+            "level": "ERROR",
+            "taskId": run.task_id,
+            "taskRunId": run.id,
+            "attempt": max(len(run.attempts) - 1, 0),
+            "message": run.message,
+        }
+        for run in board
+        if run.message is not None and run.state in (State.FAILED, State.WARNING)
+    ][:_ERROR_LOGS]

@@ -11,10 +11,6 @@ from penstock.flow.task import RunnableTask, Task
 from penstock.flow.types import TaskTypes
 
 _NOT_SERVED = {
-    "concurrency": "`concurrency` is not served yet: executions are not held back",
-    "sla": "`sla` is not served yet",
-    "checks": "`checks` are not served yet",
-    "after_execution": "`afterExecution` is not served yet",
     "listeners": "`listeners` are not served; use a trigger of type Flow",
 }
 
@@ -37,8 +33,8 @@ def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
         *_input_dependencies(flow),
         *_input_cycles(flow),
         *_system_labels(flow),
+        *_recursion(flow, located),
         *_task_warnings(located, types),
-        *_retry_warnings(flow, located),
         *_without_effect(flow, located),
         *_not_served(flow),
         *_not_served_inputs(flow),
@@ -118,6 +114,18 @@ def _system_labels(flow: Flow) -> list[Problem]:
     ]
 
 
+def _recursion(flow: Flow, located: list[tuple[Location, Task]]) -> list[Problem]:
+    return [
+        Problem(
+            (*at, "flowId"),
+            f"Recursive call to flow [{flow.namespace}.{flow.id}]",
+            code="recursive_flow",
+        )
+        for at, task in located
+        if task.called_flow == (flow.namespace, flow.id)
+    ]
+
+
 def _task_warnings(located: list[tuple[Location, Task]], types: TaskTypes) -> Iterator[Problem]:
     for at, task in located:
         task_type = types.find(task.type)
@@ -128,18 +136,6 @@ def _task_warnings(located: list[tuple[Location, Task]], types: TaskTypes) -> It
             continue
         for name, reason in task_type.warnings(task.properties):
             yield Problem((*at, *name.split(".")), reason, code="no_effect", warning=True)
-
-
-def _retry_warnings(flow: Flow, located: list[tuple[Location, Task]]) -> Iterator[Problem]:
-    retries = [(at, task.retry) for at, task in located]
-    for at, retry in [((), flow.retry), *retries]:
-        if retry is not None and retry.behavior == "CREATE_NEW_EXECUTION":
-            yield Problem(
-                (*at, "retry", "behavior"),
-                "`CREATE_NEW_EXECUTION` is not served yet: there is no retry",
-                code="not_served",
-                warning=True,
-            )
 
 
 def _not_served_inputs(flow: Flow) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -79,6 +79,58 @@ class Concurrency(Document):
     behavior: Literal["QUEUE", "CANCEL", "FAIL"] = "QUEUE"
 
 
+class Sla(Document):
+    """What an execution must keep to."""
+
+    id: Annotated[str, Field(pattern=TASK_ID_PATTERN)]
+    """The name of the rule."""
+    type: Literal["MAX_DURATION", "EXECUTION_ASSERTION"]
+    """What is looked at: the time since the start, or an expression."""
+    behavior: Literal["FAIL", "CANCEL", "NONE"]
+    """How an execution ends that violates it; NONE only sets the labels."""
+    labels: Labels = {}
+    """Labels for an execution that violates it."""
+    duration: DurationProperty | None = None
+    """The longest time from start to end, of MAX_DURATION."""
+    assert_: Annotated[str | bool | None, Field(alias="assert")] = None
+    """What must hold at every moment, of EXECUTION_ASSERTION."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.type == "MAX_DURATION" and self.duration is None:
+            raise ValueError("an SLA of type MAX_DURATION needs a `duration`")
+        if self.type == "EXECUTION_ASSERTION" and self.assert_ is None:
+            raise ValueError("an SLA of type EXECUTION_ASSERTION needs an `assert`")
+        return self
+
+
+class Check(Document):
+    """What must hold before an execution starts."""
+
+    condition: str | bool | None = None
+    """Where it does not hold, the behavior says what follows."""
+    when: str | bool | None = None
+    """The name that Kestra 2.0 gives `condition`."""
+    message: str
+    """What the person is told where it does not hold."""
+    style: Literal["ERROR", "SUCCESS", "WARNING", "INFO"] = "INFO"
+    """How the message is shown."""
+    behavior: Literal["BLOCK_EXECUTION", "FAIL_EXECUTION", "CREATE_EXECUTION"] = "BLOCK_EXECUTION"
+    """Whether the execution is refused, fails, or runs all the same."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.condition is None and self.when is None:
+            raise ValueError("a check needs a `condition`")
+        return self
+
+    @property
+    def rule(self) -> str | bool:
+        rule = self.condition if self.condition is not None else self.when
+        assert rule is not None
+        return rule
+
+
 class Trigger(Document):
     """Something that starts the flow. Types are open; the served ones are checked on their own."""
 
@@ -125,7 +177,7 @@ class Flow(Document):
     finally_: Annotated[list[AnyTask], Field(alias="finally")] = []
     """Runs at the end, whatever happened."""
     after_execution: list[AnyTask] = []
-    """Runs once the execution has ended (not served yet)."""
+    """Runs once the execution has ended; it sees the end state and can't change it."""
     outputs: list[FlowOutput] = []
     """What an execution hands back."""
     triggers: list[Trigger] = []
@@ -138,11 +190,11 @@ class Flow(Document):
     """The retry of every task that has none of its own."""
     timeout: DurationProperty | None = None
     concurrency: Concurrency | None = None
-    """How many executions may run at once (not served yet)."""
-    sla: list[Any] = []
-    """What an execution must keep to (not served yet)."""
-    checks: list[Any] = []
-    """What must hold before an execution starts (not served yet)."""
+    """How many executions may run at once."""
+    sla: list[Sla] = []
+    """What an execution must keep to."""
+    checks: list[Check] = []
+    """What must hold before an execution starts."""
     listeners: list[Any] = []
     """Replaced by triggers of type Flow long ago (not served)."""
     disabled: bool = False

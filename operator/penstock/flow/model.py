@@ -95,6 +95,9 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Rendered = WrapValidator(_unless_expression)
 """Marks a property that may be an expression in place of its own type (Kestra's ``P<T>``)."""
 
+RenderedBool = Annotated[bool, Rendered]
+"""A flag that may be an expression."""
+
 DurationProperty = Annotated[timedelta, BeforeValidator(_duration), Rendered]
 
 

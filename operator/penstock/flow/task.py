@@ -62,6 +62,11 @@ class Task(Document):
         """The text that decides whether the task runs; None where it always does."""
         return self.run_if if self.run_if is not None else self.when
 
+    @property
+    def called_flow(self) -> tuple[str, str] | None:
+        """Namespace and id of the flow that the task runs, as they are written."""
+        return None
+
     def child_lists(self) -> Iterator[tuple[Location, list[Task]]]:
         """The lists of tasks inside this one, by the place of the property that holds them."""
         return iter(())

@@ -120,7 +120,7 @@ def spec_hash(start: StartAttempt, owner: Owner) -> str:
             start.task_run.id,
             start.attempt.number,
             start.task.type,
-            start.task.properties,
+            start.written,
         ]
     )
 

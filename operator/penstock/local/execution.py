@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from penstock.engine.actions import AttemptKey, Observation, Report, StartAttempt, Step
+from penstock.engine.actions import AttemptKey, Observation, Report, StartAttempt, Step, StopAttempt
 from penstock.engine.engine import Engine
 from penstock.engine.identity import Identity
 from penstock.local.ending import killed
@@ -110,10 +110,10 @@ class LocalExecution:
             del self._seen[key]
             self._running.pop(key, None)
         for action in step.actions:
-            if not isinstance(action, StartAttempt):
+            if isinstance(action, StopAttempt):
                 if (task := self._running.get(action.key)) is not None:
                     task.cancel()
-            elif action.key not in self._running:
+            elif isinstance(action, StartAttempt) and action.key not in self._running:
                 self._seen[action.key] = Observation(State.CREATED)
                 self._running[action.key] = asyncio.create_task(self._attempt(action))
         for report in step.reports:

@@ -22,9 +22,16 @@ class State(StrEnum):
     """States of executions, task runs and attempts (kestra-engine, section 1)."""
 
     CREATED = "CREATED"
+    QUEUED = "QUEUED"
+    """Of an execution: it waits for others of its flow, as `concurrency` says."""
     RUNNING = "RUNNING"
     RETRYING = "RETRYING"
+    RETRIED = "RETRIED"
+    """It ended, and another execution does it again."""
+    RESTARTED = "RESTARTED"
     PAUSED = "PAUSED"
+    BREAKPOINT = "BREAKPOINT"
+    """Of an execution: it stopped before a task that its spec names."""
     KILLING = "KILLING"
     KILLED = "KILLED"
     CANCELLED = "CANCELLED"
@@ -43,7 +50,7 @@ class State(StrEnum):
 _TERMINATED = frozenset(
     {
         State.SUCCESS, State.WARNING, State.FAILED, State.KILLED, State.CANCELLED, State.SKIPPED,
-        State.RESUBMITTED,
+        State.RESUBMITTED, State.RETRIED,
     }
 )  # fmt: skip
 
@@ -82,6 +89,144 @@ class TriggerReference(ResourceModel):
     """What expressions see as `trigger.…`."""
 
 
+class ParentReference(ResourceModel):
+    """The task run that made this execution."""
+
+    execution: str
+    """The name of the parent execution."""
+    task_run: str
+    attempt: int
+    depth: Annotated[int, Field(ge=1)] = 1
+    """How many executions are around this one."""
+
+
+class ReplayReference(ResourceModel):
+    """The execution that this one does again."""
+
+    execution: str
+    """Its name."""
+    task: str | None = None
+    """The id of the task from which to go on: what ran before it is kept. All of it is done again
+    where neither this nor `taskRun` is given."""
+    value: str | None = None
+    """The loop's value, where the task stands in a loop."""
+    task_run: str | None = None
+    """The id of the task run, in place of `task` and `value`."""
+
+
+class RetryReference(ResourceModel):
+    """Of which execution this one is a retry."""
+
+    original: str
+    """The name of the first one."""
+    attempt: Annotated[int, Field(ge=2)]
+    """Which attempt this is, counted from 1."""
+    first_date: datetime
+    """When the first one was made."""
+
+
+class ResumeRequest(ResourceModel):
+    """Go on: paused tasks, a pause that was asked for, or a breakpoint."""
+
+    task: str | None = None
+    """The id of the paused task; all that are paused where neither this nor `taskRun` is given."""
+    value: str | None = None
+    """The loop's value, where the task stands in a loop."""
+    task_run: str | None = None
+    """The id of the paused task run."""
+    inputs: dict[str, Any] = {}
+    """Values for the task's `onResume` inputs (`inputs` of an Approval)."""
+    approve: bool = True
+    """Of an Approval: whether it is approved or denied."""
+    by: str | None = None
+    """Who says so."""
+    comment: str | None = None
+
+
+class RestartRequest(ResourceModel):
+    """Do again what failed. What succeeded is kept."""
+
+    revision: Annotated[int, Field(ge=1)] | None = None
+    """The revision of the flow to go on with; the same where it is not given."""
+
+
+class ReplayRequest(ResourceModel):
+    """Make another execution that does this one again."""
+
+    task: str | None = None
+    """The id of the task from which to go on; from the start where neither this nor `taskRun` is
+    given."""
+    value: str | None = None
+    """The loop's value, where the task stands in a loop."""
+    task_run: str | None = None
+    revision: Annotated[int, Field(ge=1)] | None = None
+    """The revision of the flow to run; the same where it is not given."""
+    inputs: dict[str, Any] = {}
+    """Inputs that are to be others."""
+
+
+class MarkRequest(ResourceModel):
+    """Give a task run another state, and go on from there."""
+
+    task: str | None = None
+    value: str | None = None
+    """The loop's value, where the task stands in a loop."""
+    task_run: str | None = None
+    """The id of the task run, in place of `task` and `value`."""
+    state: State
+
+
+class StatusRequest(ResourceModel):
+    """Give an execution that has ended another end state."""
+
+    state: State
+
+
+class Control(ResourceModel):
+    """Something that a person wants of an execution, once.
+
+    Exactly one of the other fields says what. `status.controls` says what became of it; one whose
+    `id` stands there is never done again.
+    """
+
+    id: Annotated[str, Field(min_length=1, max_length=100)]
+    """Any text that tells it from the others of this execution."""
+    pause: bool | None = None
+    """Start nothing new until it is resumed; what runs goes on."""
+    resume: ResumeRequest | None = None
+    restart: RestartRequest | None = None
+    replay: ReplayRequest | None = None
+    mark_as: MarkRequest | None = None
+    change_status: StatusRequest | None = None
+    labels: dict[str, str] | None = None
+    """Labels to put on the execution."""
+    force_run: bool | None = None
+    """Run at once an execution that is queued or scheduled."""
+    unqueue: bool | None = None
+    """Run at once an execution that is queued."""
+
+    @property
+    def kind(self) -> str | None:
+        """The name of the one field that is given; None where there is none or more than one."""
+        given = [
+            name
+            for name in type(self).model_fields
+            if name != "id" and getattr(self, name) not in (None, False)
+        ]
+        return given[0] if len(given) == 1 else None
+
+
+class ControlResult(ResourceModel):
+    """What became of a control."""
+
+    id: str
+    date: datetime
+    done: bool
+    """False where it was refused."""
+    message: str | None = None
+    """Why it was refused, or what it made."""
+
+
 class ExecutionSpec(ResourceModel):
     """What is asked for. The flow, the inputs and the trigger are fixed once it is created."""
 
@@ -92,8 +237,20 @@ class ExecutionSpec(ResourceModel):
     """Labels beside those of the flow."""
     trigger: TriggerReference | None = None
     """Set by whatever trigger made the execution."""
+    schedule_date: datetime | None = None
+    """Nothing of it runs before."""
+    breakpoints: list[str] = []
+    """Ids of tasks before which it stops until it is resumed."""
+    replay: ReplayReference | None = None
+    """The execution that it does again."""
+    retry: RetryReference | None = None
+    """Set where it is the retry of another."""
+    parent: ParentReference | None = None
+    """Set where a task of another execution made it."""
     kill: bool = False
-    """Set to true, it ends the execution with KILLED and stops what runs."""
+    """Set to true, it ends the execution with KILLED and stops what runs, subflows included."""
+    controls: list[Control] = []
+    """What people want of it: pause, resume, restart, replay, …"""
 
 
 class Attempt(ResourceModel):
@@ -109,6 +266,11 @@ class Attempt(ResourceModel):
     end_date: datetime | None = None
     job: str | None = None
     """The name of the attempt's Job."""
+    execution: str | None = None
+    """The name of the execution that the attempt is, where it is one. Where it is several, how
+    their names begin."""
+    restarts: bool = False
+    """Whether the attempt restarts an execution that there was, in place of making one."""
     exit_code: int | None = None
     reason: str | None = None
     """Why it failed, in one word: `Timeout`, `OOMKilled`, `PodDeleted`, …"""
@@ -142,12 +304,16 @@ class TaskRun(ResourceModel):
     start_date: datetime
     end_date: datetime | None = None
     next_attempt: datetime | None = None
-    """When a RETRYING task run is tried again."""
+    """When a RETRYING task run is tried again, or a PAUSED one goes on by itself."""
     attempts: list[Attempt] = []
     outputs: dict[str, Any] | None = None
     outputs_ref: OutputsReference | None = None
     values: list[str] | None = None
     """The values over which a loop runs, fixed when it opened."""
+    keys: list[str] | None = None
+    """The keys of the values, where a Loop runs over a map."""
+    verdict: State | None = None
+    """How it ends by its own rules, unless its children make it worse."""
     message: str | None = None
     """Why the task run ended as it did, where that needs saying."""
 
@@ -184,7 +350,23 @@ class ExecutionStatus(ResourceModel):
     variables: dict[str, Any] | None = None
     """The flow's variables as tasks changed them; absent where none did."""
     exit: State | None = None
-    """The state in which a task said that the execution ends."""
+    """The state in which the execution is to end, whatever else there is to do."""
+    exit_reason: str | None = None
+    """Why, where that needs saying."""
+    paused: bool = False
+    """Whether a person wants nothing new to start."""
+    violated_sla: str | None = None
+    """The id of the `sla` that was violated."""
+    after_execution: State | None = None
+    """RUNNING while tasks of `afterExecution` run; then how they ended."""
+    at_breakpoints: list[str] = []
+    """Ids of the task runs that wait at a breakpoint."""
+    passed_breakpoints: list[str] = []
+    """Ids of the task runs that were let through a breakpoint."""
+    restarts: int = 0
+    """How often it was restarted, or a task run marked."""
+    controls: list[ControlResult] = []
+    """What became of the controls in the spec."""
     outputs: dict[str, Any] | None = None
     """The flow's outputs."""
     start_date: datetime | None = None
@@ -197,7 +379,14 @@ class ExecutionStatus(ResourceModel):
     """The id of the trigger that started it, or `manual`."""
     message: str | None = None
     """Why the execution ended as it did, where that needs saying."""
+    refusal: str | None = None
+    """Why it was ended before anything of it ran, in one word."""
     conditions: list[Condition] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of it runs any more, `afterExecution` included."""
+        return self.state.terminated and self.after_execution is not State.RUNNING
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the resource: JSON values, without what is not set."""

@@ -67,10 +67,10 @@ def test_text_that_is_not_yaml_has_a_line(call: Call, write: Write) -> None:
 
 
 def test_warnings_go_to_stderr_and_do_not_refuse(call: Call, write: Write) -> None:
-    called = call("flow", "validate", write(f"{GOOD}concurrency: {{limit: 1}}\n"))
+    called = call("flow", "validate", write(f"{GOOD}listeners: [{{}}]\n"))
 
     assert (called.code, called.out) == (0, "")
-    assert called.err.startswith("flow.yaml:5: warning: concurrency: ")
+    assert called.err.startswith("flow.yaml:5: warning: listeners: ")
 
 
 def test_json_gives_a_verdict_on_each_file(call: Call, write: Write) -> None:

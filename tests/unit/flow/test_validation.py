@@ -94,9 +94,6 @@ def test_properties_of_a_task(line: str, told: str) -> None:
     [
         ("io.kestra.plugin.core.log.Logg", "did you mean `io.kestra.plugin.core.log.Log`?"),
         ("io.kestra.plugin.scripts.shells.Commands", "did you mean `io.kestra.plugin.scripts.sh"),
-        ("io.kestra.plugin.core.flow.Pause", "is not served by Penstock yet"),
-        ("io.kestra.plugin.core.flow.ForEachItem", "is not served by Penstock yet"),
-        ("io.kestra.plugin.core.flow.Subflow", "is not served by Penstock yet"),
         ("io.kestra.plugin.jdbc.postgresql.Query", "is not served by Penstock yet"),
         ("Nonsense", "no task type `Nonsense`"),
         ("3", "no task type `3`"),
@@ -208,14 +205,8 @@ def test_blueprints_metadata_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("concurrency: {limit: 1}", "concurrency: `concurrency` is not served yet"),
-        ("afterExecution: [{id: z, type: Work}]", "afterExecution: `afterExecution` is not served"),
         ("inputs: [{id: s, type: SECRET}]", "inputs[0].type: inputs of type SECRET are not encr"),
         ("inputs: [{id: f, type: FILE}]", "inputs[0].type: inputs of type FILE are not served"),
-        (
-            "retry: {type: constant, interval: PT1S, behavior: CREATE_NEW_EXECUTION}",
-            "retry.behavior: `CREATE_NEW_EXECUTION` is not served yet",
-        ),
     ],
 )
 def test_what_is_accepted_and_not_served_is_a_warning(text: str, told: str) -> None:

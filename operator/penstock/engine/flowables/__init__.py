@@ -2,13 +2,19 @@
 
 from penstock.engine.flowable import Flowable
 from penstock.engine.flowables.allow_failure import AllowFailure
+from penstock.engine.flowables.approval import Approval
 from penstock.engine.flowables.dag import Dag
 from penstock.engine.flowables.each import EachParallel, EachSequential
 from penstock.engine.flowables.for_each import ForEach
+from penstock.engine.flowables.for_each_item import ForEachItem
 from penstock.engine.flowables.if_ import If
+from penstock.engine.flowables.loop import Loop
+from penstock.engine.flowables.loop_until import LoopUntil, WaitFor
 from penstock.engine.flowables.parallel import Parallel
+from penstock.engine.flowables.pause import Pause
 from penstock.engine.flowables.sequential import Sequential
 from penstock.engine.flowables.switch import Switch
+from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.flow.types import TaskType, TaskTypes
 
 _NEW = "io.kestra.plugin.core.flow."
@@ -20,9 +26,11 @@ _WITH_OLD_NAME: tuple[type[Flowable], ...] = (
     EachSequential,
     If,
     Parallel,
+    Pause,
     Sequential,
     Switch,
 )
+_NEW_ONLY: tuple[type[Flowable], ...] = (Approval, ForEach, ForEachItem, Loop, LoopUntil)
 _DEPRECATED: dict[type[Flowable], str] = {
     EachParallel: "use ForEach",
     EachSequential: "use ForEach",
@@ -35,4 +43,8 @@ def register(types: TaskTypes) -> None:
         name = model.__name__
         deprecated = _DEPRECATED.get(model)
         types.register(TaskType(_NEW + name, (_OLD + name,), model, deprecated=deprecated))
-    types.register(TaskType(_NEW + "ForEach", model=ForEach))
+    for model in _NEW_ONLY:
+        types.register(TaskType(_NEW + model.__name__, model=model))
+    types.register(TaskType(_NEW + "WaitFor", model=WaitFor, deprecated="use LoopUntil"))
+    worker = (_OLD + "WorkingDirectory", _OLD + "Worker")
+    types.register(TaskType(_NEW + "WorkingDirectory", worker, WorkingDirectory))

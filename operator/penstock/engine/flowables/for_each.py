@@ -67,14 +67,15 @@ def loop_values(declared: Any, evaluator: Evaluator, name: str = "values") -> li
             ) from None
     if not isinstance(values, list | tuple):
         raise FlowableError(f"`{name}` must be a list, but rendered to {type(values).__name__}")
-    return list(dict.fromkeys(_as_text(value) for value in values))
+    return list(dict.fromkeys(as_text(value) for value in values))
 
 
 def _rendered(value: Any, evaluator: Evaluator) -> Any:
     return evaluator.render(value) if isinstance(value, str) else evaluator.render_tree(value)
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A loop's value: always text, of objects their JSON. Raises ``FlowableError`` for null."""
     if value is None:
         raise FlowableError("Found a null value inside the iteration values")
     if isinstance(value, bool):

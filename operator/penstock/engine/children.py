@@ -1,0 +1,215 @@
+"""The executions that one execution makes, during one decision.
+
+Their names are made from the execution's own name and the place of the attempt, so a request that
+is made twice, before and after a crash, is for the same execution.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from penstock.engine.actions import (
+    Action,
+    Children,
+    ControlExecution,
+    KillExecution,
+    Observation,
+    StartExecution,
+)
+from penstock.engine.board import Board
+from penstock.engine.evaluation import BoundEvaluator, Evaluation
+from penstock.engine.executable import ChildRequest, ExecutableTask
+from penstock.engine.flowable import FlowableError
+from penstock.engine.identity import Identity, derived_name
+from penstock.engine.ledger import Ledger
+from penstock.engine.limits import Limits
+from penstock.expressions import ExpressionError
+from penstock.flow.document import Flow
+from penstock.resources.execution import (
+    Attempt,
+    Control,
+    ExecutionSpec,
+    ExecutionStatus,
+    FlowReference,
+    ParentReference,
+    RestartRequest,
+    State,
+    TaskRun,
+    TriggerReference,
+)
+
+
+class ChildExecutions:
+    """What is known of the children, and what is asked for of them."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        identity: Identity,
+        board: Board,
+        evaluation: Evaluation,
+        ledger: Ledger,
+        limits: Limits,
+        children: Children,
+        now: datetime,
+    ) -> None:
+        self._flow = flow
+        self._identity = identity
+        self._board = board
+        self._evaluation = evaluation
+        self._ledger = ledger
+        self._limits = limits
+        self._children = children
+        self._now = now
+        self.actions: list[Action] = []
+
+    def name(self, run: TaskRun, attempt: int) -> str:
+        """What an attempt's execution is called, and how the names of several begin."""
+        return derived_name(self._identity.name, run.id, attempt)
+
+    def follow(self, run: TaskRun, task: ExecutableTask) -> Observation | None:
+        """What became of the last attempt. Executions that it lacks are asked for."""
+        attempt = run.attempts[-1]
+        try:
+            names = self._names(run, task, attempt)
+            statuses = [self._status_of(name, attempt) for name in names]
+            seen = _Seen(self._evaluation, run, task, self._now)
+            concluded = task.conclude(names, statuses, seen)
+            if concluded is None or not concluded.state.terminated:
+                self._request_missing(run, task, names, statuses)
+        except (ExpressionError, FlowableError) as error:
+            return Observation(State.FAILED, reason="InvalidExpression", message=str(error))
+        return concluded
+
+    def kill(self, run: TaskRun, task: ExecutableTask, attempt: Attempt) -> None:
+        """Ask the executions of an attempt to end."""
+        try:
+            names = self._names(run, task, attempt)
+        except FlowableError:
+            return
+        self.actions += [
+            KillExecution(name)
+            for name in names
+            if name in self._children and not self._children[name].status.state.terminated
+        ]
+
+    def _names(self, run: TaskRun, task: ExecutableTask, attempt: Attempt) -> list[str]:
+        first = attempt.execution or self.name(run, attempt.number)
+        count = task.count(self._siblings(run))
+        return (
+            [first]
+            if type(task).count is ExecutableTask.count
+            else [f"{first}-{index}" for index in range(count)]
+        )
+
+    def _status_of(self, name: str, attempt: Attempt) -> ExecutionStatus | None:
+        """The child; where it was retried as a whole, the last of its retries."""
+        seen = self._children.get(name)
+        if seen is None:
+            return None
+        restarted = _restart_id(attempt) if attempt.restarts else None
+        if restarted and not any(item.id == restarted for item in seen.status.controls):
+            return None
+        status, number = seen.status, 2
+        while status.state is State.RETRIED:
+            retry = self._children.get(retry_name(name, number))
+            if retry is None:
+                return status.model_copy(update={"state": State.RUNNING})
+            status, number = retry.status, number + 1
+        return status
+
+    def _request_missing(
+        self,
+        run: TaskRun,
+        task: ExecutableTask,
+        names: list[str],
+        statuses: list[ExecutionStatus | None],
+    ) -> None:
+        attempt = run.attempts[-1]
+        if attempt.restarts:
+            if statuses[0] is None:
+                again = Control(id=_restart_id(attempt), restart=RestartRequest())
+                self.actions.append(ControlExecution(names[0], again))
+            return
+        live = sum(status is not None and not status.state.terminated for status in statuses)
+        siblings = self._siblings(run)
+        for index, (name, status) in enumerate(zip(names, statuses, strict=True)):
+            if live >= self._limits.children:
+                return
+            if status is not None:
+                continue
+            own = task.own_variables(siblings, index)
+            evaluator = self._evaluation.with_variables(run, task, own)
+            self.actions.append(StartExecution(name, self._spec(run, task, evaluator)))
+            live += 1
+
+    def _spec(self, run: TaskRun, task: ExecutableTask, evaluator: BoundEvaluator) -> ExecutionSpec:
+        depth = self._identity.depth + 1
+        if depth > self._limits.depth:
+            raise FlowableError(
+                f"executions are nested more than {self._limits.depth} deep: "
+                "does a flow run itself?"
+            )
+        asked = task.request(evaluator)
+        return ExecutionSpec(
+            flow=FlowReference(
+                namespace=asked.namespace, id=asked.flow_id, revision=asked.revision
+            ),
+            inputs=asked.inputs,
+            labels=self._labels(asked),
+            trigger=TriggerReference(
+                id=task.id,
+                type=task.type,
+                variables={
+                    "executionId": self._identity.name,
+                    "namespace": self._flow.namespace,
+                    "flowId": self._flow.id,
+                    "flowRevision": self._identity.revision,
+                },
+            ),
+            schedule_date=asked.schedule_date,
+            parent=ParentReference(
+                execution=self._identity.name,
+                task_run=run.id,
+                attempt=run.attempts[-1].number,
+                depth=depth,
+            ),
+        )
+
+    def _labels(self, asked: ChildRequest) -> dict[str, str]:
+        inherited = {
+            key: value
+            for key, value in self._ledger.labels.items()
+            if asked.inherit_labels or key.startswith("system.")
+        }
+        return {**inherited, **asked.labels}
+
+    def _siblings(self, run: TaskRun) -> dict[str, TaskRun]:
+        return {other.task_id: other for other in self._board.children(run.parent)}
+
+
+class _Seen:
+    """Expressions for a task that concludes."""
+
+    def __init__(
+        self, evaluation: Evaluation, run: TaskRun, task: ExecutableTask, now: datetime
+    ) -> None:
+        self._evaluation = evaluation
+        self._run = run
+        self._task = task
+        self._now = now
+
+    def evaluator(self) -> BoundEvaluator:
+        return self._evaluation.of_task_run(self._run, self._task)
+
+    def of_child(self, status: ExecutionStatus) -> BoundEvaluator:
+        return self._evaluation.of_child(status, self._now)
+
+
+def retry_name(original: str, number: int) -> str:
+    """The name of the execution that is the given attempt of another, from 2."""
+    return derived_name(original, "retry", number)
+
+
+def _restart_id(attempt: Attempt) -> str:
+    return f"parent-attempt-{attempt.number}"

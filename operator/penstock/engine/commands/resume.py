@@ -1,0 +1,39 @@
+"""Resume: let a paused execution go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.engine.actions import Command, ResumeExecution
+from penstock.engine.command_task import CommandTask
+from penstock.engine.flowable import Evaluator, FlowableError
+from penstock.flow.values import parse_json
+
+
+class Resume(CommandTask):
+    """Lets a paused execution of the same Kubernetes namespace go on."""
+
+    execution_id: str
+    """The name of the execution."""
+    namespace: str | None = None
+    """The namespace of its flow; the name of the execution is enough."""
+    flow_id: str | None = None
+    """The id of its flow; the name of the execution is enough."""
+    inputs: dict[str, Any] | str = {}
+    """Values for the inputs that its pause asks for."""
+
+    def command(self, evaluator: Evaluator) -> Command:
+        name = evaluator.render(self.execution_id)
+        if not name:
+            raise FlowableError("`executionId` rendered to nothing")
+        inputs: Any = self.inputs
+        if isinstance(inputs, str):
+            try:
+                inputs = parse_json(evaluator.render(inputs) or "{}")
+            except ValueError:
+                inputs = None
+            if not isinstance(inputs, dict):
+                raise FlowableError("`inputs` must be a map, or the JSON text of one")
+        else:
+            inputs = evaluator.render_tree(inputs)
+        return ResumeExecution(name, inputs)

@@ -1,0 +1,33 @@
+"""Toggle: enable or disable a trigger."""
+
+from __future__ import annotations
+
+from penstock.engine.actions import Command, ToggleTrigger
+from penstock.engine.command_task import CommandTask
+from penstock.engine.executable import holds
+from penstock.engine.flowable import Evaluator, FlowableError
+from penstock.flow.model import RenderedBool
+
+
+class Toggle(CommandTask):
+    """Enables or disables a trigger, until it is toggled again."""
+
+    trigger: str
+    """The id of the trigger."""
+    namespace: str = "{{ flow.namespace }}"
+    """The namespace of its flow; this flow's where it is not given."""
+    flow_id: str = "{{ flow.id }}"
+    """The id of its flow; this flow's where it is not given."""
+    enabled: RenderedBool = False
+    """Whether it is enabled from now on."""
+
+    def command(self, evaluator: Evaluator) -> Command:
+        trigger = evaluator.render(self.trigger)
+        if not trigger:
+            raise FlowableError("`trigger` rendered to nothing")
+        return ToggleTrigger(
+            namespace=evaluator.render(self.namespace) or "",
+            flow_id=evaluator.render(self.flow_id) or "",
+            trigger=trigger,
+            enabled=holds(self.enabled, evaluator),
+        )

@@ -1,0 +1,143 @@
+"""One decision: everything that is looked at and written while the engine decides once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from penstock.engine.actions import (
+    Action,
+    AttemptKey,
+    Children,
+    Observation,
+    Report,
+    StartExecution,
+)
+from penstock.engine.attempts import Attempts
+from penstock.engine.board import Board
+from penstock.engine.children import ChildExecutions
+from penstock.engine.command_task import CommandTask
+from penstock.engine.evaluation import Evaluation, HostFunctions
+from penstock.engine.executable import ExecutableTask
+from penstock.engine.flowables.working_directory import WorkingDirectory
+from penstock.engine.identity import Identity
+from penstock.engine.ledger import Ledger
+from penstock.engine.limits import Limits
+from penstock.engine.retrying import ExecutionRetries
+from penstock.engine.settling import Settling
+from penstock.engine.tree import FlowTree
+from penstock.expressions import Expressions
+from penstock.flow.task import RunnableTask, Task
+from penstock.resources.execution import ExecutionStatus, State, TaskRun
+
+Observations = Mapping[AttemptKey, Observation]
+
+_WITH_ATTEMPTS = (RunnableTask, ExecutableTask, CommandTask, WorkingDirectory)
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What all decisions on one revision of a flow share."""
+
+    tree: FlowTree
+    expressions: Expressions
+    limits: Limits
+    functions: HostFunctions
+
+
+class Decision:
+    """The parts that decide together, each with its own duty."""
+
+    def __init__(
+        self,
+        kit: Kit,
+        identity: Identity,
+        status: ExecutionStatus,
+        children: Children,
+        now: datetime,
+    ) -> None:
+        flow = kit.tree.flow
+        self.kit = kit
+        self.identity = identity
+        self.status = status
+        self.now = now
+        self.board = Board(status.task_runs, kit.tree.traits)
+        self.ledger = Ledger(flow, status)
+        self.evaluation = Evaluation(
+            kit.expressions, flow, identity, status, self.board, self.ledger, kit.functions
+        )
+        self.children = ChildExecutions(
+            flow, identity, self.board, self.evaluation, self.ledger, kit.limits, children, now
+        )
+        self.retries = ExecutionRetries(
+            flow, identity, status, self.evaluation, self.ledger, children, now
+        )
+        self.attempts = Attempts(
+            kit.tree,
+            self.board,
+            self.evaluation,
+            self.children,
+            self.retries,
+            kit.limits,
+            now,
+        )
+        self.settling = Settling(
+            kit.tree,
+            identity,
+            self.board,
+            self.attempts,
+            self.children,
+            self.retries,
+            self.evaluation,
+            self.ledger,
+            kit.limits,
+            now,
+        )
+        self.reports: list[Report] = []
+        self.started: list[StartExecution] = []
+        """Executions that people asked for."""
+
+    def task_of(self, run: TaskRun) -> Task:
+        return self.kit.tree[run.task_id].task
+
+    def observe(self, observations: Observations) -> None:
+        """Take in all that happened; then ask again for that of which nothing was seen."""
+        unseen: list[TaskRun] = []
+        for run in self.board:
+            task = self.task_of(run)
+            if run.state.terminated or not run.attempts or not isinstance(task, _WITH_ATTEMPTS):
+                continue
+            last = run.attempts[-1]
+            if last.state.terminated:
+                continue
+            seen = observations.get((run.id, last.number))
+            if isinstance(task, ExecutableTask):
+                unseen.append(run)
+            elif seen is not None:
+                self.attempts.observe(run, task, seen)
+            elif last.state is State.CREATED:
+                unseen.append(run)
+        for run in unseen:
+            self.attempts.request(run, self.task_of(run))
+
+    def actions(self) -> tuple[Action, ...]:
+        """All that is asked for, in the order in which it is to be done."""
+        wanted = [action for action in self.attempts.requested if self._is_wanted(action.key)]
+        retry = [self.retries.requested] if self.retries.requested is not None else []
+        return (
+            *self.settling.stops,
+            *self.children.actions,
+            *retry,
+            *self.started,
+            *wanted,
+        )
+
+    def all_reports(self) -> tuple[Report, ...]:
+        return (*self.attempts.reports, *self.reports)
+
+    def _is_wanted(self, key: AttemptKey) -> bool:
+        if key[0] not in self.board:
+            return False
+        last = self.board[key[0]].attempts[-1]
+        return last.number == key[1] and not last.state.terminated

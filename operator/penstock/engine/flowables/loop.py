@@ -1,0 +1,128 @@
+"""Loop: the same tasks for each of many values, each iteration on its own (Kestra 2.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from penstock.engine.executable import holds
+from penstock.engine.flowable import (
+    Child,
+    Evaluator,
+    Flowable,
+    FlowableError,
+    Lane,
+    LaneEvaluator,
+    Opening,
+    Plan,
+    enabled,
+)
+from penstock.engine.flowables.for_each import as_text
+from penstock.engine.outputs import resolve_outputs
+from penstock.flow.document import FlowOutput
+from penstock.flow.model import RenderedBool
+from penstock.flow.problems import Location
+from penstock.flow.task import Task, Tasks
+from penstock.flow.values import parse_json
+from penstock.resources.execution import State, TaskRun
+
+
+class Loop(Flowable):
+    """Runs its tasks, in order, for each value; only the outputs that it names leave an iteration.
+
+    The tasks see `item.value`, `item.index` and, of a map, `item.key`.
+    """
+
+    isolates = True
+
+    values: str | list[Any] | dict[str, Any]
+    """A list or a map, or an expression that gives one (as JSON)."""
+    concurrency_limit: Annotated[int, Field(ge=0)] = 0
+    """How many values are worked on at once; 0 for all."""
+    tasks: Tasks
+    """What is done with each value."""
+    transmit_failed: RenderedBool = True
+    """Whether an iteration that failed fails the loop."""
+    outputs: list[FlowOutput] = []
+    """What leaves an iteration."""
+    fetch_type: Literal["AUTO", "FETCH", "STORE"] = "AUTO"
+    """Whether the outputs of the iterations are a list, or a file."""
+    break_when: str | bool | None = None
+    """Tried after each iteration, with `item` and `iteration.state` and `iteration.outputs`; no
+    further one starts once it holds."""
+
+    def open(self, evaluator: Evaluator) -> Opening:
+        if self.fetch_type == "STORE":
+            raise FlowableError("`fetchType: STORE` is not served yet; use FETCH")
+        values = self._values(evaluator)
+        keys = list(values) if isinstance(values, dict) else None
+        items = list(values.values()) if isinstance(values, dict) else values
+        outputs: dict[str, Any] = {
+            "iterationCount": len(items),
+            "terminatedIterations": {},
+            "outputs": [],
+        }
+        return Opening(outputs, [as_text(value) for value in items], keys)
+
+    def plan(self, run: TaskRun) -> Plan:
+        tasks = enabled(self.tasks)
+        lanes = [
+            Lane(tuple(Child(task, value, iteration) for task in tasks))
+            for iteration, value in enumerate(run.values or [])
+        ]
+        stopped = bool((run.outputs or {}).get("stopped"))
+        return Plan(lanes, self.concurrency_limit, goes_on=not self.fails, stopped=stopped)
+
+    @property
+    def fails(self) -> bool:
+        """Whether a failed iteration fails the loop, as far as that is known without rendering."""
+        return self.transmit_failed is not False
+
+    def branches(self) -> Iterator[tuple[Location, list[Task]]]:
+        yield ("tasks",), self.tasks
+
+    def lane_ended(
+        self, run: TaskRun, lane: int, state: State, evaluator: LaneEvaluator
+    ) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        if state is not State.FAILED:
+            given = resolve_outputs(self.outputs, evaluator({}))
+        item: dict[str, Any] = {"value": (run.values or [])[lane], "iteration": lane}
+        if run.keys is not None:
+            item["key"] = run.keys[lane]
+        outputs = dict(run.outputs or {})
+        ended = outputs["terminatedIterations"]
+        outputs["terminatedIterations"] = {**ended, str(state): ended.get(str(state), 0) + 1}
+        listed = [*outputs["outputs"], {"item": item, "outputs": given}]
+        outputs["outputs"] = sorted(listed, key=lambda entry: entry["item"]["iteration"])
+        iteration = {"state": str(state), "outputs": given}
+        if self.break_when is not None and not outputs.get("stopped"):
+            outputs["stopped"] = holds(self.break_when, evaluator({"iteration": iteration}))
+        return outputs
+
+    def outcome(self, worst_child: State) -> State:
+        return State.SUCCESS if worst_child is State.FAILED and not self.fails else worst_child
+
+    def _values(self, evaluator: Evaluator) -> list[Any] | dict[str, Any]:
+        declared = self.values
+        values: Any
+        if isinstance(declared, str):
+            values = evaluator.evaluate(declared)
+        else:
+            values = evaluator.render_tree(declared)
+        if isinstance(values, str):
+            if values.startswith("kestra://"):
+                raise FlowableError("a Loop over the lines of a file is not served yet")
+            try:
+                values = parse_json(values)
+            except ValueError:
+                raise FlowableError(
+                    f"`values` must be a list or a map, but rendered to `{values[:200]}`"
+                ) from None
+        if isinstance(values, dict):
+            return values
+        if isinstance(values, list | tuple):
+            return list(values)
+        raise FlowableError(f"`values` must be a list or a map, not {type(values).__name__}")
