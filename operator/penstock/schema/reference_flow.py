@@ -114,7 +114,7 @@ def triggers_page() -> str:
 def trigger_types() -> list[TriggerType]:
     """The models of triggers: those in the room of triggers whose example names a type."""
     found = []
-    for module in _modules():
+    for module in trigger_modules():
         for model in vars(module).values():
             if not inspect.isclass(model) or model.__module__ != module.__name__:
                 continue
@@ -124,6 +124,7 @@ def trigger_types() -> list[TriggerType]:
     return sorted(found, key=lambda trigger: trigger.name)
 
 
-def _modules() -> Iterator[ModuleType]:
+def trigger_modules() -> Iterator[ModuleType]:
+    """The modules of the room of triggers."""
     for item in pkgutil.iter_modules(triggers.__path__, "penstock.triggers."):
         yield importlib.import_module(item.name)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from penstock.flow.inputs import Input, InputType
 from penstock.flow.model import Document, Rendered, format_duration
 from penstock.flow.task import Task
 from penstock.schema.reference_docstrings import attribute_docstrings, prose
@@ -88,6 +89,8 @@ def words(hint: Any, link: LinkTo) -> str:
         return words(arguments[0], link)
     if hint in _WORDS:
         return _WORDS[hint]
+    if hint == InputType:
+        return f"[type of an input]({link(Input).partition('#')[0]}#types)"
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
     if origin in (Union, types.UnionType):

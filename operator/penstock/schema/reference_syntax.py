@@ -162,16 +162,18 @@ TAGS: dict[str, str] = {
 }
 
 HOST_FUNCTIONS: dict[str, str] = {
-    "secret": """The secret of that name.
+    "secret": """The secret of that name; it fails where there is none. Arguments: `key`,
+    `namespace`, `subkey`.
 
     {{ secret('API_TOKEN') }} → s3cret
     """,
-    "kv": """The value of a key; null where there is none.
+    "kv": """The value of a key; where there is none it fails, or gives null if `errorOnMissing` is
+    false. Arguments: `key`, `namespace` (the flow's), `errorOnMissing` (true).
 
     {{ kv('limit') }} → 10
-    {{ kv('limit', namespace='company.team') }} → 10
+    {{ kv('missing', errorOnMissing=false) ?? 'none' }} → none
     """,
-    "read": """The text of a file, by its address.
+    "read": """The text of a file, by its address. Arguments: `path`, `version`.
 
     {{ read(outputs.extract.uri) }} → id,name⏎1,Ada
     """,
@@ -195,7 +197,8 @@ HOST_FUNCTIONS: dict[str, str] = {
 
     {{ fileEmpty(outputs.extract.uri) }} → false
     """,
-    "http": """What an HTTP request gives.
+    "http": """What an HTTP request gives; JSON as its value. Arguments: `uri`, `method`, `headers`,
+    `contentType`, `body`.
 
     {{ http(uri='https://example.com/cities.json') }} → ["Oslo","Lima"]
     """,
@@ -215,17 +218,19 @@ HOST_FUNCTIONS: dict[str, str] = {
 
     {{ assets('table') }} → []
     """,
-    "isPublicHoliday": """Whether a date is a public holiday in a country.
+    "isPublicHoliday": """Whether a date is a public holiday in a country or a part of it.
+    Arguments: `date`, `country`, `sub`.
 
     {{ isPublicHoliday('2026-12-25', 'NO') }} → true
     """,
-    "iterationOutput": """The output of a task in the present iteration of a loop.
+    "iterationOutput": """The output of a task in the present iteration of a loop, or in another.
+    Arguments: `task`, the number of the iteration.
 
     {{ iterationOutput('measure') }} → 4
     """,
-    "parentOutput": """The output of a task in the iteration of the loop around this one.
+    "parentOutput": """The output of the loop around this one.
 
-    {{ parentOutput('measure') }} → 4
+    {{ parentOutput() }} → 4
     """,
 }
-"""By name. Kestra has more arguments for some; they are handed to the host as they are written."""
+"""By name. Their arguments are handed to the host as they are written."""

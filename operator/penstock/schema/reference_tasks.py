@@ -55,7 +55,10 @@ def task_class(task_type: TaskType) -> type:
     core = core_type(task_type.name)
     if core is not None:
         return core.load()
-    return next(script.task for script in SCRIPT_TYPES if script.name == task_type.name)
+    for script in SCRIPT_TYPES:
+        if script.name == task_type.name:
+            return script.task
+    raise LookupError(f"`task_class` has to learn where the properties of {task_type.name} are")
 
 
 def own_properties(task_type: TaskType) -> list[Property]:

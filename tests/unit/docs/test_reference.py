@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import get_args
 
@@ -18,7 +19,12 @@ from penstock.flow.types import TaskType
 from penstock.flow.values import type_value
 from penstock.schema.reference import reference_files
 from penstock.schema.reference_docstrings import describe, describe_class
-from penstock.schema.reference_flow import FLOW_SECTIONS, INPUT_SECTIONS, trigger_types
+from penstock.schema.reference_flow import (
+    FLOW_SECTIONS,
+    INPUT_SECTIONS,
+    trigger_modules,
+    trigger_types,
+)
 from penstock.schema.reference_inputs import INPUT_TYPES
 from penstock.schema.reference_models import properties
 from penstock.schema.reference_pages import nested_within
@@ -65,6 +71,18 @@ def test_the_example_of_a_trigger_is_served() -> None:
         for example in describe_class(trigger.model).examples:
             parsed = _parse({"triggers": [yaml.safe_load(example)]})
             assert parsed.warnings == ()
+
+
+def test_every_trigger_that_the_code_names_is_in_the_reference() -> None:
+    named = {
+        value
+        for module in trigger_modules()
+        for value in vars(module).values()
+        if isinstance(value, str) and re.fullmatch(r"io\.kestra\.plugin\.\S+\.trigger\.\w+", value)
+    }
+
+    assert named
+    assert named == {trigger.name for trigger in trigger_types()}
 
 
 def test_the_examples_of_the_documents_parts_are_valid() -> None:

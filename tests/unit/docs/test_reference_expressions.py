@@ -29,7 +29,7 @@ def _host_functions() -> dict[str, Callable[..., Any]]:
     """What a host could give: enough to show how each is called."""
     return {
         "secret": lambda key: {"API_TOKEN": "s3cret"}[key],
-        "kv": lambda key, namespace="company.team": {("limit", "company.team"): 10}[key, namespace],
+        "kv": lambda key, errorOnMissing=True: {"limit": 10}.get(key),
         "read": lambda uri: _FILE,
         "fileURI": lambda path: f"kestra:///company/team/_files/{path}",
         "fileSize": lambda uri: len(_FILE),
@@ -43,7 +43,7 @@ def _host_functions() -> dict[str, Callable[..., Any]]:
         "assets": lambda kind: [],
         "isPublicHoliday": lambda date, country: (date, country) == ("2026-12-25", "NO"),
         "iterationOutput": lambda task: "4",
-        "parentOutput": lambda task: "4",
+        "parentOutput": lambda: "4",
     }
 
 
