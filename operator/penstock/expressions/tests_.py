@@ -14,19 +14,31 @@ from penstock.expressions.values import is_empty, is_list, is_map
 
 @register_test("defined")
 def defined(run: Run, value: Any) -> bool:
-    """There, and not null. Compiled specially, as it may be missing: see ``Run.is_defined``."""
+    """Whether it is there, and not null.
+
+    {{ inputs.missing is defined }} → false
+    {{ inputs.name is defined }} → true
+    """
+    # Compiled specially, as it may be missing: see `Run.is_defined`.
     return value is not None
 
 
 @register_test("null")
 def null(run: Run, value: Any) -> bool:
-    """Null; a missing variable is an error, as anywhere."""
+    """Whether it is null; a missing variable is an error, as anywhere.
+
+    {{ null is null }} → true
+    """
     return value is None
 
 
 @register_test("empty")
 def empty(run: Run, value: Any) -> bool:
-    """Null, blank text, an empty list or map."""
+    """Whether it is null, blank text, or an empty list or map.
+
+    {{ ' ' is empty }} → true
+    {{ inputs.numbers is empty }} → false
+    """
     return is_empty(value)
 
 
@@ -38,31 +50,48 @@ def _integer(value: Any) -> int:
 
 @register_test("even")
 def even(run: Run, value: Any) -> bool:
-    """Divisible by 2."""
+    """Whether it can be divided by 2.
+
+    {{ 4 is even }} → true
+    """
     return _integer(value) % 2 == 0
 
 
 @register_test("odd")
 def odd(run: Run, value: Any) -> bool:
-    """Not divisible by 2."""
+    """Whether it can't be divided by 2.
+
+    {{ 4 is odd }} → false
+    """
     return _integer(value) % 2 == 1
 
 
 @register_test("iterable")
 def iterable(run: Run, value: Any) -> bool:
-    """A list; a map is none, as in Java."""
+    """Whether it is a list; a map is none, as in Java.
+
+    {{ inputs.numbers is iterable }} → true
+    {{ inputs is iterable }} → false
+    """
     return is_list(value)
 
 
 @register_test("map")
 def is_a_map(run: Run, value: Any) -> bool:
-    """A map."""
+    """Whether it is a map.
+
+    {{ inputs is map }} → true
+    """
     return is_map(value)
 
 
 @register_test("json")
 def is_json(run: Run, value: Any) -> bool:
-    """Text that can be read as JSON."""
+    """Whether it is text that can be read as JSON.
+
+    {{ '{"a": 1}' is json }} → true
+    {{ inputs.name is json }} → false
+    """
     if not isinstance(value, str):
         return False
     try:

@@ -48,21 +48,39 @@ Labels = Annotated[dict[str, LabelValue], BeforeValidator(labels_as_map)]
 
 
 class FlowOutput(Document):
-    """A value that the flow hands to whoever ran it."""
+    """A value that the flow hands to whoever ran it.
+
+    ```yaml
+    id: rows
+    type: INT
+    value: "{{ outputs.count.vars.rows }}"
+    ```
+    """
 
     id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][.a-zA-Z0-9_-]*$")]
     """The output's name."""
     type: InputType | None = None
     """The type to which the rendered value is brought."""
     value: Any = None
-    """The value, as an expression."""
+    """The value, as an expression. Rendered."""
     description: str | None = None
+    """What the output is."""
     display_name: str | None = None
+    """A name for people; no effect."""
     required: bool = True
+    """Whether the execution fails where a value with a type is null."""
 
 
 class PluginDefault(Document):
-    """Values for every task or trigger whose type is, or begins with, the given one."""
+    """Values for every task or trigger whose type is, or begins with, the given one.
+
+    ```yaml
+    type: io.kestra.plugin.scripts
+    forced: true
+    values:
+      containerImage: busybox:1.36
+    ```
+    """
 
     type: str
     """A type or the beginning of one, such as `io.kestra.plugin.core.log`."""
@@ -73,10 +91,18 @@ class PluginDefault(Document):
 
 
 class Concurrency(Document):
-    """How many executions of the flow may run at once."""
+    """How many executions of the flow may run at once.
+
+    ```yaml
+    limit: 1
+    behavior: QUEUE
+    ```
+    """
 
     limit: Annotated[int, Field(gt=0)]
+    """How many run at once."""
     behavior: Literal["QUEUE", "CANCEL", "FAIL"] = "QUEUE"
+    """What becomes of an execution beyond the limit: it waits, is cancelled, or fails."""
 
 
 class Sla(Document):
@@ -132,7 +158,14 @@ class Check(Document):
 
 
 class Trigger(Document):
-    """Something that starts the flow. Types are open; the served ones are checked on their own."""
+    """Something that starts the flow. Types are open; the served ones are checked on their own.
+
+    ```yaml
+    id: daily
+    type: io.kestra.plugin.core.trigger.Schedule
+    cron: "0 6 * * *"
+    ```
+    """
 
     open_properties: ClassVar[bool] = True
 
@@ -141,6 +174,7 @@ class Trigger(Document):
     type: str
     """For example `io.kestra.plugin.core.trigger.Schedule`."""
     description: str | None = None
+    """What the trigger is for."""
     disabled: bool = False
     """A disabled trigger does not start anything."""
     properties: dict[str, Any] = {}
@@ -156,7 +190,25 @@ class Trigger(Document):
 
 
 class Flow(Document):
-    """A flow, as Kestra writes it."""
+    """A flow, as Kestra writes it.
+
+    ```yaml
+    id: hello-world
+    namespace: company.team
+    inputs:
+      - {id: name, type: STRING, defaults: World}
+    tasks:
+      - id: greet
+        type: io.kestra.plugin.core.debug.Return
+        format: "Hello, {{ inputs.name }}!"
+    errors:
+      - {id: tell, type: io.kestra.plugin.core.log.Log, message: "{{ execution.id }} failed"}
+    outputs:
+      - {id: greeting, type: STRING, value: "{{ outputs.greet.value }}"}
+    triggers:
+      - {id: daily, type: io.kestra.plugin.core.trigger.Schedule, cron: "@daily"}
+    ```
+    """
 
     id: Annotated[str, Field(pattern=FLOW_ID_PATTERN, max_length=100)]
     """The flow's name in its namespace."""
@@ -189,6 +241,7 @@ class Flow(Document):
     retry: Retry | None = None
     """The retry of every task that has none of its own."""
     timeout: DurationProperty | None = None
+    """How long an execution may take (not served yet)."""
     concurrency: Concurrency | None = None
     """How many executions may run at once."""
     sla: list[Sla] = []

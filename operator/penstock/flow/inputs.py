@@ -21,14 +21,30 @@ _FILE_DEFAULTS = ("nsfile:///", "file:///", "kestra:///")
 
 
 class DependsOn(Document):
-    """On which other inputs an input depends."""
+    """On which other inputs an input depends.
+
+    ```yaml
+    inputs: [size]
+    condition: "{{ inputs.size == 'large' }}"
+    ```
+    """
 
     inputs: list[str] = []
+    """The ids of those inputs; expressions of this one see them."""
     condition: str | None = None
+    """The input is left out where this does not hold. Rendered."""
 
 
 class Input(Document):
-    """One input of a flow."""
+    """One input of a flow.
+
+    ```yaml
+    id: size
+    type: SELECT
+    values: [small, large]
+    defaults: small
+    ```
+    """
 
     id: Annotated[
         str,
@@ -37,40 +53,51 @@ class Input(Document):
             validation_alias=AliasChoices("id", "name"),
         ),
     ]
-    """The input's name; a dotted name makes nested values."""
+    """The input's name; a dotted name makes nested values. Also written `name`."""
     type: InputType
     """The type to which a given value is brought."""
     description: str | None = None
+    """What is asked for."""
     required: bool = True
     """Whether a value must be given where there is no default."""
     defaults: Any = None
-    """The value where none is given; may be an expression."""
+    """The value where none is given. Rendered."""
     prefill: Any = None
     """What a form shows at first; never applied by itself."""
     display_name: Annotated[str, Field(max_length=64)] | None = None
+    """A name for people; no effect."""
     depends_on: DependsOn | None = None
+    """On which other inputs this one depends."""
     values: Annotated[
         list[Any] | None, Field(validation_alias=AliasChoices("values", "options"))
     ] = None
-    """The values that may be chosen."""
+    """The values that may be chosen. Also written `options`."""
     expression: str | None = None
-    """An expression that gives the values that may be chosen."""
+    """An expression that gives the values that may be chosen. Rendered."""
     allow_custom_value: bool = False
     """Whether a value outside the list may be given."""
     auto_select_first: bool = False
     """Whether the first of the values is the default."""
     is_radio: bool = False
+    """How a form shows the values; no effect."""
     item_type: InputType | None = None
     """The type of each element of an ARRAY or MULTISELECT."""
     validator: str | None = None
     """A regular expression that the whole value must match."""
     min: Any = None
+    """The least value, for INT, FLOAT and DURATION."""
     max: Any = None
+    """The greatest value, for INT, FLOAT and DURATION."""
     after: Any = None
+    """The earliest value, for DATE, TIME and DATETIME."""
     before: Any = None
+    """The latest value, for DATE, TIME and DATETIME."""
     extension: str | None = None
+    """The ending of a file's name; no effect."""
     allowed_file_extensions: list[str] | None = None
+    """Which endings a file's name may have; no effect yet."""
     accept: Any = None
+    """Which files a form offers; no effect."""
 
     @classmethod
     def property_names(cls) -> list[str]:

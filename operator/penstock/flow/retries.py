@@ -46,7 +46,17 @@ class RetryBase(Document):
 
 
 class ConstantRetry(RetryBase):
+    """The same wait before each attempt.
+
+    ```yaml
+    type: constant
+    interval: PT5S
+    maxAttempts: 3
+    ```
+    """
+
     type: Literal["constant"]
+    """The kind of the retry."""
     interval: Duration
     """The wait before each attempt."""
 
@@ -60,9 +70,18 @@ class ConstantRetry(RetryBase):
 
 
 class ExponentialRetry(RetryBase):
-    """Each wait is `delayFactor` times the last; Kestra's of 2024 grew linearly, a known fault."""
+    """Each wait is `delayFactor` times the last; Kestra's of 2024 grew linearly, a known fault.
+
+    ```yaml
+    type: exponential
+    interval: PT1S
+    maxInterval: PT1M
+    maxDuration: PT10M
+    ```
+    """
 
     type: Literal["exponential"]
+    """The kind of the retry."""
     interval: Duration
     """The first wait."""
     max_interval: Duration
@@ -87,7 +106,18 @@ class ExponentialRetry(RetryBase):
 
 
 class RandomRetry(RetryBase):
+    """A random wait before each attempt.
+
+    ```yaml
+    type: random
+    minInterval: PT1S
+    maxInterval: PT10S
+    maxAttempts: 5
+    ```
+    """
+
     type: Literal["random"]
+    """The kind of the retry."""
     min_interval: Duration
     """The shortest wait."""
     max_interval: Duration

@@ -36,9 +36,9 @@ class Task(Document):
     disabled: bool = False
     """A disabled task is left out of the run."""
     run_if: str | bool | int | float | None = None
-    """The task is skipped where this renders to `false`, `0`, `-0` or nothing."""
+    """The task is skipped where this renders to `false`, `0`, `-0` or nothing. Rendered."""
     when: str | bool | int | float | None = None
-    """The name that Kestra 2.0 gives `runIf`."""
+    """The name that Kestra 2.0 gives `runIf`. Rendered."""
     allow_failure: Annotated[bool, Rendered] = False
     """A failure ends the task with WARNING."""
     allow_warning: Annotated[bool, Rendered] = False

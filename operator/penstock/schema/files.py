@@ -11,6 +11,7 @@ import yaml
 
 from penstock.schema.crds import definition, kinds
 from penstock.schema.editor import flow_schema
+from penstock.schema.reference import reference_files
 
 CRD_FOLDERS = ("crds", "charts/penstock/files/crds", "manifests/crds")
 """The chart and the Kustomize base can't reach files outside their own folders."""
@@ -26,7 +27,7 @@ def generated_files() -> dict[str, str]:
         text = HEADER + dump(definition(kind))
         for folder in CRD_FOLDERS:
             files[f"{folder}/{kind.file_name}"] = text
-    return files
+    return files | reference_files()
 
 
 def write(root: Path, files: Mapping[str, str]) -> list[str]:

@@ -23,6 +23,7 @@ _ORDER = (
     *("description", "type", "format", "required"),
     *("properties", "additionalProperties", "items"),
 )
+_NOT_FOR_USERS = re.compile(r"\s*\(kestra-[^)]*\)|^```.*?^```$", re.MULTILINE | re.DOTALL)
 _NUMERIC = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 
 
@@ -37,8 +38,8 @@ def structural(model: type[BaseModel], *, defaults: bool = False) -> Schema:
 
 
 def for_users(description: str) -> str:
-    """A description without what is only for readers of the code, on one line."""
-    return " ".join(re.sub(r"\s*\(kestra-[^)]*\)", "", description).split())
+    """A description without examples and what is only for readers of the code, on one line."""
+    return " ".join(_NOT_FOR_USERS.sub("", description).split())
 
 
 class _Converter:

@@ -11,7 +11,16 @@ from penstock.tasks.contract import Context
 
 @dataclass(frozen=True)
 class Return:
-    """Gives the rendered `format` back as the output `value`."""
+    """Gives a rendered text back.
+
+    Outputs: `value`, the rendered `format`.
+
+    ```yaml
+    id: greeting
+    type: io.kestra.plugin.core.debug.Return
+    format: "Hello, {{ inputs.name }}!"
+    ```
+    """
 
     format: str | None = None
     """The text to give back."""

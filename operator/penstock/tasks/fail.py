@@ -11,7 +11,15 @@ _FALSE = frozenset({"", "false", "0", "-0"})
 
 @dataclass(frozen=True)
 class Fail:
-    """Fails, always or where a condition holds."""
+    """Fails, always or where a condition holds.
+
+    ```yaml
+    id: refuse
+    type: io.kestra.plugin.core.execution.Fail
+    condition: "{{ inputs.count > 100 }}"
+    errorMessage: Too many.
+    ```
+    """
 
     condition: str | None = None
     """Fail only where this renders to something other than `false`, `0`, `-0` or nothing."""

@@ -9,7 +9,15 @@ from penstock.tasks.contract import Context, Level
 
 @dataclass(frozen=True)
 class Log:
-    """Writes one or more messages to the task's log."""
+    """Writes one or more messages to the task's log.
+
+    ```yaml
+    id: greet
+    type: io.kestra.plugin.core.log.Log
+    message: "Hello, {{ inputs.name }}!"
+    level: INFO
+    ```
+    """
 
     message: str | list[str]
     """The message, or several."""
@@ -23,7 +31,14 @@ class Log:
 
 @dataclass(frozen=True)
 class Echo:
-    """Deprecated: use `io.kestra.plugin.core.log.Log`."""
+    """Writes a message to the task's log.
+
+    ```yaml
+    id: greet
+    type: io.kestra.plugin.core.debug.Echo
+    format: "Hello, {{ inputs.name }}!"
+    ```
+    """
 
     format: str
     """The message."""

@@ -11,7 +11,17 @@ from penstock.tasks.contract import Context
 
 @dataclass(frozen=True)
 class OutputValues:
-    """Gives the rendered map back as the output `values`."""
+    """Gives rendered values back.
+
+    Outputs: `values`, the rendered map.
+
+    ```yaml
+    id: prices
+    type: io.kestra.plugin.core.output.OutputValues
+    values:
+      total: "{{ inputs.price * 2 }}"
+    ```
+    """
 
     values: dict[str, Any]
     """The values by name."""

@@ -44,7 +44,12 @@ _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 @dataclass(frozen=True)
 class Cpu:
-    """Docker's limit of CPU time."""
+    """Docker's limit of CPU time.
+
+    ```yaml
+    cpus: 0.5
+    ```
+    """
 
     cpus: float | None = None
     """How many CPUs the container may use; may be a fraction."""
@@ -52,44 +57,78 @@ class Cpu:
 
 @dataclass(frozen=True)
 class Memory:
-    """Docker's limits of memory."""
+    """Docker's limits of memory.
+
+    ```yaml
+    memory: 512MB
+    ```
+    """
 
     memory: str | None = None
     """The most that the container may use, such as `512MB`."""
     memory_swap: str | None = None
+    """No effect in a pod."""
     memory_swappiness: str | None = None
+    """No effect in a pod."""
     memory_reservation: str | None = None
     """What the container is sure to get: the pod's request."""
     kernel_memory: str | None = None
+    """No effect in a pod."""
     oom_kill_disable: bool | None = None
+    """No effect in a pod."""
 
 
 @dataclass(frozen=True)
 class DockerOptions:
-    """The old `docker` property of a script task, and what the Docker runner shares with it."""
+    """The old `docker` property of a script task, and what the Docker runner shares with it.
+
+    ```yaml
+    image: busybox:1.36
+    pullPolicy: ALWAYS
+    ```
+    """
 
     image: str | None = None
     """The container's image; wins over `containerImage`."""
     pull_policy: PullPolicy | None = None
     """When the image is pulled."""
     cpu: Cpu | None = None
+    """The limit of CPU time."""
     memory: Memory | None = None
+    """The limits of memory."""
     host: str | None = None
+    """No effect in a pod."""
     config: str | dict[str, Any] | None = None
+    """No effect in a pod."""
     credentials: dict[str, Any] | None = None
+    """No effect in a pod."""
     user: str | None = None
+    """No effect in a pod."""
     entry_point: list[str] | None = None
+    """No effect in a pod."""
     extra_hosts: list[str] | None = None
+    """No effect in a pod."""
     network_mode: str | None = None
+    """No effect in a pod."""
     volumes: list[str] | None = None
+    """No effect in a pod."""
     device_requests: list[Any] | None = None
+    """No effect in a pod."""
     shm_size: str | None = None
+    """No effect in a pod."""
     privileged: bool | None = None
+    """No effect in a pod."""
 
 
 @dataclass(frozen=True)
 class KubernetesResources:
-    """What the Kubernetes runner asks for, as quantities such as `500m` and `128Mi`."""
+    """What the Kubernetes runner asks for, as quantities such as `500m` and `128Mi`.
+
+    ```yaml
+    request: {cpu: 500m, memory: 128Mi}
+    limit: {memory: 256Mi}
+    ```
+    """
 
     request: dict[str, str] | None = None
     """What the container is sure to get."""
@@ -99,7 +138,15 @@ class KubernetesResources:
 
 @dataclass(frozen=True)
 class Runner(DockerOptions):
-    """A `taskRunner` of the types Docker, Process and Kubernetes."""
+    """A `taskRunner` of the types Docker, Process and Kubernetes.
+
+    ```yaml
+    type: io.kestra.plugin.ee.kubernetes.runner.Kubernetes
+    resources:
+      request: {cpu: 500m, memory: 128Mi}
+    nodeSelector: {disk: fast}
+    ```
+    """
 
     type: str = DOCKER_TYPE
     """The type of the runner."""
@@ -112,20 +159,35 @@ class Runner(DockerOptions):
     service_account_name: str | None = None
     """The pod's service account; its token is not mounted."""
     namespace: str | None = None
+    """No effect in a pod."""
     labels: dict[str, str] | None = None
+    """No effect in a pod."""
     pod_spec: dict[str, Any] | None = None
+    """No effect in a pod."""
     container_spec: dict[str, Any] | None = None
+    """No effect in a pod."""
     container_default_spec: dict[str, Any] | None = None
+    """No effect in a pod."""
     file_sidecar: dict[str, Any] | None = None
+    """No effect in a pod."""
     wait_until_running: str | None = None
+    """No effect in a pod."""
     wait_until_completion: str | None = None
+    """No effect in a pod."""
     sync_working_directory: bool | None = None
+    """No effect in a pod."""
     file_handling_strategy: str | None = None
+    """No effect in a pod."""
     delete: bool | None = None
+    """No effect in a pod."""
     wait: bool | None = None
+    """No effect in a pod."""
     kill_grace_period: str | None = None
+    """No effect in a pod."""
     resume: bool | None = None
+    """No effect in a pod."""
     version: str | None = None
+    """No effect in a pod."""
 
 
 _EFFECTIVE = frozenset(

@@ -54,7 +54,11 @@ PYTHON = Language(
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptTask:
-    """What all script tasks have."""
+    """What all script tasks have.
+
+    Outputs: `vars`, what the script printed as `::{"outputs": {…}}::`; `exitCode`; `outputFiles`,
+    which is empty (files are not served yet).
+    """
 
     container_image: str | None = None
     """The image in which the task runs."""
@@ -75,15 +79,30 @@ class ScriptTask:
     input_files: str | dict[str, Any] | list[Any] | None = None
     """Files to stand in the working directory, by name."""
     output_files: str | list[str] | None = None
+    """Files to keep; no effect yet."""
     namespace_files: dict[str, Any] | None = None
+    """Files of the namespace to stand in the working directory; no effect yet."""
     warning_on_std_err: bool | None = None
+    """No effect: the exit code alone decides."""
     target_os: str | None = None
+    """No effect in a pod; also written `targetOS`."""
     output_directory: bool | None = None
+    """No effect yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inline(ScriptTask):
-    """A task with one inline script."""
+    r"""One inline script.
+
+    ```yaml
+    id: count
+    type: io.kestra.plugin.scripts.shell.Script
+    containerImage: busybox:1.36
+    script: |
+      total=$((1 + 2))
+      echo "::{\"outputs\": {\"total\": $total}}::"
+    ```
+    """
 
     script: str
     """The script."""
@@ -91,7 +110,18 @@ class Inline(ScriptTask):
 
 @dataclass(frozen=True, kw_only=True)
 class Commands(ScriptTask):
-    """A task with a list of shell commands."""
+    """Shell commands, one after the other in one shell.
+
+    ```yaml
+    id: use
+    type: io.kestra.plugin.scripts.shell.Commands
+    containerImage: busybox:1.36
+    env:
+      TOTAL: "{{ outputs.count.vars.total }}"
+    commands:
+      - echo "the total is $TOTAL"
+    ```
+    """
 
     commands: list[str]
     """The commands, one after the other in one shell."""
@@ -104,17 +134,40 @@ class PythonPackages:
     dependencies: list[str] = field(default_factory=list)
     """Packages that are installed with pip before the task runs."""
     dependency_cache_enabled: bool | None = None
+    """No effect: a pod starts afresh."""
     package_manager: str | None = None
+    """No effect: pip is used."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PythonInline(PythonPackages, Inline):
-    """One inline Python script."""
+    """One inline Python script.
+
+    ```yaml
+    id: mean
+    type: io.kestra.plugin.scripts.python.Script
+    dependencies: [numpy]
+    script: |
+      import json, numpy
+      mean = float(numpy.mean([3, 1, 4]))
+      print(f'::{json.dumps({"outputs": {"mean": mean}})}::')
+    ```
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class PythonCommands(PythonPackages, Commands):
-    """Shell commands in an image with Python."""
+    """Shell commands in an image with Python.
+
+    ```yaml
+    id: report
+    type: io.kestra.plugin.scripts.python.Commands
+    inputFiles:
+      main.py: print("hello")
+    commands:
+      - python main.py
+    ```
+    """
 
 
 @dataclass(frozen=True)

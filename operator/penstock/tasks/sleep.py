@@ -10,7 +10,14 @@ from penstock.tasks.contract import Context
 
 @dataclass(frozen=True)
 class Sleep:
-    """Waits; ends at once when the execution is killed."""
+    """Waits; ends at once when the execution is killed.
+
+    ```yaml
+    id: wait
+    type: io.kestra.plugin.core.flow.Sleep
+    duration: PT5S
+    ```
+    """
 
     duration: timedelta
     """How long to wait, as an ISO-8601 duration."""

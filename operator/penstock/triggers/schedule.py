@@ -36,7 +36,19 @@ _ON_TIME = timedelta(seconds=60)
 
 
 class Schedule(Document):
-    """The properties of a Schedule trigger."""
+    """Starts an execution at each due time of a cron expression.
+
+    Expressions of the execution see `trigger.date`, `trigger.next` and `trigger.previous`.
+
+    ```yaml
+    id: daily
+    type: io.kestra.plugin.core.trigger.Schedule
+    cron: "0 6 * * *"
+    timezone: Europe/Oslo
+    inputs:
+      day: "{{ trigger.date | date('yyyy-MM-dd') }}"
+    ```
+    """
 
     cron: str
     """Five fields (six with `withSeconds`), or a nickname such as `@daily`."""
@@ -45,23 +57,33 @@ class Schedule(Document):
     timezone: str = "UTC"
     """The zone in which the fields are read, such as `Europe/Paris`."""
     inputs: dict[str, Any] = {}
-    """Inputs of the executions; may be expressions that see `trigger.date`."""
+    """Inputs of the executions; expressions see `trigger.date`. Rendered."""
     recover_missed_schedules: Literal["ALL", "LAST", "NONE"] = "ALL"
     """What becomes of due times that passed while nothing could start."""
     late_maximum_delay: Duration | None = None
     """Due times that are later than this are skipped."""
     labels: Any = None
+    """Labels of the executions; no effect yet."""
     conditions: Any = None
+    """Conditions; the trigger is not served where there are any."""
     when: Any = None
+    """The name that Kestra 2.0 gives `conditions`."""
     schedule_conditions: Any = None
+    """An old name of `conditions`."""
     stop_after: Any = None
+    """States after which it stops; no effect yet."""
     backfill: Any = None
+    """Past due times to make up for; no effect yet."""
     allow_concurrent: bool = False
     """Whether an execution may start while the one before it still runs."""
     log_level: Any = None
+    """No effect."""
     min_log_level: Any = None
+    """No effect."""
     log_to_file: Any = None
+    """No effect."""
     worker_group: Any = None
+    """No effect."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -17,7 +17,13 @@ from penstock.resources.execution import TaskRun
 
 
 class DagTask(Document):
-    """A task of a Dag, and what it waits for."""
+    """A task of a Dag, and what it waits for.
+
+    ```yaml
+    task: {id: load, type: io.kestra.plugin.core.log.Log, message: load}
+    dependsOn: [extract]
+    ```
+    """
 
     task: AnyTask
     """The task."""
@@ -29,6 +35,16 @@ class Dag(Flowable):
     """Runs each task when all on which it depends have ended, however they did.
 
     Once a child failed no further one starts; those that run are awaited.
+
+    ```yaml
+    id: dag
+    type: io.kestra.plugin.core.flow.Dag
+    tasks:
+      - task: {id: extract, type: io.kestra.plugin.core.log.Log, message: extract}
+      - task: {id: check, type: io.kestra.plugin.core.log.Log, message: check}
+      - task: {id: load, type: io.kestra.plugin.core.log.Log, message: load}
+        dependsOn: [extract, check]
+    ```
     """
 
     tasks: Annotated[list[DagTask], Field(min_length=1)]

@@ -15,10 +15,19 @@ from penstock.resources.execution import TaskRun
 
 
 class EachSequential(Flowable):
-    """Deprecated: use ForEach. Runs its tasks, in order, for one distinct value after the other."""
+    """Runs its tasks, in order, for one distinct value after the other.
+
+    ```yaml
+    id: each
+    type: io.kestra.plugin.core.flow.EachSequential
+    value: ["a", "b"]
+    tasks:
+      - {id: tell, type: io.kestra.plugin.core.log.Log, message: "{{ taskrun.value }}"}
+    ```
+    """
 
     value: str | list[Any]
-    """A list, or an expression that gives one (as JSON)."""
+    """A list, or an expression that gives one (as JSON). Rendered."""
     tasks: Tasks
     """What is done with each value, seen as `taskrun.value`."""
 
@@ -33,9 +42,17 @@ class EachSequential(Flowable):
 
 
 class EachParallel(EachSequential):
-    """Deprecated: use ForEach. Runs all its tasks for all distinct values at the same time.
+    """Runs all its tasks for all distinct values at the same time.
 
     The tasks of one value do not wait for each other; put them into a Sequential where they must.
+
+    ```yaml
+    id: each
+    type: io.kestra.plugin.core.flow.EachParallel
+    value: "{{ inputs.cities }}"
+    tasks:
+      - {id: tell, type: io.kestra.plugin.core.log.Log, message: "{{ taskrun.value }}"}
+    ```
     """
 
     concurrent: Annotated[int, Field(ge=0)] = 0

@@ -25,10 +25,25 @@ from penstock.resources.execution import TaskRun
 
 
 class ForEach(Flowable):
-    """Runs its tasks, in order, for each distinct value; groups of several values run at once."""
+    """Runs its tasks, in order, for each distinct value; groups of several values run at once.
+
+    ```yaml
+    id: each-city
+    type: io.kestra.plugin.core.flow.ForEach
+    values: ["Oslo", "Lima"]
+    concurrencyLimit: 2
+    tasks:
+      - id: measure
+        type: io.kestra.plugin.core.debug.Return
+        format: "{{ taskrun.value | length }}"
+      - id: tell
+        type: io.kestra.plugin.core.log.Log
+        message: "{{ taskrun.iteration }}: {{ outputs.measure[taskrun.value].value }}"
+    ```
+    """
 
     values: str | list[Any]
-    """A list, or an expression that gives one (as JSON)."""
+    """A list, or an expression that gives one (as JSON). Rendered."""
     concurrency_limit: Annotated[int, Field(ge=0)] = 1
     """How many values are worked on at once; 0 for all."""
     tasks: Tasks

@@ -15,10 +15,23 @@ from penstock.resources.execution import TaskRun
 
 
 class If(Flowable):
-    """Runs `then` where the condition holds, else `else`."""
+    """Runs `then` where the condition holds, else `else`.
+
+    Outputs: `evaluationResult`, whether the condition held.
+
+    ```yaml
+    id: heavy
+    type: io.kestra.plugin.core.flow.If
+    condition: "{{ inputs.weight > 10 }}"
+    then:
+      - {id: two, type: io.kestra.plugin.core.log.Log, message: This takes two people.}
+    else:
+      - {id: one, type: io.kestra.plugin.core.log.Log, message: One can carry it.}
+    ```
+    """
 
     condition: str | bool | int | float | None = None
-    """False where it renders to `false`, `0`, `-0` or nothing."""
+    """False where it renders to `false`, `0`, `-0` or nothing. Rendered."""
     then: list[AnyTask] = []
     """Runs where the condition holds."""
     else_: Annotated[list[AnyTask], Field(alias="else")] = []

@@ -16,8 +16,16 @@ from penstock.resources.execution import TaskRun
 class Parallel(Flowable):
     """Runs its tasks at the same time.
 
-    Once a child failed no further one starts; those that run are awaited (Kestra leaves them
-    running behind an ended parent, its known issue 2179).
+    Once a child failed no further one starts; those that run are awaited.
+
+    ```yaml
+    id: both
+    type: io.kestra.plugin.core.flow.Parallel
+    concurrent: 2
+    tasks:
+      - {id: left, type: io.kestra.plugin.core.log.Log, message: left}
+      - {id: right, type: io.kestra.plugin.core.log.Log, message: right}
+    ```
     """
 
     tasks: Tasks
@@ -25,6 +33,7 @@ class Parallel(Flowable):
     concurrent: Annotated[int, Field(ge=0)] = 0
     """How many run at once; 0 for all."""
 
+    # Kestra leaves the other children running behind an ended parent, its known issue 2179.
     def plan(self, run: TaskRun) -> Plan:
         return Plan([Lane((Child(task),)) for task in enabled(self.tasks)], self.concurrent)
 

@@ -11,7 +11,16 @@ from penstock.resources.execution import TaskRun
 
 
 class Sequential(Flowable):
-    """Runs its tasks one after the other; a failed one ends it."""
+    """Runs its tasks one after the other; a failed one ends it.
+
+    ```yaml
+    id: in-order
+    type: io.kestra.plugin.core.flow.Sequential
+    tasks:
+      - {id: first, type: io.kestra.plugin.core.log.Log, message: first}
+      - {id: second, type: io.kestra.plugin.core.log.Log, message: second}
+    ```
+    """
 
     tasks: Tasks
     """The tasks, in order."""

@@ -21,10 +21,24 @@ from penstock.resources.execution import TaskRun
 
 
 class Switch(Flowable):
-    """Runs the case that equals the value, else `defaults`; with neither it fails."""
+    """Runs the case that equals the value, else `defaults`; with neither it fails.
+
+    Outputs: `value`, what was compared, and `defaults`, whether no case matched.
+
+    ```yaml
+    id: price
+    type: io.kestra.plugin.core.flow.Switch
+    value: "{{ inputs.plan }}"
+    cases:
+      express:
+        - {id: fast, type: io.kestra.plugin.core.log.Log, message: by air}
+    defaults:
+      - {id: slow, type: io.kestra.plugin.core.log.Log, message: by sea}
+    ```
+    """
 
     value: str | bool | int | float
-    """What is compared with the cases' names, as text."""
+    """What is compared with the cases' names, as text. Rendered."""
     cases: dict[str, Tasks] | None = None
     """The branches by name."""
     defaults: Tasks | None = None

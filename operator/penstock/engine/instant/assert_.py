@@ -12,12 +12,21 @@ from penstock.expressions import is_truthy
 
 
 class Assert(InstantTask):
-    """Fails where one of the conditions does not hold."""
+    """Fails where one of the conditions does not hold.
+
+    ```yaml
+    id: check
+    type: io.kestra.plugin.core.execution.Assert
+    conditions:
+      - "{{ inputs.count > 0 }}"
+    errorMessage: There must be something to count.
+    ```
+    """
 
     conditions: Annotated[list[str | bool | int | float], Field(min_length=1)]
-    """Each holds unless it renders to `false`, `0`, `-0` or nothing."""
+    """Each holds unless it renders to `false`, `0`, `-0` or nothing. Rendered."""
     error_message: str | None = None
-    """What the failed task says in place of the condition."""
+    """What the failed task says in place of the condition. Rendered."""
 
     def perform(self, evaluator: Evaluator, scene: Scene) -> Effect:
         for condition in self.conditions:

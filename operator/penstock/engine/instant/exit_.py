@@ -16,6 +16,13 @@ class Exit(InstantTask):
     """Ends the execution. Nothing more starts, no handler either.
 
     Tasks that run beside it are awaited; only KILLED stops them.
+
+    ```yaml
+    id: nothing-to-do
+    type: io.kestra.plugin.core.execution.Exit
+    runIf: "{{ inputs.rows == 0 }}"
+    state: SUCCESS
+    ```
     """
 
     state: Annotated[ExitState, Rendered] = "SUCCESS"

@@ -13,10 +13,18 @@ from penstock.flow.values import parse_json
 
 
 class Labels(InstantTask):
-    """Adds labels to the execution; those of the same key are replaced."""
+    """Adds labels to the execution; those of the same key are replaced.
+
+    ```yaml
+    id: mark
+    type: io.kestra.plugin.core.execution.Labels
+    labels:
+      city: "{{ inputs.city }}"
+    ```
+    """
 
     labels: Annotated[dict[str, Any] | str, BeforeValidator(labels_as_map)]
-    """A map, a list of `key` and `value`, or the JSON text of a map."""
+    """A map, a list of `key` and `value`, or the JSON text of a map. Rendered."""
 
     def perform(self, evaluator: Evaluator, scene: Scene) -> Effect:
         given = self.labels

@@ -10,10 +10,18 @@ from penstock.engine.instant_task import Effect, InstantFailure, InstantTask, Sc
 
 
 class SetVariables(InstantTask):
-    """Sets variables, which expressions see as `vars.…` from then on."""
+    """Sets variables, which expressions see as `vars.…` from then on.
+
+    ```yaml
+    id: remember
+    type: io.kestra.plugin.core.execution.SetVariables
+    variables:
+      total: "{{ outputs.count.vars.total }}"
+    ```
+    """
 
     variables: dict[str, Any]
-    """The variables by name; their values are rendered once."""
+    """The variables by name; what an expression gives is not rendered once more. Rendered."""
     overwrite: bool = True
     """Whether variables that there are may be replaced; else the task fails."""
 

@@ -7,10 +7,18 @@ from penstock.engine.instant_task import Effect, InstantFailure, InstantTask, Sc
 
 
 class UnsetVariables(InstantTask):
-    """Removes variables of the execution."""
+    """Removes variables of the execution.
+
+    ```yaml
+    id: forget
+    type: io.kestra.plugin.core.execution.UnsetVariables
+    variables: [total]
+    ignoreMissing: true
+    ```
+    """
 
     variables: list[str]
-    """The names; each is rendered."""
+    """The names. Rendered."""
     ignore_missing: bool = False
     """Whether names that there are not are passed over; else the task fails."""
 

@@ -25,19 +25,32 @@ from penstock.expressions.values import (
 
 @register_filter("default", takes_null=True)
 def default(run: Run, value: Any, default: Any) -> Any:
-    """Compiled specially, as its input may be missing: see ``Run.default``."""
+    """The argument where the input is missing, null or empty: blank text, an empty list or map.
+
+    {{ inputs.missing | default('none') }} → none
+    {{ 0 | default('none') }} → 0
+    """
+    # Compiled specially, as its input may be missing: see `Run.default`.
     return run.default(0, lambda: value, default)
 
 
 @register_filter("first")
 def first(run: Run, value: Any) -> Any:
-    """The first item or letter."""
+    """The first item of a list, or letter of a text.
+
+    {{ inputs.numbers | first }} → 3
+    {{ 'abc' | first }} → a
+    """
     return _end(value, 0)
 
 
 @register_filter("last")
 def last(run: Run, value: Any) -> Any:
-    """The last item or letter."""
+    """The last item of a list, or letter of a text.
+
+    {{ inputs.numbers | last }} → 2
+    {{ 'abc' | last }} → c
+    """
     return _end(value, -1)
 
 
@@ -50,7 +63,10 @@ def _end(value: Any, index: int) -> Any:
 
 @register_filter("join")
 def join(run: Run, value: Any, separator: Any = "") -> str:
-    """The items as text, with a separator in between."""
+    """The items as text, with a separator in between.
+
+    {{ inputs.numbers | join(', ') }} → 3, 1, 2
+    """
     items = need_list(value)
     between = "" if separator is None else need_text(separator, "separator")
     run.budget.text(len(between) * len(items))
@@ -68,7 +84,11 @@ def join(run: Run, value: Any, separator: Any = "") -> str:
 
 @register_filter("length", takes_null=True)
 def length(run: Run, value: Any) -> int:
-    """The number of letters, items or entries; 0 for null."""
+    """The number of letters, items or entries; 0 for null and anything else.
+
+    {{ inputs.numbers | length }} → 3
+    {{ null | length }} → 0
+    """
     if value is None:
         return 0
     if isinstance(value, str) or is_list(value) or is_map(value):
@@ -78,7 +98,11 @@ def length(run: Run, value: Any) -> int:
 
 @register_filter("merge", takes_null=True)
 def merge(run: Run, value: Any, items: Any) -> Any:
-    """Two lists or two maps put together."""
+    """Two lists or two maps put together; where one is null, the other.
+
+    {{ [1, 2] | merge([2, 3]) }} → [1,2,2,3]
+    {{ {'a': 1} | merge({'b': 2}) }} → {"a":1,"b":2}
+    """
     if value is None or items is None:
         if value is None and items is None:
             raise ExpressionError("both sides are null")
@@ -94,7 +118,11 @@ def merge(run: Run, value: Any, items: Any) -> Any:
 
 @register_filter("reverse")
 def reverse(run: Run, value: Any) -> Any:
-    """From the last to the first."""
+    """From the last to the first.
+
+    {{ inputs.numbers | reverse }} → [2,1,3]
+    {{ 'abc' | reverse }} → cba
+    """
     if isinstance(value, str):
         run.budget.text(len(value))
         return value[::-1]
@@ -103,13 +131,19 @@ def reverse(run: Run, value: Any) -> Any:
 
 @register_filter("sort")
 def sort(run: Run, value: Any) -> list[Any]:
-    """From the least to the greatest."""
+    """From the least to the greatest.
+
+    {{ inputs.numbers | sort }} → [1,2,3]
+    """
     return _sorted(run, value, False)
 
 
 @register_filter("rsort")
 def rsort(run: Run, value: Any) -> list[Any]:
-    """From the greatest to the least."""
+    """From the greatest to the least.
+
+    {{ inputs.numbers | rsort }} → [3,2,1]
+    """
     return _sorted(run, value, True)
 
 
@@ -133,7 +167,11 @@ def _copied(run: Run, value: Any) -> list[Any]:
 
 @register_filter("slice")
 def slice_(run: Run, value: Any, fromIndex: Any = 0, toIndex: Any = None) -> Any:
-    """A part of a text or list; the end is not included."""
+    """A part of a text or list. Indexes count from 0; the end is not included.
+
+    {{ 'abcdef' | slice(1, 3) }} → bc
+    {{ inputs.numbers | slice(1) }} → [1,2]
+    """
     items: Any = value if isinstance(value, str) else need_list(value)
     start = need_integer(0 if fromIndex is None else fromIndex, "fromIndex")
     end = len(items) if toIndex is None else need_integer(toIndex, "toIndex")
@@ -151,7 +189,10 @@ def slice_(run: Run, value: Any, fromIndex: Any = 0, toIndex: Any = None) -> Any
 
 @register_filter("chunk")
 def chunk(run: Run, value: Any, size: Any) -> list[list[Any]]:
-    """Lists of at most so many items."""
+    """Lists of at most so many items each.
+
+    {{ [1, 2, 3, 4, 5] | chunk(2) }} → [[1,2],[3,4],[5]]
+    """
     step = need_integer(size, "size")
     if step < 1:
         raise ExpressionError("`size` must be at least 1")
@@ -161,7 +202,10 @@ def chunk(run: Run, value: Any, size: Any) -> list[list[Any]]:
 
 @register_filter("flatten")
 def flatten(run: Run, value: Any) -> list[Any]:
-    """Lists inside a list dissolved, one level."""
+    """Lists inside a list dissolved, one level deep.
+
+    {{ [[1, 2], [3, [4]]] | flatten }} → [1,2,3,[4]]
+    """
     result: list[Any] = []
     for item in need_list(value):
         more = list(item) if is_list(item) else [item]
@@ -174,7 +218,10 @@ def flatten(run: Run, value: Any) -> list[Any]:
 
 @register_filter("distinct")
 def distinct(run: Run, value: Any) -> list[Any]:
-    """Every value once, in the order of the first."""
+    """Every value once, in the order of the first.
+
+    {{ ['b', 'a', 'b'] | distinct }} → ["b","a"]
+    """
     result: list[Any] = []
     seen: set[tuple[type, Any]] = set()
     for item in _copied(run, value):
@@ -190,7 +237,11 @@ def distinct(run: Run, value: Any) -> list[Any]:
 
 @register_filter("keys")
 def keys(run: Run, value: Any) -> list[Any]:
-    """The keys of a map; the indexes of a list."""
+    """The keys of a map; the indexes of a list.
+
+    {{ outputs.measure | keys }} → ["Oslo","Lima"]
+    {{ inputs.numbers | keys }} → [0,1,2]
+    """
     items = value if is_map(value) else need_list(value)
     run.budget.items(len(items))
     return list(items) if is_map(items) else list(range(len(items)))
@@ -198,7 +249,10 @@ def keys(run: Run, value: Any) -> list[Any]:
 
 @register_filter("values")
 def values(run: Run, value: Any) -> list[Any]:
-    """The values of a map."""
+    """The values of a map.
+
+    {{ {'a': 1, 'b': 2} | values }} → [1,2]
+    """
     if not is_map(value):
         raise ExpressionError(f"needs a map, not {kind(value)}")
     run.budget.items(len(value))

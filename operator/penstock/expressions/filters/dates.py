@@ -40,7 +40,14 @@ def date(
     existingFormat: Any = None,
     locale: Any = None,
 ) -> str:
-    """Write a date in a format and zone."""
+    """Write a date in a format and zone. A number is in seconds since 1970. A format is a pattern
+    of Java's, or a name such as `iso`, `iso_date`, `sql` or `rfc_1123_date_time`.
+
+    {{ inputs.date | date('yyyy-MM-dd') }} → 2026-01-15
+    {{ inputs.date | date('HH:mm', timeZone='Europe/Oslo') }} → 11:30
+    {{ 'July 24, 2001' | date('iso_local_date', existingFormat='MMMM dd, yyyy', timeZone='UTC') }}
+    → 2001-07-24
+    """
     moment = _moment(run, value, timeZone, existingFormat, locale)
     return formatted(run, moment, format, timeZone, locale)
 
@@ -56,7 +63,13 @@ def date_add(
     existingFormat: Any = None,
     locale: Any = None,
 ) -> str:
-    """Add an amount of time, in the zone the date was written in; then as ``date``."""
+    """Add an amount of time, in the zone the date was written in; then as `date`. Units are
+    `SECONDS`, `MINUTES`, `HOURS`, `DAYS`, `WEEKS`, `MONTHS`, `YEARS` and the others of Java's
+    `ChronoUnit`.
+
+    {{ inputs.date | dateAdd(-1, 'DAYS') }} → 2026-01-14T10:30:00.000000Z
+    {{ inputs.date | dateAdd(2, 'HOURS', 'HH:mm') }} → 12:30
+    """
     moment = _moment(run, value, timeZone, existingFormat, locale)
     count = need_integer(amount, "amount")
     moved = units.add(moment, count, need_text(unit, "unit").upper())
@@ -70,24 +83,36 @@ def _micros(run: Run, value: Any, time_zone: Any, existing: Any) -> int:
 
 @register_filter("timestamp")
 def timestamp(run: Run, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
-    """Seconds since 1970."""
+    """Seconds since 1970.
+
+    {{ inputs.date | timestamp }} → 1768473000
+    """
     return _micros(run, value, timeZone, existingFormat) // 1_000_000
 
 
 @register_filter("timestampMilli")
 def timestamp_milli(run: Run, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
-    """Milliseconds since 1970."""
+    """Milliseconds since 1970.
+
+    {{ inputs.date | timestampMilli }} → 1768473000000
+    """
     return _micros(run, value, timeZone, existingFormat) // 1_000
 
 
 @register_filter("timestampMicro")
 def timestamp_micro(run: Run, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
-    """Kestra's own number: seconds times 10⁹ plus the microseconds."""
+    """Kestra's own number: seconds times 10⁹ plus the microseconds.
+
+    {{ inputs.date | timestampMicro }} → 1768473000000000000
+    """
     seconds, micros = divmod(_micros(run, value, timeZone, existingFormat), 1_000_000)
     return seconds * 1_000_000_000 + micros
 
 
 @register_filter("timestampNano")
 def timestamp_nano(run: Run, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
-    """Nanoseconds since 1970; dates here have microseconds, so the last digits are 0."""
+    """Nanoseconds since 1970; dates here have microseconds, so the last digits are 0.
+
+    {{ inputs.date | timestampNano }} → 1768473000000000000
+    """
     return _micros(run, value, timeZone, existingFormat) * 1_000

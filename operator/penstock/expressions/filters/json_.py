@@ -13,17 +13,27 @@ from penstock.expressions.run import Run
 
 @register_filter("toJson", "json", "jsonEncode", takes_null=True)
 def json_filter(run: Run, value: Any) -> str:
-    """JSON; null entries of maps are dropped, null itself is ``null``."""
+    """JSON; null entries of maps are dropped, null itself is ``null``.
+
+    {{ {'a': [1, null], 'b': null} | toJson }} → {"a":[1,null]}
+    {{ inputs.name | toJson }} → "Ada"
+    """
     return to_json(value, run.budget)
 
 
 @register_filter("toIon", takes_null=True)
 def ion_filter(run: Run, value: Any) -> str:
-    """ION text; null entries stay."""
+    """ION text; null entries stay.
+
+    {{ {'a': [1, null], 'b': null} | toIon }} → {a:[1,null],b:null}
+    """
     return to_ion(value, run.budget)
 
 
 @register_filter("yaml", takes_null=True)
 def yaml_filter(run: Run, value: Any) -> str:
-    """YAML, with a line break at its end."""
+    """YAML, with a line break at its end.
+
+    {{ {'a': 1, 'b': ['x', 'y']} | yaml }} → a: 1⏎b:⏎ - x⏎ - "y"⏎
+    """
     return to_yaml(value, run.budget)

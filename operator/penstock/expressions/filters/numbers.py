@@ -27,13 +27,21 @@ def _need_number(value: Any) -> Any:
 
 @register_filter("abs")
 def absolute(run: Run, value: Any) -> Any:
-    """Without the sign."""
+    """Without the sign.
+
+    {{ -3 | abs }} → 3
+    """
     return abs(_need_number(value))
 
 
 @register_filter("number")
 def number(run: Run, value: Any, type: Any = None) -> Any:  # the argument's name in Kestra
-    """Read a number from text; the smallest type that holds it if none is given."""
+    """Read a number from text; the smallest type that holds it if none is given. Types are `INT`,
+    `LONG`, `FLOAT`, `DOUBLE`, `BIGINTEGER` and `BIGDECIMAL`.
+
+    {{ ('12' | number) + 1 }} → 13
+    {{ '12' | number('FLOAT') }} → 12.0
+    """
     text = need_text(value, "the input").strip()
     wanted = None if type is None else need_text(type, "type").upper()
     if len(text) > _MAX_DIGITS or not _NUMBER.fullmatch(text):
@@ -61,7 +69,11 @@ _FORMAT = re.compile(r"((?:[^#0,.'%‰;]|'[^']*')*)([#0,]*)(?:\.([#0]*))?((?:[^#
 
 @register_filter("numberFormat")
 def number_format(run: Run, value: Any, format: Any = "#,##0.###") -> str:
-    """Java's ``DecimalFormat``: ``#.##``, ``#,##0.00``, ``00``, ``#%``; half to even."""
+    """Write a number by a pattern of Java's `DecimalFormat`; rounds half to even.
+
+    {{ 1234.5 | numberFormat('#,##0.00') }} → 1,234.50
+    {{ 0.256 | numberFormat('#%') }} → 26%
+    """
     pattern = need_text(format, "format").split(";", 1)[0]
     match = _FORMAT.fullmatch(pattern)
     if len(pattern) > 100 or match is None or not (match.group(2) or match.group(3)):

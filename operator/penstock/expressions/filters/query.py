@@ -191,7 +191,11 @@ def _first(error: Exception) -> str:
 
 @register_filter("jq")
 def jq_filter(run: Run, value: Any, expression: Any) -> list[Any]:
-    """All outputs of a jq program, always as a list. Text is read as JSON first."""
+    """All outputs of a jq program, always as a list. Text is read as JSON first.
+
+    {{ {'a': [1, 2]} | jq('.a[]') }} → [1,2]
+    {{ outputs.measure | jq('.Oslo.value') | first }} → 4
+    """
     program = need_text(expression, "expression")
     if len(program) > _MAX_PROGRAM:
         raise LimitError("the jq expression is too long")

@@ -26,7 +26,10 @@ def _text(run: Run, value: Any) -> str:
 
 @register_filter("abbreviate")
 def abbreviate(run: Run, value: Any, length: Any) -> str:
-    """Cut to a length that includes "..."."""
+    """Cut to a length that includes `...`.
+
+    {{ 'a long sentence' | abbreviate(9) }} → a long...
+    """
     text = need_text(value, "the input")
     limit = need_integer(length, "length")
     if limit < 0:
@@ -40,7 +43,10 @@ def abbreviate(run: Run, value: Any, length: Any) -> str:
 
 @register_filter("capitalize")
 def capitalize(run: Run, value: Any) -> str:
-    """The first letter in upper case; the rest stays."""
+    """The first letter in upper case; the rest stays.
+
+    {{ 'hello World' | capitalize }} → Hello World
+    """
     text = _text(run, value)
     stripped = text.lstrip()
     blank = text[: len(text) - len(stripped)]
@@ -49,38 +55,57 @@ def capitalize(run: Run, value: Any) -> str:
 
 @register_filter("title")
 def title(run: Run, value: Any) -> str:
-    """The first letter of every word in upper case; the rest stays."""
+    """The first letter of every word in upper case; the rest stays.
+
+    {{ 'hello big world' | title }} → Hello Big World
+    """
     text = _text(run, value)
     return re.sub(r"(^|\s)(\S)", lambda match: match.group(1) + match.group(2).upper(), text)
 
 
 @register_filter("lower")
 def lower(run: Run, value: Any) -> str:
-    """Lower case."""
+    """All letters in lower case.
+
+    {{ inputs.name | lower }} → ada
+    """
     return _text(run, value).lower()
 
 
 @register_filter("upper")
 def upper(run: Run, value: Any) -> str:
-    """Upper case."""
+    """All letters in upper case.
+
+    {{ inputs.name | upper }} → ADA
+    """
     return _text(run, value).upper()
 
 
 @register_filter("trim")
 def trim(run: Run, value: Any) -> str:
-    """Without blanks at both ends."""
+    """Without blanks at both ends.
+
+    {{ '  a b ' | trim }} → a b
+    """
     return _text(run, value).strip()
 
 
 @register_filter("string")
 def string(run: Run, value: Any) -> str:
-    """Any value as text."""
+    """Any value as text.
+
+    {{ (12 | string) + 1 }} → 121
+    """
     return _text(run, value)
 
 
 @register_filter("split")
 def split(run: Run, value: Any, delimiter: Any, limit: Any = None) -> list[str]:
-    """Split by a Java regular expression; trailing empty parts go unless there is a limit."""
+    """Split by a Java regular expression; trailing empty parts go unless there is a limit.
+
+    {{ 'a,b,,' | split(',') }} → ["a","b"]
+    {{ 'a,b,,' | split(',', 2) }} → ["a","b,,"]
+    """
     text = need_text(value, "the input")
     count = 0 if limit is None else need_integer(limit, "limit")
     parts = regexes.split(run.budget, text, need_text(delimiter, "delimiter"), count)
@@ -90,7 +115,12 @@ def split(run: Run, value: Any, delimiter: Any, limit: Any = None) -> list[str]:
 
 @register_filter("replace")
 def replace(run: Run, value: Any, replace_pairs: Any, regexp: Any = False) -> Any:
-    """Each pair in turn; in lists and maps, every value (which becomes text)."""
+    """Each pair in turn; in lists and maps, in every value (which becomes text). With `regexp=true`
+    by Java regular expressions.
+
+    {{ 'a-b-c' | replace({'-': '+', 'a': 'A'}) }} → A+b+c
+    {{ 'a1b22' | replace({'([0-9]+)': '<$1>'}, regexp=true) }} → a<1>b<22>
+    """
     if not is_map(replace_pairs):
         raise ExpressionError("`replace_pairs` must be a map: `replace({'old': 'new'})`")
     pairs = [(_text(run, key), _text(run, item)) for key, item in replace_pairs.items()]
@@ -123,47 +153,68 @@ def _plain(run: Run, text: str, old: str, new: str) -> str:
 
 @register_filter("startsWith")
 def starts_with(run: Run, value: Any, start: Any) -> bool:
-    """Whether text begins with another."""
+    """Whether text begins with the argument.
+
+    {{ inputs.name | startsWith('A') }} → true
+    """
     return _text(run, value).startswith(_text(run, start))
 
 
 @register_filter("endsWith")
 def ends_with(run: Run, value: Any, end: Any) -> bool:
-    """Whether text ends with another."""
+    """Whether text ends with the argument.
+
+    {{ inputs.name | endsWith('A') }} → false
+    """
     return _text(run, value).endswith(_text(run, end))
 
 
 @register_filter("substringBefore")
 def substring_before(run: Run, value: Any, separator: Any) -> str:
-    """What is before the first separator; all of it if there is none."""
+    """What is before the first separator; all of it if there is none.
+
+    {{ 'a.b.c' | substringBefore('.') }} → a
+    """
     text, mark = _text(run, value), _text(run, separator)
     return text.partition(mark)[0] if mark else ""
 
 
 @register_filter("substringBeforeLast")
 def substring_before_last(run: Run, value: Any, separator: Any) -> str:
-    """What is before the last separator; all of it if there is none."""
+    """What is before the last separator; all of it if there is none.
+
+    {{ 'a.b.c' | substringBeforeLast('.') }} → a.b
+    """
     text, mark = _text(run, value), _text(run, separator)
     return text.rpartition(mark)[0] if mark and mark in text else text
 
 
 @register_filter("substringAfter")
 def substring_after(run: Run, value: Any, separator: Any) -> str:
-    """What is after the first separator; nothing if there is none."""
+    """What is after the first separator; nothing if there is none.
+
+    {{ 'a.b.c' | substringAfter('.') }} → b.c
+    """
     text, mark = _text(run, value), _text(run, separator)
     return text.partition(mark)[2] if mark else text
 
 
 @register_filter("substringAfterLast")
 def substring_after_last(run: Run, value: Any, separator: Any) -> str:
-    """What is after the last separator; nothing if there is none."""
+    """What is after the last separator; nothing if there is none.
+
+    {{ 'a.b.c' | substringAfterLast('.') }} → c
+    """
     text, mark = _text(run, value), _text(run, separator)
     return text.rpartition(mark)[2] if mark and mark in text else ""
 
 
 @register_filter("slugify")
 def slugify(run: Run, value: Any) -> str:
-    """Lower case letters and digits with dashes, for file names and addresses."""
+    """Lower case letters and digits with dashes, for file names and addresses.
+
+    {{ 'Crème brûlée, please' | slugify }} → creme-brulee-please
+    """
     dashed = re.sub(r"[ \t\n\x0b\f\r]", "-", _text(run, value))
     plain = re.sub(r"[^a-zA-Z0-9_-]", "", unicodedata.normalize("NFD", dashed))
     return re.sub(r"-+", "-", plain.replace("_", "-")).removeprefix("-").removesuffix("-").lower()
@@ -174,7 +225,11 @@ _ESCAPES = {"single": ("'", "\\'"), "double": ('"', '\\"'), "shell": ("'", "'\\'
 
 @register_filter("escapeChar")
 def escape_char(run: Run, value: Any, type: Any) -> Any:  # the argument's name in Kestra
-    """Escape quotes: ``single``, ``double`` or ``shell``; also in lists and maps."""
+    r"""Escape quotes: `single`, `double` or `shell`; also in lists and maps.
+
+    {{ "it's" | escapeChar('shell') }} → it'\''s
+    {{ "it's" | escapeChar('single') }} → it\'s
+    """
     pair = _ESCAPES.get(type) if isinstance(type, str) else None
     if pair is None:
         raise ExpressionError("`type` must be 'single', 'double' or 'shell'")
@@ -210,32 +265,48 @@ def _indented(run: Run, value: Any, amount: Any, prefix: Any, start: str) -> str
 
 @register_filter("indent")
 def indent(run: Run, value: Any, amount: Any, prefix: Any = " ") -> str:
-    """Spaces after each line break."""
+    """Spaces, or another prefix, after each line break.
+
+    {{ inputs.note | indent(2) }} → one⏎  two
+    """
     return _indented(run, value, amount, prefix, "")
 
 
 @register_filter("nindent")
 def nindent(run: Run, value: Any, amount: Any, prefix: Any = " ") -> str:
-    """A line break first, then as ``indent``."""
+    """A line break first, then as `indent`.
+
+    {{ inputs.note | nindent(2) }} → ⏎  one⏎  two
+    """
     return _indented(run, value, amount, prefix, "\n")
 
 
 @register_filter("regexMatch")
 def regex_match(run: Run, value: Any, regex: Any) -> bool:
-    """Whether a regular expression is found in the text."""
+    """Whether a Java regular expression is found in the text.
+
+    {{ 'order 66' | regexMatch('[0-9]+') }} → true
+    """
     return regexes.search(run.budget, _text(run, value), need_text(regex, "regex")) is not None
 
 
 @register_filter("regexReplace")
 def regex_replace(run: Run, value: Any, regex: Any, replacement: Any) -> str:
-    """Replace every match of a Java regular expression."""
+    """Replace every match of a Java regular expression.
+
+    {{ 'order 66' | regexReplace('([0-9])', '<$1>') }} → order <6><6>
+    """
     pattern, new = need_text(regex, "regex"), need_text(replacement, "replacement")
     return regexes.replace(run.budget, _text(run, value), pattern, new)
 
 
 @register_filter("regexExtract")
 def regex_extract(run: Run, value: Any, regex: Any, group: Any = 0) -> str | None:
-    """The first match, or one of its groups; null if there is none."""
+    """The first match, or one of its groups; null if there is none.
+
+    {{ 'order 66' | regexExtract('[0-9]+') }} → 66
+    {{ 'order 66' | regexExtract('(.)([0-9]+)', 2) }} → 66
+    """
     match = regexes.search(run.budget, _text(run, value), need_text(regex, "regex"))
     return None if match is None else match.group(need_integer(group, "group"))
 
@@ -252,5 +323,8 @@ _CLASSES = {
 
 @register_filter("className")
 def class_name(run: Run, value: Any) -> str:
-    """The name of the type in Java."""
+    """The name of the type in Java.
+
+    {{ inputs.name | className }} → java.lang.String
+    """
     return _CLASSES.get(type(value), "java.lang.Object")

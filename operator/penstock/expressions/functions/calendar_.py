@@ -31,37 +31,59 @@ def _day(name: Any) -> int:
 
 @register_function("dayOfWeek")
 def day_of_week(run: Run, date: Any) -> str:
-    """``MONDAY`` to ``SUNDAY``."""
+    """The day of the week, `MONDAY` to `SUNDAY`.
+
+    {{ dayOfWeek(inputs.date) }} → THURSDAY
+    """
     return _DAYS[_moment(run, date).weekday()]
 
 
 @register_function("dayOfMonth")
 def day_of_month(run: Run, date: Any) -> int:
-    """1 to 31."""
+    """The day of the month, 1 to 31.
+
+    {{ dayOfMonth(inputs.date) }} → 15
+    """
     return _moment(run, date).day
 
 
 @register_function("monthOfYear")
 def month_of_year(run: Run, date: Any) -> int:
-    """1 to 12."""
+    """The month, 1 to 12.
+
+    {{ monthOfYear(inputs.date) }} → 1
+    """
     return _moment(run, date).month
 
 
 @register_function("hourOfDay")
 def hour_of_day(run: Run, date: Any) -> int:
-    """0 to 23, in the date's own zone."""
+    """The hour, 0 to 23, in the date's own zone.
+
+    {{ hourOfDay(inputs.date) }} → 10
+    {{ hourOfDay('2026-01-15T10:30:00+05:00') }} → 10
+    """
     return _moment(run, date).hour
 
 
 @register_function("isWeekend")
 def is_weekend(run: Run, date: Any) -> bool:
-    """Saturday or Sunday."""
+    """Whether it is Saturday or Sunday.
+
+    {{ isWeekend(inputs.date) }} → false
+    {{ isWeekend('2026-01-17') }} → true
+    """
     return _moment(run, date).weekday() >= 5
 
 
 @register_function("isDayWeekInMonth")
 def is_day_week_in_month(run: Run, date: Any, dayOfWeek: Any, position: Any) -> bool:
-    """Whether it is, say, the LAST FRIDAY of its month."""
+    """Whether it is, say, the last Friday of its month. Positions are `FIRST`, `SECOND`, `THIRD`,
+    `FOURTH` and `LAST`.
+
+    {{ isDayWeekInMonth(inputs.date, 'THURSDAY', 'THIRD') }} → true
+    {{ isDayWeekInMonth(inputs.date, 'THURSDAY', 'LAST') }} → false
+    """
     moment, day = _moment(run, date), _day(dayOfWeek)
     where = need_text(position, "position").upper()
     if where != "LAST" and where not in _POSITIONS:
@@ -75,7 +97,11 @@ def is_day_week_in_month(run: Run, date: Any, dayOfWeek: Any, position: Any) -> 
 
 @register_function("isLastWorkingDay")
 def is_last_working_day(run: Run, date: Any, workingDays: Any = None) -> bool:
-    """Whether it is the last working day of its month."""
+    """Whether it is the last working day of its month, Monday to Friday if not said otherwise.
+
+    {{ isLastWorkingDay('2026-01-30') }} → true
+    {{ isLastWorkingDay('2026-01-30', 'SATURDAY,SUNDAY') }} → false
+    """
     moment = _moment(run, date)
     text = "" if workingDays is None else need_text(workingDays, "workingDays")
     working = {_day(name) for name in text.replace(",", " ").split()} or {0, 1, 2, 3, 4}

@@ -23,19 +23,30 @@ def _extreme(run: Run, operator: str, values: tuple[Any, ...]) -> Any:
 
 @register_function("max")
 def maximum(run: Run, *values: Any) -> Any:
-    """The greatest of its arguments."""
+    """The greatest of its arguments.
+
+    {{ max(3, 1, 2) }} → 3
+    """
     return _extreme(run, ">", values)
 
 
 @register_function("min")
 def minimum(run: Run, *values: Any) -> Any:
-    """The least of its arguments."""
+    """The least of its arguments.
+
+    {{ min(3, 1, 2) }} → 1
+    """
     return _extreme(run, "<", values)
 
 
 @register_function("range")
 def range_(run: Run, start: Any, end: Any, increment: Any = 1) -> list[Any]:
-    """Numbers or letters, both ends included."""
+    """Numbers or letters, both ends included.
+
+    {{ range(1, 3) }} → [1,2,3]
+    {{ range(0, 10, 5) }} → [0,5,10]
+    {{ range('a', 'c') }} → ["a","b","c"]
+    """
     step = need_integer(increment, "increment")
     if isinstance(start, str):
         return span(run.budget, start, need_text(end, "end"))[:: max(step, 1)]
@@ -45,7 +56,10 @@ def range_(run: Run, start: Any, end: Any, increment: Any = 1) -> list[Any]:
 
 @register_function("loopOutputs")
 def loop_outputs(run: Run, outputs: Any, id: Any) -> list[Any]:
-    """One output of every iteration of a loop, as a list."""
+    """One output of every iteration of a loop, as a list.
+
+    {{ loopOutputs([{'outputs': {'total': 3}}, {'outputs': {'total': 5}}], 'total') }} → [3,5]
+    """
     items = need_list(outputs)
     run.budget.items(len(items))
     name = need_text(id, "id")

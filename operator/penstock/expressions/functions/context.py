@@ -12,7 +12,10 @@ from penstock.expressions.values import is_map, need_text
 
 @register_function("printContext", "fetchContext")
 def print_context(run: Run) -> dict[str, Any]:
-    """All variables; the only function that asks for every name."""
+    """All variables as a map; for looking around.
+
+    {{ printContext() | keys | sort | slice(0, 3) }} → ["flow","inputs","outputs"]
+    """
     result = {name: run.variables[name] for name in run.variables}
     for scope in run.scopes:
         result.update(scope)
@@ -21,7 +24,10 @@ def print_context(run: Run) -> dict[str, Any]:
 
 @register_function("currentEachOutput")
 def current_each_output(run: Run, outputs: Any) -> Any:
-    """The output of a task for the values of the loops around this task, outermost first."""
+    """The outputs of a task for the values of the loops around this task, outermost first.
+
+    {{ currentEachOutput(outputs.measure).value }} → 4
+    """
     if not is_map(outputs):
         raise ExpressionError("expects the outputs of a task: `currentEachOutput(outputs.task)`")
     parents = run.optional("parents") or []
@@ -40,7 +46,10 @@ def _value(taskrun: Any) -> Any:
 
 @register_function("tasksWithState")
 def tasks_with_state(run: Run, state: Any) -> list[dict[str, Any]]:
-    """The tasks in a state, upper or lower case, from the variable ``tasks``."""
+    """The tasks in a state, in upper or lower case.
+
+    {{ tasksWithState('FAILED') }} → [{"taskId":"load","state":"FAILED"}]
+    """
     wanted = need_text(state, "state").upper()
     tasks = run.optional("tasks")
     if not is_map(tasks):

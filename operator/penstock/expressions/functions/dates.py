@@ -17,5 +17,9 @@ def now(
     existingFormat: Any = None,
     locale: Any = None,
 ) -> str:
-    """The present date and time, in a format and zone."""
+    """The present date and time, in a format and zone; see `date`.
+
+    {{ now() }} → 2026-01-15T10:30:00.000000Z
+    {{ now('yyyy-MM-dd HH:mm', timeZone='Europe/Oslo') }} → 2026-01-15 11:30
+    """
     return formatted(run, run.host.now(), format, timeZone, locale)

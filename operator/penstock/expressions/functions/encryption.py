@@ -29,7 +29,10 @@ def _cipher(key: Any) -> Any:
 
 @register_function("encrypt")
 def encrypt(run: Run, key: Any, plaintext: Any) -> str:
-    """Encrypt a text with a key in Base64."""
+    """Encrypt a text with a key of 16, 24 or 32 bytes in Base64. It gives another text each time.
+
+    {{ encrypt(vars.key, 'hello') | length }} → 44
+    """
     text = to_text(plaintext, run.budget)
     run.budget.text(len(text) * 4)
     # Not the seeded chance of the host: with AES-GCM a nonce must never come twice.
@@ -39,7 +42,10 @@ def encrypt(run: Run, key: Any, plaintext: Any) -> str:
 
 @register_function("decrypt")
 def decrypt(run: Run, key: Any, encrypted: Any) -> str:
-    """Back from ``encrypt``."""
+    """Back from `encrypt`.
+
+    {{ decrypt(vars.key, encrypt(vars.key, 'hello')) }} → hello
+    """
     cipher = _cipher(key)
     try:
         data = base64.b64decode(need_text(encrypted, "encrypted"), validate=True)

@@ -25,7 +25,10 @@ def _constant(text: str) -> Any:
 
 @register_function("fromJson", "json", "jsonDecode")
 def parse_json(run: Run, json: Any) -> Any:
-    """Read JSON; null gives null."""
+    """Read JSON; null gives null.
+
+    {{ fromJson('{"a": [1, 2]}').a[1] }} → 2
+    """
     return None if json is None else _parse(_need_text(json, "fromJson"))
 
 
@@ -40,11 +43,17 @@ def _parse(text: str) -> Any:
 
 @register_function("fromIon", "ionDecode")
 def parse_ion(run: Run, ion: Any) -> Any:
-    """Read the first value of an ION text; null gives null."""
+    """Read the first value of an ION text; null gives null.
+
+    {{ fromIon('{a: [1, 2]}').a[1] }} → 2
+    """
     return None if ion is None else from_ion(_need_text(ion, "fromIon"), run.budget)
 
 
 @register_function("yaml")
 def parse_yaml(run: Run, yaml: Any) -> Any:
-    """Read YAML; null gives null."""
+    """Read YAML; null gives null.
+
+    {{ yaml('a: [1, 2]').a[1] }} → 2
+    """
     return None if yaml is None else from_yaml(_need_text(yaml, "yaml"), run.budget)

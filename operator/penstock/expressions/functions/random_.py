@@ -33,20 +33,29 @@ def _base62(number: int) -> str:
 
 @register_function("uuid")
 def uuid(run: Run) -> str:
-    """A random UUID."""
+    """A random UUID.
+
+    {{ uuid() }} → e3e70682-c209-4cac-a29f-6fbed82c07cd
+    """
     text = f"{_uuid_bits(run):032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 @register_function("id")
 def short_id(run: Run) -> str:
-    """A random UUID in letters and digits, at most 22."""
+    """A random UUID in letters and digits, at most 22 of them.
+
+    {{ id() }} → 6w2ptyoC9rI7pM8OyvJeJR
+    """
     return _base62(_uuid_bits(run))
 
 
 @register_function("randomInt")
 def random_int(run: Run, lower: Any, upper: Any) -> int:
-    """An integer from ``lower`` to below ``upper``."""
+    """An integer from ``lower`` to below ``upper``.
+
+    {{ randomInt(1, 7) }} → 4
+    """
     low, high = need_integer(lower, "lower"), need_integer(upper, "upper")
     if low >= high:
         raise ExpressionError("`upper` must be greater than `lower`")
@@ -55,13 +64,20 @@ def random_int(run: Run, lower: Any, upper: Any) -> int:
 
 @register_function("randomPort")
 def random_port(run: Run) -> int:
-    """A port that is free for use by anyone, by its number (no port is tried)."""
+    """The number of a port that anyone may use. No port is tried.
+
+    {{ randomPort() }} → 61775
+    """
     return run.host.random.randrange(49_152, 65_536)
 
 
 @register_function("nanoId")
 def nano_id(run: Run, length: Any = 21, alphabet: Any = _NANO) -> str:
-    """Random letters of an alphabet."""
+    """Random letters of an alphabet.
+
+    {{ nanoId() }} → LP3vYNAXHpfyfaugBa7EW
+    {{ nanoId(4, '01') }} → 1101
+    """
     count, letters = need_integer(length, "length"), need_text(alphabet, "alphabet")
     if count > _MAX_LENGTH:
         raise LimitError(f"`length` must not be greater than {_MAX_LENGTH}")
@@ -72,7 +88,10 @@ def nano_id(run: Run, length: Any = 21, alphabet: Any = _NANO) -> str:
 
 @register_function("ksuid")
 def ksuid(run: Run) -> str:
-    """A random id whose text sorts by time."""
+    """A random id whose text sorts by time.
+
+    {{ ksuid() }} → 38I2wGjpETHlVxYCMWGSlVuXaWb
+    """
     seconds = int(run.host.now().timestamp()) - _KSUID_EPOCH
     number = (max(seconds, 0) & 0xFFFFFFFF) << 128 | run.host.random.getrandbits(128)
     return _base62(number).rjust(_KSUID_LENGTH, "0")

@@ -13,20 +13,31 @@ from penstock.expressions.values import is_list, is_map, need_text
 
 @register_function("render")
 def render(run: Run, toRender: Any, recursive: Any = True) -> Any:
-    """Render text, or every text in a map or list, until nothing changes any more."""
+    """Render text, or every text in a map or list, until nothing changes any more. What a variable
+    holds is never rendered by itself.
+
+    {{ vars.greeting }} → Hello {{ inputs.name }}
+    {{ render(vars.greeting) }} → Hello Ada
+    """
     once = recursive is False
     return _tree(run, toRender, run.render_text if once else _until_stable, 0)
 
 
 @register_function("renderOnce")
 def render_once(run: Run, toRender: Any) -> Any:
-    """Render one pass: what the variables hold is not rendered in turn."""
+    """Render one pass: what the variables hold is not rendered in turn.
+
+    {{ renderOnce(vars.greeting) }} → Hello Ada
+    """
     return _tree(run, toRender, run.render_text, 0)
 
 
 @register_function("block")
 def block(run: Run, name: Any) -> str:
-    """The text of a block of this template."""
+    """The text of a block of this template.
+
+    {% block line %}--{% endblock %}title{{ block('line') }} → --title--
+    """
     number = run.program.blocks.get(need_text(name, "name"))
     if number is None:
         raise ExpressionError(f"there is no block `{str(name)[:50]}`")
@@ -35,7 +46,10 @@ def block(run: Run, name: Any) -> str:
 
 @register_function("parent", "i18n")
 def not_here(run: Run, *args: Any) -> str:
-    """Pebble's functions for inherited and translated templates, which Kestra does not have."""
+    """Pebble's functions for inherited and translated templates, which Kestra does not have.
+
+    {{ parent() }} → error: is not available
+    """
     raise ExpressionError("is not available: templates are not inherited or translated here")
 
 
