@@ -43,15 +43,15 @@ class ChildFlow(Document):
     """Which flow is run, and with what (kestra-engine, section 15)."""
 
     namespace: str
-    """The namespace of the flow that is run."""
+    """The namespace of the flow that is run. Rendered."""
     flow_id: str
-    """The id of the flow that is run."""
+    """The id of the flow that is run. Rendered."""
     revision: int | None = None
     """Its revision; the newest where it is not given."""
     inputs: dict[str, Any] = {}
-    """Values for its inputs."""
+    """Values for its inputs. Rendered."""
     labels: Labels = {}
-    """Labels for its execution."""
+    """Labels for its execution. Rendered."""
     inherit_labels: RenderedBool = False
     """Whether its execution gets the labels of this one as well."""
     wait: RenderedBool = True
@@ -59,7 +59,7 @@ class ChildFlow(Document):
     transmit_failed: RenderedBool = True
     """Whether the task ends as the execution that it waited for did, or with SUCCESS."""
     schedule_date: str | None = None
-    """When the execution is to start; at once where it is not given."""
+    """When the execution is to start; at once where it is not given. Rendered."""
     restart_behavior: RestartBehavior = "RETRY_FAILED"
     """What follows when the parent is restarted: the failed child is, or there is a new one."""
 

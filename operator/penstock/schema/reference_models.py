@@ -119,7 +119,7 @@ def _of(container: str, inner: str) -> str:
 
 
 def _default(value: Any) -> str:
-    if value is None or value in ([], {}):
+    if value is None or value in ([], {}) or isinstance(value, BaseModel):
         return ""
     if isinstance(value, timedelta):
         return f"`{format_duration(value)}`"

@@ -11,16 +11,25 @@ from penstock.flow.values import parse_json
 
 
 class Resume(CommandTask):
-    """Lets a paused execution of the same Kubernetes namespace go on."""
+    """Lets a paused execution of the same Kubernetes namespace go on.
+
+    ```yaml
+    id: go_on
+    type: io.kestra.plugin.core.execution.Resume
+    executionId: "{{ trigger.executionId }}"
+    inputs:
+      reason: all is well
+    ```
+    """
 
     execution_id: str
-    """The name of the execution."""
+    """The name of the execution. Rendered."""
     namespace: str | None = None
     """The namespace of its flow; the name of the execution is enough."""
     flow_id: str | None = None
     """The id of its flow; the name of the execution is enough."""
     inputs: dict[str, Any] | str = {}
-    """Values for the inputs that its pause asks for."""
+    """Values for the inputs that its pause asks for. Rendered."""
 
     def command(self, evaluator: Evaluator) -> Command:
         name = evaluator.render(self.execution_id)

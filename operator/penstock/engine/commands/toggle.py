@@ -10,14 +10,22 @@ from penstock.flow.model import RenderedBool
 
 
 class Toggle(CommandTask):
-    """Enables or disables a trigger, until it is toggled again."""
+    """Enables or disables a trigger, until it is toggled again.
+
+    ```yaml
+    id: stop_it
+    type: io.kestra.plugin.core.trigger.Toggle
+    trigger: nightly
+    enabled: false
+    ```
+    """
 
     trigger: str
-    """The id of the trigger."""
+    """The id of the trigger. Rendered."""
     namespace: str = "{{ flow.namespace }}"
-    """The namespace of its flow; this flow's where it is not given."""
+    """The namespace of its flow; this flow's where it is not given. Rendered."""
     flow_id: str = "{{ flow.id }}"
-    """The id of its flow; this flow's where it is not given."""
+    """The id of its flow; this flow's where it is not given. Rendered."""
     enabled: RenderedBool = False
     """Whether it is enabled from now on."""
 

@@ -20,10 +20,23 @@ from penstock.resources.execution import ExecutionStatus, State
 
 
 class Subflow(ChildFlow, ExecutableTask):
-    """Runs another flow and waits for its end."""
+    """Runs another flow and waits for its end.
+
+    Outputs: `executionId`, `state`, and `outputs`, the outputs of the flow.
+
+    ```yaml
+    id: load
+    type: io.kestra.plugin.core.flow.Subflow
+    namespace: company.team
+    flowId: load
+    inputs:
+      day: "{{ trigger.date ?? now() }}"
+    ```
+    """
 
     outputs: dict[str, Any] | None = None
-    """Deprecated: use the outputs of the flow. Expressions that see the child's outputs."""
+    """Deprecated: use the outputs of the flow. Expressions that see the child's outputs.
+    Rendered."""
 
     def request(self, evaluator: Evaluator) -> ChildRequest:
         return self.child_request(evaluator)

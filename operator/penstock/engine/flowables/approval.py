@@ -32,11 +32,27 @@ class Decisions(Document):
     """What the two decisions are called."""
 
     approve: str = "Approve"
+    """What approving is called."""
     deny: str = "Deny"
+    """What denying is called."""
 
 
 class Approval(Holding):
-    """Waits for a decision, runs the tasks of that decision, and goes on or ends as it says."""
+    """Waits for a decision, runs the tasks of that decision, and goes on or ends as it says.
+
+    Outputs: `decision` (APPROVED, DENIED or EXPIRED), `auto`, `by`, `comment`, `inputs`.
+
+    ```yaml
+    id: release
+    type: io.kestra.plugin.core.flow.Approval
+    timeout: P2D
+    denyBehavior: FAIL
+    onApprove:
+      - id: tell
+        type: io.kestra.plugin.core.log.Log
+        message: approved
+    ```
+    """
 
     inputs: list[Input] = []
     """What is asked of the person who decides; seen as the output `inputs`."""
@@ -45,7 +61,7 @@ class Approval(Holding):
     comment_required: Literal["NEVER", "ALWAYS", "ON_APPROVE", "ON_DENY"] = "NEVER"
     """When the person has to give a comment."""
     auto_approve: RenderedBool = False
-    """Whether it is approved at once, without waiting."""
+    """Whether it is approved at once, without waiting. Rendered."""
     approve_behavior: Behavior = "CONTINUE"
     """What follows when it was approved."""
     deny_behavior: Behavior = "CANCEL"

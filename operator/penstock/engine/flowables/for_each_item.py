@@ -36,20 +36,36 @@ class Batch(Document):
     """How the items are put together."""
 
     rows: int | str | None = None
-    """How many items a batch has; 1 where nothing else is given."""
+    """How many items a batch has; 1 where nothing else is given. Rendered."""
     partitions: int | str | None = None
-    """How many batches there are."""
+    """How many batches there are. Rendered."""
     bytes: int | str | None = None
-    """How large a batch gets, such as `10MB`."""
+    """How large a batch gets, such as `10MB`. Rendered."""
     separator: str = "\n"
-    """What stands between two items."""
+    """What stands between two items. Rendered."""
 
 
 class ForEachItem(ChildFlow, Flowable):
-    """Runs another flow for each batch of the items of a file."""
+    """Runs another flow for each batch of the items of a file.
+
+    Outputs, of the task `<id>_items`: `numberOfBatches`, `iterations` by state; of `<id>_merge`:
+    `subflowOutputs`, the URI of the merged outputs.
+
+    ```yaml
+    id: each
+    type: io.kestra.plugin.core.flow.ForEachItem
+    items: "{{ inputs.file }}"
+    batch:
+      rows: 100
+    namespace: company.team
+    flowId: handle
+    inputs:
+      batch: "{{ taskrun.items }}"
+    ```
+    """
 
     items: str
-    """The URI of a file in the internal storage, with one item on each line."""
+    """The URI of a file in the internal storage, with one item on each line. Rendered."""
     batch: Batch = Batch()
     """How the items are put together."""
 

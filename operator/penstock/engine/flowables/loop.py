@@ -33,12 +33,31 @@ class Loop(Flowable):
     """Runs its tasks, in order, for each value; only the outputs that it names leave an iteration.
 
     The tasks see `item.value`, `item.index` and, of a map, `item.key`.
+
+    Outputs: `iterationCount`, `terminatedIterations` by state, `outputs` with one entry for each
+    iteration.
+
+    ```yaml
+    id: each
+    type: io.kestra.plugin.core.flow.Loop
+    values:
+      dev: http://dev
+      prod: http://prod
+    outputs:
+      - id: url
+        type: STRING
+        value: "{{ outputs.echo.value }}"
+    tasks:
+      - id: echo
+        type: io.kestra.plugin.core.debug.Return
+        format: "{{ item.key }} is {{ item.value }}"
+    ```
     """
 
     isolates = True
 
     values: str | list[Any] | dict[str, Any]
-    """A list or a map, or an expression that gives one (as JSON)."""
+    """A list or a map, or an expression that gives one (as JSON). Rendered."""
     concurrency_limit: Annotated[int, Field(ge=0)] = 0
     """How many values are worked on at once; 0 for all."""
     tasks: Tasks
@@ -51,7 +70,7 @@ class Loop(Flowable):
     """Whether the outputs of the iterations are a list, or a file."""
     break_when: str | bool | None = None
     """Tried after each iteration, with `item` and `iteration.state` and `iteration.outputs`; no
-    further one starts once it holds."""
+    further one starts once it holds. Rendered."""
 
     def open(self, evaluator: Evaluator) -> Opening:
         if self.fetch_type == "STORE":

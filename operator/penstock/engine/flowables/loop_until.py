@@ -49,7 +49,23 @@ class CheckFrequency(Document):
 
 
 class LoopUntil(Flowable):
-    """Runs its tasks, waits, and runs them again, until the condition holds after them."""
+    """Runs its tasks, waits, and runs them again, until the condition holds after them.
+
+    Outputs: `iterationCount`.
+
+    ```yaml
+    id: until_ready
+    type: io.kestra.plugin.core.flow.LoopUntil
+    condition: "{{ outputs.look.value == 'ready' }}"
+    checkFrequency:
+      interval: PT30S
+      maxIterations: 20
+    tasks:
+      - id: look
+        type: io.kestra.plugin.core.debug.Return
+        format: ready
+    ```
+    """
 
     interval: ClassVar[timedelta] = timedelta(minutes=1)
     max_iterations: ClassVar[int | None] = None
@@ -57,7 +73,7 @@ class LoopUntil(Flowable):
 
     condition: str | bool | int | float
     """Tried each time when the tasks have ended. False where it renders to `false`, `0`, `-0` or
-    nothing."""
+    nothing. Rendered."""
     tasks: Tasks
     """What is done in each iteration; `taskrun.iteration` counts from 1."""
     fail_on_max_reached: RenderedBool = False
@@ -102,7 +118,23 @@ class LoopUntil(Flowable):
 
 class WaitFor(LoopUntil):
     """Deprecated: use LoopUntil. Runs its tasks, waits, and runs them again, until the condition
-    holds after them."""
+    holds after them.
+
+    Outputs: `iterationCount`.
+
+    ```yaml
+    id: until_ready
+    type: io.kestra.plugin.core.flow.WaitFor
+    condition: "{{ outputs.look.value == 'ready' }}"
+    checkFrequency:
+      interval: PT30S
+      maxIterations: 20
+    tasks:
+      - id: look
+        type: io.kestra.plugin.core.debug.Return
+        format: ready
+    ```
+    """
 
     interval = timedelta(seconds=1)
     max_iterations = 100

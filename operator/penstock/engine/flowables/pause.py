@@ -41,12 +41,26 @@ class Holding(Flowable):
 
 
 class Pause(Holding):
-    """Waits until it is resumed, or until its time is up; then runs what follows."""
+    """Waits until it is resumed, or until its time is up; then runs what follows.
+
+    Outputs: `onResume`, what the person gave; `resumed`, by whom and when.
+
+    ```yaml
+    id: gate
+    type: io.kestra.plugin.core.flow.Pause
+    pauseDuration: P1D
+    behavior: CANCEL
+    onResume:
+      - id: reason
+        type: STRING
+    ```
+    """
 
     pause_duration: DurationProperty | None = None
-    """After which it goes on by itself, as `behavior` says; for ever where it is not given."""
+    """After which it goes on by itself, as `behavior` says; for ever where it is not given.
+    Rendered."""
     delay: DurationProperty | None = None
-    """The older name of `pauseDuration`."""
+    """The older name of `pauseDuration`. Rendered."""
     behavior: PauseBehavior = "RESUME"
     """What follows when `pauseDuration` has passed."""
     on_pause: AnyTask | None = None

@@ -26,18 +26,33 @@ class Cache(Document):
 
 
 class WorkingDirectory(Flowable):
-    """Runs its tasks one after the other, in one directory."""
+    """Runs its tasks one after the other, in one directory.
+
+    Outputs: `outputFiles`, the URI of each file by its name.
+
+    ```yaml
+    id: here
+    type: io.kestra.plugin.core.flow.WorkingDirectory
+    inputFiles:
+      greeting.txt: hello
+    tasks:
+      - id: read
+        type: io.kestra.plugin.scripts.shell.Commands
+        commands:
+          - cat greeting.txt
+    ```
+    """
 
     shares = True
 
     tasks: list[AnyTask]
     """The tasks. Each must be runnable: it can't hold others."""
     input_files: dict[str, Any] | str | None = None
-    """Files that stand in the directory at first: content or URI by name."""
+    """Files that stand in the directory at first: content or URI by name. Rendered."""
     output_files: list[str] | str | None = None
-    """Globs of the files that are kept at the end, as outputs."""
+    """Globs of the files that are kept at the end, as outputs. Rendered."""
     namespace_files: dict[str, Any] | None = None
-    """Which files of the namespace stand in the directory at first."""
+    """Which files of the namespace stand in the directory at first. Rendered."""
     cache: Cache | None = None
     """Files that are kept from one execution to the next."""
     output_directory: bool | None = None

@@ -11,7 +11,15 @@ from penstock.flow.task import AnyTask
 
 class Template(InstantTask):
     """Deprecated: use Subflow. There are no templates here, so it fails as in a Kestra that lacks
-    the template that is named."""
+    the template that is named.
+
+    ```yaml
+    id: old
+    type: io.kestra.plugin.core.flow.Template
+    namespace: company.team
+    templateId: shared
+    ```
+    """
 
     namespace: str
     """The namespace of the template."""
