@@ -151,7 +151,7 @@ def _without_effect(flow: Flow, located: list[tuple[Location, Task]]) -> Iterato
         if task.log_level is not None:
             message = "`logLevel` is not served yet: every log line is kept"
             yield Problem((*at, "logLevel"), message, code="not_served", warning=True)
-        if task.timeout is not None and not isinstance(task, RunnableTask):
+        if task.timeout is not None and not task.uses_timeout:
             message = "`timeout` has no effect on a task that holds others"
             yield Problem((*at, "timeout"), message, code="no_effect", warning=True)
     if flow.timeout is not None:

@@ -23,6 +23,9 @@ TaskId = Annotated[str, Field(pattern=TASK_ID_PATTERN, max_length=256)]
 class Task(Document):
     """What every task has (kestra-types, section 0)."""
 
+    uses_timeout: ClassVar[bool] = False
+    """Whether `timeout` means something to tasks of this kind."""
+
     id: TaskId
     """The task's name, unique in its flow."""
     type: str
@@ -82,6 +85,7 @@ class RunnableTask(Task):
     """A task that runs in a pod: its own properties are rendered when it starts."""
 
     open_properties: ClassVar[bool] = True
+    uses_timeout = True
 
     properties: dict[str, Any] = {}
     """The properties of the task's own type, as they were written."""

@@ -30,6 +30,8 @@ PauseBehavior = Literal["RESUME", "WARN", "FAIL", "CANCEL"]
 class Holding(Flowable):
     """A flowable that waits for a person."""
 
+    uses_timeout = True
+
     @property
     def asked(self) -> list[Input]:
         """What the person is asked for."""
