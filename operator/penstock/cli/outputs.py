@@ -11,7 +11,6 @@ from kubernetes import aio
 
 from penstock.cli.errors import OK, UserError
 from penstock.engine.board import Board
-from penstock.engine.variables import outputs_of
 from penstock.kubernetes.api import EXECUTIONS, ApiError, connect
 from penstock.kubernetes.outputs import OutputsKeeper
 from penstock.resources.execution import ExecutionStatus
@@ -40,7 +39,7 @@ async def _fetch(execution: str, namespace: str | None) -> dict[str, Any]:
         body = await api.get(EXECUTIONS, where, execution)
         status = ExecutionStatus.from_json(body.get("status") or {})
         status = await OutputsKeeper(api).fetch(where, status)
-    return outputs_of(Board(status.task_runs))
+    return Board(status.task_runs).visible_outputs()
 
 
 def _current_namespace() -> str:

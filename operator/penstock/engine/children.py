@@ -7,6 +7,7 @@ is made twice, before and after a crash, is for the same execution.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from penstock.engine.actions import (
     Action,
@@ -95,7 +96,7 @@ class ChildExecutions:
 
     def _names(self, run: TaskRun, task: ExecutableTask, attempt: Attempt) -> list[str]:
         first = attempt.execution or self.name(run, attempt.number)
-        count = task.count(self._siblings(run))
+        count = task.count(partial(self._board.beside, run))
         return (
             [first]
             if type(task).count is ExecutableTask.count
@@ -132,13 +133,12 @@ class ChildExecutions:
                 self.actions.append(ControlExecution(names[0], again))
             return
         live = sum(status is not None and not status.state.terminated for status in statuses)
-        siblings = self._siblings(run)
         for index, (name, status) in enumerate(zip(names, statuses, strict=True)):
             if live >= self._limits.children:
                 return
             if status is not None:
                 continue
-            own = task.own_variables(siblings, index)
+            own = task.own_variables(partial(self._board.beside, run), index)
             evaluator = self._evaluation.with_variables(run, task, own)
             self.actions.append(StartExecution(name, self._spec(run, task, evaluator)))
             live += 1
@@ -183,9 +183,6 @@ class ChildExecutions:
             if asked.inherit_labels or key.startswith("system.")
         }
         return {**inherited, **asked.labels}
-
-    def _siblings(self, run: TaskRun) -> dict[str, TaskRun]:
-        return {other.task_id: other for other in self._board.children(run.parent)}
 
 
 class _Seen:

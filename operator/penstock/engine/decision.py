@@ -29,7 +29,7 @@ from penstock.engine.settling import Settling
 from penstock.engine.tree import FlowTree
 from penstock.expressions import Expressions
 from penstock.flow.task import RunnableTask, Task
-from penstock.resources.execution import ExecutionStatus, State, TaskRun
+from penstock.resources.execution import ExecutionStatus, TaskRun
 
 Observations = Mapping[AttemptKey, Observation]
 
@@ -56,13 +56,14 @@ class Decision:
         status: ExecutionStatus,
         children: Children,
         now: datetime,
+        board: Board | None = None,
     ) -> None:
         flow = kit.tree.flow
         self.kit = kit
         self.identity = identity
         self.status = status
         self.now = now
-        self.board = Board(status.task_runs, kit.tree.traits)
+        self.board = Board(status.task_runs, kit.tree.traits) if board is None else board
         self.ledger = Ledger(flow, status)
         self.evaluation = Evaluation(
             kit.expressions, flow, identity, status, self.board, self.ledger, kit.functions
@@ -103,22 +104,18 @@ class Decision:
 
     def observe(self, observations: Observations) -> None:
         """Take in all that happened; then ask again for that of which nothing was seen."""
-        unseen: list[TaskRun] = []
-        for run in self.board:
+        for run in self.board.found({run_id for run_id, _ in observations}):
             task = self.task_of(run)
             if run.state.terminated or not run.attempts or not isinstance(task, _WITH_ATTEMPTS):
                 continue
             last = run.attempts[-1]
-            if last.state.terminated:
-                continue
             seen = observations.get((run.id, last.number))
-            if isinstance(task, ExecutableTask):
-                unseen.append(run)
-            elif seen is not None:
+            if seen is not None and not last.state.terminated:
                 self.attempts.observe(run, task, seen)
-            elif last.state is State.CREATED:
-                unseen.append(run)
-        for run in unseen:
+        for run in self.board.unseen():
+            if (run.id, run.attempts[-1].number) not in observations:
+                self.attempts.request(run, self.task_of(run))
+        for run in self.board.executing():
             self.attempts.request(run, self.task_of(run))
 
     def actions(self) -> tuple[Action, ...]:

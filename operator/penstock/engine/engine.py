@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock.engine.actions import Children, Report, Step, StopAttempt
 from penstock.engine.board import Board
+from penstock.engine.boards import Boards
 from penstock.engine.checks import failed_check
 from penstock.engine.controls import Controls
 from penstock.engine.decision import Decision, Kit, Observations
@@ -49,7 +50,9 @@ class Engine:
         functions: HostFunctions = no_functions,
     ) -> None:
         self.flow = flow
-        self._kit = Kit(FlowTree(flow), expressions or Expressions(), limits or Limits(), functions)
+        tree = FlowTree(flow)
+        self._kit = Kit(tree, expressions or Expressions(), limits or Limits(), functions)
+        self._boards = Boards(tree.traits)
 
     def begin(
         self,
@@ -131,7 +134,15 @@ class Engine:
         """
         if status.finished and not identity.controls:
             return Step(status)
-        decision = Decision(self._kit, identity, status, children, now)
+        board = self._boards.take(identity.uid, status.task_runs)
+        decision = Decision(self._kit, identity, status, children, now, board)
+        step = self._advance(decision, observations, turn)
+        if not step.status.finished:
+            self._boards.give_back(identity.uid, step.status.task_runs, board)
+        return step
+
+    def _advance(self, decision: Decision, observations: Observations, turn: Turn) -> Step:
+        status, identity = decision.status, decision.identity
         controls = Controls(decision)
         controls.apply()
         if status.state.terminated and not controls.reopened:
@@ -197,7 +208,7 @@ class Engine:
         if not any(not task.disabled for task in self.flow.after_execution):
             return step
         after = status.model_copy(update={"after_execution": State.RUNNING})
-        return step.followed_by(self._advance_after(identity, after, {}, now))
+        return step.followed_by(self._advance_after(decision, after, {}))
 
     def _advance_ended(
         self, decision: Decision, controls: Controls, observations: Observations
@@ -209,19 +220,14 @@ class Engine:
         step = Step(status, decision.actions(), decision.all_reports())
         if status.after_execution is not State.RUNNING:
             return step
-        after = self._advance_after(decision.identity, status, observations, decision.now)
-        return step.followed_by(after)
+        return step.followed_by(self._advance_after(decision, status, observations))
 
     def _advance_after(
-        self,
-        identity: Identity,
-        status: ExecutionStatus,
-        observations: Observations,
-        now: datetime,
+        self, before: Decision, status: ExecutionStatus, observations: Observations
     ) -> Step:
         """Go on with `afterExecution`: it sees the end, and can't change it."""
         calm = status.model_copy(update={"exit": None, "violated_sla": None})
-        decision = Decision(self._kit, identity, calm, NO_CHILDREN, now)
+        decision = Decision(self._kit, before.identity, calm, NO_CHILDREN, before.now, before.board)
         decision.observe(observations)
         try:
             final = decision.settling.settle_after()
@@ -240,7 +246,7 @@ class Engine:
     def _step(
         self, decision: Decision, status: ExecutionStatus, deadline: datetime | None = None
     ) -> Step:
-        dates = [run.next_attempt for run in decision.board if run.next_attempt is not None]
+        dates = [run.next_attempt for run in decision.board.open_runs() if run.next_attempt]
         dates += [deadline] if deadline is not None else []
         return Step(
             status=status,
@@ -251,7 +257,7 @@ class Engine:
 
     def _stop(self, decision: Decision, message: str) -> Step:
         """End the execution at a limit; nothing that was only intended is started."""
-        open_runs = [run for run in decision.board if not run.state.terminated]
+        open_runs = decision.board.open_runs()
         stops: list[StopAttempt] = []
         for run in open_runs:
             task = decision.task_of(run)
@@ -274,7 +280,7 @@ class Engine:
     def _noted(self, decision: Decision) -> ExecutionStatus:
         """The status with what people asked for, and nothing further."""
         changes: dict[str, Any] = decision.ledger.fields()
-        if list(decision.board) != decision.status.task_runs:
+        if decision.ledger.controls != decision.status.controls:
             changes["task_runs"] = list(decision.board)
         return decision.status.model_copy(update=changes)
 
@@ -284,9 +290,7 @@ class Engine:
         if decision.ledger.paused:
             return State.PAUSED
         waiting: set[State] = set()
-        for run in decision.board:
-            if run.state.terminated or run.task_id not in self._kit.tree:
-                continue
+        for run in decision.board.open_runs():
             task = decision.task_of(run)
             if run.state is State.PAUSED and isinstance(task, Holding):
                 waiting.add(State.PAUSED)
@@ -327,15 +331,15 @@ class Engine:
         self, identity: Identity, status: ExecutionStatus, board: Board | None = None
     ) -> Evaluation:
         kit = self._kit
-        board = board or Board(status.task_runs, kit.tree.traits)
+        if board is None:
+            board = Board(status.task_runs, kit.tree.traits)
         return Evaluation(
             kit.expressions, self.flow, identity, status, board, functions=kit.functions
         )
 
 
 def _progress(board: Board, waiting: int) -> str:
-    done = sum(run.state.terminated for run in board)
-    return f"{done}/{len(board) + waiting}"
+    return f"{board.ended}/{len(board) + waiting}"
 
 
 def _open_again(status: ExecutionStatus) -> ExecutionStatus:

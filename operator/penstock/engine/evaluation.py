@@ -18,7 +18,6 @@ from penstock.engine.variables import (
     Variables,
     error_logs,
     execution_variables,
-    outputs_of,
     task_run_variables,
 )
 from penstock.expressions import ExpressionError, Expressions, Host, is_truthy
@@ -74,7 +73,7 @@ class Evaluation:
         board = Board(status.task_runs)
         own: dict[str, Callable[[], Any]] = {
             "inputs": lambda: nest(status.inputs),
-            "outputs": lambda: outputs_of(board),
+            "outputs": board.visible_outputs,
         }
         return self._bind(own, date, "child")
 

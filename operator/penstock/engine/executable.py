@@ -7,7 +7,7 @@ what became of them. A new one is one file in :mod:`penstock.engine.executables`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -98,14 +98,18 @@ class ChildrenSeen(Protocol):
         """Expressions as the child sees them."""
 
 
+Beside = Callable[[str], TaskRun | None]
+"""The task run of another task of the same parent, by the task's id."""
+
+
 class ExecutableTask(Task):
     """A task that is done by one or several executions."""
 
-    def count(self, siblings: Mapping[str, TaskRun]) -> int:
-        """How many executions it is done by. `siblings`: the task runs beside it, by task id."""
+    def count(self, beside: Beside) -> int:
+        """How many executions it is done by."""
         return 1
 
-    def own_variables(self, siblings: Mapping[str, TaskRun], index: int) -> dict[str, Any]:
+    def own_variables(self, beside: Beside, index: int) -> dict[str, Any]:
         """What the expressions of one request see beside the usual."""
         return {}
 

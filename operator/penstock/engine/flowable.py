@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol, overload
 
 from pydantic import Field
 
@@ -42,6 +42,31 @@ class Lane:
     """Ids of the tasks that have to end before the lane starts. They stand in lanes before it."""
 
 
+class LoopLanes(Sequence[Lane]):
+    """The lanes of a loop, one for each value, made when they are looked at."""
+
+    def __init__(self, tasks: Sequence[Task], values: Sequence[str]) -> None:
+        self._tasks = tasks
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @overload
+    def __getitem__(self, index: int) -> Lane: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Lane]: ...
+    def __getitem__(self, index: int | slice) -> Lane | Sequence[Lane]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        value = self._values[index]
+        return Lane(tuple(Child(task, value, index) for task in self._tasks))
+
+    def unstarted(self, first: int) -> int:
+        """How many children the lanes from one on have."""
+        return (len(self) - first) * len(self._tasks)
+
+
 @dataclass(frozen=True)
 class Plan:
     """Lanes that run beside each other, started in order, at most `limit` at once (0: all)."""
@@ -52,6 +77,12 @@ class Plan:
     """Whether a lane that failed keeps no other from starting."""
     stopped: bool = False
     """Whether no further lane starts."""
+
+    def unstarted(self, first: int) -> int:
+        """How many children the lanes from one on have."""
+        if isinstance(self.lanes, LoopLanes):
+            return self.lanes.unstarted(first)
+        return sum(len(lane.children) for lane in self.lanes[first:])
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,9 @@ Invariant: a parent never ends while one of its task runs is live.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import Enum, auto
 from functools import partial
 
 from penstock.engine.actions import Observation, StopAttempt
@@ -36,11 +35,13 @@ from penstock.engine.flowable import (
     FlowableError,
     Going,
     Lane,
+    LoopLanes,
     Plan,
     in_sequence,
 )
 from penstock.engine.identity import Identity
 from penstock.engine.instant_task import Effect, InstantFailure, InstantTask, Scene
+from penstock.engine.lanes import LaneBook, LaneState
 from penstock.engine.ledger import Ledger
 from penstock.engine.limits import Limits
 from penstock.engine.retrying import ExecutionRetries
@@ -72,16 +73,6 @@ class _Parent:
     @property
     def verdict(self) -> State | None:
         return None if self.run is None else self.run.verdict
-
-
-class _Lane(Enum):
-    """What a lane is doing."""
-
-    PENDING = auto()
-    """Its next child may not start yet, or never."""
-    LIVE = auto()
-    ENDED = auto()
-    FAILED = auto()
 
 
 class Settling:
@@ -138,7 +129,7 @@ class Settling:
         """Settle what runs after the end. Its own end state, or None while something is open."""
         parent = _Parent(None, in_sequence(self._tree.flow.after_execution), (), ())
         self._settle_open_children(parent)
-        if not self._advance(parent, parent.plan, stop_on_failure=True):
+        if not self._advance(parent, "after", parent.plan):
             return None
         ids = {task.id for task in self._tree.flow.after_execution}
         return worst(run.state for run in self._board.children(None) if run.task_id in ids)
@@ -189,7 +180,7 @@ class Settling:
 
     def _settle(self, parent: _Parent) -> State | None:
         self._settle_open_children(parent)
-        main_ended = self._advance(parent, parent.plan, stop_on_failure=True)
+        main_ended = self._advance(parent, "main", parent.plan)
         failed = self._failed(parent)
         if parent.run is not None and not failed:
             if parent.run.state is State.PAUSED:
@@ -198,10 +189,10 @@ class Settling:
                 return None
             parent = replace(parent, run=self._board[parent.run.id])
             failed = self._failed(parent)
-        errors_ended = not failed or self._advance_handlers(parent, parent.errors)
+        errors_ended = not failed or self._advance_handlers(parent, "errors", parent.errors)
         if not (main_ended and errors_ended):
             return None
-        if not self._advance_handlers(parent, parent.finally_):
+        if not self._advance_handlers(parent, "finally", parent.finally_):
             return None
         states = [run.state for run in self._main_runs(parent)]
         return worst(states if parent.verdict is None else [*states, parent.verdict])
@@ -242,10 +233,10 @@ class Settling:
         )
 
     def _settle_open_children(self, parent: _Parent) -> None:
-        for run in self._board.children(parent.id):
+        for run in self._board.open_children(parent.id):
             task = self._tree[run.task_id].task
-            if run.state.terminated or self._ledger.exit is not None:
-                continue
+            if self._ledger.exit is not None:
+                return
             due = run.next_attempt is not None and run.next_attempt <= self._now
             if isinstance(task, Flowable):
                 if run.state is State.PAUSED and due:
@@ -275,51 +266,96 @@ class Settling:
         state = self._evaluation.allowed(run, task, task.outcome(state))
         self._board.change(run, state=state, end_date=self._now)
 
-    def _advance_handlers(self, parent: _Parent, tasks: Sequence[Task]) -> bool:
-        return self._advance(parent, in_sequence(tasks), stop_on_failure=False)
+    def _advance_handlers(self, parent: _Parent, kind: str, tasks: Sequence[Task]) -> bool:
+        return self._advance(parent, kind, in_sequence(tasks), stop_on_failure=False)
 
-    def _advance(self, parent: _Parent, plan: Plan, *, stop_on_failure: bool) -> bool:
+    def _advance(
+        self, parent: _Parent, kind: str, plan: Plan, *, stop_on_failure: bool = True
+    ) -> bool:
         """Start what may start. True when nothing of the plan is live or still to come."""
-        stop_on_failure = stop_on_failure and not plan.goes_on
-        failed = stop_on_failure and self._failed(parent)
+        book = self._book(parent, kind, plan)
+        stops = stop_on_failure and not plan.goes_on
+        failed = stops and self._failed(parent)
         stopped = plan.stopped
-        lanes = [(lane, *self._advance_lane(parent, lane.children, False)) for lane in plan.lanes]
-        live = sum(outcome is _Lane.LIVE for _, outcome, _ in lanes)
-        pending = remaining = 0
-        for index, (lane, outcome, unstarted) in enumerate(lanes):
-            begun = self._has_begun(parent, lane)
-            may_start = not failed and (begun or not stopped)
-            has_room = plan.limit == 0 or live < plan.limit
-            if outcome is _Lane.PENDING and may_start and has_room and self._is_free(parent, lane):
-                outcome, unstarted = self._advance_lane(parent, lane.children, True)
-                live += outcome is _Lane.LIVE
-            if outcome in (_Lane.ENDED, _Lane.FAILED):
-                stopped = self._record_lane(parent, index, lane, outcome) or stopped
-            pending += outcome is _Lane.PENDING and (begun or not stopped)
-            failed = failed or (stop_on_failure and outcome is _Lane.FAILED)
-            remaining += unstarted
+        for index in self._to_look_at(parent, plan, book):
+            lane = plan.lanes[index]
+            state, unstarted = self._advance_lane(parent, lane.children, False)
+            book.enter(index, state, unstarted, begun=True)
+            stopped = self._record_lane(parent, index, lane, state) or stopped
+            failed = failed or (stops and state is LaneState.FAILED)
+        for index in self._to_start(plan, book):
+            begun = index in book.pending
+            if failed or (stopped and not begun) or (plan.limit and len(book.live) >= plan.limit):
+                continue
+            book.next = max(book.next, index + 1)
+            lane = plan.lanes[index]
+            if not begun and not self._is_free(parent, lane):
+                book.enter(index, LaneState.PENDING, len(lane.children), begun=False)
+                continue
+            state, unstarted = self._advance_lane(parent, lane.children, True)
+            begun = begun or self._has_begun(parent, lane)
+            book.enter(index, state, unstarted, begun=begun)
+            stopped = self._record_lane(parent, index, lane, state) or stopped
+            failed = stops and state is LaneState.FAILED
         if not (failed or stopped):
-            self.waiting += remaining
-        return live == 0 and (failed or pending == 0)
+            self.waiting += book.remaining + plan.unstarted(book.next)
+        to_come = len(book.pending)
+        if not stopped:
+            to_come += len(book.blocked) + len(plan.lanes) - book.next
+        return not book.live and (failed or to_come == 0)
+
+    def _book(self, parent: _Parent, kind: str, plan: Plan) -> LaneBook:
+        """What is known of the lanes; made anew where that was forgotten, as after a crash."""
+        key = (parent.id, kind)
+        book = self._board.books.get(key)
+        if isinstance(book, LaneBook):
+            return book
+        book = LaneBook()
+        if self._board.has_children(parent.id):
+            begun = [i for i, lane in enumerate(plan.lanes) if self._has_begun(parent, lane)]
+            book.live = dict.fromkeys(begun)
+            book.next = begun[-1] + 1 if begun else 0
+            book.blocked = {i: None for i in range(book.next) if i not in book.live}
+        self._board.books[key] = book
+        return book
+
+    def _to_look_at(self, parent: _Parent, plan: Plan, book: LaneBook) -> list[int]:
+        """The lanes that have begun and of which something may be different."""
+        if book.fresh or not isinstance(plan.lanes, LoopLanes):
+            book.fresh = False
+            return sorted(book.live)
+        touched = (run.iteration for run in self._board.take_touched(parent.id))
+        return sorted({index for index in touched if index is not None and index in book.live})
+
+    def _to_start(self, plan: Plan, book: LaneBook) -> Iterator[int]:
+        """The lanes that may go on or begin, in their order, as long as there is room."""
+        if self._ledger.exit is not None or self._ledger.paused:
+            return
+        yield from sorted([*book.pending, *book.blocked])
+        while book.next < len(plan.lanes) and (not plan.limit or len(book.live) < plan.limit):
+            before = book.next
+            yield before
+            if book.next == before:
+                return
 
     def _is_free(self, parent: _Parent, lane: Lane) -> bool:
         return all(self._board.has_ended(parent.id, task_id) for task_id in lane.after)
 
     def _advance_lane(
         self, parent: _Parent, children: Sequence[Child], may_start: bool
-    ) -> tuple[_Lane, int]:
+    ) -> tuple[LaneState, int]:
         """What the lane is doing, and how many of its children have not started."""
         for index, child in enumerate(children):
             run = self._board.child(parent.id, child)
             if run is None:
                 if not may_start or self._holds_back(child, parent):
-                    return _Lane.PENDING, len(children) - index
+                    return LaneState.PENDING, len(children) - index
                 run = self._start(child, parent)
             if not run.state.terminated:
-                return _Lane.LIVE, len(children) - index - 1
+                return LaneState.LIVE, len(children) - index - 1
             if run.state is State.FAILED:
-                return _Lane.FAILED, 0
-        return _Lane.ENDED, 0
+                return LaneState.FAILED, 0
+        return LaneState.ENDED, 0
 
     def _holds_back(self, child: Child, parent: _Parent) -> bool:
         """Whether nothing starts now, or not this child."""
@@ -336,9 +372,10 @@ class Settling:
     def _has_begun(self, parent: _Parent, lane: Lane) -> bool:
         return bool(lane.children) and self._board.child(parent.id, lane.children[0]) is not None
 
-    def _record_lane(self, parent: _Parent, index: int, lane: Lane, outcome: _Lane) -> bool:
+    def _record_lane(self, parent: _Parent, index: int, lane: Lane, state: LaneState) -> bool:
         """Let an isolating flowable take what a lane leaves. True where no further one starts."""
-        if parent.run is None or not lane.children:
+        ended = state in (LaneState.ENDED, LaneState.FAILED)
+        if parent.run is None or not lane.children or not ended:
             return False
         task = self._tree[parent.run.task_id].task
         if not isinstance(task, Flowable) or not task.isolates:
@@ -347,13 +384,13 @@ class Settling:
         recorded = {item["item"]["iteration"] for item in (run.outputs or {}).get("outputs", [])}
         if index not in recorded:
             runs = [found for c in lane.children if (found := self._board.child(run.id, c))]
-            state = worst(found.state for found in runs)
+            end = worst(found.state for found in runs)
             last = runs[-1]
             evaluator = partial(
                 self._evaluation.with_variables, last, self._tree[last.task_id].task
             )
             try:
-                outputs = task.lane_ended(run, index, state, evaluator)
+                outputs = task.lane_ended(run, index, end, evaluator)
             except (ExpressionError, FlowableError, InvalidInput) as error:
                 self._ledger.leave(State.FAILED, f"task {run.task_id}: {error}")
                 return True
@@ -365,12 +402,17 @@ class Settling:
             return True
         if parent.plan.goes_on:
             return False
-        return any(run.state is State.FAILED for run in self._main_runs(parent))
+        handlers = self._handlers(parent)
+        failed = self._board.failed_children(parent.id)
+        return any(run.task_id not in handlers for run in failed)
 
     def _main_runs(self, parent: _Parent) -> list[TaskRun]:
-        after = self._tree.flow.after_execution if parent.run is None else ()
-        handlers = {task.id for task in (*parent.errors, *parent.finally_, *after)}
+        handlers = self._handlers(parent)
         return [run for run in self._board.children(parent.id) if run.task_id not in handlers]
+
+    def _handlers(self, parent: _Parent) -> set[str]:
+        after = self._tree.flow.after_execution if parent.run is None else ()
+        return {task.id for task in (*parent.errors, *parent.finally_, *after)}
 
     def _start(self, child: Child, parent: _Parent) -> TaskRun:
         """Open a task run, as far as it goes at once: a skipped task ends where it starts."""

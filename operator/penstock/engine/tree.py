@@ -40,10 +40,13 @@ class FlowTree:
         self._places: dict[str, Place] = {}
         for place in _places(flow.child_lists(), None):
             self._places[place.task.id] = place
-        tasks = [place.task for place in self._places.values()]
+        flowables = [
+            place.task for place in self._places.values() if isinstance(place.task, Flowable)
+        ]
         self.traits = Traits(
-            frozenset(task.id for task in tasks if isinstance(task, Flowable) and task.isolates),
-            frozenset(task.id for task in tasks if isinstance(task, Flowable) and task.shares),
+            isolating=frozenset(task.id for task in flowables if task.isolates),
+            sharing=frozenset(task.id for task in flowables if task.shares),
+            flowables=frozenset(task.id for task in flowables),
         )
 
     def __getitem__(self, task_id: str) -> Place:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from penstock.engine.board import Board, Scope
+from penstock.engine.board import Board
 from penstock.engine.identity import Identity
 from penstock.engine.ledger import Ledger
 from penstock.flow.document import Flow
@@ -62,7 +62,7 @@ def execution_variables(
             "outputs": status.outputs,
         },
         "inputs": lambda: nest(status.inputs),
-        "outputs": lambda: outputs_of(board),
+        "outputs": board.visible_outputs,
         "vars": lambda: ledger.variables,
         "labels": lambda: nest(ledger.labels),
         "tasks": lambda: _task_states(board),
@@ -92,33 +92,8 @@ def task_run_variables(board: Board, run: TaskRun, task: Task) -> dict[str, Call
     scope = board.scope(run)
     if scope:
         makers["item"] = lambda: _item(board, run)
-        makers["outputs"] = lambda: outputs_of(board, scope)
+        makers["outputs"] = lambda: board.visible_outputs(scope)
     return makers
-
-
-def outputs_of(board: Board, scope: Scope = ()) -> dict[str, Any]:
-    """Outputs by task; inside loops by task and the values of the loops, outermost first.
-
-    Of isolating loops, those of the iterations in `scope`.
-    """
-    merged: dict[str, Any] = {}
-    for run in board:
-        if run.outputs is not None and _in_scope(board, run, scope):
-            merge_outputs(merged, board, run)
-    return merged
-
-
-def merge_outputs(merged: dict[str, Any], board: Board, run: TaskRun) -> None:
-    """Put one task run's outputs at their place."""
-    level = merged
-    for part in (run.task_id, *board.loop_values(run)):
-        level = level.setdefault(part, {})
-    level.update(run.outputs or {})
-
-
-def _in_scope(board: Board, run: TaskRun, scope: Scope) -> bool:
-    own = board.scope(run)
-    return own == scope[: len(own)]
 
 
 def _item(board: Board, run: TaskRun) -> dict[str, Any]:

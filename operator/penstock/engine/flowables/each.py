@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from penstock.engine.flowable import Child, Evaluator, Flowable, Lane, Opening, Plan, enabled
+from penstock.engine.flowable import (
+    Child,
+    Evaluator,
+    Flowable,
+    Lane,
+    LoopLanes,
+    Opening,
+    Plan,
+    enabled,
+)
 from penstock.engine.flowables.for_each import loop_values
 from penstock.flow.problems import Location
 from penstock.flow.task import Task, Tasks
@@ -35,7 +44,7 @@ class EachSequential(Flowable):
         return Opening(values=loop_values(self.value, evaluator, "value"))
 
     def plan(self, run: TaskRun) -> Plan:
-        return Plan([Lane(children) for children in _by_value(self.tasks, run)], 1)
+        return Plan(LoopLanes(enabled(self.tasks), run.values or []), 1)
 
     def branches(self) -> Iterator[tuple[Location, list[Task]]]:
         yield ("tasks",), self.tasks
@@ -59,11 +68,10 @@ class EachParallel(EachSequential):
     """How many task runs there are at once; 0 for all."""
 
     def plan(self, run: TaskRun) -> Plan:
-        children = (child for group in _by_value(self.tasks, run) for child in group)
-        return Plan([Lane((child,)) for child in children], self.concurrent)
-
-
-def _by_value(tasks: list[Task], run: TaskRun) -> Iterator[tuple[Child, ...]]:
-    there = enabled(tasks)
-    for iteration, value in enumerate(run.values or []):
-        yield tuple(Child(task, value, iteration) for task in there)
+        there = enabled(self.tasks)
+        lanes = [
+            Lane((Child(task, value, iteration),))
+            for iteration, value in enumerate(run.values or [])
+            for task in there
+        ]
+        return Plan(lanes, self.concurrent)

@@ -9,11 +9,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from penstock.engine.flowable import (
-    Child,
     Evaluator,
     Flowable,
     FlowableError,
-    Lane,
+    LoopLanes,
     Opening,
     Plan,
     enabled,
@@ -53,11 +52,7 @@ class ForEach(Flowable):
         return Opening(values=loop_values(self.values, evaluator))
 
     def plan(self, run: TaskRun) -> Plan:
-        tasks = enabled(self.tasks)
-        lanes = [
-            Lane(tuple(Child(task, value, iteration) for task in tasks))
-            for iteration, value in enumerate(run.values or [])
-        ]
+        lanes = LoopLanes(enabled(self.tasks), run.values or [])
         return Plan(lanes, self.concurrency_limit)
 
     def branches(self) -> Iterator[tuple[Location, list[Task]]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from penstock.engine.actions import Observation
 from penstock.engine.executable import (
+    Beside,
     ChildFlow,
     ChildrenSeen,
     ChildRequest,
@@ -107,11 +108,11 @@ class Items(ChildFlow, ExecutableTask):
     split: str
     """The id of the task that made the batches."""
 
-    def count(self, siblings: Mapping[str, TaskRun]) -> int:
-        return int(self._split(siblings)["count"])
+    def count(self, beside: Beside) -> int:
+        return int(self._split(beside)["count"])
 
-    def own_variables(self, siblings: Mapping[str, TaskRun], index: int) -> dict[str, Any]:
-        uri = str(self._split(siblings)["pattern"]).replace("*", str(index))
+    def own_variables(self, beside: Beside, index: int) -> dict[str, Any]:
+        uri = str(self._split(beside)["pattern"]).replace("*", str(index))
         return {"taskrun": {"items": uri, "iteration": index}}
 
     def request(self, evaluator: Evaluator) -> ChildRequest:
@@ -153,8 +154,9 @@ class Items(ChildFlow, ExecutableTask):
             outputs=outputs,
         )
 
-    def _split(self, siblings: Mapping[str, TaskRun]) -> Mapping[str, Any]:
-        outputs = siblings[self.split].outputs or {}
+    def _split(self, beside: Beside) -> Mapping[str, Any]:
+        split = beside(self.split)
+        outputs = (split.outputs if split is not None else None) or {}
         if "count" not in outputs:
             raise FlowableError(f"the task {self.split} gave no batches")
         return outputs

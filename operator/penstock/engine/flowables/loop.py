@@ -9,12 +9,11 @@ from pydantic import Field
 
 from penstock.engine.executable import holds
 from penstock.engine.flowable import (
-    Child,
     Evaluator,
     Flowable,
     FlowableError,
-    Lane,
     LaneEvaluator,
+    LoopLanes,
     Opening,
     Plan,
     enabled,
@@ -86,11 +85,7 @@ class Loop(Flowable):
         return Opening(outputs, [as_text(value) for value in items], keys)
 
     def plan(self, run: TaskRun) -> Plan:
-        tasks = enabled(self.tasks)
-        lanes = [
-            Lane(tuple(Child(task, value, iteration) for task in tasks))
-            for iteration, value in enumerate(run.values or [])
-        ]
+        lanes = LoopLanes(enabled(self.tasks), run.values or [])
         stopped = bool((run.outputs or {}).get("stopped"))
         return Plan(lanes, self.concurrency_limit, goes_on=not self.fails, stopped=stopped)
 
