@@ -26,7 +26,12 @@ RESERVED_FLOW_IDS = frozenset(
 
 
 def labels_as_map(value: Any) -> Any:
-    """Labels are written as a map or as a list of ``{key, value}``; the first of a key wins."""
+    """Labels are written as a map or as a list of ``{key, value}``; the first of a key wins.
+
+    One without a value counts as not given.
+    """
+    if isinstance(value, dict):
+        return {key: item for key, item in value.items() if item is not None}
     if not isinstance(value, list):
         return value
     labels: dict[str, Any] = {}

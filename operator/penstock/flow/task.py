@@ -47,6 +47,12 @@ class Task(Document):
     """Log lines below this level are dropped."""
     log_to_file: bool = False
     """Kept for compatibility: logs are always the pod's."""
+    task_cache: Any = None
+    """Read and not served: every task runs anew."""
+    assets: Any = None
+    """Read and not served: Kestra's lineage of data."""
+    worker_selector: Any = None
+    """Read and not served: pods are placed with nodeSelector and tolerations."""
     worker_group: Any = None
     """Refused: pods are placed with nodeSelector and tolerations."""
 
