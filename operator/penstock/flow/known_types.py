@@ -129,7 +129,7 @@ def _candidates(name: str) -> Iterator[str]:
         yield from _close(kind, packages.get(near, {}))
     yield from _shortened(name)
     yield from _scripts(package, kind)
-    own = _catalog().groups.get(_group(package), [])
+    own = _catalog().groups.get(_group(package), []) if _group(package) else []
     last = _last(package)
     for other in own:  # `core.trigger.Flow` for `core.flow.Trigger`
         if _last(other) == kind and last in packages[other]:

@@ -87,10 +87,10 @@ def _duration(value: object) -> timedelta:
         raise PydanticCustomError("duration", "{reason}", {"reason": str(error)}) from None
 
 
-def _duration_or_late(value: Any, handler: Any) -> Any:
+def _or_as_it_is(value: Any, handler: Any) -> Any:
     """Kestra reads such a property when the task runs: until then it is text, and may be wrong."""
     try:
-        return _unless_expression(value, handler)
+        return handler(value)
     except ValidationError:
         if isinstance(value, str):
             return Expression(value)
@@ -108,7 +108,7 @@ Rendered = WrapValidator(_unless_expression)
 """Marks a property that may be an expression in place of its own type (Kestra's ``P<T>``)."""
 
 DurationProperty = Annotated[
-    timedelta, BeforeValidator(_duration), WrapValidator(_duration_or_late)
+    timedelta, BeforeValidator(_duration), WrapValidator(_or_as_it_is), Rendered
 ]
 """A duration that may be an expression. Text that is neither fails the task that has it."""
 

@@ -43,8 +43,9 @@ def _old_types(value: Any, at: Location, types: TaskTypes) -> Iterator[Problem]:
 def _today(name: str, types: TaskTypes) -> str | None:
     """The name that a type has today, where it is another one."""
     found = types.find(name)
-    if found is not None:
-        return found.name if found.name.lower() != name.lower() else None
+    if found is not None:  # what is deprecated under every name has a warning of its own
+        old = found.deprecated is None and found.name.lower() != name.lower()
+        return found.name if old else None
     if name.startswith(_TRIGGERS):
         return _known(f"{_CORE}trigger.{name.removeprefix(_TRIGGERS)}")
     if name.startswith(_CONDITIONS):
