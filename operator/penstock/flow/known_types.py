@@ -21,8 +21,10 @@ _ROOT = "io.kestra."
 _PLUGINS = "io.kestra.plugin."
 _COMPLETE_TYPES = frozenset({"core", "scripts"})
 """Groups of plugins of which every type is listed."""
-_COMPLETE_PACKAGES = _COMPLETE_TYPES | {"dbt", "docker", "fs", "git", "jdbc", "serdes"}
+_COMPLETE_PACKAGES = _COMPLETE_TYPES | {"dbt", "fs", "git"}
 """Groups of plugins of which every package is listed."""
+_FLAT = frozenset({"jdbc"})
+"""Groups of plugins whose packages hold no packages."""
 _NESTED = frozenset(
     {"provider", "embeddings", "memory", "retriever", "tool", "generators", "dashboard"}
 )
@@ -102,11 +104,16 @@ def _is_plausible(name: str) -> bool:
     if not name.startswith(_PLUGINS):
         # Kestra's own names outside of plugins are all listed, and so is what looks like them.
         return not name.startswith(_ROOT) and ".kestra." not in name
+    if not group:
+        return False
     if package in catalog.packages:
         return group not in _COMPLETE_TYPES
+    if group in _COMPLETE_PACKAGES or _near_packages(package):
+        return False
+    depth = package.removeprefix(_PLUGINS).count(".")
     if group in catalog.groups:
-        return group not in _COMPLETE_PACKAGES and not _near_packages(package)
-    return package.count(".") >= 3 and not _near_packages(package) and not _shortened(name)
+        return group not in _FLAT or depth == 1
+    return depth > 0 or not _shortened(name)
 
 
 def _is_type_name(name: str) -> bool:

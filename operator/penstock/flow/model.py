@@ -163,6 +163,7 @@ class Document(BaseModel):
         extra="ignore",
         use_attribute_docstrings=True,
         frozen=True,
+        coerce_numbers_to_str=True,  # as Jackson does
         defer_build=True,
     )
 

@@ -12,6 +12,13 @@ from penstock.flow.types import TaskTypes
 _CORE = "io.kestra.plugin.core."
 _TRIGGERS = "io.kestra.core.models.triggers.types."
 _CONDITIONS = ("io.kestra.core.models.conditions.types.", f"{_CORE}condition.")
+_CONDITIONS_TODAY = {
+    "FlowCondition": "FlowCondition",
+    "FlowNamespaceCondition": "FlowNamespaceCondition",
+    "MultipleCondition": "MultipleCondition",
+    "VariableCondition": "Expression",
+}
+"""Conditions of which the name of today is not the old one without `Condition`."""
 _HOLDERS = ("tasks", "errors", "finally", "afterExecution", "triggers")
 
 
@@ -48,9 +55,9 @@ def _today(name: str, types: TaskTypes) -> str | None:
         return found.name if old else None
     if name.startswith(_TRIGGERS):
         return _known(f"{_CORE}trigger.{name.removeprefix(_TRIGGERS)}")
-    if name.startswith(_CONDITIONS):
-        kind = name.rpartition(".")[2].removesuffix("Condition").replace("Variable", "Expression")
-        today = _known(f"{_CORE}condition.{kind}")
+    if name.startswith(_CONDITIONS) and name.endswith("Condition"):
+        kind = name.rpartition(".")[2]
+        today = _known(f"{_CORE}condition.{_CONDITIONS_TODAY.get(kind, kind[: -len('Condition')])}")
         return today if today != name else None
     return None
 

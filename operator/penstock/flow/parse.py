@@ -17,7 +17,7 @@ from penstock.flow.document import Flow, Trigger
 from penstock.flow.loading import SourceDocument
 from penstock.flow.model import is_expression
 from penstock.flow.old_names import old_names
-from penstock.flow.plugin_defaults import apply_plugin_defaults, drop_foreign_defaults
+from penstock.flow.plugin_defaults import apply_plugin_defaults, drop_foreign_defaults, is_written
 from penstock.flow.problems import InvalidFlow, Location, Problem
 from penstock.flow.types import TaskTypes
 from penstock.flow.validation import from_validation
@@ -73,7 +73,7 @@ class FlowParser:
         problems += recursions(raw)
         if checked is not None:
             problems += check_flow(checked, self.types)
-            problems += self._trigger_problems(checked)
+            problems += self._trigger_problems(checked, raw)
         located = sorted(
             (problem.at_line(document.line_of(problem.location)) for problem in problems),
             key=lambda problem: problem.line or 0,
@@ -83,11 +83,17 @@ class FlowParser:
             raise InvalidFlow(refusals, [problem for problem in located if problem.warning])
         return ParsedFlow(flow, tuple(located))
 
-    def _trigger_problems(self, flow: Flow) -> list[Problem]:
-        return [
+    def _trigger_problems(self, flow: Flow, raw: dict[str, Any]) -> list[Problem]:
+        found = [
             replace(problem, location=("triggers", index, *problem.location))
             for index, trigger in enumerate(flow.triggers)
             for problem in self.check_trigger(trigger)
+        ]
+        # A default by prefix may hold more than a trigger knows; Kestra reads it leniently.
+        return [
+            problem
+            for problem in found
+            if problem.code != "unknown_property" or is_written(raw, problem.location)
         ]
 
     def _validate(self, raw: dict[str, Any], merged: dict[str, Any]) -> Flow:

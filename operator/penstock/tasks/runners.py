@@ -83,6 +83,8 @@ class DockerOptions:
     network_mode: str | None = None
     volumes: list[str] | None = None
     device_requests: list[Any] | None = None
+    port_bindings: list[str] | None = None
+    platform: str | None = None
     shm_size: str | None = None
     privileged: bool | None = None
 

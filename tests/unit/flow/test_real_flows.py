@@ -89,6 +89,10 @@ FLOWS = {
     "CRLF line ends": (LOG + "labels:\n  a: b\n").replace("\n", "\r\n"),
     "emoji and accents": LOG + "description: Đây là luồng ✅ à l'été\n",
     "dots in an id": "id: My.Flow-1_x\nnamespace: a-b.c_d.1\n" + LOG,
+    "numbers for text": "id: 3\nnamespace: a\ndescription: 4\n" + LOG,
+    "defaults by the prefix of everything": LOG
+    + "pluginDefaults:\n  - {type: io.kestra.plugin.core, values: {timeout: PT1M}}\n"
+    "triggers:\n  - {id: t, type: io.kestra.plugin.core.trigger.Schedule, cron: '@daily'}\n",
     "yes, no and on are text": LOG + "labels: {a: yes, b: no, on: off}\n",
 }
 
@@ -455,6 +459,8 @@ def test_types_that_do_not_exist(kind: str) -> None:
         # Not listed, and plausible: a package that is known, a service, a company's own.
         "io.kestra.plugin.gcp.bigquery.SomethingNew",
         "io.kestra.plugin.aws.newservice.Run",
+        "io.kestra.plugin.jdbc.newdatabase.Query",
+        "io.kestra.plugin.newservice.issues.Create",
         "io.kestra.plugin.some.product.Thing",
         "com.company.plugins.Report",
         # Plausible, and near to a listed one: still no mistake.

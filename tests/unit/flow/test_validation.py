@@ -131,7 +131,7 @@ def test_type_names_are_compared_without_case_and_old_names_are_known() -> None:
         ("tasks: [a]", "line 1: tasks[0]: a task is a map with `id` and `type`"),
         ("tasks: [{id: a}]", "line 1: tasks[0].type: missing required property"),
         (TASKS + "id: ''", "line 2: id: `` does not match"),
-        (TASKS + "id: 3", "line 2: id: must be text"),
+        (TASKS + "id: [3]", "line 2: id: must be text"),
         (TASKS + "id: pause", "line 2: id: the flow id `pause` is reserved; choose another"),
         (TASKS + "id: ${x}", "line 2: id: `${x}` does not match"),
         (TASKS + f"id: {'x' * 101}", "line 2: id: String should have at most 100 characters"),
