@@ -38,7 +38,9 @@ def labels_as_map(value: Any) -> Any:
     for item in value:
         if not isinstance(item, dict) or set(item) != {"key", "value"}:
             raise PydanticCustomError("labels", "a label is written as `key: …` and `value: …`")
-        labels.setdefault(item["key"], item["value"])
+        if isinstance(item["key"], dict | list):
+            raise PydanticCustomError("labels", "the `key` of a label is text")
+        labels.setdefault(str(item["key"]), item["value"])
     return labels
 
 

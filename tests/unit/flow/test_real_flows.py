@@ -6,12 +6,15 @@ it; `id` and `namespace` are left out where they do not matter.
 
 from __future__ import annotations
 
+import copy
 import textwrap
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from penstock.catalog import flow_parser
-from penstock.flow.loading import load_document
+from penstock.flow.loading import SourceDocument, load_document
 from penstock.flow.problems import InvalidFlow, Problem
 
 HEAD = "id: real\nnamespace: company.team\n"
@@ -690,3 +693,56 @@ def test_what_is_a_warning(name: str) -> None:
     assert any(
         warning.code == code and words in str(warning) and warning.line for warning in warnings
     ), [str(warning) for warning in warnings]
+
+
+# --- Anything at all ------------------------------------------------------------------------------
+
+WHOLE = load_document("""\
+id: whole
+namespace: company.team
+labels: [{key: a, value: b}]
+inputs: [{id: i, type: SELECT, values: [a], dependsOn: {inputs: [i]}}]
+variables: {v: "{{ inputs.i }}"}
+concurrency: {limit: 1}
+pluginDefaults: [{type: io.kestra.plugin, forced: true, values: {timeout: PT1M}}]
+tasks:
+  - id: s
+    type: io.kestra.plugin.core.flow.Dag
+    tasks: [{task: {id: t, type: io.kestra.plugin.core.log.Log, message: [a]}, dependsOn: []}]
+  - id: p
+    type: io.kestra.plugin.scripts.python.Script
+    script: x
+    taskRunner: {type: io.kestra.plugin.scripts.runner.docker.Docker, cpu: {cpus: 1}}
+    retry: {type: constant, interval: PT1S}
+    inputFiles: {a: b}
+  - {id: a, type: io.kestra.plugin.ai.agent.AIAgent, provider: {type: io.kestra.x}, tools: [1]}
+errors: [{id: e, type: io.kestra.plugin.core.flow.Subflow, namespace: a, flowId: b}]
+triggers:
+  - {id: t, type: io.kestra.plugin.core.trigger.Schedule, cron: "@daily", conditions: [{type: x}]}
+outputs: [{id: o, type: STRING, value: x}]
+""")
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just("{{ x"),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["id", "type", "tasks", "values"]), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+@given(data=st.data())
+def test_whatever_stands_somewhere_a_flow_is_read_or_refused(data: st.DataObject) -> None:
+    value = copy.deepcopy(WHOLE.value)
+    place = data.draw(st.sampled_from([place for place in WHOLE.lines if place]))
+    holder = value
+    for part in place[:-1]:
+        holder = holder[part]
+    holder[place[-1]] = data.draw(ODD)
+
+    told: tuple[Problem, ...] = ()
+    try:
+        flow_parser().parse(SourceDocument(value, WHOLE.lines))
+    except InvalidFlow as refused:
+        told = refused.problems
+    assert all(problem.message and problem.line for problem in told)
