@@ -22,7 +22,6 @@ GOOD = """
         ("[{id: a, type: io.kestra.plugin.core.log.Logs, message: x}]", ["tasks[0].type", "Log"]),
         ("[{id: a, type: io.kestra.plugin.core.log.Log}]", ["tasks[0].message"]),
         ("[{id: a, type: io.kestra.plugin.core.log.Log, mesage: x}]", ["mesage", "message"]),
-        ("[{id: a, type: io.kestra.plugin.core.log.Log, message: '{{ 1 + }}'}]", ["tasks[0]"]),
         (
             "[{id: a, type: io.kestra.plugin.core.log.Log, message: x},"
             " {id: a, type: io.kestra.plugin.core.log.Log, message: y}]",

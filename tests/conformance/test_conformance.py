@@ -34,11 +34,12 @@ ENDS_OTHERWISE = {
 }
 """Runs that end otherwise than in Kestra, on purpose, with their end."""
 
-REFUSED = {
-    # An expression that can't be compiled makes the flow invalid; Kestra finds it when it runs.
-    "flowable-with-parent-fail.yaml": "expression",
+TASK_RUNS_OTHERWISE = {
+    # Both values of the loop may run at once. The first fails while it opens, and so the second is
+    # not begun; Kestra begins both before it looks.
+    "flowable-with-parent-fail.yaml": 3,
 }
-"""Flows that Kestra accepts, by the code of the problem for which they are refused."""
+"""Runs with another number of task runs than in Kestra."""
 
 ACCEPTED = {
     # Listeners were replaced by triggers long ago: they are told of in a warning and not looked at.
@@ -53,9 +54,6 @@ async def test_a_flow_ends_as_in_kestra(case: Case) -> None:
     reason = case.why_not(found)
     if reason is not None:
         pytest.skip(reason)
-    if case.name in REFUSED:
-        assert {problem.code for problem in found.problems} == {REFUSED[case.name]}
-        return
     assert not found.problems, [str(problem) for problem in found.problems]
 
     status = await execute(found, case.inputs)
@@ -63,8 +61,9 @@ async def test_a_flow_ends_as_in_kestra(case: Case) -> None:
     expected = ENDS_OTHERWISE.get(str(case), case.state)
     runs = [f"{run.task_id} [{run.value}] {run.state} {run.message}" for run in status.task_runs]
     assert str(status.state) == expected, (status.message, runs)
-    if case.task_runs is not None:
-        assert len(status.task_runs) == case.task_runs, runs
+    wanted = TASK_RUNS_OTHERWISE.get(str(case), case.task_runs)
+    if wanted is not None:
+        assert len(status.task_runs) == wanted, runs
 
 
 @pytest.mark.parametrize("file", [flow["file"] for flow in expectations()["invalids"]])

@@ -74,8 +74,8 @@ def validate(files: tuple[Path, ...], output: str | None) -> int:
 
     Prints one line for each error: `file:line: path: message`; warnings go to stderr.
 
-    Exit code: 0 when all are valid, 1 when one is not. With `-o json` 3 where nothing is wrong but
-    task types that Penstock does not carry yet.
+    Exit code: 0 when all are valid, 1 when one is not, 3 where nothing is wrong but types that
+    Penstock does not carry yet.
     """
     from penstock.cli.validate import validate_files
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import click
 from penstock.catalog import flow_parser
 from penstock.cli.errors import FAILED, NOT_CARRIED, OK
 from penstock.cli.problems import error_line, warning_line
+from penstock.flow.parse import FlowParser
 from penstock.flow.problems import Problem
 from penstock.flow.types import TYPE_NOT_CARRIED
 from penstock.local.files import FlowFile, find_files, read_flow_file
@@ -20,18 +22,31 @@ from penstock.local.files import FlowFile, find_files, read_flow_file
 def validate_files(paths: Iterable[Path], *, as_json: bool) -> int:
     """Check the files, print what was found, and return the exit code."""
     parser = flow_parser()
-    files = [read_flow_file(path, parser) for path in find_files(paths)]
-    if as_json:
-        verdicts = [_verdict(file) for file in files]
-        click.echo(json.dumps(verdicts, indent=2))
-    else:
-        for file in files:
+    verdicts: list[dict[str, Any]] = []
+    codes: set[str] = set()
+    for path in find_files(paths):
+        file = _read(path, parser)
+        codes |= {problem.code for problem in file.problems}
+        if as_json:
+            verdicts.append(_verdict(file))
+        else:
             _print(file)
-    problems = [problem for file in files for problem in file.problems]
-    if not problems:
+    if as_json:
+        click.echo(json.dumps(verdicts, indent=2))
+    if not codes:
         return OK
-    only_missing = all(problem.code == TYPE_NOT_CARRIED for problem in problems)
-    return NOT_CARRIED if as_json and only_missing else FAILED
+    return NOT_CARRIED if codes == {TYPE_NOT_CARRIED} else FAILED
+
+
+def _read(path: Path, parser: FlowParser) -> FlowFile:
+    """One file; a fault of Penstock's in it does not keep the others from being checked."""
+    try:
+        return read_flow_file(path, parser)
+    except Exception as error:
+        if os.environ.get("PENSTOCK_DEBUG"):
+            raise
+        words = f"penstock failed: {type(error).__name__}: {error}; PENSTOCK_DEBUG=1 shows where"
+        return FlowFile(str(path), (), (Problem((), words, "internal"),))
 
 
 def _print(file: FlowFile) -> None:

@@ -63,10 +63,6 @@ class ChildFlow(Document):
     restart_behavior: RestartBehavior = "RETRY_FAILED"
     """What follows when the parent is restarted: the failed child is, or there is a new one."""
 
-    @property
-    def called_flow(self) -> tuple[str, str] | None:
-        return self.namespace, self.flow_id
-
     def child_request(self, evaluator: Evaluator) -> ChildRequest:
         """What is asked for. Raises ``ExpressionError`` or ``FlowableError``."""
         labels = {

@@ -41,8 +41,6 @@ class ExpressionError(Exception):
 class UnknownNameError(ExpressionError):
     """A filter, function, test or method that does not exist. The rest of the text was read."""
 
-    unknown_name = True
-
 
 class UndefinedError(ExpressionError):
     """A variable, key or index that is not there: what ``??`` and ``default`` replace."""

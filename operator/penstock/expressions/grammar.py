@@ -16,7 +16,7 @@ from penstock.expressions import lexer
 from penstock.expressions.errors import ExpressionError, UnknownNameError
 from penstock.expressions.lexer import Token
 from penstock.expressions.registry import FILTERS, FUNCTIONS, HOST_FUNCTIONS, TESTS, Entry
-from penstock.expressions.suggestions import unknown
+from penstock.expressions.suggestions import unexpected, unknown
 
 MAX_NESTING = 60
 MAX_CHAIN = 60
@@ -85,15 +85,10 @@ class Grammar:
         raise ExpressionError(f"{prefix}unexpected {shown}{self.hint(token)}", line=token.line)
 
     def hint(self, token: Token) -> str:
-        if token.type == lexer.PUNCTUATION and token.value == "=":
-            return "; compare with `==`"
-        if token.type == lexer.PUNCTUATION and token.value == ".":
-            return "; put what is before the dot in parentheses: `(x | first).name`"
-        if token.type == lexer.NAME and token.value == "if":
-            return "; write `condition ? a : b`"
-        if token.type == lexer.NAME and token.value == "in":
-            return "; write `a isIn list` or `list contains a`"
-        return ""
+        before = self.tokens[self.position - 1].type
+        if before == lexer.PRINT_START and token.value == ".":
+            return "; put text that is not Kestra's between `{% raw %}` and `{% endraw %}`"
+        return "" if token.type == lexer.STRING else unexpected(token.value)
 
     # --- operators ------------------------------------------------------------------------------
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from penstock.flow.document import Flow
+from penstock.flow.inputs import is_file
+from penstock.flow.model import Expression, is_expression
+from penstock.flow.named_types import unknown_types
 from penstock.flow.problems import Location, Problem
 from penstock.flow.task import RunnableTask, Task
 from penstock.flow.types import TaskTypes
@@ -13,6 +17,21 @@ from penstock.flow.types import TaskTypes
 _NOT_SERVED = {
     "listeners": "`listeners` are not served; use a trigger of type Flow",
 }
+
+_NOT_SERVED_OF_TASKS = {
+    "task_cache": "`taskCache` is not served yet: the task runs anew each time",
+    "assets": "`assets` are not served: nothing keeps a lineage of data",
+    "worker_selector": "`workerSelector` has no effect: a pod is placed by its `taskRunner`",
+}
+
+_SUBFLOWS = frozenset(
+    {
+        "io.kestra.plugin.core.flow.subflow",
+        "io.kestra.plugin.core.flow.flow",
+        "io.kestra.core.tasks.flows.subflow",
+        "io.kestra.core.tasks.flows.flow",
+    }
+)
 
 _NOT_SERVED_INPUTS = {
     "FILE": "inputs of type FILE are not served yet: the value is kept as it is given",
@@ -33,12 +52,32 @@ def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
         *_input_dependencies(flow),
         *_input_cycles(flow),
         *_system_labels(flow),
-        *_recursion(flow, located),
+        *unknown_types(flow, located),
         *_task_warnings(located, types),
         *_without_effect(flow, located),
         *_not_served(flow),
         *_not_served_inputs(flow),
     ]
+
+
+def recursions(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Subflows that call the flow in which they stand, which would never end."""
+    own = (document.get("namespace"), document.get("id"))
+
+    def walk(value: Any, at: Location) -> Iterator[Problem]:
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                yield from walk(item, (*at, index))
+        elif isinstance(value, Mapping):
+            called = (value.get("namespace"), value.get("flowId"))
+            if str(value.get("type")).lower() in _SUBFLOWS and called == own:
+                message = f"Recursive call to flow [{own[0]}.{own[1]}]"
+                yield Problem((*at, "flowId"), message, code="recursive")
+            for key, item in value.items():
+                yield from walk(item, (*at, str(key)))
+
+    for holder in ("tasks", "errors", "finally", "afterExecution"):
+        yield from walk(document.get(holder), (holder,))
 
 
 def walk_tasks(flow: Flow) -> Iterator[tuple[Location, Task]]:
@@ -59,7 +98,7 @@ def _duplicates(kind: str, named: list[tuple[str, Location]]) -> list[Problem]:
     seen: set[str] = set()
     problems = []
     for name, at in named:
-        if counts[name] > 1 and name in seen:
+        if name and counts[name] > 1 and name in seen:
             problems.append(
                 Problem((*at, "id"), f"Duplicate {kind} id with name [{name}]", code="duplicate_id")
             )
@@ -114,18 +153,6 @@ def _system_labels(flow: Flow) -> list[Problem]:
     ]
 
 
-def _recursion(flow: Flow, located: list[tuple[Location, Task]]) -> list[Problem]:
-    return [
-        Problem(
-            (*at, "flowId"),
-            f"Recursive call to flow [{flow.namespace}.{flow.id}]",
-            code="recursive_flow",
-        )
-        for at, task in located
-        if task.called_flow == (flow.namespace, flow.id)
-    ]
-
-
 def _task_warnings(located: list[tuple[Location, Task]], types: TaskTypes) -> Iterator[Problem]:
     for at, task in located:
         task_type = types.find(task.type)
@@ -143,6 +170,9 @@ def _not_served_inputs(flow: Flow) -> Iterator[Problem]:
         if item.type in _NOT_SERVED_INPUTS:
             reason = _NOT_SERVED_INPUTS[item.type]
             yield Problem(("inputs", index, "type"), reason, code="not_served", warning=True)
+        if item.type == "FILE" and not is_file(item.defaults):
+            message = f"`{item.defaults}` is no file; write for example nsfile:///data.csv"
+            yield Problem(("inputs", index, "defaults"), message, code="no_effect", warning=True)
 
 
 def _without_effect(flow: Flow, located: list[tuple[Location, Task]]) -> Iterator[Problem]:
@@ -151,6 +181,15 @@ def _without_effect(flow: Flow, located: list[tuple[Location, Task]]) -> Iterato
         if task.log_level is not None:
             message = "`logLevel` is not served yet: every log line is kept"
             yield Problem((*at, "logLevel"), message, code="not_served", warning=True)
+        for name, reason in _NOT_SERVED_OF_TASKS.items():
+            if getattr(task, name) is not None:
+                alias = type(task).model_fields[name].alias or name
+                yield Problem((*at, alias), reason, code="not_served", warning=True)
+        for name, field in type(task).model_fields.items():
+            value = getattr(task, name)
+            if isinstance(value, Expression) and not is_expression(value):
+                message = f"`{value}` is not an ISO-8601 duration such as PT5M: the task will fail"
+                yield Problem((*at, field.alias or name), message, code="duration", warning=True)
         if task.timeout is not None and not task.uses_timeout:
             message = "`timeout` has no effect on a task that holds others"
             yield Problem((*at, "timeout"), message, code="no_effect", warning=True)

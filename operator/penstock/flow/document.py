@@ -26,14 +26,21 @@ RESERVED_FLOW_IDS = frozenset(
 
 
 def labels_as_map(value: Any) -> Any:
-    """Labels are written as a map or as a list of ``{key, value}``; the first of a key wins."""
+    """Labels are written as a map or as a list of ``{key, value}``; the first of a key wins.
+
+    One without a value counts as not given.
+    """
+    if isinstance(value, dict):
+        return {key: item for key, item in value.items() if item is not None}
     if not isinstance(value, list):
         return value
     labels: dict[str, Any] = {}
     for item in value:
         if not isinstance(item, dict) or set(item) != {"key", "value"}:
             raise PydanticCustomError("labels", "a label is written as `key: …` and `value: …`")
-        labels.setdefault(item["key"], item["value"])
+        if isinstance(item["key"], dict | list):
+            raise PydanticCustomError("labels", "the `key` of a label is text")
+        labels.setdefault(str(item["key"]), item["value"])
     return labels
 
 

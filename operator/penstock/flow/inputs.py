@@ -17,7 +17,7 @@ InputType = Literal[
     "DATE", "TIME", "DURATION", "FILE", "JSON", "YAML", "URI", "SECRET", "ARRAY", "EMAIL",
 ]  # fmt: skip
 
-_FILE_DEFAULTS = ("nsfile:///", "file:///", "kestra:///")
+_FILES = ("nsfile:///", "file:///", "kestra:///")
 
 
 class DependsOn(Document):
@@ -113,8 +113,6 @@ class Input(Document):
             raise ValueError("an input of type ENUM needs `values`")
         if self.type in ("SELECT", "MULTISELECT") and not (self.values or self.expression):
             raise ValueError(f"an input of type {self.type} needs `values` or an `expression`")
-        if self.type == "FILE" and not _is_file_default(self.defaults):
-            raise ValueError("no `defaults` can be set for inputs of type 'FILE'")
         self._check_constraints()
         return self
 
@@ -135,8 +133,9 @@ class Input(Document):
                 raise ValueError(f"`{name}` is not of type {self.type}: `{bound}`") from None
 
 
-def _is_file_default(value: Any) -> bool:
-    return value is None or is_expression(value) or str(value).startswith(_FILE_DEFAULTS)
+def is_file(value: Any) -> bool:
+    """Whether the default of a FILE is one that can be read; Kestra takes any text."""
+    return value is None or is_expression(value) or str(value).startswith(_FILES)
 
 
 def nest(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,9 +80,21 @@ def format_duration(duration: timedelta) -> str:
 
 def _duration(value: object) -> timedelta:
     try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return parse_duration(f"PT{value}S")  # Kestra reads a number as seconds
         return parse_duration(value)
     except ValueError as error:
         raise PydanticCustomError("duration", "{reason}", {"reason": str(error)}) from None
+
+
+def _or_as_it_is(value: Any, handler: Any) -> Any:
+    """Kestra reads such a property when the task runs: until then it is text, and may be wrong."""
+    try:
+        return handler(value)
+    except ValidationError:
+        if isinstance(value, str):
+            return Expression(value)
+        raise
 
 
 def _unless_expression(value: Any, handler: Any) -> Any:
@@ -98,7 +110,10 @@ Rendered = WrapValidator(_unless_expression)
 RenderedBool = Annotated[bool, Rendered]
 """A flag that may be an expression."""
 
-DurationProperty = Annotated[timedelta, BeforeValidator(_duration), Rendered]
+DurationProperty = Annotated[
+    timedelta, BeforeValidator(_duration), WrapValidator(_or_as_it_is), Rendered
+]
+"""A duration that may be an expression. Text that is neither fails the task that has it."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -137,6 +152,11 @@ _CORE_ERRORS = frozenset(get_args(ErrorType))
 """The kinds of error that pydantic makes by itself, and can make again from their context."""
 
 
+def is_lenient(context: Any) -> bool:
+    """Whether a refused flow is read again, past what is wrong in single tasks."""
+    return bool((context or {}).get("lenient"))
+
+
 class Document(BaseModel):
     """Base of every model: camel-case names, and unknown properties refused by name."""
 
@@ -146,6 +166,8 @@ class Document(BaseModel):
         extra="ignore",
         use_attribute_docstrings=True,
         frozen=True,
+        coerce_numbers_to_str=True,  # as Jackson does
+        defer_build=True,
     )
 
     open_properties: ClassVar[bool] = False
@@ -164,7 +186,7 @@ class Document(BaseModel):
         """Refuse unknown properties. A property that is null counts as not given, as in Kestra."""
         errors: list[InitErrorDetails] = []
         if isinstance(value, dict):
-            if not cls.open_properties:
+            if not cls.open_properties and not is_lenient(info.context):
                 errors = cls._unknown(value, written=info.context is not None)
             value = {key: item for key, item in value.items() if item is not None}
         try:

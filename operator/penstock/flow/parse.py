@@ -12,23 +12,28 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from penstock.flow.checks import check_flow
+from penstock.flow.checks import check_flow, recursions
 from penstock.flow.document import Flow, Trigger
 from penstock.flow.loading import SourceDocument
 from penstock.flow.model import is_expression
-from penstock.flow.plugin_defaults import apply_plugin_defaults, drop_foreign_defaults
+from penstock.flow.old_names import old_names
+from penstock.flow.plugin_defaults import apply_plugin_defaults, drop_foreign_defaults, is_written
 from penstock.flow.problems import InvalidFlow, Location, Problem
 from penstock.flow.types import TaskTypes
 from penstock.flow.validation import from_validation
 
 CheckExpression = Callable[[str], None]
-"""Raises an exception whose text says why an expression can't be compiled. One whose attribute
-`unknown_name` is true is only about a filter, function or test that there is not."""
+"""Raises an exception whose text says why an expression can't be compiled."""
 
 CheckTrigger = Callable[[Trigger], Iterable[Problem]]
 """The problems of one trigger, located from the trigger."""
 
 _NOT_RENDERED = frozenset({"description", "displayName", "id", "type", "variables", "labels"})
+
+_NOT_OF_THE_FLOW = frozenset({"extend", "deleted", "tenantId"})
+"""What stands in the files of Kestra's blueprints and exports and means nothing here."""
+
+_TASKS = frozenset({"tasks", "errors", "finally", "afterExecution"})
 
 
 @dataclass(frozen=True)
@@ -51,33 +56,44 @@ class FlowParser:
         """Read one flow. Raises :class:`InvalidFlow` with every problem, in order of lines."""
         problems: list[Problem] = []
         flow: Flow | None = None
+        checked: Flow | None = None
         raw = document.value
         if not isinstance(raw, dict):
             raise InvalidFlow([Problem((), "a flow is a map with `id`, `namespace` and `tasks`")])
-        raw = {key: value for key, value in raw.items() if key != "extend"}
+        raw = {key: value for key, value in raw.items() if key not in _NOT_OF_THE_FLOW}
         merged = apply_plugin_defaults(raw)
         try:
             flow = self._validate(raw, merged)
+            checked = flow
         except ValidationError as error:
             problems += from_validation(error, merged)
+            checked = self._read_leniently(merged, error)
         problems += self._expression_problems(raw, ())
-        if flow is not None:
-            problems += check_flow(flow, self.types)
-            problems += self._trigger_problems(flow)
+        problems += old_names(raw, self.types)
+        problems += recursions(raw)
+        if checked is not None:
+            problems += check_flow(checked, self.types)
+            problems += self._trigger_problems(checked, raw)
         located = sorted(
             (problem.at_line(document.line_of(problem.location)) for problem in problems),
             key=lambda problem: problem.line or 0,
         )
         refusals = [problem for problem in located if not problem.warning]
         if refusals or flow is None:
-            raise InvalidFlow(refusals)
+            raise InvalidFlow(refusals, [problem for problem in located if problem.warning])
         return ParsedFlow(flow, tuple(located))
 
-    def _trigger_problems(self, flow: Flow) -> list[Problem]:
-        return [
+    def _trigger_problems(self, flow: Flow, raw: dict[str, Any]) -> list[Problem]:
+        found = [
             replace(problem, location=("triggers", index, *problem.location))
             for index, trigger in enumerate(flow.triggers)
             for problem in self.check_trigger(trigger)
+        ]
+        # A default by prefix may hold more than a trigger knows; Kestra reads it leniently.
+        return [
+            problem
+            for problem in found
+            if problem.code != "unknown_property" or is_written(raw, problem.location)
         ]
 
     def _validate(self, raw: dict[str, Any], merged: dict[str, Any]) -> Flow:
@@ -89,6 +105,16 @@ class FlowParser:
             if not drop_foreign_defaults(raw, merged, error):
                 raise
         return Flow.model_validate(merged, context=context)
+
+    def _read_leniently(self, merged: dict[str, Any], error: ValidationError) -> Flow | None:
+        """A refused flow as far as it can be read: its author is told everything at once."""
+        wrong = {line["loc"][0] for line in error.errors(include_url=False) if line["loc"]}
+        rest = {key: value for key, value in merged.items() if key in _TASKS or key not in wrong}
+        rest = {"id": "refused", "namespace": "refused"} | rest
+        try:
+            return Flow.model_validate(rest, context={"types": self.types, "lenient": True})
+        except ValidationError:
+            return None
 
     def _expression_problems(self, value: Any, at: Location) -> list[Problem]:
         if isinstance(value, Mapping):
@@ -109,8 +135,7 @@ class FlowParser:
         try:
             self.check_expression(value)
         except Exception as error:
-            # Kestra takes a flow with such a name, and fails the task that renders it. So do we:
-            # the author is told, and a file that Kestra runs in part runs here in part.
-            warning = bool(getattr(error, "unknown_name", False))
-            return [Problem(at, str(error), code="expression", warning=warning)]
+            # Kestra takes a flow with such an expression, and fails the task that renders it. So do
+            # we: the author is told, and a file that Kestra runs in part runs here in part.
+            return [Problem(at, str(error), code="expression", warning=True)]
         return []

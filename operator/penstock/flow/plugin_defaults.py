@@ -40,13 +40,18 @@ def drop_foreign_defaults(
         holder = _at(merged, place)
         if line["type"] != "unknown_property" or not isinstance(holder, dict):
             continue
-        written = _at(raw, place)
-        if isinstance(written, dict) and name in written:
+        if is_written(raw, (*place, name)):
             continue
         if name in holder and not _has_exact_default(raw, str(holder.get("type")), str(name)):
             del holder[name]
             dropped = True
     return dropped
+
+
+def is_written(raw: Mapping[str, Any], place: Sequence[str | int]) -> bool:
+    """Whether a property stands in the flow itself and was not put there by a default."""
+    holder = _at(raw, place[:-1])
+    return isinstance(holder, dict) and place[-1] in holder
 
 
 def _at(document: Any, place: Sequence[str | int]) -> Any:

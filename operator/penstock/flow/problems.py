@@ -46,6 +46,8 @@ class Problem:
 class InvalidFlow(Exception):
     """A flow that can't be accepted. Carries every problem found, not only the first."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], warnings: Sequence[Problem] = ()) -> None:
         super().__init__("; ".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
+        """What its author should know besides."""

@@ -50,6 +50,12 @@ class Task(Document):
     """Log lines below this level are dropped."""
     log_to_file: bool = False
     """Kept for compatibility: logs are always the pod's."""
+    task_cache: Any = None
+    """Read and not served: every task runs anew."""
+    assets: Any = None
+    """Read and not served: Kestra's lineage of data."""
+    worker_selector: Any = None
+    """Read and not served: pods are placed with nodeSelector and tolerations."""
     worker_group: Any = None
     """Refused: pods are placed with nodeSelector and tolerations."""
 
@@ -64,11 +70,6 @@ class Task(Document):
     def gate(self) -> str | bool | int | float | None:
         """The text that decides whether the task runs; None where it always does."""
         return self.run_if if self.run_if is not None else self.when
-
-    @property
-    def called_flow(self) -> tuple[str, str] | None:
-        """Namespace and id of the flow that the task runs, as they are written."""
-        return None
 
     def child_lists(self) -> Iterator[tuple[Location, list[Task]]]:
         """The lists of tasks inside this one, by the place of the property that holds them."""

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from penstock.flow.model import as_details, did_you_mean, unknown_property
+from penstock.flow.known_types import Use, hint_for, is_known, may_exist, misplaced
+from penstock.flow.model import as_details, is_lenient, unknown_property
 from penstock.flow.task import RunnableTask, Task
 
 TYPE_NOT_CARRIED = "type_not_carried"
 """The code of a problem that is no mistake: Kestra has the type, Penstock does not yet."""
 
-_NEAR = 0.8
-_KESTRA_ONLY = frozenset({"foreachitem"})
-"""Types of Kestra's that are no slip of the pen although their names are near to served ones."""
+UNKNOWN_TYPE = "unknown_type"
+"""The code of a problem with a type that does not exist in Kestra either."""
 
 PropertyCheck = Callable[[Mapping[str, Any]], object]
 """Validates a runnable task's own properties before they are rendered: expressions may stand
@@ -71,38 +70,50 @@ class TaskTypes:
         if name is None:
             raise _error("missing", "a task needs a `type`", ("type",), value)
         task_type = self.find(name) if isinstance(name, str) else None
+        if is_lenient(context) and (task_type is None or task_type.model is None):
+            return _as_it_is(task_type.name if task_type else str(name), value)
         if task_type is None:
-            raise self._unknown(str(name), value)
+            return _read_unknown(str(name), value, context)
         if task_type.model is not None:
             return task_type.model.model_validate(value, context=context)
         return _read_runnable(task_type, value, context)
 
-    def _unknown(self, name: str, value: Any) -> ValidationError:
-        near = next((known.name for known in self if _is_near(name, known.name)), None)
-        if near is None and is_kestra_plugin(name):
-            message = f"the task type `{name}` is not served by Penstock yet"
-            return _error(TYPE_NOT_CARRIED, message, ("type",), value)
-        hint = f"; did you mean `{near}`?" if near else did_you_mean(name, self._names())
-        return _error("unknown_type", f"no task type `{name}`{hint}", ("type",), value)
 
-    def _names(self) -> list[str]:
-        return [known.name for known in self]
+def type_problem(name: str, use: Use) -> tuple[str, str]:
+    """The code and the words for a type that is not carried in this place."""
+    wrong = misplaced(name, use) if is_known(name) else None
+    if wrong is not None:
+        return UNKNOWN_TYPE, wrong
+    hint = hint_for(name, use) if not is_known(name) else ""
+    if may_exist(name):
+        return TYPE_NOT_CARRIED, f"the {use} type `{name}` is not served by Penstock yet{hint}"
+    return UNKNOWN_TYPE, f"no {use} type `{name}`{hint}"
 
 
-def _is_near(name: str, known: str) -> bool:
-    """A slip of the pen: Kestra's names share long beginnings, so each part has to be near."""
-    parts, others = name.lower().split("."), known.lower().split(".")
-    if parts[-1] in _KESTRA_ONLY:
-        return False
-    return len(parts) == len(others) and all(
-        abs(len(part) - len(other)) <= 2 and SequenceMatcher(None, part, other).ratio() > _NEAR
-        for part, other in zip(parts, others, strict=True)
+def _read_unknown(name: str, value: dict[str, Any], context: Any) -> Task:
+    """What is wrong with a task of a type that is not carried, besides its type."""
+    value = {**value, "type": name}
+    code, message = type_problem(name, "task")
+    errors = as_details(_error(code, message, ("type",), value))
+    try:
+        _shared(value, context)
+    except ValidationError as error:
+        errors += as_details(error)
+    raise ValidationError.from_exception_data("task", errors)
+
+
+def _as_it_is(name: str, value: dict[str, Any]) -> RunnableTask:
+    """A task that may have any fault, for the checks of the flow around it."""
+    own = {key: item for key, item in value.items() if key not in RunnableTask.shared_names()}
+    return RunnableTask.model_construct(id=str(value.get("id") or ""), type=name, properties=own)
+
+
+def _shared(value: dict[str, Any], context: Any) -> RunnableTask:
+    """What all tasks have, of a task that may have more."""
+    shared = RunnableTask.shared_names()
+    return RunnableTask.model_validate(
+        {key: item for key, item in value.items() if key in shared}, context=context
     )
-
-
-def is_kestra_plugin(name: str) -> bool:
-    """Whether a name is in the space of Kestra's own and third-party plugins."""
-    return name.lower().startswith(("io.kestra.plugin.", "io.kestra.core.tasks."))
 
 
 def _read_runnable(task_type: TaskType, value: dict[str, Any], context: Any) -> Task:
@@ -111,9 +122,7 @@ def _read_runnable(task_type: TaskType, value: dict[str, Any], context: Any) -> 
     errors: list[InitErrorDetails] = []
     task: RunnableTask | None = None
     try:
-        task = RunnableTask.model_validate(
-            {key: item for key, item in value.items() if key in shared}, context=context
-        )
+        task = _shared(value, context)
     except ValidationError as error:
         errors += as_details(error)
     if task_type.check is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.flow.document import Flow
-from penstock.flow.loading import SourceDocument, load_documents
+from penstock.flow.loading import MAX_BYTES, SourceDocument, load_documents
 from penstock.flow.parse import FlowParser
 from penstock.flow.problems import InvalidFlow, Location, Problem
 from penstock.resources.flow import flow_in
@@ -73,7 +73,8 @@ def read_flow_file(path: Path, parser: FlowParser) -> FlowFile:
     """Read and check every flow in a file. Manifests of other kinds are passed over."""
     name = str(path)
     try:
-        documents = load_documents(path.read_bytes())
+        with path.open("rb") as file:  # one byte more than may be, so that what is huge is refused
+            documents = load_documents(file.read(MAX_BYTES + 1))
     except InvalidFlow as error:
         return FlowFile(name, (), error.problems)
     except OSError as error:
@@ -88,5 +89,5 @@ def _check(document: SourceDocument, parser: FlowParser) -> FoundFlow:
     try:
         parsed = parser.parse(document)
     except InvalidFlow as error:
-        return FoundFlow(document, None, error.problems)
+        return FoundFlow(document, None, error.problems, error.warnings)
     return FoundFlow(document, parsed.flow, (), parsed.warnings)

@@ -64,6 +64,7 @@ class ResourceModel(BaseModel):
         extra="ignore",
         frozen=True,
         use_attribute_docstrings=True,
+        defer_build=True,
     )
 
 

@@ -73,6 +73,7 @@ def _check_script(name: str, properties: Mapping[str, Any]) -> None:
     from pydantic_core import InitErrorDetails, PydanticCustomError
 
     from penstock.flow.model import as_details, is_expression
+    from penstock.flow.types import type_problem
     from penstock.tasks.reading import check
     from penstock.tasks.runners import known_runner
 
@@ -84,10 +85,8 @@ def _check_script(name: str, properties: Mapping[str, Any]) -> None:
                 InitErrorDetails(type="missing", loc=("taskRunner", "type"), input=runner)
             )
         elif known_runner(runner["type"]) is None:
-            reason = {"type": str(runner["type"])}
-            kind = PydanticCustomError(
-                "type_not_carried", "the task runner `{type}` is not served by Penstock yet", reason
-            )
+            code, reason = type_problem(str(runner["type"]), "task runner")
+            kind = PydanticCustomError(code, "{reason}", {"reason": reason})
             errors.append(InitErrorDetails(type=kind, loc=("taskRunner", "type"), input=runner))
             properties = {key: item for key, item in properties.items() if key != "taskRunner"}
     try:

@@ -114,6 +114,10 @@ class DockerOptions:
     """No effect in a pod."""
     device_requests: list[Any] | None = None
     """No effect in a pod."""
+    port_bindings: list[str] | None = None
+    """No effect in a pod."""
+    platform: str | None = None
+    """No effect in a pod."""
     shm_size: str | None = None
     """No effect in a pod."""
     privileged: bool | None = None

@@ -62,8 +62,8 @@ class ScriptTask:
 
     container_image: str | None = None
     """The image in which the task runs."""
-    env: dict[str, str] = field(default_factory=dict)
-    """Environment variables."""
+    env: dict[str, str | None] = field(default_factory=dict)
+    """Environment variables; one without a value is not set."""
     before_commands: list[str] = field(default_factory=list)
     """Shell commands that run first."""
     interpreter: list[str] = field(default_factory=lambda: ["/bin/sh", "-c"])
@@ -133,6 +133,8 @@ class PythonPackages:
 
     dependencies: list[str] = field(default_factory=list)
     """Packages that are installed with pip before the task runs."""
+    python_version: str | None = None
+    """No effect: the image says which Python runs."""
     dependency_cache_enabled: bool | None = None
     """No effect: a pod starts afresh."""
     package_manager: str | None = None
@@ -193,6 +195,7 @@ _WITHOUT_EFFECT = {
     "outputDirectory": f"`outputDirectory` has no effect: {_NOT_SERVED}",
     "outputFiles": f"`outputFiles` has no effect: {_NOT_SERVED}",
     "namespaceFiles": f"`namespaceFiles` has no effect: {_NOT_SERVED}",
+    "pythonVersion": "`pythonVersion` has no effect: the image brings its Python",
     "dependencyCacheEnabled": "`dependencyCacheEnabled` has no effect: a pod starts afresh",
     "packageManager": "`packageManager` has no effect: pip is used",
 }
@@ -228,7 +231,8 @@ def script_container(kind: ScriptType, task: ScriptTask) -> Container:
     files = _input_files(task.input_files)
     text = _text(kind.language, task, files)
     image = (runner and runner.image) or task.container_image or (docker and docker.image)
-    env = {**kind.language.env, **task.env}
+    given = {name: value for name, value in task.env.items() if value is not None}
+    env = {**kind.language.env, **given}
     _check_env(env)
     _check_files(files)
     at = "taskRunner" if runner is not None else "docker"

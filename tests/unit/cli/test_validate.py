@@ -21,7 +21,7 @@ BAD = """\
 id: bad
 namespace: company.team
 tasks:
-  - {id: hello, type: io.kestra.plugin.core.log.Log, message: "{{ flow.id"}
+  - {id: hello, type: io.kestra.plugin.core.log.Log, mesage: "{{ flow.id"}
   - {id: hello, type: io.kestra.plugin.core.log.Logg, message: hello}
 """
 MISSING = """\
@@ -44,8 +44,8 @@ def test_each_error_is_one_line(call: Call, write: Write) -> None:
     assert called.code == 1
     lines = called.out.splitlines()
     assert all(re.match(r"^bad\.yaml:\d+: tasks\[\d]\.\w+: .+", line) for line in lines)
-    assert lines[0].startswith("bad.yaml:4: tasks[0].message: ")
-    assert lines[1].endswith("did you mean `io.kestra.plugin.core.log.Log`?")
+    assert lines[0].startswith("bad.yaml:4: tasks[0].mesage: ")
+    assert lines[-2].endswith("did you mean `io.kestra.plugin.core.log.Log`?")
 
 
 def test_folders_are_searched(call: Call, write: Write) -> None:
@@ -88,18 +88,56 @@ def test_json_gives_a_verdict_on_each_file(call: Call, write: Write) -> None:
     }
     assert not bad["valid"]
     assert bad["errors"][0]["line"] == 4
-    assert {error["code"] for error in bad["errors"]} == {"expression", "unknown_type"}
+    assert [error["code"] for error in bad["errors"]] == [
+        "unknown_property", "missing", "unknown_type", "duplicate_id",
+    ]  # fmt: skip
+    assert bad["errors"][0] == {
+        "path": "tasks[0].mesage",
+        "line": 4,
+        "code": "unknown_property",
+        "message": "unknown property `mesage`; did you mean `message`?",
+    }
+    assert [warning["code"] for warning in bad["warnings"]] == ["expression"]
     assert missing["missingTypes"] == ["io.kestra.plugin.some.product.Thing"]
     assert [error["code"] for error in missing["errors"]] == ["type_not_carried"]
 
 
-def test_json_tells_what_is_only_not_carried_yet(call: Call, write: Write) -> None:
-    file = write(MISSING)
+def test_the_exit_code_tells_what_is_only_not_carried_yet(call: Call, write: Write) -> None:
+    good, missing = write(GOOD, "good.yaml"), write(MISSING, "missing.yaml")
 
-    assert call("flow", "validate", "-o", "json", file).code == 3
-    called = call("flow", "validate", file)
-    assert called.code == 1
+    assert call("flow", "validate", "-o", "json", good, missing).code == 3
+    called = call("flow", "validate", good, missing)
+    assert called.code == 3
     assert "is not served by Penstock yet" in called.out
+    assert call("flow", "validate", missing, write(BAD, "bad.yaml")).code == 1
+
+
+HOPELESS = {
+    "bytes.yaml": b"\x00\xff\xfe\x80" * 100,
+    "latin.yaml": "id: café".encode("latin-1"),
+    "utf16.yaml": "id: a".encode("utf-16"),
+    "huge.yaml": b"a: '" + b"x" * 2_000_000 + b"'",
+    "deep.yaml": b"[" * 100_000,
+    "aliases.yaml": b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+    "tag.yaml": b"a: !!python/object:os.system x",
+    "empty.yaml": b"",
+    "list.yaml": b"- 1",
+}
+
+
+def test_a_hopeless_file_does_not_keep_the_others_from_being_checked(
+    call: Call, write: Write
+) -> None:
+    folder = write(GOOD, "flows/good.yaml").parent
+    for name, content in HOPELESS.items():
+        (folder / name).write_bytes(content)
+
+    called = call("flow", "validate", "-o", "json", folder)
+
+    assert called.code == 1
+    verdicts = {item["file"].rpartition("/")[2]: item for item in json.loads(called.out)}
+    assert {name for name, verdict in verdicts.items() if verdict["valid"]} == {"good.yaml"}
+    assert all(len(verdicts[name]["errors"]) == 1 for name in HOPELESS)
 
 
 @pytest.mark.parametrize("arguments", [["flow", "validate", "flow.yaml"], ["--help"]])

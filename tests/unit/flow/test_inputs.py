@@ -129,7 +129,6 @@ def test_a_secret_never_stands_in_a_message() -> None:
         ("type: ARRAY, itemType: ARRAY", "`itemType` cannot be `ARRAY`"),
         ("type: SELECT", "an input of type SELECT needs `values` or an `expression`"),
         ("type: ENUM", "an input of type ENUM needs `values`"),
-        ("type: FILE, defaults: x", "no `defaults` can be set for inputs of type 'FILE'"),
         ("type: INT, min: few", "`min` is not of type INT: `few`"),
         ("type: DATE, after: tomorrow", "`after` is not of type DATE: `tomorrow`"),
         ("type: DURATION, max: 5m", "`max` is not of type DURATION"),
