@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from penstock.flow.document import Trigger
-from penstock.flow.model import did_you_mean
 from penstock.flow.problems import Problem
 from penstock.flow.types import is_kestra_plugin
 from penstock.flow.validation import from_validation
 from penstock.triggers.flow_trigger.model import FlowTrigger
+from penstock.triggers.naming import nearest_type
 from penstock.triggers.properties import TriggerProperties
 from penstock.triggers.schedule import Schedule
 from penstock.triggers.types import TRIGGER_TYPES, TriggerType, find
@@ -34,9 +34,10 @@ def check_trigger(trigger: Trigger) -> list[Problem]:
 
 
 def _unknown(name: str) -> Problem:
-    hint = did_you_mean(name, [known.name for known in TRIGGER_TYPES])
+    hint = nearest_type(name, (known.name for known in TRIGGER_TYPES))
     if is_kestra_plugin(name):
-        message = f"triggers of type {name} are not served yet{hint}"
+        of_core = name.lower().startswith("io.kestra.plugin.core.")
+        message = f"triggers of type {name} are not served yet{hint if of_core else ''}"
         return Problem(("type",), message, code="not_served", warning=True)
     return Problem(("type",), f"no trigger type `{name}`{hint}", code="unknown_type")
 

@@ -161,6 +161,7 @@ def test_what_cannot_be_told_is_an_error(text: str, told: str) -> None:
     ("text", "told"),
     [
         ("Weekends: {}", "no condition type `io.kestra.plugin.core.condition.Weekends`; did you"),
+        ("SLA: {}", "no condition type `io.kestra.plugin.core.condition.SLA` ["),
         ("DayWeek: {}", "dayOfWeek"),
         ("DayWeek: {dayOfWeek: MONTAG}", "'MONDAY'"),
         ("DayWeek: {dayOfWeek: MONDAY, dayOfWeeks: x}", "unknown property `dayOfWeeks`; did you"),
@@ -201,7 +202,7 @@ def test_what_is_no_condition(text: str, told: str) -> None:
     ],
 )
 def test_every_name_of_a_type(name: str, canonical: str) -> None:
-    properties = {
+    properties: dict[str, dict[str, Any]] = {
         "Weekend": {},
         "Expression": {"expression": "x"},
         "FlowCondition": {"namespace": "x", "flowId": "y"},

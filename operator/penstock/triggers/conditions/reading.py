@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, ValidationError, ValidationInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from penstock.flow.model import did_you_mean
 from penstock.triggers.conditions.model import Condition
+from penstock.triggers.naming import nearest_type
 
 _PREFIX = "io.kestra.plugin.core.condition."
 _OLD_PREFIX = "io.kestra.core.models.conditions.types."
@@ -33,7 +33,7 @@ def _read(value: Any, info: ValidationInfo) -> Condition:
         raise _error("missing", "missing required property", ("type",), value)
     model = _TYPES.get(str(name).lower())
     if model is None:
-        message = f"no condition type `{name}`{did_you_mean(str(name), _NAMES)}"
+        message = f"no condition type `{name}`{nearest_type(str(name), _NAMES)}"
         raise _error("unknown_type", message, ("type",), name)
     return model.model_validate(value, context=info.context)
 
