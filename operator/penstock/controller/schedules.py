@@ -23,7 +23,7 @@ from penstock.kubernetes.labels import FLOW, IGNORE_UPDATES, MANAGED_BY, TRIGGER
 from penstock.kubernetes.names import label_value, slug
 from penstock.resources import API_VERSION
 from penstock.resources.flow import TriggerStatus
-from penstock.triggers.due import due, next_due, schedule_variables
+from penstock.triggers.due import due, next_look, schedule_variables
 from penstock.triggers.evaluation import Context, FlowName
 from penstock.triggers.schedule import Schedule, is_schedule
 
@@ -73,7 +73,7 @@ class Schedules:
             elif call.fire is not None:
                 report = await self._start(accepted, trigger, schedule, call.fire, context)
         after = max(last, now) if live else last
-        update = {"last_date": last, "next_date": next_due(schedule, after, context)}
+        update = {"last_date": last, "next_date": next_look(schedule, after, context)}
         return status.model_copy(update=update), report
 
     async def _start(

@@ -77,6 +77,18 @@ def next_due(schedule: Schedule, after: datetime, context: Context) -> datetime 
     return _first(schedule, _forward(schedule, after, after + _FARTHEST), context).date
 
 
+def next_look(schedule: Schedule, after: datetime, context: Context) -> datetime | None:
+    """When to ask again what is due; None where nothing will ever be.
+
+    That is the next due time, unless it can't be known yet: what an expression says of a date may
+    be another thing when the date comes, so then it is the cron's next date.
+    """
+    if schedule.when is not None or not all(item.settled() for item in schedule.gates):
+        return schedule.next_date(after)
+    found = _first(schedule, dates := _forward(schedule, after, after + _FARTHEST), context)
+    return found.looked if found.date is None and dates.given_up else found.date
+
+
 def previous_due(schedule: Schedule, before: datetime, context: Context) -> datetime | None:
     """The last due time before an instant; None where none is near."""
     return _first(schedule, _backward(schedule, before, before - _FARTHEST), context).date
@@ -120,6 +132,8 @@ class _Walk:
         self._at = start
         self._backward = bound < start
         self._bound = bound
+        self.given_up = False
+        """Whether there were more dates than are looked at in one search."""
 
     def __iter__(self) -> Iterator[datetime]:
         for _ in range(_MOST_LOOKED_AT):
@@ -128,6 +142,7 @@ class _Walk:
                 return
             self._at = date
             yield date
+        self.given_up = True
 
     def leave_day(self, local: datetime) -> None:
         """Go on with the next day of a date's zone, or with the one before."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from penstock.flow.document import Trigger
-from penstock.triggers.due import due, next_due, previous_due, schedule_variables
+from penstock.triggers.due import due, next_due, next_look, previous_due, schedule_variables
 from penstock.triggers.schedule import SCHEDULE, Schedule, is_schedule
 from tests.unit.triggers.context import context
 
@@ -261,6 +261,30 @@ def test_a_search_that_is_given_up_goes_on_where_it_ended() -> None:
         calls += 1
     assert call.fire == at("2025-01-08T00:00:00")
     assert calls > 0
+
+
+NIGHTS = [
+    {"type": CONDITION + "TimeBetween", "after": "00:00:10"},
+    {"type": CONDITION + "TimeBetween", "before": "00:00:20"},
+]
+
+
+@pytest.mark.parametrize(
+    ("cron", "gate", "look"),
+    [
+        ("0 9 * * *", {}, "2025-01-02T09:00:00"),
+        ("0 9 * * *", {"conditions": WEEKEND}, "2025-01-04T09:00:00"),
+        ("0 9 * * *", {"when": "{{ isWeekend(trigger.date) }}"}, "2025-01-02T09:00:00"),
+        ("0 9 * * *", {"conditions": [{"type": CONDITION + "Expression", "expression": "false"}]},
+         "2025-01-02T09:00:00"),
+        ("0 9 * * *", {"conditions": NIGHTS}, None),
+        ("* * * * *", {"conditions": NIGHTS}, "2025-01-04T21:20:00"),
+    ],
+)  # fmt: skip
+def test_when_to_ask_again(cron: str, gate: dict[str, Any], look: str | None) -> None:
+    """An expression is asked at every date: what it says may change until then."""
+    found = next_look(schedule(cron, **gate), at("2025-01-01T10:00:00"), context())
+    assert found == (None if look is None else at(look))
 
 
 def test_a_condition_that_cannot_be_told_is_an_error_of_its_date() -> None:

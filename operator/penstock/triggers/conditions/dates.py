@@ -30,6 +30,9 @@ class DateCondition(Condition):
     def by_day(self) -> bool:
         return self.date == _DUE_TIME
 
+    def settled(self) -> bool:
+        return self.date == _DUE_TIME
+
     def moment(self, context: Context) -> datetime:
         """The date in question. The due time itself needs no rendering."""
         if self.date == _DUE_TIME and context.date is not None:

@@ -23,6 +23,9 @@ class _Combined(Condition):
     def by_day(self) -> bool:
         return all(condition.by_day() for condition in self.conditions)
 
+    def settled(self) -> bool:
+        return all(condition.settled() for condition in self.conditions)
+
     def walk(self, at: Location) -> Iterator[tuple[Location, Condition]]:
         yield at, self
         for index, condition in enumerate(self.conditions):

@@ -34,6 +34,10 @@ class Condition(Document):
         """Whether the answer for a due time is the same for the whole of its day."""
         return False
 
+    def settled(self) -> bool:
+        """Whether the answer for a due time is known long before: nothing else can change it."""
+        return False
+
     def walk(self, at: Location) -> Iterator[tuple[Location, Condition]]:
         """This condition and those in it, with their places."""
         yield at, self
