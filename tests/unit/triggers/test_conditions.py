@@ -126,7 +126,8 @@ def test_executions(text: str, holds: bool) -> None:
     ("expression", "holds"),
     [
         ("{{ 1 == 1 }}", True), ("{{ 1 == 2 }}", False), ("{{ ' false ' }}", False),
-        ("  ", False), ("{{ null }}", False), ("0", True), ("{{ 0 }}", True), ("text", True),
+        ("  ", False), ("{{ null }}", False), ("False", True), ("{{ [] }}", True),
+        ("0", True), ("{{ 0 }}", True), ("text", True),
         ("{{ trigger.body.hello == 'world' }}", True),
     ],
 )  # fmt: skip
@@ -139,6 +140,7 @@ def test_expressions_have_a_truth_of_their_own(expression: str, holds: bool) -> 
 def test_an_execution_without_outputs_has_none_to_be_true() -> None:
     found = condition("ExecutionOutputs: {expression: 'true'}")
     assert not found.holds(replace(context(), upstream=execution("e1")))
+    assert not found.holds(context())
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from penstock.triggers.conditions.model import Condition, upstream_of
+from penstock.triggers.conditions.model import Condition
 from penstock.triggers.evaluation import Context
 
 
 def is_true_text(rendered: Any) -> bool:
     """The rule of Kestra's conditions: neither blank nor `false`, so that `0` is true."""
-    text = "" if rendered is None else str(rendered).strip()
-    return text not in ("", "false", "False")
+    if rendered is None or isinstance(rendered, bool):
+        return bool(rendered)
+    return str(rendered).strip() not in ("", "false")
 
 
 class Expression(Condition):
@@ -37,7 +38,7 @@ class ExecutionOutputs(Condition):
     expression: str
 
     def holds(self, context: Context) -> bool:
-        outputs = upstream_of(self, context).outputs
+        outputs = None if context.upstream is None else context.upstream.outputs
         if not outputs:
             return False
         trigger = context.variables.get("trigger")
