@@ -75,7 +75,7 @@ class FlowParser:
             problems += check_flow(checked, self.types)
             problems += self._trigger_problems(checked, raw)
         located = sorted(
-            (problem.at_line(document.line_of(problem.location)) for problem in problems),
+            (problem.at_line(document.line_of(problem.location)) for problem in _once(problems)),
             key=lambda problem: problem.line or 0,
         )
         refusals = [problem for problem in located if not problem.warning]
@@ -139,3 +139,11 @@ class FlowParser:
             # we: the author is told, and a file that Kestra runs in part runs here in part.
             return [Problem(at, str(error), code="expression", warning=True)]
         return []
+
+
+def _once(problems: Iterable[Problem]) -> list[Problem]:
+    """Each kind of problem once at its place, as it was told first."""
+    seen: dict[tuple[Location, str | None], Problem] = {}
+    for problem in problems:
+        seen.setdefault((problem.location, problem.code), problem)
+    return list(seen.values())

@@ -126,5 +126,5 @@ def trigger_types() -> list[TriggerType]:
 
 def trigger_modules() -> Iterator[ModuleType]:
     """The modules of the room of triggers."""
-    for item in pkgutil.iter_modules(triggers.__path__, "penstock.triggers."):
+    for item in pkgutil.walk_packages(triggers.__path__, "penstock.triggers."):
         yield importlib.import_module(item.name)
