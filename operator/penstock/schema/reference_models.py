@@ -8,7 +8,7 @@ import re
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
@@ -32,6 +32,7 @@ _WORDS: dict[Any, str] = {
     int: "integer",
     float: "number",
     timedelta: "duration",
+    time: "time of day",
     Any: "any",
 }
 

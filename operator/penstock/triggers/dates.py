@@ -48,8 +48,8 @@ class ScheduleOnDates(TriggerProperties):
     type: io.kestra.plugin.core.trigger.ScheduleOnDates
     timezone: Europe/Oslo
     dates:
-      - 2027-03-01T09:00:00
-      - 2027-09-01T09:00:00
+      - "2027-03-01T09:00:00Z"
+      - "2027-09-01T09:00:00Z"
     ```
     """
 

@@ -80,13 +80,17 @@ class TimeWindow(Document):
     type: Literal[
         "DURATION_WINDOW", "SLIDING_WINDOW", "DAILY_TIME_WINDOW", "DAILY_TIME_DEADLINE"
     ] = "DURATION_WINDOW"
+    """How the window is told."""
     window: Duration | None = None
     """How long the window is; a day where it is not given."""
     window_advance: Duration | None = None
     """How much later than midnight windows begin."""
     start_time: TimeOfDay | None = None
+    """When a DAILY_TIME_WINDOW begins."""
     end_time: TimeOfDay | None = None
+    """When a DAILY_TIME_WINDOW ends."""
     deadline: TimeOfDay | None = None
+    """When a DAILY_TIME_DEADLINE is."""
 
     _WORDS: ClassVar[Mapping[str, str]] = {
         "window": "a window",
@@ -138,6 +142,7 @@ class Window(Document):
     from_: Annotated[TimeOfDay | None, Field(alias="from")] = None
     """With `to`: between two times of each day."""
     to: TimeOfDay | None = None
+    """With `from`: between two times of each day."""
     every: Duration | None = None
     """Windows of this size, one after the other."""
     offset: Duration | None = None

@@ -23,9 +23,11 @@ class Dependency(Document):
     """One entry of `dependsOn`: an execution for which the trigger waits."""
 
     flow_id: str | None = None
+    """The id of the flow; any where it is not given."""
     namespace: str | None = None
     """Exactly this namespace; for a prefix use `when`."""
     states: list[StateName] = list(DEPENDED_ON)
+    """The states that count."""
     labels: Labels = {}
     """Labels that the execution must have."""
     when: When | None = None
@@ -79,6 +81,7 @@ class FlowTrigger(TriggerProperties):
     window: Window | None = None
     """The window of time for `dependsOn`."""
     on_miss: OnMiss | None = None
+    """What becomes of a window that ended without the trigger having fired."""
 
     @field_validator("min_satisfied")
     @classmethod

@@ -28,7 +28,9 @@ class UpstreamFlow(Document):
     """An execution of a flow, or of any flow of a namespace."""
 
     namespace: str
+    """The namespace of the flow."""
     flow_id: str | None = None
+    """The id of the flow; any of the namespace where it is not given."""
     states: list[StateName] = []
     """The states that count; any to which the trigger listens where none is given."""
     labels: Labels = {}
@@ -49,7 +51,9 @@ class Filter(Document):
     """One question about the execution."""
 
     field: Literal["FLOW_ID", "NAMESPACE", "STATE", "EXPRESSION"]
+    """What is looked at."""
     type: FilterType
+    """How it is compared."""
     value: LabelValue | None = None
     """What the field is compared with; for EXPRESSION the expression itself."""
     values: list[LabelValue] | None = None
@@ -142,8 +146,11 @@ class Where(Document):
     """An execution that all filters, or one of them, let through."""
 
     id: Annotated[str, Field(pattern=TASK_ID_PATTERN)]
+    """The name of the entry."""
     operand: Literal["AND", "OR"] = "AND"
+    """Whether all filters must let it through, or one."""
     filters: Annotated[list[Filter], Field(min_length=1)]
+    """The questions."""
 
     def holds(self, context: Context) -> bool:
         answers = (item.holds(context) for item in self.filters)
@@ -154,10 +161,14 @@ class Preconditions(Document):
     """Each of `flows` and of `where` must be met within the window, by whatever execution."""
 
     id: Annotated[str, Field(pattern=TASK_ID_PATTERN)]
+    """The name of the preconditions."""
     description: str | None = None
+    """What they are for."""
     time_window: TimeWindow = TimeWindow()
     """Where nothing else is said, a day from midnight to midnight."""
     reset_on_success: bool = True
     """Whether all of them have to be met anew after the trigger fired."""
     flows: list[UpstreamFlow] = []
+    """Executions by their flow."""
     where: list[Where] = []
+    """Executions by any of their properties."""
