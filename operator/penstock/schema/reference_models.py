@@ -120,7 +120,12 @@ def _of(container: str, inner: str) -> str:
 
 
 def _default(value: Any) -> str:
-    if value is None or value in ([], {}) or isinstance(value, BaseModel):
+    if (
+        value is None
+        or value in ([], {})
+        or isinstance(value, BaseModel)
+        or dataclasses.is_dataclass(value)
+    ):
         return ""
     if isinstance(value, timedelta):
         return f"`{format_duration(value)}`"

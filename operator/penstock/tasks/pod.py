@@ -13,25 +13,37 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args, get_type_hints
 
 from penstock.tasks.catalog import core_type
-from penstock.tasks.contract import CoreTask, TaskFailure, TaskStopped
+from penstock.tasks.contract import NO_SERVICES, CoreTask, TaskFailure, TaskStopped
 from penstock.tasks.framing import TOO_LARGE, Result, encode_result
+from penstock.tasks.services import Services, at_least
 
 TERMINATION_FILE = "/dev/termination-log"
+LOG_LEVEL_VARIABLE = "PENSTOCK_LOG_LEVEL"
+"""Names the lowest level that is logged."""
 
 
 class PodContext:
     """The pod's stdout is the task's log."""
 
+    def __init__(self, task_type: str, log_level: str | None = None) -> None:
+        self._type = task_type
+        self._log_level = log_level
+
     def log(self, message: str, level: str = "INFO") -> None:
-        print(message if level == "INFO" else f"{level} {message}", flush=True)
+        if at_least(level, self._log_level):
+            print(message if level == "INFO" else f"{level} {message}", flush=True)
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    @property
+    def services(self) -> Services:
+        raise TaskFailure(f"`{self._type}` needs {NO_SERVICES}")
 
 
 def main() -> int:
@@ -45,7 +57,8 @@ def main() -> int:
 def run(task: Mapping[str, Any]) -> tuple[int, Result]:
     """Run one task: the exit code and the result."""
     try:
-        outputs = revive(task["type"], task["properties"]).run(PodContext())
+        context = PodContext(task["type"], os.environ.get(LOG_LEVEL_VARIABLE))
+        outputs = revive(task["type"], task["properties"]).run(context)
         result = Result(dict(outputs) if outputs is not None else None)
         too_large = encode_result(result)[0].startswith("penstock/1 oversized")
     except TaskFailure as failure:
@@ -65,16 +78,26 @@ def revive(type_name: str, properties: Mapping[str, Any]) -> CoreTask:
     found = core_type(type_name)
     if found is None:
         raise TaskFailure(f"this image has no task `{type_name}`")
-    task = found.load()
+    revived: CoreTask = _revived(found.load(), properties)
+    return revived
+
+
+def _revived(made: type[Any], properties: Mapping[str, Any]) -> Any:
+    hints = get_type_hints(made)
     given = {}
-    for item in fields(task):
+    for item in fields(made):
         name = camel(item.name)
         if name in properties:
-            value = properties[name]
-            is_duration = str(item.type).startswith("timedelta") and value is not None
-            given[item.name] = timedelta(seconds=value) if is_duration else value
-    revived: CoreTask = task(**given)
-    return revived
+            given[item.name] = _value(hints[item.name], properties[name])
+    return made(**given)
+
+
+def _value(hint: Any, value: Any) -> Any:
+    members = get_args(hint) or (hint,)
+    if timedelta in members and value is not None:
+        return timedelta(seconds=value)
+    nested = [member for member in members if is_dataclass(member)]
+    return _revived(nested[0], value) if nested and isinstance(value, dict) else value  # type: ignore[arg-type]
 
 
 def camel(name: str) -> str:
