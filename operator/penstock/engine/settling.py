@@ -145,6 +145,7 @@ class Settling:
 
     def _leave(self, end: State) -> State | None:
         """End the execution as was said: once nothing runs any more, or at once if it must."""
+        self.waiting = 0
         running = False
         opened: list[TaskRun] = []
         for run in self._board:
@@ -164,7 +165,6 @@ class Settling:
             return None
         for run in opened:
             self._attempts.close(run, end)
-        self.waiting = 0
         return end
 
     def _stop(self, run: TaskRun) -> None:
