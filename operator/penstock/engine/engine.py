@@ -240,7 +240,7 @@ class Engine:
     def _step(
         self, decision: Decision, status: ExecutionStatus, deadline: datetime | None = None
     ) -> Step:
-        dates = [run.next_attempt for run in decision.board if run.next_attempt is not None]
+        dates = self._dates(decision)
         dates += [deadline] if deadline is not None else []
         return Step(
             status=status,
@@ -248,6 +248,18 @@ class Engine:
             reports=decision.all_reports(),
             wake=min(dates, default=None),
         )
+
+    def _dates(self, decision: Decision) -> list[datetime]:
+        """When task runs go on by themselves, as far as they may: nothing does so any more where
+        the execution is to end, and where a person paused it only what waits for a person."""
+        if decision.ledger.exit is not None:
+            return []
+        return [
+            run.next_attempt
+            for run in decision.board
+            if run.next_attempt is not None
+            and not (decision.ledger.paused and run.state in (State.RETRYING, State.RESTARTED))
+        ]
 
     def _stop(self, decision: Decision, message: str) -> Step:
         """End the execution at a limit; nothing that was only intended is started."""
