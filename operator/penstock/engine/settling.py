@@ -194,7 +194,8 @@ class Settling:
         if parent.run is not None and not failed:
             if parent.run.state is State.PAUSED:
                 return None
-            if main_ended and parent.run.verdict is None and not self._proceed(parent.run):
+            asks = main_ended and parent.run.verdict is None and not self._is_leaving(parent)
+            if asks and not self._proceed(self._board[parent.run.id]):
                 return None
             parent = replace(parent, run=self._board[parent.run.id])
             failed = self._failed(parent)
@@ -205,6 +206,10 @@ class Settling:
             return None
         states = [run.state for run in self._main_runs(parent)]
         return worst(states if parent.verdict is None else [*states, parent.verdict])
+
+    def _is_leaving(self, parent: _Parent) -> bool:
+        """Whether `finally` has begun: what follows the children was decided before it."""
+        return any(self._has_begun(parent, lane) for lane in in_sequence(parent.finally_).lanes)
 
     def _proceed(self, run: TaskRun) -> bool:
         """Ask a flowable whose children have ended what follows. False where it is not its end."""
