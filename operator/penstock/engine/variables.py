@@ -93,6 +93,7 @@ def task_run_variables(board: Board, run: TaskRun, task: Task) -> dict[str, Call
     if scope:
         makers["item"] = lambda: _item(board, run)
         makers["outputs"] = lambda: outputs_of(board, scope)
+        makers["tasks"] = lambda: _task_states(board, scope)
     return makers
 
 
@@ -171,9 +172,11 @@ def _describe_parent(run: TaskRun) -> dict[str, Any]:
     return described
 
 
-def _task_states(board: Board) -> dict[str, Any]:
+def _task_states(board: Board, scope: Scope = ()) -> dict[str, Any]:
     states: dict[str, Any] = {}
     for run in board:
+        if not _in_scope(board, run, scope):
+            continue
         values = board.loop_values(run)
         level = states.setdefault(run.task_id, {})
         for value in values:
