@@ -145,7 +145,11 @@ class Flowable(Task):
         self, run: TaskRun, lane: int, state: State, evaluator: LaneEvaluator
     ) -> dict[str, Any]:
         """The outputs of an isolating flowable, once a lane has ended in that state. Raises
-        ``ExpressionError`` or ``InvalidInput``."""
+        ``ExpressionError`` or ``InvalidInput``, which fail the lane."""
+        raise NotImplementedError
+
+    def lane_failed(self, run: TaskRun, lane: int) -> dict[str, Any]:
+        """The outputs of an isolating flowable, once a lane's own outputs can't be had."""
         raise NotImplementedError
 
     def closes(self, run: TaskRun) -> bool:

@@ -190,12 +190,14 @@ class Settling:
     def _settle(self, parent: _Parent) -> State | None:
         self._settle_open_children(parent)
         main_ended = self._advance(parent, parent.plan, stop_on_failure=True)
+        if parent.run is not None:
+            parent = replace(parent, run=self._board[parent.run.id])
         failed = self._failed(parent)
         if parent.run is not None and not failed:
             if parent.run.state is State.PAUSED:
                 return None
             asks = main_ended and parent.run.verdict is None and not self._is_leaving(parent)
-            if asks and not self._proceed(self._board[parent.run.id]):
+            if asks and not self._proceed(parent.run):
                 return None
             parent = replace(parent, run=self._board[parent.run.id])
             failed = self._failed(parent)
@@ -359,11 +361,13 @@ class Settling:
             )
             try:
                 outputs = task.lane_ended(run, index, state, evaluator)
+                run = self._board.change(run, outputs=outputs)
             except (ExpressionError, FlowableError, InvalidInput) as error:
-                self._ledger.leave(State.FAILED, f"task {run.task_id}: {error}")
-                return True
-            run = self._board.change(run, outputs=outputs)
-        return bool((run.outputs or {}).get("stopped"))
+                run = self._board.change(run, outputs=task.lane_failed(run, index))
+                if not parent.plan.goes_on:
+                    self._attempts.tell_failure(run, str(error))
+                    run = self._board.change(run, verdict=State.FAILED, message=str(error))
+        return run.verdict is State.FAILED or bool((run.outputs or {}).get("stopped"))
 
     def _failed(self, parent: _Parent) -> bool:
         if parent.verdict is State.FAILED:
