@@ -270,15 +270,16 @@ class Settling:
             return
         run = self._board[run.id]
         if task.closes(run):
-            closing = run.attempts[-1] if run.attempts else None
-            if closing is None:
+            lost = sum(attempt.state is State.RESUBMITTED for attempt in run.attempts)
+            if lost == len(run.attempts) and lost <= self._limits.lost_attempts:
                 run = self._attempts.begin(run, task)
-                closing = run.attempts[-1]
+            closing = run.attempts[-1]
             if not closing.state.terminated:
                 return
-            state = worst([state, closing.state])
-            if closing.state is State.FAILED:
-                run = self._board.change(run, message=closing.message)
+            failed = closing.state in (State.FAILED, State.RESUBMITTED)
+            state = worst([state, State.FAILED if failed else closing.state])
+            if failed:
+                run = self._board.change(run, message=closing.message or closing.reason)
         state = self._evaluation.allowed(run, task, task.outcome(state))
         self._board.change(run, state=state, end_date=self._now)
 
