@@ -86,6 +86,10 @@ def task_run_variables(board: Board, run: TaskRun, task: Task) -> dict[str, Call
         "task": lambda: {"id": task.id, "type": task.type},
         "taskrun": lambda: _describe(run),
         "parents": lambda: parents,
+        # Ours alone: the merge of a ForEachItem finds its executions by it, whatever loops it is in.
+        "siblings": lambda: {
+            other.task_id: other.outputs or {} for other in board.children(run.parent)
+        },
     }
     if parents:
         makers["parent"] = lambda: parents[0]

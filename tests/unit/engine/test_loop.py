@@ -123,7 +123,7 @@ def test_values_that_are_none_fail_it(given: Flow, values: str, why: str) -> Non
 
 
 def test_an_iteration_sees_its_own_outputs_and_those_from_outside(given: Flow) -> None:
-    outcome = given("""
+    flow = given("""
     tasks:
       - {id: outer, type: Work}
       - id: l
@@ -135,9 +135,7 @@ def test_an_iteration_sees_its_own_outputs_and_those_from_outside(given: Flow) -
           - {id: a, type: Work}
           - {id: b, type: Work, see: "{{ outputs.a.n }}"}
     """)
-    outcome = outcome.when_tasks(
-        outputs={"outer": {"n": 9}, "a[x]": {"n": 1}, "a[y]": {"n": 2}}
-    ).run()
+    outcome = flow.when_tasks(outputs={"outer": {"n": 9}, "a[x]": {"n": 1}, "a[y]": {"n": 2}}).run()
     outcome.then.ended("SUCCESS")
     assert seen(outcome, "look") == ["nothing 9", "nothing 9"]
     assert seen(outcome, "b") == ["1", "2"]

@@ -100,7 +100,7 @@ def test_finally_runs_once_at_its_end(given: Flow) -> None:
 
 
 def test_a_condition_that_held_is_not_tried_again_while_finally_runs(given: Flow) -> None:
-    outcome = given("""
+    flow = given("""
     tasks:
       - id: both
         type: Parallel
@@ -112,7 +112,7 @@ def test_a_condition_that_held_is_not_tried_again_while_finally_runs(given: Flow
             tasks: [{id: a, type: Work}]
             finally: [{id: f, type: Work}]
     """)
-    outcome = outcome.when_tasks(seconds={"other": 3, "f": 9}, outputs={"other": {"x": 1}}).run()
+    outcome = flow.when_tasks(seconds={"other": 3, "f": 9}, outputs={"other": {"x": 1}}).run()
     outcome.then.ended("SUCCESS").ran("other", "a", "f").took(10)
 
 

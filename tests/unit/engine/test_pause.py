@@ -230,7 +230,7 @@ def test_what_is_paused_after_a_failure_beside_it_still_waits(given: Flow, state
 
 
 def test_an_exit_beside_it_ends_it(given: Flow) -> None:
-    outcome = given("""
+    flow = given("""
     tasks:
       - id: both
         type: Parallel
@@ -241,5 +241,5 @@ def test_an_exit_beside_it_ends_it(given: Flow) -> None:
             type: Sequential
             tasks: [{id: first, type: Work}, {id: end, type: Exit, state: WARNING}]
     """)
-    outcome = outcome.when_tasks(seconds={"slow": 60, "first": 0.5}).run()
+    outcome = flow.when_tasks(seconds={"slow": 60, "first": 0.5}).run()
     outcome.then.ended("WARNING").states(p="WARNING", slow="SUCCESS").took(60)
