@@ -44,7 +44,7 @@ class Controls:
     def __init__(self, decision: Decision) -> None:
         self._decision = decision
         self.reopened = False
-        """Whether an execution that had ended, or was paused, goes on."""
+        """Whether an execution that had ended goes on."""
         self.forced = False
         """Whether it runs although it is not its turn."""
         self.end_state: State | None = None
@@ -115,7 +115,8 @@ class Controls:
         self.end_state = asked.state
 
     def _resume(self, control: Control) -> str | None:
-        self._must_be_open()
+        if self._decision.status.finished:
+            self._must_be_open()
         asked = control.resume
         assert asked is not None
         decision = self._decision
@@ -133,7 +134,6 @@ class Controls:
                 if names_one
                 else "nothing of the execution is paused"
             )
-        self.reopened = True
         return None
 
     def _let_go(self, run: TaskRun, asked: ResumeRequest) -> None:

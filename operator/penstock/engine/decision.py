@@ -62,6 +62,7 @@ class Decision:
         self.identity = identity
         self.status = status
         self.now = now
+        self.known_children = children
         self.board = Board(status.task_runs, kit.tree.traits)
         self.ledger = Ledger(flow, status)
         self.evaluation = Evaluation(

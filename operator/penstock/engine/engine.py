@@ -197,7 +197,7 @@ class Engine:
         if not any(not task.disabled for task in self.flow.after_execution):
             return step
         after = status.model_copy(update={"after_execution": State.RUNNING})
-        return step.followed_by(self._advance_after(identity, after, {}, now))
+        return step.followed_by(self._advance_after(decision, after, {}))
 
     def _advance_ended(
         self, decision: Decision, controls: Controls, observations: Observations
@@ -209,19 +209,17 @@ class Engine:
         step = Step(status, decision.actions(), decision.all_reports())
         if status.after_execution is not State.RUNNING:
             return step
-        after = self._advance_after(decision.identity, status, observations, decision.now)
-        return step.followed_by(after)
+        return step.followed_by(self._advance_after(decision, status, observations))
 
     def _advance_after(
-        self,
-        identity: Identity,
-        status: ExecutionStatus,
-        observations: Observations,
-        now: datetime,
+        self, ending: Decision, status: ExecutionStatus, observations: Observations
     ) -> Step:
         """Go on with `afterExecution`: it sees the end, and can't change it."""
-        calm = status.model_copy(update={"exit": None, "violated_sla": None})
-        decision = Decision(self._kit, identity, calm, NO_CHILDREN, now)
+        calm = status.model_copy(update={"exit": None, "violated_sla": None, "paused": False})
+        decision = Decision(
+            self._kit, ending.identity, calm, ending.known_children, ending.now
+        )
+        decision.ledger.over = True
         decision.observe(observations)
         try:
             final = decision.settling.settle_after()
@@ -233,6 +231,7 @@ class Engine:
                 "task_runs": list(decision.board),
                 "after_execution": State.RUNNING if final is None else final,
                 "labels": decision.ledger.labels,
+                "variables": decision.ledger.changed_variables,
             }
         )
         return self._step(decision, status)

@@ -23,6 +23,8 @@ class Ledger:
         self.passed_breakpoints: list[str] = status.passed_breakpoints
         self.restarts: int = status.restarts
         self.controls: list[ControlResult] = status.controls
+        self.over = False
+        """Whether the execution has ended, so that its end can't be changed."""
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -41,12 +43,12 @@ class Ledger:
             self.labels = effect.labels
         if effect.variables is not None:
             self.changed_variables = effect.variables
-        if effect.exit is not None:
+        if effect.exit is not None and not self.over:
             self.exit = effect.exit
 
     def leave(self, state: State, reason: str | None = None) -> None:
         """Let the execution end in that state; the first to say so is right."""
-        if self.exit is None:
+        if self.exit is None and not self.over:
             self.exit, self.exit_reason = state, reason
 
     def fields(self) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class Settling:
         """Settle what runs after the end. Its own end state, or None while something is open."""
         parent = _Parent(None, in_sequence(self._tree.flow.after_execution), (), ())
         self._settle_open_children(parent)
-        if not self._advance(parent, parent.plan, stop_on_failure=True):
+        if not self._advance(parent, parent.plan, stop_on_failure=False):
             return None
         ids = {task.id for task in self._tree.flow.after_execution}
         return worst(run.state for run in self._board.children(None) if run.task_id in ids)
@@ -333,7 +333,7 @@ class Settling:
         """Whether nothing starts now, or not this child."""
         if self._ledger.exit is not None or self._ledger.paused:
             return True
-        if child.task.id not in self._identity.breakpoints:
+        if self._ledger.over or child.task.id not in self._identity.breakpoints:
             return False
         run_id = task_run_id(parent.id, child, self._ledger.restarts)
         if run_id in self._ledger.passed_breakpoints:
