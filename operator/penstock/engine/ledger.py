@@ -34,9 +34,12 @@ class Ledger:
     @property
     def stops(self) -> bool:
         """Whether the end does not wait for what runs."""
-        return self.exit is State.KILLED or (
-            self.exit is not None and self.violated_sla is not None
-        )
+        return self.exit is State.KILLED or (self.exit is not None and self._broke_an_sla)
+
+    @property
+    def _broke_an_sla(self) -> bool:
+        """Whether an SLA was violated that ends the execution."""
+        return any(sla.id == self.violated_sla and sla.behavior != "NONE" for sla in self._flow.sla)
 
     def take(self, effect: Effect) -> None:
         if effect.labels is not None:
