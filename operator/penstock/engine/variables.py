@@ -58,7 +58,8 @@ def execution_variables(
             "id": identity.name,
             "startDate": iso(status.start_date or identity.created),
             "originalId": identity.original,
-            "state": str(status.state),
+            # While it goes on always the same: an attempt that is asked for again renders alike.
+            "state": str(status.state if status.state.terminated else State.RUNNING),
             "outputs": status.outputs,
         },
         "inputs": lambda: nest(status.inputs),
@@ -86,7 +87,7 @@ def task_run_variables(board: Board, run: TaskRun, task: Task) -> dict[str, Call
         "task": lambda: {"id": task.id, "type": task.type},
         "taskrun": lambda: _describe(run),
         "parents": lambda: parents,
-        # Ours alone: the merge of a ForEachItem finds its executions by it, whatever loops it is in.
+        # Ours alone: by it the merge of a ForEachItem finds its executions, in whatever loop.
         "siblings": lambda: {
             other.task_id: other.outputs or {} for other in board.children(run.parent)
         },
