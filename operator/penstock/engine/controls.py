@@ -15,7 +15,7 @@ from penstock.engine.flowable import FlowableError
 from penstock.engine.flowables.pause import Holding
 from penstock.engine.identity import derived_name
 from penstock.engine.inputs import InvalidInputs, resolve_inputs
-from penstock.engine.restarting import mark, restart
+from penstock.engine.restarting import handlers, mark, restart, to_do_again
 from penstock.engine.variables import iso
 from penstock.resources.execution import (
     Control,
@@ -172,10 +172,12 @@ class Controls:
             raise Refused("`spec.kill` is true: set it to false first")
         if not decision.status.state.terminated and decision.status.state is not State.PAUSED:
             raise Refused(f"the execution is {decision.status.state}: it has not ended")
-        count = restart(decision.kit.tree, decision.board, decision.now)
-        if count == 0:
+        if not to_do_again(decision.kit.tree, decision.board):
             raise Refused("No task found to restart execution from!")
+        self._stop_handlers()
+        restart(decision.kit.tree, decision.board, decision.now)
         self._reopen()
+        decision.ledger.paused = False
         decision.ledger.labels = {**decision.ledger.labels, "system.restarted": "true"}
         return None
 
@@ -194,6 +196,9 @@ class Controls:
             )
         if not found[0].state.terminated:
             raise Refused(f"the task run is {found[0].state}: it has not ended")
+        if found[0] in handlers(decision.kit.tree, decision.board):
+            raise Refused("errors, finally and afterExecution run anew: there is nothing to mark")
+        self._stop_handlers()
         mark(decision.kit.tree, decision.board, found[0], asked.state)
         self._reopen()
         return None
@@ -224,13 +229,21 @@ class Controls:
         decision.started.append(StartExecution(name, spec))
         return f"made the execution {name}"
 
+    def _stop_handlers(self) -> None:
+        """They run anew: what runs of them is stopped."""
+        decision = self._decision
+        for run in handlers(decision.kit.tree, decision.board):
+            decision.settling.stop(run)
+
     def _reopen(self) -> None:
-        """Forget how the execution was to end."""
-        ledger = self._decision.ledger
-        ledger.exit = ledger.exit_reason = ledger.violated_sla = None
-        ledger.paused = False
-        ledger.restarts += 1
-        self.reopened = True
+        """Forget how the execution ended."""
+        decision = self._decision
+        decision.ledger.restarts += 1
+        if decision.status.state.terminated:
+            ledger = decision.ledger
+            ledger.exit = ledger.exit_reason = ledger.violated_sla = None
+            ledger.paused = False
+            self.reopened = True
 
     def _matching(self, asked: Any) -> Iterator[TaskRun]:
         """The task runs that a request means."""

@@ -95,7 +95,8 @@ class Engine:
                 wanted = spec.replay.task or spec.replay.task_run
                 message = f"the execution {spec.replay.execution} has no task run of {wanted}"
                 return refuse(status, "TaskRunNotFound", message, now)
-            status = status.model_copy(update={"task_runs": kept, "variables": source.variables})
+            variables = source.variables if kept else None
+            status = status.model_copy(update={"task_runs": kept, "variables": variables})
         return self._checked(identity, status, now, turn)
 
     def _checked(
@@ -150,7 +151,8 @@ class Engine:
             return None
         scheduled = decision.identity.schedule_date
         if status.state is State.CREATED and scheduled is not None and scheduled > now:
-            return Step(self._noted(decision), reports=decision.all_reports(), wake=scheduled)
+            noted = self._noted(decision)
+            return Step(noted, decision.actions(), decision.all_reports(), scheduled)
         if turn.has_come:
             return None
         assert turn.concurrency is not None
@@ -160,20 +162,23 @@ class Engine:
             message = f"Flow is {state} due to concurrency limit exceeded"
             report = Report("ConcurrencyLimit", message, warning=True)
             return Step(ended(status, state, message, now), reports=(report,))
-        queued = transition(self._noted(decision), State.QUEUED, now)
-        return Step(_open_again(queued), reports=decision.all_reports())
+        waiting = self._noted(decision)
+        if controls.reopened:
+            waiting = transition(waiting, State.RESTARTED, now)
+        queued = transition(waiting, State.QUEUED, now)
+        return Step(_open_again(queued), decision.actions(), decision.all_reports())
 
     def _decide(self, decision: Decision, controls: Controls, observations: Observations) -> Step:
         status, now = decision.status, decision.now
         if controls.reopened and status.state.terminated:
             status = _open_again(transition(status, State.RESTARTED, now))
         decision.observe(observations)
-        evaluator = decision.evaluation.of_execution(now)
-        watch = SlaWatch(self.flow, status, evaluator, decision.ledger, now)
-        if violated := watch.check():
-            decision.reports.append(violated)
+        self._watch(decision, status)
         try:
             final = decision.settling.settle()
+            if final is None and self._watch(decision, status):
+                # What has just been done violated it.
+                final = decision.settling.settle()
         except LimitExceeded as error:
             return self._stop(decision, str(error))
         status = status.model_copy(
@@ -186,8 +191,21 @@ class Engine:
         )
         if final is None:
             status = transition(status, self._open_state(decision), now)
-            return self._step(decision, status, watch.deadline())
+            return self._step(decision, status, self._sla_watch(decision, status).deadline())
         return self._end(decision, status, final)
+
+    def _watch(self, decision: Decision, status: ExecutionStatus) -> bool:
+        """Look whether it keeps to its SLAs, and act where it does not. Whether that was so."""
+        violated = self._sla_watch(decision, status).check()
+        if violated is None:
+            return False
+        decision.reports.append(violated)
+        return True
+
+    def _sla_watch(self, decision: Decision, status: ExecutionStatus) -> SlaWatch:
+        evaluator = decision.evaluation.of_execution(decision.now)
+        scheduled = decision.identity.schedule_date
+        return SlaWatch(self.flow, status, evaluator, decision.ledger, decision.now, scheduled)
 
     def _end(self, decision: Decision, status: ExecutionStatus, final: State) -> Step:
         identity, now = decision.identity, decision.now
@@ -205,7 +223,9 @@ class Engine:
         """Of an execution that has ended: what runs after the end, and what people want of it."""
         status = self._noted(decision)
         if controls.end_state is not None:
+            message = f"set to {controls.end_state} as its spec asks"
             status = transition(status, controls.end_state, decision.now)
+            status = status.model_copy(update={"message": message})
         step = Step(status, decision.actions(), decision.all_reports())
         if status.after_execution is not State.RUNNING:
             return step
@@ -216,9 +236,7 @@ class Engine:
     ) -> Step:
         """Go on with `afterExecution`: it sees the end, and can't change it."""
         calm = status.model_copy(update={"exit": None, "violated_sla": None, "paused": False})
-        decision = Decision(
-            self._kit, ending.identity, calm, ending.known_children, ending.now
-        )
+        decision = Decision(self._kit, ending.identity, calm, ending.known_children, ending.now)
         decision.ledger.over = True
         decision.observe(observations)
         try:

@@ -152,6 +152,10 @@ class Flowable(Task):
         """The outputs of an isolating flowable, once a lane's own outputs can't be had."""
         raise NotImplementedError
 
+    def reopened(self, run: TaskRun) -> dict[str, Any] | None:
+        """The outputs with which a flowable that had ended goes on."""
+        return run.outputs
+
     def closes(self, run: TaskRun) -> bool:
         """Whether an attempt of its own ends it, to take what its children left."""
         return False

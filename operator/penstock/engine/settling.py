@@ -153,7 +153,7 @@ class Settling:
                 continue
             live = [attempt for attempt in run.attempts if not attempt.state.terminated]
             if self._ledger.stops:
-                self._stop(run)
+                self.stop(run)
                 self._attempts.close(run, end)
             elif live:
                 running = True
@@ -167,7 +167,7 @@ class Settling:
             self._attempts.close(run, end)
         return end
 
-    def _stop(self, run: TaskRun) -> None:
+    def stop(self, run: TaskRun) -> None:
         """Let what runs for a task run be gone."""
         task = self._tree[run.task_id].task
         for attempt in run.attempts:

@@ -59,12 +59,7 @@ class Loop(Flowable):
         values = self._values(evaluator)
         keys = list(values) if isinstance(values, dict) else None
         items = list(values.values()) if isinstance(values, dict) else values
-        outputs: dict[str, Any] = {
-            "iterationCount": len(items),
-            "terminatedIterations": {},
-            "outputs": [],
-        }
-        return Opening(outputs, [as_text(value) for value in items], keys)
+        return Opening(_of_none(len(items)), [as_text(value) for value in items], keys)
 
     def plan(self, run: TaskRun) -> Plan:
         tasks = enabled(self.tasks)
@@ -98,6 +93,10 @@ class Loop(Flowable):
     def lane_failed(self, run: TaskRun, lane: int) -> dict[str, Any]:
         return _with_iteration(run, lane, State.FAILED, {})
 
+    def reopened(self, run: TaskRun) -> dict[str, Any]:
+        """What its iterations left is taken anew, from those that have ended as well."""
+        return _of_none(len(run.values or []))
+
     def outcome(self, worst_child: State) -> State:
         return State.SUCCESS if worst_child is State.FAILED and not self.fails else worst_child
 
@@ -122,6 +121,11 @@ class Loop(Flowable):
         if isinstance(values, list | tuple):
             return list(values)
         raise FlowableError(f"`values` must be a list or a map, not {type(values).__name__}")
+
+
+def _of_none(iterations: int) -> dict[str, Any]:
+    """The outputs before any iteration has ended."""
+    return {"iterationCount": iterations, "terminatedIterations": {}, "outputs": []}
 
 
 def _with_iteration(run: TaskRun, lane: int, state: State, given: dict[str, Any]) -> dict[str, Any]:
