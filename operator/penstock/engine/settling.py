@@ -293,14 +293,15 @@ class Settling:
         stopped = plan.stopped
         lanes = [(lane, *self._advance_lane(parent, lane.children, False)) for lane in plan.lanes]
         live = sum(outcome is _Lane.LIVE for _, outcome, _ in lanes)
-        pending = remaining = 0
+        pending = remaining = held = 0
         for index, (lane, outcome, unstarted) in enumerate(lanes):
             begun = self._has_begun(parent, lane)
             may_start = not failed and (begun or not stopped)
-            has_room = plan.limit == 0 or live < plan.limit
+            has_room = plan.limit == 0 or live + held < plan.limit
             if outcome is _Lane.PENDING and may_start and has_room and self._is_free(parent, lane):
                 outcome, unstarted = self._advance_lane(parent, lane.children, True)
                 live += outcome is _Lane.LIVE
+                held += outcome is _Lane.PENDING
             if outcome in (_Lane.ENDED, _Lane.FAILED):
                 stopped = self._record_lane(parent, index, lane, outcome) or stopped
             pending += outcome is _Lane.PENDING and (begun or not stopped)
