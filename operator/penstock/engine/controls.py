@@ -108,8 +108,7 @@ class Controls:
     def _change_status(self, control: Control) -> None:
         asked = control.change_status
         assert asked is not None
-        if not self._decision.status.state.terminated:
-            raise Refused(f"the execution is {self._decision.status.state}: it has not ended")
+        self._must_have_ended()
         if asked.state not in END_STATES:
             raise Refused(f"{asked.state} is no end state")
         self.end_state = asked.state
@@ -170,8 +169,8 @@ class Controls:
         decision = self._decision
         if decision.identity.killed:
             raise Refused("`spec.kill` is true: set it to false first")
-        if not decision.status.state.terminated and decision.status.state is not State.PAUSED:
-            raise Refused(f"the execution is {decision.status.state}: it has not ended")
+        if decision.status.state is not State.PAUSED:
+            self._must_have_ended()
         if not to_do_again(decision.kit.tree, decision.board):
             raise Refused("No task found to restart execution from!")
         self._stop_handlers()
@@ -256,8 +255,17 @@ class Controls:
         )
 
     def _must_be_open(self) -> None:
-        if self._decision.status.state.terminated:
+        if self._has_ended:
             raise Refused(f"the execution has ended {self._decision.status.state}")
+
+    def _must_have_ended(self) -> None:
+        if not self._has_ended:
+            state = State.RESTARTED if self.reopened else self._decision.status.state
+            raise Refused(f"the execution is {state}: it has not ended")
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._decision.status.state.terminated and not self.reopened
 
 
 def _pending(decision: Decision) -> Iterator[Control]:

@@ -119,7 +119,7 @@ def test_once_queued_a_changed_behavior_does_not_end_it(given: Flow) -> None:
 
 @pytest.mark.parametrize("control", ["unqueue", "forceRun"])
 def test_it_can_be_run_although_it_is_not_its_turn(given: Flow, control: str) -> None:
-    outcome = given(WORK).among(holders=1).at(5).control(**{control: True}).run()
+    outcome = given(WORK).among(holders=1).at(5).control(None, **{control: True}).run()
     outcome.then.ended("SUCCESS").took(6).answered("done")
 
 
