@@ -302,7 +302,7 @@ class Settling:
                 outcome, unstarted = self._advance_lane(parent, lane.children, True)
                 live += outcome is _Lane.LIVE
                 held += outcome is _Lane.PENDING
-            if outcome in (_Lane.ENDED, _Lane.FAILED):
+            if outcome in (_Lane.ENDED, _Lane.FAILED) and plan is parent.plan:
                 stopped = self._record_lane(parent, index, lane, outcome) or stopped
             pending += outcome is _Lane.PENDING and (begun or not stopped)
             failed = failed or (stop_on_failure and outcome is _Lane.FAILED)

@@ -95,8 +95,9 @@ def task_run_variables(board: Board, run: TaskRun, task: Task) -> dict[str, Call
     if parents:
         makers["parent"] = lambda: parents[0]
     scope = board.scope(run)
-    if scope:
+    if any(index is not None for _, index in scope):
         makers["item"] = lambda: _item(board, run)
+    if scope:
         makers["outputs"] = lambda: outputs_of(board, scope)
         makers["tasks"] = lambda: _task_states(board, scope)
     return makers
@@ -130,7 +131,9 @@ def _in_scope(board: Board, run: TaskRun, scope: Scope) -> bool:
 def _item(board: Board, run: TaskRun) -> dict[str, Any]:
     """The iteration of a Loop in which a task run stands (kestra-newer, Loop)."""
     levels = [
-        _iteration(board, board[loop], index or 0) for loop, index in reversed(board.scope(run))
+        _iteration(board, board[loop], index)
+        for loop, index in reversed(board.scope(run))
+        if index is not None  # errors and finally of a Loop stand in none of its iterations
     ]
     own, *parents = levels
     if parents:

@@ -299,3 +299,21 @@ def test_flowables_in_an_iteration(given: Flow) -> None:
 def test_a_limit_of_values(given: Flow) -> None:
     flow = given(loop("values: [1, 2, 3]")).limits(loop_values=2)
     flow.run().then.ended("FAILED").says("the loop has 3 values; the limit is 2")
+
+
+@pytest.mark.parametrize("values", ["[]", "[1, 2]"])
+def test_handlers_stand_in_no_iteration(given: Flow, values: str) -> None:
+    flow = loop(
+        f"values: {values}\n    {GIVES}\n    "
+        "finally: [{id: f, type: Work, see: '{{ item is defined }}'}]"
+    )
+    outcome = given(flow).when_tasks(outputs={"a": {"n": 1}}).run()
+    outcome.then.ended("SUCCESS").started_with("f", see="false")
+    assert recorded(outcome) == [{"n": 1}] * len(values.strip("[]").split(",")) * (values != "[]")
+
+
+def test_a_handler_is_no_iteration_of_its_own(given: Flow) -> None:
+    flow = loop("values: [1, 2]\n    concurrencyLimit: 1\n    errors: [{id: e, type: Work}]")
+    flow = flow.replace("values: [1, 2]", "values: \"{{ ['x'] }}\"")
+    outcome = given(flow).when_tasks(fail=["a"]).run()
+    assert (outcome.task_run("l").outputs or {})["terminatedIterations"] == {"FAILED": 1}
