@@ -140,7 +140,7 @@ class ChildExecutions:
         statuses: list[ExecutionStatus | None],
     ) -> None:
         attempt = run.attempts[-1]
-        if attempt.restarts:
+        if attempt.restarts and names[0] in self._children:
             if statuses[0] is None:
                 again = Control(id=_restart_id(attempt), restart=RestartRequest())
                 self.actions.append(ControlExecution(names[0], again))

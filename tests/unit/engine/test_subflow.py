@@ -281,3 +281,10 @@ def test_in_a_loop_each_value_has_its_execution(given: Flow) -> None:
 def test_a_paused_execution_keeps_it_running(given: Flow) -> None:
     outcome = given(call()).flow("child", "tasks: [{id: p, type: Pause}]").rest()
     outcome.then.is_in("RUNNING").states(s="RUNNING")
+
+
+def test_a_restart_makes_the_execution_that_could_not_be_made(given: Flow) -> None:
+    flow = given(call('inputs: {n: "{{ labels.n }}"}'))
+    flow = flow.when_it_is_over().control(labels={"n": "4"})
+    outcome = flow.when_it_is_over().control(restart={}).run()
+    outcome.then.ended("SUCCESS").made("child").attempts("s", "FAILED", "SUCCESS")
