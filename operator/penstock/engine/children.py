@@ -83,16 +83,25 @@ class ChildExecutions:
         return concluded
 
     def kill(self, run: TaskRun, task: ExecutableTask, attempt: Attempt) -> None:
-        """Ask the executions of an attempt to end."""
+        """Ask the executions of an attempt to end, those as well that were asked for and that
+        nobody has seen yet."""
         try:
             names = self._names(run, task, attempt)
         except FlowableError:
             return
-        self.actions += [
-            KillExecution(name)
-            for name in names
-            if name in self._children and not self._children[name].status.state.terminated
+        self.actions = [
+            action
+            for action in self.actions
+            if not isinstance(action, StartExecution | ControlExecution) or action.name not in names
         ]
+        unseen = 0
+        for name in names:
+            status = self._status_of(name, attempt)
+            unseen += status is None
+            if status is None and unseen <= self._limits.children:
+                self.actions.append(KillExecution(name))
+            elif status is not None and not status.state.terminated:
+                self.actions.append(KillExecution(self._last_retry(name)))
 
     def _names(self, run: TaskRun, task: ExecutableTask, attempt: Attempt) -> list[str]:
         first = attempt.execution or self.name(run, attempt.number)
@@ -111,13 +120,18 @@ class ChildExecutions:
         restarted = _restart_id(attempt) if attempt.restarts else None
         if restarted and not any(item.id == restarted for item in seen.status.controls):
             return None
-        status, number = seen.status, 2
-        while status.state is State.RETRIED:
-            retry = self._children.get(retry_name(name, number))
-            if retry is None:
-                return status.model_copy(update={"state": State.RUNNING})
-            status, number = retry.status, number + 1
-        return status
+        last = self._children.get(self._last_retry(name))
+        if last is None:
+            return seen.status.model_copy(update={"state": State.RUNNING})
+        return last.status
+
+    def _last_retry(self, name: str) -> str:
+        """The execution itself; where it was retried as a whole, the last of its retries, which
+        may not have been seen yet."""
+        last, number = name, 2
+        while (seen := self._children.get(last)) and seen.status.state is State.RETRIED:
+            last, number = retry_name(name, number), number + 1
+        return last
 
     def _request_missing(
         self,
@@ -127,7 +141,7 @@ class ChildExecutions:
         statuses: list[ExecutionStatus | None],
     ) -> None:
         attempt = run.attempts[-1]
-        if attempt.restarts:
+        if attempt.restarts and names[0] in self._children:
             if statuses[0] is None:
                 again = Control(id=_restart_id(attempt), restart=RestartRequest())
                 self.actions.append(ControlExecution(names[0], again))

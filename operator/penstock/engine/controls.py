@@ -15,7 +15,7 @@ from penstock.engine.flowable import FlowableError
 from penstock.engine.flowables.pause import Holding
 from penstock.engine.identity import derived_name
 from penstock.engine.inputs import InvalidInputs, resolve_inputs
-from penstock.engine.restarting import mark, restart
+from penstock.engine.restarting import handlers, mark, restart, to_do_again
 from penstock.engine.variables import iso
 from penstock.resources.execution import (
     Control,
@@ -44,7 +44,7 @@ class Controls:
     def __init__(self, decision: Decision) -> None:
         self._decision = decision
         self.reopened = False
-        """Whether an execution that had ended, or was paused, goes on."""
+        """Whether an execution that had ended goes on."""
         self.forced = False
         """Whether it runs although it is not its turn."""
         self.end_state: State | None = None
@@ -108,14 +108,14 @@ class Controls:
     def _change_status(self, control: Control) -> None:
         asked = control.change_status
         assert asked is not None
-        if not self._decision.status.state.terminated:
-            raise Refused(f"the execution is {self._decision.status.state}: it has not ended")
+        self._must_have_ended()
         if asked.state not in END_STATES:
             raise Refused(f"{asked.state} is no end state")
         self.end_state = asked.state
 
     def _resume(self, control: Control) -> str | None:
-        self._must_be_open()
+        if self._decision.status.finished:
+            self._must_be_open()
         asked = control.resume
         assert asked is not None
         decision = self._decision
@@ -133,7 +133,6 @@ class Controls:
                 if names_one
                 else "nothing of the execution is paused"
             )
-        self.reopened = True
         return None
 
     def _let_go(self, run: TaskRun, asked: ResumeRequest) -> None:
@@ -170,12 +169,14 @@ class Controls:
         decision = self._decision
         if decision.identity.killed:
             raise Refused("`spec.kill` is true: set it to false first")
-        if not decision.status.state.terminated and decision.status.state is not State.PAUSED:
-            raise Refused(f"the execution is {decision.status.state}: it has not ended")
-        count = restart(decision.kit.tree, decision.board, decision.now)
-        if count == 0:
+        if decision.status.state is not State.PAUSED:
+            self._must_have_ended()
+        if not to_do_again(decision.kit.tree, decision.board):
             raise Refused("No task found to restart execution from!")
+        self._stop_handlers()
+        restart(decision.kit.tree, decision.board, decision.now)
         self._reopen()
+        decision.ledger.paused = False
         decision.ledger.labels = {**decision.ledger.labels, "system.restarted": "true"}
         return None
 
@@ -194,6 +195,9 @@ class Controls:
             )
         if not found[0].state.terminated:
             raise Refused(f"the task run is {found[0].state}: it has not ended")
+        if found[0] in handlers(decision.kit.tree, decision.board):
+            raise Refused("errors, finally and afterExecution run anew: there is nothing to mark")
+        self._stop_handlers()
         mark(decision.kit.tree, decision.board, found[0], asked.state)
         self._reopen()
         return None
@@ -224,13 +228,21 @@ class Controls:
         decision.started.append(StartExecution(name, spec))
         return f"made the execution {name}"
 
+    def _stop_handlers(self) -> None:
+        """They run anew: what runs of them is stopped."""
+        decision = self._decision
+        for run in handlers(decision.kit.tree, decision.board):
+            decision.settling.stop(run)
+
     def _reopen(self) -> None:
-        """Forget how the execution was to end."""
-        ledger = self._decision.ledger
-        ledger.exit = ledger.exit_reason = ledger.violated_sla = None
-        ledger.paused = False
-        ledger.restarts += 1
-        self.reopened = True
+        """Forget how the execution ended."""
+        decision = self._decision
+        decision.ledger.restarts += 1
+        if decision.status.state.terminated:
+            ledger = decision.ledger
+            ledger.exit = ledger.exit_reason = ledger.violated_sla = None
+            ledger.paused = False
+            self.reopened = True
 
     def _matching(self, asked: Any) -> Iterator[TaskRun]:
         """The task runs that a request means."""
@@ -243,8 +255,17 @@ class Controls:
         )
 
     def _must_be_open(self) -> None:
-        if self._decision.status.state.terminated:
+        if self._has_ended:
             raise Refused(f"the execution has ended {self._decision.status.state}")
+
+    def _must_have_ended(self) -> None:
+        if not self._has_ended:
+            state = State.RESTARTED if self.reopened else self._decision.status.state
+            raise Refused(f"the execution is {state}: it has not ended")
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._decision.status.state.terminated and not self.reopened
 
 
 def _pending(decision: Decision) -> Iterator[Control]:

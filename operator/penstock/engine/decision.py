@@ -63,6 +63,7 @@ class Decision:
         self.identity = identity
         self.status = status
         self.now = now
+        self.known_children = children
         self.board = Board(status.task_runs, kit.tree.traits) if board is None else board
         self.ledger = Ledger(flow, status)
         self.evaluation = Evaluation(

@@ -98,7 +98,8 @@ class Engine:
                 wanted = spec.replay.task or spec.replay.task_run
                 message = f"the execution {spec.replay.execution} has no task run of {wanted}"
                 return refuse(status, "TaskRunNotFound", message, now)
-            status = status.model_copy(update={"task_runs": kept, "variables": source.variables})
+            variables = source.variables if kept else None
+            status = status.model_copy(update={"task_runs": kept, "variables": variables})
         return self._checked(identity, status, now, turn)
 
     def _checked(
@@ -161,7 +162,8 @@ class Engine:
             return None
         scheduled = decision.identity.schedule_date
         if status.state is State.CREATED and scheduled is not None and scheduled > now:
-            return Step(self._noted(decision), reports=decision.all_reports(), wake=scheduled)
+            noted = self._noted(decision)
+            return Step(noted, decision.actions(), decision.all_reports(), scheduled)
         if turn.has_come:
             return None
         assert turn.concurrency is not None
@@ -171,20 +173,23 @@ class Engine:
             message = f"Flow is {state} due to concurrency limit exceeded"
             report = Report("ConcurrencyLimit", message, warning=True)
             return Step(ended(status, state, message, now), reports=(report,))
-        queued = transition(self._noted(decision), State.QUEUED, now)
-        return Step(_open_again(queued), reports=decision.all_reports())
+        waiting = self._noted(decision)
+        if controls.reopened:
+            waiting = transition(waiting, State.RESTARTED, now)
+        queued = transition(waiting, State.QUEUED, now)
+        return Step(_open_again(queued), decision.actions(), decision.all_reports())
 
     def _decide(self, decision: Decision, controls: Controls, observations: Observations) -> Step:
         status, now = decision.status, decision.now
         if controls.reopened and status.state.terminated:
             status = _open_again(transition(status, State.RESTARTED, now))
         decision.observe(observations)
-        evaluator = decision.evaluation.of_execution(now)
-        watch = SlaWatch(self.flow, status, evaluator, decision.ledger, now)
-        if violated := watch.check():
-            decision.reports.append(violated)
+        self._watch(decision, status)
         try:
             final = decision.settling.settle()
+            if final is None and self._watch(decision, status):
+                # What has just been done violated it.
+                final = decision.settling.settle()
         except LimitExceeded as error:
             return self._stop(decision, str(error))
         status = status.model_copy(
@@ -197,8 +202,21 @@ class Engine:
         )
         if final is None:
             status = transition(status, self._open_state(decision), now)
-            return self._step(decision, status, watch.deadline())
+            return self._step(decision, status, self._sla_watch(decision, status).deadline())
         return self._end(decision, status, final)
+
+    def _watch(self, decision: Decision, status: ExecutionStatus) -> bool:
+        """Look whether it keeps to its SLAs, and act where it does not. Whether that was so."""
+        violated = self._sla_watch(decision, status).check()
+        if violated is None:
+            return False
+        decision.reports.append(violated)
+        return True
+
+    def _sla_watch(self, decision: Decision, status: ExecutionStatus) -> SlaWatch:
+        evaluator = decision.evaluation.of_execution(decision.now)
+        scheduled = decision.identity.schedule_date
+        return SlaWatch(self.flow, status, evaluator, decision.ledger, decision.now, scheduled)
 
     def _end(self, decision: Decision, status: ExecutionStatus, final: State) -> Step:
         identity, now = decision.identity, decision.now
@@ -216,18 +234,23 @@ class Engine:
         """Of an execution that has ended: what runs after the end, and what people want of it."""
         status = self._noted(decision)
         if controls.end_state is not None:
+            message = f"set to {controls.end_state} as its spec asks"
             status = transition(status, controls.end_state, decision.now)
+            status = status.model_copy(update={"message": message})
         step = Step(status, decision.actions(), decision.all_reports())
         if status.after_execution is not State.RUNNING:
             return step
         return step.followed_by(self._advance_after(decision, status, observations))
 
     def _advance_after(
-        self, before: Decision, status: ExecutionStatus, observations: Observations
+        self, ending: Decision, status: ExecutionStatus, observations: Observations
     ) -> Step:
         """Go on with `afterExecution`: it sees the end, and can't change it."""
-        calm = status.model_copy(update={"exit": None, "violated_sla": None})
-        decision = Decision(self._kit, before.identity, calm, NO_CHILDREN, before.now, before.board)
+        calm = status.model_copy(update={"exit": None, "violated_sla": None, "paused": False})
+        decision = Decision(
+            self._kit, ending.identity, calm, ending.known_children, ending.now, ending.board
+        )
+        decision.ledger.over = True
         decision.observe(observations)
         try:
             final = decision.settling.settle_after()
@@ -239,6 +262,7 @@ class Engine:
                 "task_runs": list(decision.board),
                 "after_execution": State.RUNNING if final is None else final,
                 "labels": decision.ledger.labels,
+                "variables": decision.ledger.changed_variables,
             }
         )
         return self._step(decision, status)
@@ -246,7 +270,7 @@ class Engine:
     def _step(
         self, decision: Decision, status: ExecutionStatus, deadline: datetime | None = None
     ) -> Step:
-        dates = [run.next_attempt for run in decision.board.open_runs() if run.next_attempt]
+        dates = self._dates(decision)
         dates += [deadline] if deadline is not None else []
         return Step(
             status=status,
@@ -254,6 +278,18 @@ class Engine:
             reports=decision.all_reports(),
             wake=min(dates, default=None),
         )
+
+    def _dates(self, decision: Decision) -> list[datetime]:
+        """When task runs go on by themselves, as far as they may: nothing does so any more where
+        the execution is to end, and where a person paused it only what waits for a person."""
+        if decision.ledger.exit is not None:
+            return []
+        return [
+            run.next_attempt
+            for run in decision.board.open_runs()
+            if run.next_attempt is not None
+            and not (decision.ledger.paused and run.state in (State.RETRYING, State.RESTARTED))
+        ]
 
     def _stop(self, decision: Decision, message: str) -> Step:
         """End the execution at a limit; nothing that was only intended is started."""

@@ -176,8 +176,16 @@ class Flowable(Task):
         self, run: TaskRun, lane: int, state: State, evaluator: LaneEvaluator
     ) -> dict[str, Any]:
         """The outputs of an isolating flowable, once a lane has ended in that state. Raises
-        ``ExpressionError`` or ``InvalidInput``."""
+        ``ExpressionError`` or ``InvalidInput``, which fail the lane."""
         raise NotImplementedError
+
+    def lane_failed(self, run: TaskRun, lane: int) -> dict[str, Any]:
+        """The outputs of an isolating flowable, once a lane's own outputs can't be had."""
+        raise NotImplementedError
+
+    def reopened(self, run: TaskRun) -> dict[str, Any] | None:
+        """The outputs with which a flowable that had ended goes on."""
+        return run.outputs
 
     def closes(self, run: TaskRun) -> bool:
         """Whether an attempt of its own ends it, to take what its children left."""

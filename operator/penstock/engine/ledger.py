@@ -23,6 +23,8 @@ class Ledger:
         self.passed_breakpoints: list[str] = status.passed_breakpoints
         self.restarts: int = status.restarts
         self.controls: list[ControlResult] = status.controls
+        self.over = False
+        """Whether the execution has ended, so that its end can't be changed."""
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -32,21 +34,24 @@ class Ledger:
     @property
     def stops(self) -> bool:
         """Whether the end does not wait for what runs."""
-        return self.exit is State.KILLED or (
-            self.exit is not None and self.violated_sla is not None
-        )
+        return self.exit is State.KILLED or (self.exit is not None and self._broke_an_sla)
+
+    @property
+    def _broke_an_sla(self) -> bool:
+        """Whether an SLA was violated that ends the execution."""
+        return any(sla.id == self.violated_sla and sla.behavior != "NONE" for sla in self._flow.sla)
 
     def take(self, effect: Effect) -> None:
         if effect.labels is not None:
             self.labels = effect.labels
         if effect.variables is not None:
             self.changed_variables = effect.variables
-        if effect.exit is not None:
+        if effect.exit is not None and not self.over:
             self.exit = effect.exit
 
     def leave(self, state: State, reason: str | None = None) -> None:
         """Let the execution end in that state; the first to say so is right."""
-        if self.exit is None:
+        if self.exit is None and not self.over:
             self.exit, self.exit_reason = state, reason
 
     def fields(self) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from penstock.engine.board import Board
 from penstock.engine.flowable import Flowable
+from penstock.engine.flowables.pause import Holding
 from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.engine.tree import FlowTree, Role
 from penstock.resources.execution import ExecutionStatus, ReplayReference, State, TaskRun
@@ -15,17 +15,27 @@ _AGAIN = frozenset({State.FAILED, State.KILLED, State.CANCELLED, State.RETRIED})
 """States of task runs that a restart does again."""
 
 
-def restart(tree: FlowTree, board: Board, now: datetime) -> int:
-    """Reset what failed, and what is around it. How many task runs are done again."""
+def to_do_again(tree: FlowTree, board: Board) -> list[TaskRun]:
+    """The task runs that a restart resets."""
+    anew = {run.id for run in handlers(tree, board)}
+    return [
+        run
+        for run in board
+        if run.task_id in tree and run.id not in anew and _led_to_the_end(board, run)
+    ]
+
+
+def restart(tree: FlowTree, board: Board, now: datetime) -> None:
+    """Reset what failed, and what is around it."""
+    again = to_do_again(tree, board)
+    _remove_unknown(tree, board)
     _remove_handlers(tree, board)
-    again = [run for run in board if _led_to_the_end(board, run)]
     for run in again:
         around = list(board.ancestors(run)) if run.id in board else []
         if run.id in board:
             _do_again(tree, board, run, now)
         for outer in around:
-            _open(board, outer)
-    return len(again)
+            _open(tree, board, outer)
 
 
 def _led_to_the_end(board: Board, run: TaskRun) -> bool:
@@ -41,18 +51,23 @@ def _do_again(tree: FlowTree, board: Board, run: TaskRun, now: datetime) -> None
         # Its directory is gone, and what its tasks left there.
         board.remove(run)
     elif any(child.state in _AGAIN for child in board.children(run.id)):
-        _open(board, run)
-    else:
-        # It failed by its own rules: a loop without values, a limit that was reached.
+        _open(tree, board, run)
+    elif run.state is State.FAILED or isinstance(task, Holding):
+        # It failed by its own rules: a loop without values, a limit that was reached. And who
+        # was waited for is waited for again.
         board.remove(run)
+    else:
+        _open(tree, board, run)
 
 
 def mark(tree: FlowTree, board: Board, run: TaskRun, state: State) -> None:
-    """Give a task run another end state, and open what is around it."""
+    """Give a task run another end state, and open what has ended around it."""
+    _remove_unknown(tree, board)
     _remove_handlers(tree, board)
     board.change(run, state=state, message=f"marked as {state}")
     for around in board.ancestors(run):
-        _open(board, around)
+        if around.state.terminated:
+            _open(tree, board, around)
 
 
 def kept_for_replay(
@@ -63,10 +78,15 @@ def kept_for_replay(
     if asked.task is None and asked.task_run is None:
         return []
     board = Board(source.task_runs, tree.traits)
+    _remove_unknown(tree, board)
     _remove_handlers(tree, board)
     meant = next((run for run in board if _is_meant(run, asked)), None)
     if meant is None:
         return None
+    for outer in board.ancestors(meant):
+        if isinstance(tree[outer.task_id].task, WorkingDirectory):
+            # Its directory is gone, and what its tasks left there.
+            meant = outer
     around = [run.id for run in board.ancestors(meant)]
     after = False
     for run in board:
@@ -74,7 +94,7 @@ def kept_for_replay(
         if run.id not in board:
             continue
         if run.id in around:
-            _open(board, run)
+            _open(tree, board, run)
         elif after or not run.state.terminated or run.task_id not in tree:
             board.remove(run)
     return list(board)
@@ -88,10 +108,14 @@ def _is_meant(run: TaskRun, asked: ReplayReference) -> bool:
     )
 
 
-def _open(board: Board, run: TaskRun) -> None:
+def _open(tree: FlowTree, board: Board, run: TaskRun) -> None:
+    task = tree[run.task_id].task
+    assert isinstance(task, Flowable)
+    run = board[run.id]
     board.change(
-        board[run.id],
+        run,
         state=State.RUNNING,
+        outputs=task.reopened(run),
         end_date=None,
         next_attempt=None,
         verdict=None,
@@ -99,14 +123,23 @@ def _open(board: Board, run: TaskRun) -> None:
     )
 
 
+def _remove_unknown(tree: FlowTree, board: Board) -> None:
+    """Forget the task runs of tasks that this revision of the flow has not."""
+    for run in board:
+        if run.id in board and run.task_id not in tree:
+            board.remove(run)
+
+
 def _remove_handlers(tree: FlowTree, board: Board) -> None:
-    for run in _handlers(tree, board):
+    for run in handlers(tree, board):
         if run.id in board:
             board.remove(run)
 
 
-def _handlers(tree: FlowTree, board: Board) -> Iterator[TaskRun]:
-    """The task runs of `errors`, `finally` and `afterExecution`."""
-    for run in board:
-        if run.task_id in tree and tree[run.task_id].role is not Role.MAIN:
-            yield run
+def handlers(tree: FlowTree, board: Board) -> list[TaskRun]:
+    """The task runs of `errors`, `finally` and `afterExecution`, and all inside them."""
+
+    def is_handler(run: TaskRun) -> bool:
+        return run.task_id in tree and tree[run.task_id].role is not Role.MAIN
+
+    return [run for run in board if is_handler(run) or any(map(is_handler, board.ancestors(run)))]

@@ -48,7 +48,7 @@ class ExecutionRetries:
 
         The attempts that are counted are executions, since the first of them was made.
         """
-        if retry is None or retry.behavior != "CREATE_NEW_EXECUTION":
+        if retry is None or retry.behavior != "CREATE_NEW_EXECUTION" or self._ledger.over:
             return False
         if self._ledger.exit is not None:
             return self._ledger.exit is State.RETRIED

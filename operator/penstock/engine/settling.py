@@ -129,13 +129,14 @@ class Settling:
         """Settle what runs after the end. Its own end state, or None while something is open."""
         parent = _Parent(None, in_sequence(self._tree.flow.after_execution), (), ())
         self._settle_open_children(parent)
-        if not self._advance(parent, "after", parent.plan):
+        if not self._advance(parent, "after", parent.plan, stop_on_failure=False):
             return None
         ids = {task.id for task in self._tree.flow.after_execution}
         return worst(run.state for run in self._board.children(None) if run.task_id in ids)
 
     def _leave(self, end: State) -> State | None:
         """End the execution as was said: once nothing runs any more, or at once if it must."""
+        self.waiting = 0
         running = False
         opened: list[TaskRun] = []
         for run in self._board:
@@ -143,7 +144,7 @@ class Settling:
                 continue
             live = [attempt for attempt in run.attempts if not attempt.state.terminated]
             if self._ledger.stops:
-                self._stop(run)
+                self.stop(run)
                 self._attempts.close(run, end)
             elif live:
                 running = True
@@ -155,10 +156,9 @@ class Settling:
             return None
         for run in opened:
             self._attempts.close(run, end)
-        self.waiting = 0
         return end
 
-    def _stop(self, run: TaskRun) -> None:
+    def stop(self, run: TaskRun) -> None:
         """Let what runs for a task run be gone."""
         task = self._tree[run.task_id].task
         for attempt in run.attempts:
@@ -181,11 +181,14 @@ class Settling:
     def _settle(self, parent: _Parent) -> State | None:
         self._settle_open_children(parent)
         main_ended = self._advance(parent, "main", parent.plan)
+        if parent.run is not None:
+            parent = replace(parent, run=self._board[parent.run.id])
         failed = self._failed(parent)
         if parent.run is not None and not failed:
             if parent.run.state is State.PAUSED:
                 return None
-            if main_ended and parent.run.verdict is None and not self._proceed(parent.run):
+            asks = main_ended and parent.run.verdict is None and not self._is_leaving(parent)
+            if asks and not self._proceed(parent.run):
                 return None
             parent = replace(parent, run=self._board[parent.run.id])
             failed = self._failed(parent)
@@ -196,6 +199,10 @@ class Settling:
             return None
         states = [run.state for run in self._main_runs(parent)]
         return worst(states if parent.verdict is None else [*states, parent.verdict])
+
+    def _is_leaving(self, parent: _Parent) -> bool:
+        """Whether `finally` has begun: what follows the children was decided before it."""
+        return any(self._has_begun(parent, lane) for lane in in_sequence(parent.finally_).lanes)
 
     def _proceed(self, run: TaskRun) -> bool:
         """Ask a flowable whose children have ended what follows. False where it is not its end."""
@@ -254,15 +261,16 @@ class Settling:
             return
         run = self._board[run.id]
         if task.closes(run):
-            closing = run.attempts[-1] if run.attempts else None
-            if closing is None:
+            lost = sum(attempt.state is State.RESUBMITTED for attempt in run.attempts)
+            if lost == len(run.attempts) and lost <= self._limits.lost_attempts:
                 run = self._attempts.begin(run, task)
-                closing = run.attempts[-1]
+            closing = run.attempts[-1]
             if not closing.state.terminated:
                 return
-            state = worst([state, closing.state])
-            if closing.state is State.FAILED:
-                run = self._board.change(run, message=closing.message)
+            failed = closing.state in (State.FAILED, State.RESUBMITTED)
+            state = worst([state, State.FAILED if failed else closing.state])
+            if failed:
+                run = self._board.change(run, message=closing.message or closing.reason)
         state = self._evaluation.allowed(run, task, task.outcome(state))
         self._board.change(run, state=state, end_date=self._now)
 
@@ -281,11 +289,13 @@ class Settling:
             lane = plan.lanes[index]
             state, unstarted = self._advance_lane(parent, lane.children, False)
             book.enter(index, state, unstarted, begun=True)
-            stopped = self._record_lane(parent, index, lane, state) or stopped
+            stopped = self._record_lane(parent, kind, index, lane, state) or stopped
             failed = failed or (stops and state is LaneState.FAILED)
+        held = 0
         for index in self._to_start(plan, book):
             begun = index in book.pending
-            if failed or (stopped and not begun) or (plan.limit and len(book.live) >= plan.limit):
+            has_room = not plan.limit or len(book.live) + held < plan.limit
+            if failed or (stopped and not begun) or not has_room:
                 continue
             book.next = max(book.next, index + 1)
             lane = plan.lanes[index]
@@ -295,7 +305,8 @@ class Settling:
             state, unstarted = self._advance_lane(parent, lane.children, True)
             begun = begun or self._has_begun(parent, lane)
             book.enter(index, state, unstarted, begun=begun)
-            stopped = self._record_lane(parent, index, lane, state) or stopped
+            held += state is LaneState.PENDING
+            stopped = self._record_lane(parent, kind, index, lane, state) or stopped
             failed = stops and state is LaneState.FAILED
         if not (failed or stopped):
             self.waiting += book.remaining + plan.unstarted(book.next)
@@ -315,7 +326,9 @@ class Settling:
             begun = [i for i, lane in enumerate(plan.lanes) if self._has_begun(parent, lane)]
             book.live = dict.fromkeys(begun)
             book.next = begun[-1] + 1 if begun else 0
-            book.blocked = {i: None for i in range(book.next) if i not in book.live}
+            for index in (i for i in range(book.next) if i not in book.live):
+                unstarted = len(plan.lanes[index].children)
+                book.enter(index, LaneState.PENDING, unstarted, begun=False)
         self._board.books[key] = book
         return book
 
@@ -361,7 +374,7 @@ class Settling:
         """Whether nothing starts now, or not this child."""
         if self._ledger.exit is not None or self._ledger.paused:
             return True
-        if child.task.id not in self._identity.breakpoints:
+        if self._ledger.over or child.task.id not in self._identity.breakpoints:
             return False
         run_id = task_run_id(parent.id, child, self._ledger.restarts)
         if run_id in self._ledger.passed_breakpoints:
@@ -372,10 +385,12 @@ class Settling:
     def _has_begun(self, parent: _Parent, lane: Lane) -> bool:
         return bool(lane.children) and self._board.child(parent.id, lane.children[0]) is not None
 
-    def _record_lane(self, parent: _Parent, index: int, lane: Lane, state: LaneState) -> bool:
+    def _record_lane(
+        self, parent: _Parent, kind: str, index: int, lane: Lane, state: LaneState
+    ) -> bool:
         """Let an isolating flowable take what a lane leaves. True where no further one starts."""
         ended = state in (LaneState.ENDED, LaneState.FAILED)
-        if parent.run is None or not lane.children or not ended:
+        if kind != "main" or parent.run is None or not lane.children or not ended:
             return False
         task = self._tree[parent.run.task_id].task
         if not isinstance(task, Flowable) or not task.isolates:
@@ -391,11 +406,13 @@ class Settling:
             )
             try:
                 outputs = task.lane_ended(run, index, end, evaluator)
+                run = self._board.change(run, outputs=outputs)
             except (ExpressionError, FlowableError, InvalidInput) as error:
-                self._ledger.leave(State.FAILED, f"task {run.task_id}: {error}")
-                return True
-            run = self._board.change(run, outputs=outputs)
-        return bool((run.outputs or {}).get("stopped"))
+                run = self._board.change(run, outputs=task.lane_failed(run, index))
+                if not parent.plan.goes_on:
+                    self._attempts.tell_failure(run, str(error))
+                    run = self._board.change(run, verdict=State.FAILED, message=str(error))
+        return run.verdict is State.FAILED or bool((run.outputs or {}).get("stopped"))
 
     def _failed(self, parent: _Parent) -> bool:
         if parent.verdict is State.FAILED:

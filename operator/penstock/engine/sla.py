@@ -25,12 +25,14 @@ class SlaWatch:
         evaluator: BoundEvaluator,
         ledger: Ledger,
         now: datetime,
+        scheduled: datetime | None = None,
     ) -> None:
         self._flow = flow
         self._status = status
         self._evaluator = evaluator
         self._ledger = ledger
         self._now = now
+        self._scheduled = scheduled
 
     def check(self) -> Report | None:
         """Act on the first violation; what a person is told of it."""
@@ -70,7 +72,7 @@ class SlaWatch:
         return None if kept == "true" else "its assertion does not hold"
 
     def _deadline_of(self, sla: Sla) -> datetime | None:
-        if sla.type != "MAX_DURATION" or self._status.start_date is None:
+        if sla.type != "MAX_DURATION" or self._start is None:
             return None
         duration = sla.duration
         if isinstance(duration, str):
@@ -78,7 +80,15 @@ class SlaWatch:
                 duration = parse_duration(self._evaluator.render(duration))
             except (ExpressionError, ValueError):
                 return None
-        return None if duration is None else self._status.start_date + duration
+        return None if duration is None else self._start + duration
+
+    @property
+    def _start(self) -> datetime | None:
+        """Since when the time is counted; None after a restart, which Kestra does not watch."""
+        if any(item.state is State.RESTARTED for item in self._status.history):
+            return None
+        start = self._status.start_date
+        return start if start is None else max(start, self._scheduled or start)
 
     def _rendered(self, text: str) -> str:
         try:

@@ -13,6 +13,7 @@ from typing import Any
 from penstock.engine.board import Board
 from penstock.engine.identity import Identity
 from penstock.engine.ledger import Ledger
+from penstock.engine.outputs_tree import Scope
 from penstock.flow.document import Flow
 from penstock.flow.inputs import nest
 from penstock.flow.task import Task
@@ -58,7 +59,8 @@ def execution_variables(
             "id": identity.name,
             "startDate": iso(status.start_date or identity.created),
             "originalId": identity.original,
-            "state": str(status.state),
+            # While it goes on always the same: an attempt that is asked for again renders alike.
+            "state": str(status.state if status.state.terminated else State.RUNNING),
             "outputs": status.outputs,
         },
         "inputs": lambda: nest(status.inputs),
@@ -86,20 +88,28 @@ def task_run_variables(board: Board, run: TaskRun, task: Task) -> dict[str, Call
         "task": lambda: {"id": task.id, "type": task.type},
         "taskrun": lambda: _describe(run),
         "parents": lambda: parents,
+        # Ours alone: by it the merge of a ForEachItem finds its executions, in whatever loop.
+        "siblings": lambda: {
+            other.task_id: other.outputs or {} for other in board.children(run.parent)
+        },
     }
     if parents:
         makers["parent"] = lambda: parents[0]
     scope = board.scope(run)
-    if scope:
+    if any(index is not None for _, index in scope):
         makers["item"] = lambda: _item(board, run)
+    if scope:
         makers["outputs"] = lambda: board.visible_outputs(scope)
+        makers["tasks"] = lambda: _task_states(board, scope)
     return makers
 
 
 def _item(board: Board, run: TaskRun) -> dict[str, Any]:
     """The iteration of a Loop in which a task run stands (kestra-newer, Loop)."""
     levels = [
-        _iteration(board, board[loop], index or 0) for loop, index in reversed(board.scope(run))
+        _iteration(board, board[loop], index)
+        for loop, index in reversed(board.scope(run))
+        if index is not None  # errors and finally of a Loop stand in none of its iterations
     ]
     own, *parents = levels
     if parents:
@@ -146,9 +156,12 @@ def _describe_parent(run: TaskRun) -> dict[str, Any]:
     return described
 
 
-def _task_states(board: Board) -> dict[str, Any]:
+def _task_states(board: Board, scope: Scope = ()) -> dict[str, Any]:
     states: dict[str, Any] = {}
     for run in board:
+        own = board.scope(run)
+        if own != scope[: len(own)]:
+            continue
         values = board.loop_values(run)
         level = states.setdefault(run.task_id, {})
         for value in values:

@@ -84,8 +84,7 @@ class ForEachItem(ChildFlow, Flowable):
     def parts(self) -> list[Task]:
         """The three tasks."""
         batch = self.batch.model_dump(by_alias=True, exclude_none=True)
-        items = f"outputs['{self.id}_items'] ?? {{}}"
-        outputs = "{{ currentEachOutput(" + items + ").children ?? [] }}"
+        outputs = "{{ siblings['" + self.id + "_items'].children ?? [] }}"
         return [
             RunnableTask(
                 id=f"{self.id}_split",

@@ -77,12 +77,7 @@ class Loop(Flowable):
         values = self._values(evaluator)
         keys = list(values) if isinstance(values, dict) else None
         items = list(values.values()) if isinstance(values, dict) else values
-        outputs: dict[str, Any] = {
-            "iterationCount": len(items),
-            "terminatedIterations": {},
-            "outputs": [],
-        }
-        return Opening(outputs, [as_text(value) for value in items], keys)
+        return Opening(_of_none(len(items)), [as_text(value) for value in items], keys)
 
     def plan(self, run: TaskRun) -> Plan:
         lanes = LoopLanes(enabled(self.tasks), run.values or [])
@@ -103,18 +98,18 @@ class Loop(Flowable):
         given: dict[str, Any] = {}
         if state is not State.FAILED:
             given = resolve_outputs(self.outputs, evaluator({}))
-        item: dict[str, Any] = {"value": (run.values or [])[lane], "iteration": lane}
-        if run.keys is not None:
-            item["key"] = run.keys[lane]
-        outputs = dict(run.outputs or {})
-        ended = outputs["terminatedIterations"]
-        outputs["terminatedIterations"] = {**ended, str(state): ended.get(str(state), 0) + 1}
-        listed = [*outputs["outputs"], {"item": item, "outputs": given}]
-        outputs["outputs"] = sorted(listed, key=lambda entry: entry["item"]["iteration"])
+        outputs = _with_iteration(run, lane, state, given)
         iteration = {"state": str(state), "outputs": given}
         if self.break_when is not None and not outputs.get("stopped"):
             outputs["stopped"] = holds(self.break_when, evaluator({"iteration": iteration}))
         return outputs
+
+    def lane_failed(self, run: TaskRun, lane: int) -> dict[str, Any]:
+        return _with_iteration(run, lane, State.FAILED, {})
+
+    def reopened(self, run: TaskRun) -> dict[str, Any]:
+        """What its iterations left is taken anew, from those that have ended as well."""
+        return _of_none(len(run.values or []))
 
     def outcome(self, worst_child: State) -> State:
         return State.SUCCESS if worst_child is State.FAILED and not self.fails else worst_child
@@ -140,3 +135,21 @@ class Loop(Flowable):
         if isinstance(values, list | tuple):
             return list(values)
         raise FlowableError(f"`values` must be a list or a map, not {type(values).__name__}")
+
+
+def _of_none(iterations: int) -> dict[str, Any]:
+    """The outputs before any iteration has ended."""
+    return {"iterationCount": iterations, "terminatedIterations": {}, "outputs": []}
+
+
+def _with_iteration(run: TaskRun, lane: int, state: State, given: dict[str, Any]) -> dict[str, Any]:
+    """The loop's outputs with those of one iteration more, in the order of the values."""
+    item: dict[str, Any] = {"value": (run.values or [])[lane], "iteration": lane}
+    if run.keys is not None:
+        item["key"] = run.keys[lane]
+    outputs = dict(run.outputs or {})
+    ended = outputs["terminatedIterations"]
+    outputs["terminatedIterations"] = {**ended, str(state): ended.get(str(state), 0) + 1}
+    listed = [*outputs["outputs"], {"item": item, "outputs": given}]
+    outputs["outputs"] = sorted(listed, key=lambda entry: entry["item"]["iteration"])
+    return outputs

@@ -1,0 +1,125 @@
+"""WorkingDirectory: tasks that share a directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from penstock.resources.execution import State
+from tests.fixtures.engine import Given
+
+Flow = Callable[[str], Given]
+
+
+def directory(properties: str = "", more: str = "") -> str:
+    return f"""
+tasks:
+  - id: w
+    type: WorkingDirectory
+    {properties}
+    tasks: [{{id: a, type: Work}}, {{id: b, type: Work, see: "{{{{ outputs.a.n ?? 'none' }}}}"}}]
+  - {{id: after, type: Work, see: "{{{{ outputs.b.n ?? 'none' }}}}"}}
+{more}
+"""
+
+
+KEEPS = "outputFiles: ['*.txt']"
+
+
+def test_its_tasks_run_one_after_the_other_in_one_directory(given: Flow) -> None:
+    outcome = given(directory()).when_tasks(outputs={"a": {"n": 1}, "b": {"n": 2}}).run()
+    outcome.then.ended("SUCCESS").ran("a", "b", "after")
+    outcome.then.started_with("b", see="1").started_with("after", see="2")
+    spaces = [outcome.start(name).workspace for name in ("a", "b")]
+    assert [space and space.id for space in spaces] == [outcome.task_run("w").id] * 2
+    assert outcome.start("after").workspace is None
+
+
+def test_what_stands_in_it_is_rendered(given: Flow) -> None:
+    flow = directory(
+        "inputFiles: {a.txt: '{{ flow.id }}'}\n    namespaceFiles: {enabled: true}\n    "
+        "cache: {patterns: ['x/**'], ttl: PT1H}"
+    )
+    workspace = given(flow).run().start("a").workspace
+    assert workspace is not None
+    assert workspace.properties == {
+        "inputFiles": {"a.txt": "flow"},
+        "namespaceFiles": {"enabled": True},
+        "cache": {"patterns": ["x/**"], "ttl": 3600.0},
+    }
+
+
+def test_what_it_keeps_is_taken_by_an_attempt_of_its_own(given: Flow) -> None:
+    outcome = given(directory(KEEPS)).when_tasks(outputs={"w": {"outputFiles": {"x": "uri"}}}).run()
+    outcome.then.ended("SUCCESS").ran("a", "b", "w", "after").attempts("w", "SUCCESS")
+    outcome.then.outputs("w", outputFiles={"x": "uri"})
+
+
+def test_without_anything_to_keep_there_is_no_such_attempt(given: Flow) -> None:
+    given(directory()).run().then.ran("a", "b", "after").attempts("w")
+
+
+def test_it_fails_where_nothing_can_be_taken(given: Flow) -> None:
+    outcome = given(directory(KEEPS, "errors: [{id: e, type: Work}]")).when_tasks(fail=["w"]).run()
+    outcome.then.ended("FAILED").states(w="FAILED").ran("a", "b", "w", "e").says("w is broken")
+
+
+def test_a_lost_attempt_to_take_it_is_made_again(given: Flow) -> None:
+    outcome = given(directory(KEEPS)).when_tasks(lost={"w": 2}).run()
+    outcome.then.ended("SUCCESS").attempts("w", "RESUBMITTED", "RESUBMITTED", "SUCCESS")
+
+
+def test_it_fails_where_the_attempt_is_lost_too_often(given: Flow) -> None:
+    outcome = given(directory(KEEPS)).limits(lost_attempts=1).when_tasks(lost={"w": 9}).run()
+    outcome.then.ended("FAILED").attempts("w", "RESUBMITTED", "RESUBMITTED")
+
+
+def test_a_failed_task_ends_it(given: Flow) -> None:
+    flow = directory("errors: [{id: e, type: Work}]\n    finally: [{id: f, type: Work}]")
+    outcome = given(flow).when_tasks(fail=["a"]).run()
+    outcome.then.ended("FAILED").ran("a", "e", "f")
+
+
+def test_a_task_that_may_fail_does_not_end_it(given: Flow) -> None:
+    flow = directory().replace("{id: a, type: Work}", "{id: a, type: Work, allowFailure: true}")
+    given(flow).when_tasks(fail=["a"]).run().then.ended("WARNING").ran("a", "b", "after")
+
+
+def test_in_a_loop_its_tasks_have_its_value(given: Flow) -> None:
+    """And their outputs are told apart by that value, once (kestra-engine, section 16)."""
+    outcome = (
+        given("""
+    tasks:
+      - id: each
+        type: ForEach
+        values: [x, y]
+        concurrencyLimit: 0
+        tasks:
+          - id: w
+            type: WorkingDirectory
+            tasks:
+              - {id: a, type: Work, see: "{{ taskrun.value }}"}
+              - {id: b, type: Work, see: "{{ outputs.a[taskrun.value].n }}"}
+    """)
+        .when_tasks(outputs={"a": {"n": 1}})
+        .run()
+    )
+    outcome.then.ended("SUCCESS")
+    seen = [start.properties["see"] for _, start in outcome.world.started]
+    assert seen == ["x", "y", "1", "1"]
+
+
+@pytest.mark.parametrize("task", ["a", "w"])
+def test_a_kill_stops_what_runs_of_it(given: Flow, task: str) -> None:
+    outcome = given(directory(KEEPS)).when_tasks(seconds={task: 60}).at(9).kill().run()
+    outcome.then.ended("KILLED").states(w="KILLED")
+    assert outcome.world.stopped == [(outcome.task_run(task).id, 1)]
+
+
+def test_a_restart_does_all_of_it_again(given: Flow) -> None:
+    """The directory is gone, and what its tasks left there."""
+    flow = given(directory()).when_tasks(fail={"b": 1}).when_it_is_over().script()
+    flow = flow.when_it_is_over().control(restart={})
+    outcome = flow.run()
+    outcome.then.ended("SUCCESS").ran_later("a", "b", "a", "b", "after").states(w=State.SUCCESS)
