@@ -14,12 +14,19 @@ from kubernetes import client, config
 from rich.console import Console
 from rich.table import Table
 
+from e2e.bench import engine
 from e2e.bench.edges import EdgeWatch
 from e2e.bench.workloads import Workloads
 
 RESULT = Path("build/bench.json")
 BURST = 50
-GOALS = {"single_ratio": 0.85, "chain_ratio": 0.75, "burst_ratio": 1.1, "edge_p95_ms": 150.0}
+GOALS = {
+    "single_ratio": 0.85,
+    "chain_ratio": 0.75,
+    "burst_ratio": 1.1,
+    "edge_p95_ms": 150.0,
+    **engine.GOALS,
+}
 
 
 def main() -> int:
@@ -67,6 +74,7 @@ def measure(namespace: str) -> dict[str, object]:
         "edge_p95_ms": round(_percentile(latencies, 0.95), 1),
         "edge_median_ms": round(statistics.median(latencies), 1),
         "edges": len(latencies),
+        **engine.measure(),
         "seconds": {name: [round(time, 3) for time in times] for name, times in raw.items()},
         "machine": {
             "cpus": os.cpu_count(),

@@ -33,6 +33,8 @@ class LaneBook:
     """Whether no lane was looked at since the book was opened."""
     remaining: int = 0
     """How many children of the lanes that have begun have not started."""
+    reached: dict[int, int] = field(default_factory=dict)
+    """The first child of a lane that had not ended when it was looked at."""
     _unstarted: dict[int, int] = field(default_factory=dict)
 
     def enter(self, index: int, state: LaneState, unstarted: int, *, begun: bool) -> None:
@@ -40,6 +42,8 @@ class LaneBook:
         for lanes in (self.live, self.pending, self.blocked):
             lanes.pop(index, None)
         self.remaining -= self._unstarted.pop(index, 0)
+        if state in (LaneState.ENDED, LaneState.FAILED):
+            self.reached.pop(index, None)
         if state is LaneState.LIVE:
             self.live[index] = None
         elif state is LaneState.PENDING:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 class Limits:
     """Sane defaults; an administrator may change them."""
 
-    task_runs: int = 2_000
+    task_runs: int = 50_000
     """Task runs of one execution."""
-    loop_values: int = 1_000
+    loop_values: int = 10_000
     """Values of one loop."""
+    values_bytes: int = 1024 * 1024
+    """Size of the values of one loop; they are kept beside the status."""
     attempts: int = 1_000
     """Attempts of one task run, whatever its retry says."""
     set_bytes: int = 64 * 1024

@@ -115,7 +115,7 @@ class Settling:
         flow = self._tree.flow
         end: State | None = None
         if self._ledger.exit is None:
-            top = _Parent(None, in_sequence(flow.tasks), flow.errors, flow.finally_)
+            top = _Parent(None, self._tree.plan, flow.errors, flow.finally_)
             end = self._settle(top)
         exit_ = self._ledger.exit
         return end if exit_ is None else self._leave(exit_)
@@ -287,7 +287,7 @@ class Settling:
         stopped = plan.stopped
         for index in self._to_look_at(parent, plan, book):
             lane = plan.lanes[index]
-            state, unstarted = self._advance_lane(parent, lane.children, False)
+            state, unstarted = self._advance_lane(parent, book, index, lane.children, False)
             book.enter(index, state, unstarted, begun=True)
             stopped = self._record_lane(parent, kind, index, lane, state) or stopped
             failed = failed or (stops and state is LaneState.FAILED)
@@ -302,7 +302,7 @@ class Settling:
             if not begun and not self._is_free(parent, lane):
                 book.enter(index, LaneState.PENDING, len(lane.children), begun=False)
                 continue
-            state, unstarted = self._advance_lane(parent, lane.children, True)
+            state, unstarted = self._advance_lane(parent, book, index, lane.children, True)
             begun = begun or self._has_begun(parent, lane)
             book.enter(index, state, unstarted, begun=begun)
             held += state is LaneState.PENDING
@@ -355,10 +355,17 @@ class Settling:
         return all(self._board.has_ended(parent.id, task_id) for task_id in lane.after)
 
     def _advance_lane(
-        self, parent: _Parent, children: Sequence[Child], may_start: bool
+        self,
+        parent: _Parent,
+        book: LaneBook,
+        lane: int,
+        children: Sequence[Child],
+        may_start: bool,
     ) -> tuple[LaneState, int]:
         """What the lane is doing, and how many of its children have not started."""
-        for index, child in enumerate(children):
+        for index in range(book.reached.get(lane, 0), len(children)):
+            child = children[index]
+            book.reached[lane] = index
             run = self._board.child(parent.id, child)
             if run is None:
                 if not may_start or self._holds_back(child, parent):
@@ -484,10 +491,8 @@ class Settling:
     def _open(self, run: TaskRun, task: Flowable) -> TaskRun:
         opening = task.open(self._evaluation.of_task_run(run, task))
         values = opening.values
-        if values is not None and len(values) > self._limits.loop_values:
-            raise FlowableError(
-                f"the loop has {len(values)} values; the limit is {self._limits.loop_values}"
-            )
+        if values is not None:
+            self._check_values(values)
         hold = opening.hold
         until = None
         if hold is not None and hold.duration is not None:
@@ -502,3 +507,15 @@ class Settling:
         )
         self._settle_flowable(run, task)
         return self._board[run.id]
+
+    def _check_values(self, values: list[str]) -> None:
+        if len(values) > self._limits.loop_values:
+            raise FlowableError(
+                f"the loop has {len(values)} values; the limit is {self._limits.loop_values}"
+            )
+        if sum(map(len, values)) > self._limits.values_bytes:
+            limit = self._limits.values_bytes
+            raise FlowableError(
+                f"the loop's values are larger than {limit} bytes; put them into a file, and loop "
+                "over what names them"
+            )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from penstock.engine.board import Traits
-from penstock.engine.flowable import Flowable
+from penstock.engine.flowable import Flowable, in_sequence
 from penstock.flow.document import Flow
 from penstock.flow.problems import Location
 from penstock.flow.retries import Retry
@@ -37,6 +37,8 @@ class FlowTree:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
+        self.plan = in_sequence(flow.tasks)
+        """What the flow does, in order."""
         self._places: dict[str, Place] = {}
         for place in _places(flow.child_lists(), None):
             self._places[place.task.id] = place

@@ -279,7 +279,8 @@ class Attempt(ResourceModel):
 
 
 class OutputsReference(ResourceModel):
-    """Outputs that are too large for the status, in a ConfigMap of the execution."""
+    """Outputs, or values of a loop, that are too large for the status: in a ConfigMap of the
+    execution."""
 
     config_map: str
     key: str
@@ -287,6 +288,24 @@ class OutputsReference(ResourceModel):
     """Size of the JSON text."""
     sha256: str
     """Digest of the JSON text."""
+
+
+class ArchiveReference(ResourceModel):
+    """Task runs that have ended and do not stand in the status, in a ConfigMap of the execution.
+
+    `penstock get EXECUTION` shows them.
+    """
+
+    config_map: str
+    key: str
+    bytes: int
+    """Size of the JSON text."""
+    sha256: str
+    """Digest of the JSON text."""
+    task_runs: int
+    """How many there are."""
+    states: dict[str, int] = {}
+    """How many ended in which state."""
 
 
 class TaskRun(ResourceModel):
@@ -311,6 +330,8 @@ class TaskRun(ResourceModel):
     outputs_ref: OutputsReference | None = None
     values: list[str] | None = None
     """The values over which a loop runs, fixed when it opened."""
+    values_ref: OutputsReference | None = None
+    """Where the values are, if they are too many for the status."""
     keys: list[str] | None = None
     """The keys of the values, where a Loop runs over a map."""
     verdict: State | None = None
@@ -347,7 +368,9 @@ class ExecutionStatus(ResourceModel):
     inputs: dict[str, Any] = {}
     """The inputs, typed, with defaults."""
     task_runs: list[TaskRun] = []
-    """In the order in which they started."""
+    """In the order in which they started; of a large execution those that are not in `archive`."""
+    archive: list[ArchiveReference] = []
+    """Where the other task runs are."""
     variables: dict[str, Any] | None = None
     """The flow's variables as tasks changed them; absent where none did."""
     exit: State | None = None
