@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 from penstock.engine import commands, executables, flowables, instant
 from penstock.expressions import Expressions
+from penstock.flow.document import Trigger
 from penstock.flow.parse import FlowParser
+from penstock.flow.problems import Problem
 from penstock.flow.types import TaskTypes
 from penstock.tasks import registry
-from penstock.triggers.checks import check_trigger
 
 
 @cache
@@ -28,6 +30,13 @@ def task_types() -> TaskTypes:
 def expressions() -> Expressions:
     """The expression language, with its cache of compiled templates."""
     return Expressions()
+
+
+def check_trigger(trigger: Trigger) -> Iterable[Problem]:
+    """The problems of one trigger. Most flows have none: what knows them is read on the first."""
+    from penstock.triggers.checks import check_trigger
+
+    return check_trigger(trigger)
 
 
 def flow_parser() -> FlowParser:
