@@ -132,10 +132,12 @@ def _task_warnings(located: list[tuple[Location, Task]], types: TaskTypes) -> It
         if task_type is not None and task_type.deprecated is not None:
             reason = f"deprecated; {task_type.deprecated}"
             yield Problem((*at, "type"), reason, code="deprecated", warning=True)
-        if not isinstance(task, RunnableTask) or task_type is None or task_type.warnings is None:
+        if not isinstance(task, RunnableTask) or task_type is None:
             continue
-        for name, reason in task_type.warnings(task.properties):
-            yield Problem((*at, *name.split(".")), reason, code="no_effect", warning=True)
+        told = [("no_effect", task_type.warnings), ("not_served", task_type.not_served)]
+        for code, tell in told:
+            for name, reason in tell(task.properties) if tell is not None else ():
+                yield Problem((*at, *name.split(".")), reason, code=code, warning=True)
 
 
 def _not_served_inputs(flow: Flow) -> Iterator[Problem]:

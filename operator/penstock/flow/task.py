@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from penstock.flow.model import Document, DurationProperty, Rendered
 from penstock.flow.problems import Location
@@ -85,6 +86,10 @@ class RunnableTask(Task):
 
     properties: dict[str, Any] = {}
     """The properties of the task's own type, as they were written."""
+    typed: SkipJsonSchema[frozenset[str]] = frozenset()
+    """Those of which a single expression keeps its type."""
+    unrendered: SkipJsonSchema[frozenset[str]] = frozenset()
+    """Those that the task itself renders."""
 
     @classmethod
     def shared_names(cls) -> frozenset[str]:

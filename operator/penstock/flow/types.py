@@ -41,6 +41,12 @@ class TaskType:
     """Checks the own properties of a runnable task."""
     warnings: Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]] | None = None
     """Properties that are accepted and have no effect, each with the reason."""
+    not_served: Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]] | None = None
+    """What runs on a machine and not on a cluster yet, by the property, each with the reason."""
+    typed: frozenset[str] = frozenset()
+    """Properties of which a single expression keeps its type."""
+    unrendered: frozenset[str] = frozenset()
+    """Properties that the task itself renders, with variables of its own."""
     deprecated: str | None = None
     """What to use in its place; None for a type that is not deprecated."""
 
@@ -123,7 +129,8 @@ def _read_runnable(task_type: TaskType, value: dict[str, Any], context: Any) -> 
             errors += [_with_shared_hint(detail) for detail in as_details(error)]
     if errors or task is None:
         raise ValidationError.from_exception_data(task_type.name, errors)
-    return task.model_copy(update={"type": task_type.name, "properties": own})
+    rendering = {"typed": task_type.typed, "unrendered": task_type.unrendered}
+    return task.model_copy(update={"type": task_type.name, "properties": own, **rendering})
 
 
 def _with_shared_hint(detail: InitErrorDetails) -> InitErrorDetails:

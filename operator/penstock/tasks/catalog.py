@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
+_CORE = "io.kestra.plugin.core"
+_OLD = "io.kestra.core.tasks"
+
 
 @dataclass(frozen=True)
 class CoreType:
@@ -14,6 +17,12 @@ class CoreType:
     source: str
     """`module:Class`; imported only where a task of this type is run or checked."""
     aliases: tuple[str, ...] = ()
+    local_only: bool = False
+    """Whether it needs services that only `penstock run` has yet."""
+    typed: tuple[str, ...] = ()
+    """Properties of which a single expression keeps its type."""
+    unrendered: tuple[str, ...] = ()
+    """Properties that the task itself renders."""
 
     def load(self) -> type:
         """The dataclass of the task."""
@@ -23,33 +32,76 @@ class CoreType:
         return loaded
 
 
-CORE_TYPES = (
+_TYPES = (
+    CoreType(f"{_CORE}.log.Log", "penstock.tasks.log:Log", (f"{_OLD}.log.Log",)),
     CoreType(
-        "io.kestra.plugin.core.log.Log",
-        "penstock.tasks.log:Log",
-        ("io.kestra.core.tasks.log.Log",),
+        f"{_CORE}.debug.Return", "penstock.tasks.debug_return:Return", (f"{_OLD}.debugs.Return",)
     ),
-    CoreType(
-        "io.kestra.plugin.core.debug.Return",
-        "penstock.tasks.debug_return:Return",
-        ("io.kestra.core.tasks.debugs.Return",),
+    CoreType(f"{_CORE}.debug.Echo", "penstock.tasks.log:Echo", (f"{_OLD}.debugs.Echo",)),
+    CoreType(f"{_CORE}.output.OutputValues", "penstock.tasks.output_values:OutputValues"),
+    CoreType(f"{_CORE}.flow.Sleep", "penstock.tasks.sleep:Sleep"),
+    CoreType(f"{_CORE}.execution.Fail", "penstock.tasks.fail:Fail", (f"{_OLD}.executions.Fail",)),
+)
+
+
+def _local(
+    name: str,
+    source: str,
+    *aliases: str,
+    typed: tuple[str, ...] = (),
+    unrendered: tuple[str, ...] = (),
+) -> CoreType:
+    """A type that needs services."""
+    path = f"penstock.tasks.{source}"
+    return CoreType(f"{_CORE}.{name}", path, aliases, True, typed, unrendered)
+
+
+_LOCAL_TYPES = (
+    _local("kv.Set", "kv:Set", f"{_CORE}.kv.Put", typed=("value",)),
+    _local("kv.Get", "kv:Get"),
+    _local("kv.GetKeys", "kv:GetKeys"),
+    _local("kv.Delete", "kv:Delete"),
+    _local("state.Set", "state:Set", f"{_OLD}.states.Set"),
+    _local("state.Get", "state:Get", f"{_OLD}.states.Get"),
+    _local("state.Delete", "state:Delete", f"{_OLD}.states.Delete"),
+    _local("storage.Write", "storage:Write"),
+    _local("storage.Concat", "storage:Concat", f"{_OLD}.storages.Concat"),
+    _local("storage.Delete", "storage:Delete", f"{_OLD}.storages.Delete"),
+    _local("storage.Size", "storage:Size", f"{_OLD}.storages.Size"),
+    _local("storage.Reverse", "storage:Reverse", f"{_OLD}.storages.Reverse"),
+    _local("storage.Split", "split:Split", f"{_OLD}.storages.Split"),
+    _local(
+        "storage.FilterItems",
+        "items:FilterItems",
+        f"{_OLD}.storages.FilterItems",
+        unrendered=("filterCondition",),
     ),
-    CoreType(
-        "io.kestra.plugin.core.debug.Echo",
-        "penstock.tasks.log:Echo",
-        ("io.kestra.core.tasks.debugs.Echo",),
+    _local(
+        "storage.DeduplicateItems",
+        "items:DeduplicateItems",
+        f"{_OLD}.storages.DeduplicateItems",
+        unrendered=("expr",),
     ),
-    CoreType(
-        "io.kestra.plugin.core.output.OutputValues",
-        "penstock.tasks.output_values:OutputValues",
+    _local("storage.LocalFiles", "local_files:LocalFiles", f"{_OLD}.storages.LocalFiles"),
+    _local(
+        "storage.PurgeCurrentExecutionFiles",
+        "storage:PurgeCurrentExecutionFiles",
+        f"{_OLD}.storages.PurgeExecution",
+        f"{_CORE}.storage.PurgeExecution",
     ),
-    CoreType("io.kestra.plugin.core.flow.Sleep", "penstock.tasks.sleep:Sleep"),
-    CoreType(
-        "io.kestra.plugin.core.execution.Fail",
-        "penstock.tasks.fail:Fail",
-        ("io.kestra.core.tasks.executions.Fail",),
+    _local("namespace.UploadFiles", "namespace:UploadFiles"),
+    _local("namespace.DownloadFiles", "namespace:DownloadFiles"),
+    _local("namespace.DeleteFiles", "namespace:DeleteFiles"),
+    _local("log.Fetch", "log_fetch:Fetch", f"{_OLD}.log.Fetch"),
+    _local("metric.Publish", "metric_publish:Publish"),
+    _local(
+        "templating.TemplatedTask",
+        "templated:TemplatedTask",
+        f"{_OLD}.templating.TemplatedTask",
     ),
 )
+
+CORE_TYPES = (*_TYPES, *_LOCAL_TYPES)
 
 _BY_NAME = {
     name.lower(): core_type

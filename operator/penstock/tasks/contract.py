@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from penstock.tasks.services import Services
+
 Level = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
+
+NO_SERVICES = (
+    "the internal storage, which is not served on a cluster yet; it runs with `penstock run`"
+)
+"""Why a task can't run in a pod."""
+
+WORKING_DIR = "/penstock/working-dir"
+OUTPUT_DIR = "/penstock/output-dir"
+"""What `{{ workingDir }}` and `{{ outputDir }}` are rendered to: where an attempt will run is not
+known then. Whoever runs it puts the real folders in their place."""
 
 
 class TaskFailure(Exception):
@@ -29,6 +41,10 @@ class Context(Protocol):
 
     def wait(self, seconds: float) -> None:
         """Let time pass. Raises :class:`TaskStopped` when the task is to end before."""
+
+    @property
+    def services(self) -> Services:
+        """Files, key-value pairs and the like. Raises :class:`TaskFailure` where there are none."""
 
 
 class CoreTask(Protocol):
@@ -56,6 +72,25 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class NamespaceFilesOption:
+    """Which namespace files stand in a task's working directory."""
+
+    enabled: bool = True
+    """Whether any do."""
+    include: list[str] = field(default_factory=list)
+    """Patterns of the files to take; all where there is none."""
+    exclude: list[str] = field(default_factory=list)
+    """Patterns of the files to leave out."""
+    namespaces: list[str] = field(default_factory=list)
+    """The namespaces whose files are taken, later ones over earlier ones; the flow's own where
+    none is named."""
+    if_exists: Literal["OVERWRITE", "FAIL", "WARN", "IGNORE"] = "OVERWRITE"
+    """What to do where a file of that name is there already."""
+    folder_per_namespace: bool = False
+    """Whether each namespace's files go into a folder of its name."""
+
+
+@dataclass(frozen=True)
 class Container:
     """What one attempt runs: enough for a pod and for a local process alike."""
 
@@ -66,6 +101,14 @@ class Container:
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     """Text files to stand in the working directory before the command starts, by name."""
+    fetched: Mapping[str, str] = field(default_factory=dict)
+    """URIs of further files to stand there, by name."""
+    namespace_files: NamespaceFilesOption | None = None
+    """The namespace files to stand there."""
+    output_files: tuple[str, ...] = ()
+    """Patterns of the files to keep when the command has ended."""
+    output_directory: bool = False
+    """Whether to keep every file of the output directory."""
     pull_policy: str | None = None
     """`Always`, `IfNotPresent` or `Never`; None for the cluster's default."""
     resources: Resources = Resources()

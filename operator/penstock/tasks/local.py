@@ -8,277 +8,181 @@ processes, killing the process group does here.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from penstock.engine.actions import Observation, StartAttempt
 from penstock.flow.model import format_duration
 from penstock.resources.execution import State
-from penstock.tasks.captured import Captured, exit_words, is_candidate
+from penstock.storage.errors import StorageError
+from penstock.tasks.captured import exit_words
 from penstock.tasks.catalog import core_type
-from penstock.tasks.contract import Container, CoreTask, TaskFailure, TaskStopped
-from penstock.tasks.framing import MAX_BYTES, TOO_LARGE
+from penstock.tasks.contract import Container, CoreTask, TaskFailure
+from penstock.tasks.framing import TOO_LARGE
+from penstock.tasks.process import Ended, run_process
 from penstock.tasks.reading import read
 from penstock.tasks.registry import container
+from penstock.tasks.script_files import ScriptFolders, keep_outputs, prepare
+from penstock.tasks.services import Services
+from penstock.tasks.templated import TEMPLATED, inner_task
+from penstock.tasks.thread import run_in_thread
 
 OnLog = Callable[[str, str], None]
 """Is given each line of a task's log, with the stream: `stdout` or `stderr`."""
-
-GRACE_SECONDS = 1.0
-"""Between the polite and the rude way to end a script."""
-_STRAY_SECONDS = 2.0
-_CHUNK_BYTES = 64 * 1024
-_MAX_LINE_BYTES = 2 * MAX_BYTES
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def _ignore(stream: str, line: str) -> None:
     """Logs that nobody wants."""
 
 
-async def run_locally(start: StartAttempt, on_log: OnLog = _ignore) -> Observation:
-    """Run an attempt to its end. Cancelling it kills the task."""
+class Host(Protocol):
+    """What an execution on this machine offers its attempts."""
+
+    def services(self, task: str, task_run: str, value: str | None, directory: Path) -> Services:
+        """The services of one attempt."""
+
+    def keep_log(self, task: str, task_run: str, level: str, message: str) -> None:
+        """Remember what an attempt said."""
+
+    def mask(self, text: str) -> str:
+        """The text without the secrets that were read."""
+
+
+async def run_locally(
+    start: StartAttempt,
+    on_log: OnLog = _ignore,
+    host: Host | None = None,
+    directory: Path | None = None,
+) -> Observation:
+    """Run an attempt to its end. Cancelling it kills the task.
+
+    ``directory`` is a working directory that the attempt shares with others; without one it has a
+    fresh one. Without a ``host`` there are no files, no pairs and no secrets.
+    """
     began = datetime.now(UTC)
-    try:
-        core = core_type(start.task.type)
-        if core is not None:
-            seen = await _run_core(read(core.load(), start.properties), start.timeout, on_log)
-        else:
-            seen = await _run_script(
-                container(start.task.type, start.properties), start.timeout, on_log
-            )
-    except TaskFailure as failure:
-        seen = _failed("TaskFailed", str(failure), outputs=failure.outputs)
-    values = {**vars(seen), "start_date": began, "end_date": datetime.now(UTC)}
+    log = _Log(start, on_log, host)
+    with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as base:
+        at = ScriptFolders.make(Path(base), directory)
+        run = start.task_run
+        services = host.services(run.task_id, run.id, run.value, at.work) if host else None
+        try:
+            start = _inner(start)
+            core = core_type(start.task.type)
+            if core is not None:
+                task: CoreTask = read(core.load(), start.properties)
+                seen = await _run_core(task, start, log, services)
+            else:
+                what = container(start.task.type, start.properties)
+                seen = await _Script(what, at, log, services).run(start.timeout)
+        except TaskFailure as failure:
+            seen = _failed("TaskFailed", str(failure), outputs=failure.outputs)
+        except StorageError as error:
+            seen = _failed("TaskFailed", str(error))
+    message = host.mask(seen.message) if host and seen.message else seen.message
+    values = {**vars(seen), "message": message, "start_date": began, "end_date": datetime.now(UTC)}
     return Observation(**values)
 
 
-class _ThreadContext:
-    """The context of a core task in a thread: it can be told to stop."""
+def _inner(start: StartAttempt) -> StartAttempt:
+    """The task that a templated task describes; every other one as it is."""
+    core = core_type(start.task.type)
+    if core is None or core.name != TEMPLATED:
+        return start
+    task_type, properties = inner_task(read(core.load(), start.properties).spec)
+    task = start.task.model_copy(update={"type": task_type})
+    return replace(start, task=task, properties=properties)
 
-    def __init__(self, on_log: OnLog) -> None:
+
+class _Log:
+    """Where the lines of an attempt go."""
+
+    def __init__(self, start: StartAttempt, on_log: OnLog, host: Host | None) -> None:
+        self._run = start.task_run
         self._on_log = on_log
-        self._stopping = threading.Event()
+        self._host = host
 
-    def log(self, message: str, level: str = "INFO") -> None:
-        if self._stopping.is_set():
-            raise TaskStopped
-        for line in (message if level == "INFO" else f"{level} {message}").split("\n"):
+    def line(self, stream: str, line: str) -> None:
+        """One line of a script."""
+        self._on_log(stream, self._kept("ERROR" if stream == "stderr" else "INFO", line))
+
+    def message(self, level: str, message: str) -> None:
+        """One message of a core task."""
+        shown = self._kept(level, message)
+        for line in (shown if level == "INFO" else f"{level} {shown}").split("\n"):
             self._on_log("stdout", line)
 
-    def wait(self, seconds: float) -> None:
-        if self._stopping.wait(min(seconds, threading.TIMEOUT_MAX)):
-            raise TaskStopped
+    def _kept(self, level: str, message: str) -> str:
+        if self._host is None:
+            return message
+        masked = self._host.mask(message)
+        self._host.keep_log(self._run.task_id, self._run.id, level, masked)
+        return masked
 
-    def stop(self) -> None:
-        self._stopping.set()
 
-
-async def _run_core(task: CoreTask, timeout: timedelta | None, on_log: OnLog) -> Observation:
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[Mapping[str, Any] | None] = loop.create_future()
-    context = _ThreadContext(lambda *line: _call(loop, on_log, *line))
-
-    def work() -> None:
-        try:
-            outputs = task.run(context)
-        except BaseException as error:
-            _call(loop, _set_exception, ended, error)
-        else:
-            _call(loop, _set_result, ended, outputs)
-
-    threading.Thread(target=work, name="task", daemon=True).start()
+async def _run_core(
+    task: CoreTask, start: StartAttempt, log: _Log, services: Services | None
+) -> Observation:
     try:
-        async with asyncio.timeout(timeout.total_seconds() if timeout is not None else None):
-            outputs = await ended
+        outputs = await run_in_thread(
+            task, start.timeout, log.message, services, start.task.log_level
+        )
     except TimeoutError:
-        return _timed_out(timeout)
-    except (TaskFailure, asyncio.CancelledError):
+        return _timed_out(start.timeout)
+    except (TaskFailure, StorageError):
         raise
     except Exception as error:
         return _failed("TaskFailed", f"{type(error).__name__}: {error}")
-    finally:
-        context.stop()
     return Observation(State.SUCCESS, exit_code=0, outputs=outputs)
 
 
-def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *given: Any) -> None:
-    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        loop.call_soon_threadsafe(function, *given)
+class _Script:
+    """One attempt of a script."""
 
+    def __init__(
+        self, what: Container, at: ScriptFolders, log: _Log, services: Services | None
+    ) -> None:
+        self._what = what
+        self._at = at
+        self._log = log
+        self._services = services
 
-def _set_result(future: asyncio.Future[Any], value: Any) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
-def _set_exception(future: asyncio.Future[Any], error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
-
-
-async def _run_script(what: Container, timeout: timedelta | None, on_log: OnLog) -> Observation:
-    with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as base:
-        environment = _prepare(Path(base), what)
-        pipes = {"stdout": await _Pipe.open(), "stderr": await _Pipe.open()}
+    async def run(self, timeout: timedelta | None) -> Observation:
+        """Raises :class:`TaskFailure` and :class:`StorageError`."""
+        warnings: list[str] = []
+        what = await asyncio.to_thread(
+            prepare, self._what, self._at, self._services, warnings.append
+        )
+        for warning in warnings:
+            self._log.message("WARN", warning)
+        environment = self._at.environment(what.env)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *what.command,
-                cwd=f"{base}/work",
-                env=environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=pipes["stdout"].write_end,
-                stderr=pipes["stderr"].write_end,
-                start_new_session=True,
+            ended = await run_process(
+                what.command, self._at.work, environment, timeout, self._log.line
             )
         except OSError as error:
-            for pipe in pipes.values():
-                pipe.close()
             return _failed("StartError", f"{what.command[0]}: {error.strerror}", 127)
-        finally:
-            for pipe in pipes.values():
-                os.close(pipe.write_end)
-        lines = _Lines(on_log)
-        readers = [
-            asyncio.create_task(lines.read(name, pipe.reader)) for name, pipe in pipes.items()
-        ]
-        timed_out = False
-        try:
-            async with asyncio.timeout(timeout.total_seconds() if timeout is not None else None):
-                await process.wait()
-        except TimeoutError:
-            timed_out = True
-            await _end(process)
-        finally:
-            if process.returncode is None:
-                _signal(process, signal.SIGKILL)
-            else:
-                await asyncio.wait(readers, timeout=_STRAY_SECONDS)
-                _signal(process, signal.SIGKILL)
-            for reader in readers:
-                reader.cancel()
-            for pipe in pipes.values():
-                pipe.close()
-        code = process.returncode if process.returncode is not None else -signal.SIGKILL
-    return _script_observation(code if code >= 0 else 128 - code, lines, timed_out, timeout)
-
-
-@dataclass
-class _Pipe:
-    """One stream of a script. The process does not own it: with pipes of its own, asyncio's `wait`
-    would wait for whatever the script left behind in the background, which holds them open.
-    """
-
-    reader: asyncio.StreamReader
-    transport: asyncio.ReadTransport
-    write_end: int
-
-    @classmethod
-    async def open(cls) -> _Pipe:
-        read_end, write_end = os.pipe()
-        reader = asyncio.StreamReader(limit=_CHUNK_BYTES)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb")
-        )
-        return cls(reader, transport, write_end)
-
-    def close(self) -> None:
-        self.transport.close()
-
-
-def _prepare(base: Path, what: Container) -> dict[str, str]:
-    for name in ("work", "home", "tmp"):
-        (base / name).mkdir()
-    for name, text in what.files.items():
-        file = base / "work" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8", newline="")
-    return {
-        "PATH": os.environ.get("PATH", _PATH),
-        "HOME": f"{base}/home",
-        "TMPDIR": f"{base}/tmp",
-        "WORKING_DIR": f"{base}/work",
-        "LANG": os.environ.get("LANG", "C.UTF-8"),
-        **what.env,
-    }
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask the whole group to end, and make it end."""
-    _signal(process, signal.SIGTERM)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(GRACE_SECONDS):
-            await process.wait()
-    _signal(process, signal.SIGKILL)
-    await process.wait()
-
-
-def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
-
-
-class _Lines:
-    """Splits both streams into lines, passes them on, and keeps what may hold values."""
-
-    def __init__(self, on_log: OnLog) -> None:
-        self._on_log = on_log
-        self.found: dict[str, list[str]] = {"stdout": [], "stderr": []}
-        self.too_large = False
-        self._bytes = 0
-
-    async def read(self, stream: str, reader: asyncio.StreamReader) -> None:
-        rest = bytearray()
-        try:
-            while chunk := await reader.read(_CHUNK_BYTES):
-                *lines, last = (bytes(rest) + chunk).split(b"\n") if b"\n" in chunk else [None]
-                if last is None:
-                    rest += chunk
-                    if len(rest) > _MAX_LINE_BYTES:
-                        self._take(stream, bytes(rest))
-                        rest.clear()
-                    continue
-                for line in lines:
-                    self._take(stream, line or b"")
-                rest = bytearray(last)
-        finally:
-            if rest:
-                self._take(stream, bytes(rest))
-
-    def _take(self, stream: str, raw: bytes) -> None:
-        line = raw.decode("utf-8", "replace")
-        if is_candidate(line):
-            self._bytes += len(raw) + 1
-            if self._bytes > MAX_BYTES:
-                self.too_large = True
-            else:
-                self.found[stream].append(line)
-        self._on_log(stream, line)
-
-    def captured(self) -> Captured:
-        return Captured().add_all(self.found["stdout"]).add_all(self.found["stderr"])
+        kept = {}
+        if not ended.timed_out:
+            kept = await asyncio.to_thread(keep_outputs, what, self._at, self._services)
+        return _script_observation(ended, kept, timeout)
 
 
 def _script_observation(
-    code: int, lines: _Lines, timed_out: bool, timeout: timedelta | None
+    ended: Ended, kept: Mapping[str, str], timeout: timedelta | None
 ) -> Observation:
-    captured = lines.captured()
-    outputs = {"vars": captured.vars, "exitCode": code, "outputFiles": {}}
+    code, captured = ended.code, ended.captured
+    outputs = {"vars": captured.vars, "exitCode": code, "outputFiles": kept}
     notes = "; ".join(captured.notes) or None
-    if timed_out:
+    if ended.timed_out:
         return _timed_out(timeout, code, outputs)
     if code != 0:
-        words = [exit_words(code), TOO_LARGE if lines.too_large else None, notes]
+        words = [exit_words(code), TOO_LARGE if ended.too_large else None, notes]
         return _failed("ExitCode", "; ".join(word for word in words if word), code, outputs)
-    if lines.too_large:
+    if ended.too_large:
         return _failed("InvalidOutputs", TOO_LARGE, code)
     return Observation(State.SUCCESS, exit_code=code, message=notes, outputs=outputs)
 

@@ -18,20 +18,32 @@ from datetime import timedelta
 from typing import Any, NoReturn
 
 from penstock.tasks.catalog import core_type
-from penstock.tasks.contract import CoreTask, TaskFailure, TaskStopped
+from penstock.tasks.contract import NO_SERVICES, CoreTask, TaskFailure, TaskStopped
 from penstock.tasks.framing import TOO_LARGE, Result, encode_result
+from penstock.tasks.services import Services, at_least
 
 TERMINATION_FILE = "/dev/termination-log"
+LOG_LEVEL_VARIABLE = "PENSTOCK_LOG_LEVEL"
+"""Names the lowest level that is logged."""
 
 
 class PodContext:
     """The pod's stdout is the task's log."""
 
+    def __init__(self, task_type: str, log_level: str | None = None) -> None:
+        self._type = task_type
+        self._log_level = log_level
+
     def log(self, message: str, level: str = "INFO") -> None:
-        print(message if level == "INFO" else f"{level} {message}", flush=True)
+        if at_least(level, self._log_level):
+            print(message if level == "INFO" else f"{level} {message}", flush=True)
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    @property
+    def services(self) -> Services:
+        raise TaskFailure(f"`{self._type}` needs {NO_SERVICES}")
 
 
 def main() -> int:
@@ -45,7 +57,8 @@ def main() -> int:
 def run(task: Mapping[str, Any]) -> tuple[int, Result]:
     """Run one task: the exit code and the result."""
     try:
-        outputs = revive(task["type"], task["properties"]).run(PodContext())
+        context = PodContext(task["type"], os.environ.get(LOG_LEVEL_VARIABLE))
+        outputs = revive(task["type"], task["properties"]).run(context)
         result = Result(dict(outputs) if outputs is not None else None)
         too_large = encode_result(result)[0].startswith("penstock/1 oversized")
     except TaskFailure as failure:

@@ -81,10 +81,11 @@ def _model(task: Any, rendered: bool) -> type[Document]:
     hints = get_type_hints(task, include_extras=True)
     definitions: dict[str, Any] = {}
     for item in fields(task):
-        default: Any = ... if item.default is MISSING else item.default
+        default: dict[str, Any] = {} if item.default is MISSING else {"default": item.default}
         if item.default_factory is not MISSING:
-            default = Field(default_factory=item.default_factory)
-        definitions[item.name] = (_wanted(hints[item.name], rendered), default)
+            default = {"default_factory": item.default_factory}
+        described = Field(alias=camel(item.name), **default)
+        definitions[item.name] = (_wanted(hints[item.name], rendered), described)
     made: type[Document] = make_model(
         task.__name__, __base__=_Base, __module__=task.__module__, **definitions
     )

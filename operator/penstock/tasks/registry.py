@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from penstock.tasks.catalog import CORE_TYPES, CoreType, core_type
-from penstock.tasks.contract import Container, TaskFailure
+from penstock.tasks.contract import NO_SERVICES, Container, TaskFailure
 
 if TYPE_CHECKING:
     from penstock.flow.types import TaskTypes
@@ -20,13 +20,28 @@ TASK_VARIABLE = "PENSTOCK_TASK"
 def register(types: TaskTypes) -> None:
     """Make every runnable task known."""
     from penstock.flow.types import TaskType
-    from penstock.tasks.scripts import SCRIPT_TYPES, script_warnings
+    from penstock.tasks.scripts import SCRIPT_TYPES, script_not_served, script_warnings
 
     for core in CORE_TYPES:
-        types.register(TaskType(core.name, core.aliases, check=partial(_check_core, core)))
+        types.register(
+            TaskType(
+                core.name,
+                core.aliases,
+                check=partial(_check_core, core),
+                not_served=_local_only if core.local_only else None,
+                typed=frozenset(core.typed),
+                unrendered=frozenset(core.unrendered),
+            )
+        )
     for script in SCRIPT_TYPES:
-        check = partial(_check_script, script.name)
-        types.register(TaskType(script.name, check=check, warnings=script_warnings))
+        types.register(
+            TaskType(
+                script.name,
+                check=partial(_check_script, script.name),
+                warnings=script_warnings,
+                not_served=script_not_served,
+            )
+        )
 
 
 def container(task_type: str, properties: Mapping[str, Any]) -> Container:
@@ -60,6 +75,10 @@ def _core_container(core: CoreType, properties: Mapping[str, Any]) -> Container:
     if len(text.encode()) > 1024 * 1024 - 4096:
         raise TaskFailure("the task's properties are larger than 1 MiB")
     return Container(command=("-m", "penstock.tasks.pod"), env={TASK_VARIABLE: text})
+
+
+def _local_only(properties: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    return [("type", f"needs {NO_SERVICES}")]
 
 
 def _check_core(core: CoreType, properties: Mapping[str, Any]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from penstock.tasks.contract import Container, TaskFailure
+from penstock.tasks.contract import Container, NamespaceFilesOption, TaskFailure
 from penstock.tasks.runners import (
     DockerOptions,
     Runner,
@@ -18,6 +19,7 @@ from penstock.tasks.runners import (
     resources,
     runner_warnings,
 )
+from penstock.tasks.working_files import file_map, is_uri
 
 MAX_ARGUMENT_BYTES = 96 * 1024
 """Linux takes 128 KiB in one argument or environment string; some is left for quoting."""
@@ -26,9 +28,8 @@ MAX_FILES_BYTES = 1024 * 1024 - 4096
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 _ENV_NAME = re.compile(r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")
-_URI = re.compile(r"^(?:kestra|nsfile|file|https?)://")
 _COMMANDS_FILE = ".penstock-commands"
-_NOT_SERVED = "files are not served yet"
+_NOT_SERVED = "files are not served on a cluster yet; they are with `penstock run`"
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,15 @@ class ScriptTask:
     docker: DockerOptions | None = None
     """Deprecated: use `taskRunner`."""
     input_files: str | dict[str, Any] | list[Any] | None = None
-    """Files to stand in the working directory, by name."""
+    """Text, or the URI of a file, by the name that it has in the working directory."""
     output_files: str | list[str] | None = None
-    namespace_files: dict[str, Any] | None = None
+    """Patterns of the files to keep when the task has ended."""
+    namespace_files: NamespaceFilesOption | None = None
+    """The namespace files to stand in the working directory."""
     warning_on_std_err: bool | None = None
     target_os: str | None = None
     output_directory: bool | None = None
+    """Deprecated: use `outputFiles`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,9 +141,6 @@ _WITHOUT_EFFECT = {
     "warningOnStdErr": "`warningOnStdErr` has no effect: the exit code alone decides",
     "targetOS": "`targetOS` has no effect in a pod",
     "targetOs": "`targetOs` has no effect in a pod",
-    "outputDirectory": f"`outputDirectory` has no effect: {_NOT_SERVED}",
-    "outputFiles": f"`outputFiles` has no effect: {_NOT_SERVED}",
-    "namespaceFiles": f"`namespaceFiles` has no effect: {_NOT_SERVED}",
     "dependencyCacheEnabled": "`dependencyCacheEnabled` has no effect: a pod starts afresh",
     "packageManager": "`packageManager` has no effect: pip is used",
 }
@@ -159,11 +160,22 @@ def script_warnings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "runner", _no_process()
     if isinstance(properties.get("docker"), Mapping):
         yield from runner_warnings("docker", properties["docker"])
+    if isinstance(properties.get("inputFiles"), list):
+        yield "inputFiles", "a list has no effect: a map by file name is wanted"
+
+
+def script_not_served(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a script has on this machine, and not in a pod yet."""
+    if properties.get("outputFiles"):
+        yield "outputFiles", _NOT_SERVED
+    if properties.get("outputDirectory"):
+        yield "outputDirectory", _NOT_SERVED
+    option = properties.get("namespaceFiles")
+    if option is not None and not (isinstance(option, Mapping) and option.get("enabled") is False):
+        yield "namespaceFiles", _NOT_SERVED
     inputs = properties.get("inputFiles")
-    if isinstance(inputs, list):
-        yield "inputFiles", f"a list has no effect: {_NOT_SERVED}"
     for name, content in inputs.items() if isinstance(inputs, Mapping) else ():
-        if isinstance(content, str) and _URI.match(content):
+        if isinstance(content, str) and is_uri(content):
             yield f"inputFiles.{name}", f"`{content}` is not fetched: {_NOT_SERVED}"
 
 
@@ -172,7 +184,9 @@ def script_container(kind: ScriptType, task: ScriptTask) -> Container:
     runner, docker = task.task_runner, task.docker
     if runner is not None and known_runner(runner.type) is None:
         raise TaskFailure(f"property `taskRunner.type`: `{runner.type}` is not served")
-    files = _input_files(task.input_files)
+    given = None if isinstance(task.input_files, list) else task.input_files
+    by_name = file_map("inputFiles", given)
+    files = {name: content for name, content in by_name.items() if not is_uri(content)}
     text = _text(kind.language, task, files)
     image = (runner and runner.image) or task.container_image or (docker and docker.image)
     env = {**kind.language.env, **task.env}
@@ -184,6 +198,10 @@ def script_container(kind: ScriptType, task: ScriptTask) -> Container:
         image=image or kind.language.image,
         env=env,
         files=files,
+        fetched={name: content for name, content in by_name.items() if is_uri(content)},
+        namespace_files=task.namespace_files,
+        output_files=_patterns(task.output_files),
+        output_directory=bool(task.output_directory),
         pull_policy=pull_policy(runner, docker),
         resources=resources(at, runner if runner is not None else docker),
         placement=placement(runner),
@@ -247,22 +265,14 @@ def _as_argument(interpreter: list[str], text: str, files: dict[str, str]) -> st
     return f". ./{_COMMANDS_FILE}"
 
 
-def _input_files(given: str | dict[str, Any] | list[Any] | None) -> dict[str, str]:
-    if not isinstance(given, dict):
-        return {}
-    files = {}
-    for name, content in given.items():
-        parts = name.split("/")
-        if not name or name.startswith("/") or ".." in parts or "" in parts or "\0" in name:
-            raise TaskFailure(
-                f"property `inputFiles`: `{name}` is not a file name below the task's"
-            )
-        if not isinstance(content, str):
-            raise TaskFailure(f"property `inputFiles.{name}`: only text is served yet")
-        if _URI.match(content):
-            continue
-        files[name] = content
-    return files
+def _patterns(given: str | list[str] | None) -> tuple[str, ...]:
+    """Patterns as they were given: several, one, or a JSON list in text."""
+    if isinstance(given, str) and given.lstrip().startswith("["):
+        try:
+            return tuple(map(str, json.loads(given)))
+        except ValueError:
+            raise TaskFailure("property `outputFiles`: is not a JSON list") from None
+    return tuple([given] if isinstance(given, str) else given or ())
 
 
 def _check_env(env: Mapping[str, str]) -> None:

@@ -1,0 +1,161 @@
+"""What `penstock run` offers its executions: files, key-value pairs, secrets, logs, metrics.
+
+One :class:`LocalServices` for each run of the command; one :class:`ExecutionServices` for each
+execution in it, and, of that, one set of services for each attempt.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from urllib.parse import unquote
+
+from penstock.local.functions import functions
+from penstock.local.secrets import Secrets
+from penstock.local.task_services import TaskServices
+from penstock.storage.errors import StorageError
+from penstock.storage.execution import ExecutionFiles, NamespaceFiles
+from penstock.storage.files import Storage
+from penstock.storage.pairs import KeyValues
+from penstock.storage.uris import ExecutionPlace
+from penstock.tasks.services import LogEntry, Metric, Origin, Services
+
+_MAX_ENTRIES = 100_000
+_MAX_MESSAGE = 10 * 1024
+
+
+class LocalServices:
+    """What all executions of one run share."""
+
+    def __init__(self, folder: Path, *, secrets: Mapping[str, str] | None = None) -> None:
+        self.storage = Storage.local(str(folder.absolute()))
+        self.pairs = KeyValues(self.storage)
+        self.secrets = Secrets(secrets)
+        self._entries: deque[LogEntry] = deque(maxlen=_MAX_ENTRIES)
+        self._metrics: list[tuple[Origin, Metric]] = []
+        self._lock = Lock()
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls, folder: Path | None = None, *, secrets: Mapping[str, str] | None = None
+    ) -> Iterator[LocalServices]:
+        """Services in a folder that stays, or in one that is gone at the end of the block."""
+        if folder is not None:
+            yield cls(folder, secrets=secrets)
+            return
+        with tempfile.TemporaryDirectory(
+            prefix="penstock-storage-", ignore_cleanup_errors=True
+        ) as made:
+            yield cls(Path(made), secrets=secrets)
+
+    def execution(
+        self, place: ExecutionPlace, parents: Sequence[ExecutionPlace] = ()
+    ) -> ExecutionServices:
+        """What one execution is offered; ``parents`` are those that called it, nearest first."""
+        return ExecutionServices(self, place, parents)
+
+    def set_pairs(self, pairs: Mapping[str, Mapping[str, Any]]) -> None:
+        """Key-value pairs to begin with, by namespace and key. Raises :class:`StorageError`."""
+        for namespace, values in pairs.items():
+            for key, value in values.items():
+                self.pairs.set(namespace, key, value)
+
+    def add_namespace_files(self, namespace: str, folder: Path) -> None:
+        """Copy all files below a folder. Raises :class:`StorageError` and ``OSError``."""
+        target = NamespaceFiles(self.storage, namespace)
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                with file.open("rb") as source:
+                    target.put(file.relative_to(folder).as_posix(), source)
+
+    def mask(self, text: str) -> str:
+        """The text without the secrets that were read."""
+        return self.secrets.mask(text)
+
+    def logs(self, execution: str | None = None) -> list[LogEntry]:
+        """What was logged, oldest first; of one execution where it is named."""
+        with self._lock:
+            entries = list(self._entries)
+        return [entry for entry in entries if execution in (None, entry.execution)]
+
+    def keep_log(self, entry: LogEntry) -> None:
+        with self._lock:
+            self._entries.append(entry)
+
+    def metrics(self) -> list[tuple[Origin, Metric]]:
+        """What was published, oldest first, and by which task run."""
+        with self._lock:
+            return list(self._metrics)
+
+    def publish(self, origin: Origin, metric: Metric) -> None:
+        with self._lock:
+            self._metrics.append((origin, metric))
+
+
+class ExecutionServices:
+    """What one execution is offered: the host of its attempts and of its expressions."""
+
+    def __init__(
+        self, local: LocalServices, place: ExecutionPlace, parents: Sequence[ExecutionPlace]
+    ) -> None:
+        self.local = local
+        self.place = place
+        self.parents = tuple(parents)
+        self.files = ExecutionFiles(local.storage, place, self.parents, any_namespace=True)
+
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """For the expressions of the execution: see :class:`~penstock.expressions.Host`."""
+        return functions(self)
+
+    def store_input(self, input_id: str, given: Path | str) -> str:
+        """Keep the value of an input of type FILE; its URI.
+
+        ``given`` is a file that the person at this machine named, or a URI that the execution may
+        read. Raises :class:`StorageError` and ``OSError``.
+        """
+        if isinstance(given, Path):
+            with given.open("rb") as source:
+                return self.files.put_input(input_id, given.name, source)
+        if given.startswith("kestra://") and self.files.exists(given):
+            return given
+        if given.startswith("file://"):
+            raise StorageError(f"`{given}`: files of the machine are not read by URI")
+        with self.files.open(given) as source:
+            name = unquote(given.rpartition("/")[2])
+            return self.files.put_input(input_id, name, source)
+
+    def services(self, task: str, task_run: str, value: str | None, directory: Path) -> Services:
+        """What one attempt may use."""
+        origin = self._origin(task, task_run, value)
+        return TaskServices(self.local, self.files, origin, directory)
+
+    def keep_log(self, task: str, task_run: str, level: str, message: str) -> None:
+        """Remember a masked line of an attempt."""
+        shown = message if len(message) <= _MAX_MESSAGE else message[:_MAX_MESSAGE] + "…"
+        place = self.place
+        self.local.keep_log(
+            LogEntry(
+                datetime.now(UTC),
+                level,
+                shown,
+                place.namespace,
+                place.flow,
+                place.execution,
+                task,
+                task_run,
+            )
+        )
+
+    def mask(self, text: str) -> str:
+        return self.local.mask(text)
+
+    def _origin(self, task: str, task_run: str, value: str | None) -> Origin:
+        place = self.place
+        return Origin(place.namespace, place.flow, place.execution, task, task_run, value)

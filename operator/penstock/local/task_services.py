@@ -1,0 +1,104 @@
+"""What one attempt on this machine may use: see :mod:`penstock.tasks.services`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from penstock.catalog import expressions
+from penstock.expressions import ExpressionError, Host
+from penstock.storage.execution import ExecutionFiles, NamespaceFiles
+from penstock.storage.pairs import KeyValues
+from penstock.tasks.contract import TaskFailure
+from penstock.tasks.services import LogEntry, Metric, Origin, at_least
+
+if TYPE_CHECKING:
+    from penstock.local.services import LocalServices
+
+
+@dataclass(frozen=True)
+class TaskFiles:
+    """The execution's files; what is put is the task run's."""
+
+    _files: ExecutionFiles
+    _origin: Origin
+
+    def open(self, uri: str) -> BinaryIO:
+        return self._files.open(uri)
+
+    def put(self, name: str, source: BinaryIO) -> str:
+        return self._files.put_output(self._origin.task, self._origin.task_run, name, source)
+
+    def exists(self, uri: str) -> bool:
+        return self._files.exists(uri)
+
+    def size(self, uri: str) -> int:
+        return self._files.size(uri)
+
+    def delete(self, uri: str) -> bool:
+        return self._files.delete(uri)
+
+    def purge(self) -> list[str]:
+        return self._files.purge()
+
+
+@dataclass(frozen=True)
+class TaskPairs:
+    """The pairs of a namespace."""
+
+    _pairs: KeyValues
+    _namespace: str
+    _inherits: bool
+
+    def get(self, key: str) -> Any:
+        read = self._pairs.inherited if self._inherits else self._pairs.get
+        pair = read(self._namespace, key)
+        if pair is None:
+            raise KeyError(key)
+        return pair.value
+
+    def set(self, key: str, value: Any, ttl: timedelta | None, *, overwrite: bool) -> None:
+        self._pairs.set(self._namespace, key, value, ttl, overwrite=overwrite)
+
+    def delete(self, key: str) -> bool:
+        return self._pairs.delete(self._namespace, key)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        return self._pairs.keys(self._namespace, prefix)
+
+
+class TaskServices:
+    """All of it."""
+
+    def __init__(
+        self, local: LocalServices, files: ExecutionFiles, origin: Origin, directory: Path
+    ) -> None:
+        self._local = local
+        self.origin = origin
+        self.directory = directory
+        self.files = TaskFiles(files, origin)
+
+    def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
+        return NamespaceFiles(self._local.storage, namespace or self.origin.namespace)
+
+    def kv(self, namespace: str | None = None) -> TaskPairs:
+        name = namespace or self.origin.namespace
+        return TaskPairs(self._local.pairs, name, namespace is None)
+
+    def logs(self, execution: str | None, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
+        wanted = execution or self.origin.execution
+        for entry in self._local.logs(wanted):
+            if (not tasks or entry.task in tasks) and at_least(entry.level, level):
+                yield entry
+
+    def render(self, template: str, variables: Mapping[str, Any]) -> str | None:
+        try:
+            return expressions().render(template, variables, Host())
+        except ExpressionError as error:
+            raise TaskFailure(str(error)) from None
+
+    def publish(self, metric: Metric) -> None:
+        self._local.publish(self.origin, metric)

@@ -1,0 +1,92 @@
+"""The storage as one execution sees it: by URI, and no further than it may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from penstock.storage.files import Storage
+from penstock.storage.uris import (
+    FILES,
+    ExecutionPlace,
+    namespace_file,
+    namespace_folder,
+    readable,
+    uri_of,
+)
+
+
+@dataclass(frozen=True)
+class ExecutionFiles:
+    """What an execution may read, and what it makes. Every method raises :class:`StorageError`."""
+
+    storage: Storage
+    place: ExecutionPlace
+    parents: Sequence[ExecutionPlace] = ()
+    """The executions that called this one, nearest first."""
+    any_namespace: bool = False
+    """Whether `nsfile://other.namespace/…` may be read."""
+
+    def open(self, uri: str) -> BinaryIO:
+        """The file as a stream; the caller closes it."""
+        return self.storage.open(self._path(uri))
+
+    def size(self, uri: str) -> int:
+        """In bytes."""
+        return self.storage.size(self._path(uri))
+
+    def exists(self, uri: str) -> bool:
+        return self.storage.exists(self._path(uri))
+
+    def delete(self, uri: str) -> bool:
+        """Whether there was such a file. Other namespaces' files are never deleted by URI."""
+        return self.storage.delete(readable(uri, self.place, self.parents))
+
+    def put_output(self, task: str, task_run: str, name: str, source: BinaryIO) -> str:
+        """Keep a file that a task made; its URI."""
+        return self._put(self.place.task_file(task, task_run, name), source)
+
+    def put_input(self, input_id: str, name: str, source: BinaryIO) -> str:
+        """Keep a file that was given to the execution; its URI."""
+        return self._put(self.place.input_file(input_id, name), source)
+
+    def purge(self) -> list[str]:
+        """Delete every file of the execution; their URIs."""
+        paths = [path for path in self.storage.list(self.place.folder) if self.place.holds(path)]
+        return [uri_of(path) for path in paths if self.storage.delete(path)]
+
+    def _put(self, path: str, source: BinaryIO) -> str:
+        self.storage.put(path, source)
+        return uri_of(path)
+
+    def _path(self, uri: str) -> str:
+        return readable(uri, self.place, self.parents, any_namespace=self.any_namespace)
+
+
+@dataclass(frozen=True)
+class NamespaceFiles:
+    """The files of one namespace, by their path below it, such as `scripts/a.py`."""
+
+    storage: Storage
+    namespace: str
+
+    def paths(self) -> list[str]:
+        folder = f"{namespace_folder(self.namespace)}{FILES}/"
+        return [path.removeprefix(folder) for path in self.storage.list(folder)]
+
+    def open(self, path: str) -> BinaryIO:
+        return self.storage.open(namespace_file(self.namespace, path))
+
+    def put(self, path: str, source: BinaryIO) -> str:
+        """Write a file; its URI."""
+        at = namespace_file(self.namespace, path)
+        self.storage.put(at, source)
+        return uri_of(at)
+
+    def exists(self, path: str) -> bool:
+        return self.storage.exists(namespace_file(self.namespace, path))
+
+    def delete(self, path: str) -> bool:
+        """Whether there was such a file."""
+        return self.storage.delete(namespace_file(self.namespace, path))

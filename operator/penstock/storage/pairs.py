@@ -1,0 +1,119 @@
+"""Key-value pairs of a namespace, each a small JSON file of the storage (kestra-engine, 17)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from threading import RLock
+from typing import Any
+
+from penstock.storage.errors import FileMissing, StorageError
+from penstock.storage.files import Storage
+from penstock.storage.uris import PAIRS, namespace_folder
+
+_KEY = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$")
+_MAX_KEY = 200
+
+
+class KeyExists(StorageError):
+    """The key has a value that must not be replaced."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One value, and until when it counts."""
+
+    value: Any
+    """A JSON value; dates and durations are ISO text."""
+    expires: datetime | None = None
+
+
+class KeyValues:
+    """The pairs of all namespaces. Safe to use from several threads of one process."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._lock = RLock()
+
+    def get(self, namespace: str, key: str) -> Pair | None:
+        """The pair; None where there is none or its time is over."""
+        path = _path(namespace, key)
+        with self._lock:
+            try:
+                with self._storage.open(path) as file:
+                    stored = json.load(file)
+            except FileMissing:
+                return None
+            expires = stored.get("expires")
+            pair = Pair(stored["value"], datetime.fromisoformat(expires) if expires else None)
+            if pair.expires is not None and pair.expires <= datetime.now(UTC):
+                self._storage.delete(path)
+                return None
+            return pair
+
+    def inherited(self, namespace: str, key: str) -> Pair | None:
+        """The pair of the namespace, or else of the nearest one above it that has the key."""
+        for name in ancestry(namespace):
+            if (pair := self.get(name, key)) is not None:
+                return pair
+        return None
+
+    def set(
+        self,
+        namespace: str,
+        key: str,
+        value: Any,
+        ttl: timedelta | None = None,
+        *,
+        overwrite: bool = True,
+    ) -> None:
+        """Raises :class:`KeyExists` where the key has a value and must not be overwritten."""
+        path = _path(namespace, key)
+        expires = (datetime.now(UTC) + ttl).isoformat() if ttl is not None else None
+        text = json.dumps({"value": value, "expires": expires}, ensure_ascii=False)
+        with self._lock:
+            if not overwrite and self.get(namespace, key) is not None:
+                raise KeyExists(
+                    f"Cannot set value for key '{key}'. Key already exists and `overwrite` is set "
+                    "to `false`."
+                )
+            self._storage.put(path, BytesIO(text.encode("utf-8", "surrogatepass")))
+
+    def delete(self, namespace: str, key: str) -> bool:
+        """Whether the key had a value."""
+        with self._lock:
+            found = self.get(namespace, key) is not None
+            self._storage.delete(_path(namespace, key))
+            return found
+
+    def keys(self, namespace: str, prefix: str = "") -> list[str]:
+        """The keys that have a value, in order."""
+        folder = f"{namespace_folder(namespace)}{PAIRS}/"
+        with self._lock:
+            names = [path.removeprefix(folder) for path in self._storage.list(folder)]
+            found = [name.removesuffix(".json") for name in names]
+            return [
+                key
+                for key in found
+                if key.startswith(prefix) and self.get(namespace, key) is not None
+            ]
+
+
+def ancestry(namespace: str) -> Iterator[str]:
+    """The namespace and those above it, nearest first: `a.b.c`, `a.b`, `a`."""
+    while namespace:
+        yield namespace
+        namespace = namespace.rpartition(".")[0]
+
+
+def _path(namespace: str, key: str) -> str:
+    if _KEY.fullmatch(key) is None or len(key) > _MAX_KEY:
+        raise StorageError(
+            f"`{key}` is not a key: it has letters, digits, `.`, `_` and `-`, begins with a letter "
+            f"or digit and has at most {_MAX_KEY} characters"
+        )
+    return f"{namespace_folder(namespace)}{PAIRS}/{key}.json"

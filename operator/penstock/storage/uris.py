@@ -1,0 +1,159 @@
+"""Where files lie, and who may read them (kestra-engine, section 17).
+
+    kestra:///company/team/flow/executions/<id>/tasks/<task>/<task run>/<file>
+    kestra:///company/team/flow/executions/<id>/inputs/<input>/<file>
+    kestra:///company/team/_files/<path>
+    nsfile:///<path>, nsfile://other.namespace/<path>
+
+A *path* is what a URI names within the storage: decoded, absolute, with no part that is empty, `.`
+or `..`. Everything here is computed; nothing is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from penstock.storage.errors import AccessDenied, StorageError
+
+FILES = "_files"
+PAIRS = "_kv"
+
+_SCHEME = re.compile(r"^(kestra|nsfile)://([^/]*)(/.*)$", re.DOTALL)
+_NAMESPACE = re.compile(r"^[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)*$")
+_NOT_SLUG = re.compile(r"[^a-z0-9]+")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_OF_EXECUTION = ("tasks/", "inputs/", "trigger/")
+_MAX_PATH = 1024
+_MAX_PART = 240
+"""Bytes; what file systems and object stores take, with room for a suffix."""
+
+
+@dataclass(frozen=True)
+class ExecutionPlace:
+    """One execution, and where its files are."""
+
+    namespace: str
+    flow: str
+    execution: str
+
+    @property
+    def folder(self) -> str:
+        """The path that all files of the execution begin with."""
+        flow = f"{namespace_folder(self.namespace)}{slug(self.flow)}/"
+        return f"{flow}executions/{slug(self.execution)}/"
+
+    def task_file(self, task: str, task_run: str, name: str) -> str:
+        """The path of a file that a task makes."""
+        return checked(f"{self.folder}tasks/{slug(task)}/{slug(task_run)}/{name}")
+
+    def input_file(self, input_id: str, name: str) -> str:
+        """The path of a file that was given as an input."""
+        return checked(f"{self.folder}inputs/{slug(input_id)}/{name}")
+
+    def holds(self, path: str) -> bool:
+        """Whether a path is of a file of the execution."""
+        rest = path.removeprefix(self.folder)
+        return rest != path and rest.startswith(_OF_EXECUTION)
+
+
+def slug(text: str) -> str:
+    """An id as a part of a path. Raises :class:`StorageError` where nothing of it is left."""
+    made = _NOT_SLUG.sub("-", text.lower()).strip("-")
+    if not made:
+        raise StorageError(f"`{text}` can't be a part of a file's path")
+    return made
+
+
+def namespace_folder(namespace: str) -> str:
+    """The path that everything of a namespace begins with."""
+    if _NAMESPACE.fullmatch(namespace) is None:
+        raise StorageError(f"`{namespace}` is not a namespace that can have files")
+    return f"/{namespace.replace('.', '/')}/"
+
+
+def namespace_file(namespace: str, path: str) -> str:
+    """The path of a namespace file."""
+    return checked(f"{namespace_folder(namespace)}{FILES}/{path.lstrip('/')}")
+
+
+def checked(path: str) -> str:
+    """The path, where it is one. Raises :class:`StorageError`."""
+    parts = path.split("/")[1:]
+    if not path.startswith("/") or any(part in ("", ".", "..") for part in parts):
+        raise StorageError(f"`{path}` is not the path of a file: a part is empty, `.` or `..`")
+    if any(ord(character) < 32 or character in "\\\x7f" for character in path):
+        raise StorageError(f"{path!r} is not the path of a file: it has a control character or \\")
+    sizes = [len(part.encode("utf-8", "surrogatepass")) for part in parts]
+    if sum(sizes) > _MAX_PATH or max(sizes) > _MAX_PART:
+        raise StorageError(f"the path of a file is too long: `{path[:100]}…`")
+    if any("\ud800" <= character <= "\udfff" for character in path):
+        raise StorageError(f"{path!a} is not the path of a file: it is not text")
+    return path
+
+
+def uri_of(path: str) -> str:
+    """The URI of a path; ASCII, with no character that a shell or a space would break."""
+    return "kestra://" + quote(path, safe="/-._~")
+
+
+def is_uri(text: str) -> bool:
+    """Whether a text names a file of the storage."""
+    return text.startswith(("kestra://", "nsfile://"))
+
+
+def parse(uri: str, namespace: str) -> str:
+    """The path that a URI names, seen from a namespace. Raises :class:`StorageError`."""
+    match = _SCHEME.match(uri)
+    if match is None:
+        shown = uri if len(uri) <= 200 else uri[:200] + "…"
+        raise StorageError(
+            f"`{shown}` is not a URI of the internal storage; write kestra:///… or nsfile:///…"
+        )
+    scheme, host, encoded = match.groups()
+    if _BAD_ESCAPE.search(encoded) or re.search(r"%2f|%00", encoded, re.IGNORECASE):
+        raise StorageError(f"`{uri}` has an escape that no file's name has")
+    path = unquote(encoded, errors="surrogateescape")
+    if scheme == "nsfile":
+        return namespace_file(host or namespace, path[1:])
+    if host:
+        raise StorageError(f"`{uri}` names a host; three slashes are needed: kestra:///…")
+    return checked(path)
+
+
+def may_read(
+    path: str,
+    execution: ExecutionPlace,
+    parents: Sequence[ExecutionPlace] = (),
+    namespaces: Collection[str] = (),
+) -> bool:
+    """Whether an execution may read a file: its own, one of an execution that called it, or a
+    namespace file of its own namespace and of further ``namespaces``.
+    """
+    if any(place.holds(path) for place in (execution, *parents)):
+        return True
+    open_to_it = (execution.namespace, *namespaces)
+    return any(path.startswith(f"{namespace_folder(item)}{FILES}/") for item in open_to_it)
+
+
+def readable(
+    uri: str,
+    execution: ExecutionPlace,
+    parents: Sequence[ExecutionPlace] = (),
+    *,
+    any_namespace: bool = False,
+) -> str:
+    """The path of a URI that the execution may read. Raises :class:`StorageError`.
+
+    ``any_namespace`` opens what `nsfile://other.namespace/…` names as well.
+    """
+    path = parse(uri, execution.namespace)
+    match = _SCHEME.match(uri)
+    named = match[2] if match is not None and any_namespace else ""
+    if not may_read(path, execution, parents, [named] if named else []):
+        raise AccessDenied(
+            f"Unable to read the file '{uri}' as it didn't belong to the current execution"
+        )
+    return path

@@ -1,0 +1,106 @@
+"""The files around a script that runs on this machine: what it finds, and what is kept of it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote
+
+from penstock.tasks.contract import OUTPUT_DIR, WORKING_DIR, Container, TaskFailure
+from penstock.tasks.services import Services
+from penstock.tasks.working_files import keep, place, place_namespace_files
+
+_URI = re.compile(r"kestra:///[-A-Za-z0-9%._~+#=/]*[-A-Za-z0-9%_~+#=/]")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class ScriptFolders:
+    """Where one attempt of a script runs."""
+
+    base: Path
+    """A folder of the attempt's own."""
+    work: Path
+    """The working directory; it may be shared with other tasks."""
+
+    @classmethod
+    def make(cls, base: Path, shared: Path | None) -> ScriptFolders:
+        for name in ("work", "home", "tmp", "output", "fetched"):
+            (base / name).mkdir()
+        return cls(base, shared if shared is not None else base / "work")
+
+    def environment(self, own: Mapping[str, str]) -> dict[str, str]:
+        """The variables of the process: few of this machine's, and the task's own."""
+        return {
+            "PATH": os.environ.get("PATH", _PATH),
+            "HOME": f"{self.base}/home",
+            "TMPDIR": f"{self.base}/tmp",
+            "WORKING_DIR": str(self.work),
+            "OUTPUT_DIR": f"{self.base}/output",
+            "LANG": os.environ.get("LANG", "C.UTF-8"),
+            **own,
+        }
+
+
+def prepare(
+    what: Container, at: ScriptFolders, services: Services | None, warn: Callable[[str], None]
+) -> Container:
+    """Put all files in place; the container as it runs here, with paths in place of URIs."""
+    if what.namespace_files is not None and what.namespace_files.enabled:
+        for warning in place_namespace_files(at.work, what.namespace_files, _needed(services)):
+            warn(warning)
+    files = services.files if services is not None else None
+    for name, uri in what.fetched.items():
+        place(at.work, name, uri, files)
+    localized = _Localizing(at, services)
+    for name, text in what.files.items():
+        place(at.work, name, localized.text(text), None)
+    return replace(
+        what,
+        command=tuple(map(localized.text, what.command)),
+        env={name: localized.text(value) for name, value in what.env.items()},
+    )
+
+
+def keep_outputs(what: Container, at: ScriptFolders, services: Services | None) -> dict[str, str]:
+    """Keep what the script was to make; URIs by file name."""
+    kept: dict[str, str] = {}
+    if what.output_directory:
+        kept |= keep(at.base / "output", ["**"], _needed(services).files)
+    if what.output_files:
+        kept |= keep(at.work, what.output_files, _needed(services).files)
+    return kept
+
+
+class _Localizing:
+    """Replaces what stands for folders and files by their paths; each file is fetched once."""
+
+    def __init__(self, at: ScriptFolders, services: Services | None) -> None:
+        self._at = at
+        self._services = services
+        self._paths: dict[str, str] = {}
+
+    def text(self, text: str) -> str:
+        text = text.replace(WORKING_DIR, str(self._at.work))
+        text = text.replace(OUTPUT_DIR, f"{self._at.base}/output")
+        if self._services is None:
+            return text
+        return _URI.sub(lambda match: self._path(match.group()), text)
+
+    def _path(self, uri: str) -> str:
+        if uri not in self._paths:
+            folder = self._at.base / "fetched" / str(len(self._paths))
+            folder.mkdir()
+            name = unquote(uri.rpartition("/")[2]) or "file"
+            place(folder, name, uri, _needed(self._services).files)
+            self._paths[uri] = str(folder / name)
+        return self._paths[uri]
+
+
+def _needed(services: Services | None) -> Services:
+    if services is None:
+        raise TaskFailure("the task's files need the internal storage, and there is none")
+    return services

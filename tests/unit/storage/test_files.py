@@ -1,0 +1,116 @@
+"""The bytes: on a folder of this machine and on any other file system alike."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from penstock.storage.errors import AccessDenied, FileMissing, StorageError
+from penstock.storage.execution import ExecutionFiles, NamespaceFiles
+from penstock.storage.files import Storage
+from penstock.storage.uris import ExecutionPlace
+
+
+def test_a_file_is_written_read_measured_and_deleted(storage: Storage) -> None:
+    # when
+    storage.put("/a/b.txt", io.BytesIO(b"first, and longer"))
+    storage.put("/a/b.txt", io.BytesIO(b"second"))
+    # then
+    with storage.open("/a/b.txt") as file:
+        assert file.read() == b"second"
+    assert storage.size("/a/b.txt") == 6
+    assert storage.exists("/a/b.txt")
+    assert storage.delete("/a/b.txt")
+    assert not storage.delete("/a/b.txt")
+    assert not storage.exists("/a/b.txt")
+
+
+def test_files_are_listed_by_folder_and_nothing_unfinished_is(storage: Storage) -> None:
+    # given
+    for path in ("/a/z", "/a/b/c", "/ab/c"):
+        storage.put(path, io.BytesIO(b"x"))
+    # then
+    assert list(storage.list("/a/")) == ["/a/b/c", "/a/z"]
+    assert list(storage.list("/nothing/")) == []
+
+
+def test_what_is_not_there_is_said(storage: Storage) -> None:
+    with pytest.raises(FileMissing, match="'kestra:///a/b' does not exist"):
+        storage.open("/a/b")
+    with pytest.raises(FileMissing):
+        storage.size("/a/b")
+
+
+def test_a_folder_is_no_file(storage: Storage) -> None:
+    # given
+    storage.put("/a/b/c", io.BytesIO(b"x"))
+    # then
+    with pytest.raises(StorageError, match="is a folder"):
+        storage.put("/a/b", io.BytesIO(b"x"))
+    with pytest.raises(FileMissing):
+        storage.size("/a/b")
+    assert not storage.delete("/a/b")
+
+
+def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
+    # given
+    class Broken(io.RawIOBase):
+        def read(self, size: int = -1) -> bytes:
+            raise OSError("gone")
+
+    storage = Storage.local(str(tmp_path))
+    storage.put("/a/b", io.BytesIO(b"old"))
+    # when
+    with pytest.raises(OSError, match="gone"):
+        storage.put("/a/b", Broken())  # type: ignore[arg-type]
+    # then
+    assert storage.open("/a/b").read() == b"old"
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["b"]
+
+
+def test_paths_that_leave_the_storage_are_refused(storage: Storage) -> None:
+    for path in ("/../x", "/a/../../x", "x", "//x"):
+        with pytest.raises(StorageError):
+            storage.put(path, io.BytesIO(b""))
+
+
+def test_an_execution_keeps_to_its_own_files(storage: Storage) -> None:
+    # given
+    place = ExecutionPlace("company", "flow", "run-1")
+    files = ExecutionFiles(storage, place)
+    others = ExecutionFiles(storage, ExecutionPlace("company", "flow", "run-2"))
+    # when
+    given = files.put_input("data", "a.csv", io.BytesIO(b"in"))
+    made = files.put_output("t", "r", "b c.csv", io.BytesIO(b"out"))
+    # then
+    assert made == "kestra:///company/flow/executions/run-1/tasks/t/r/b%20c.csv"
+    assert files.open(made).read() == b"out"
+    assert files.size(given) == 2
+    for act in (others.open, others.exists, others.delete, others.size):
+        with pytest.raises(AccessDenied):
+            act(made)
+    assert files.purge() == [given, made]
+    assert not files.exists(made)
+
+
+def test_a_child_reads_what_its_parent_made(storage: Storage) -> None:
+    # given
+    place = ExecutionPlace("company", "caller", "run-0")
+    uri = ExecutionFiles(storage, place).put_output("t", "r", "a", io.BytesIO(b"x"))
+    # then
+    child = ExecutionFiles(storage, ExecutionPlace("company", "callee", "run-1"), [place])
+    assert child.open(uri).read() == b"x"
+
+
+def test_namespace_files_are_found_by_their_path(storage: Storage) -> None:
+    # given
+    files = NamespaceFiles(storage, "company.team")
+    files.put("scripts/a.py", io.BytesIO(b"x"))
+    NamespaceFiles(storage, "company.team.sub").put("b.py", io.BytesIO(b"x"))
+    # then
+    assert files.paths() == ["scripts/a.py"]
+    assert files.exists("/scripts/a.py")
+    reader = ExecutionFiles(storage, ExecutionPlace("company.team", "f", "e"))
+    assert reader.open("nsfile:///scripts/a.py").read() == b"x"
