@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,11 +19,16 @@ def cli() -> None:
 @cli.command()
 @click.argument("file", metavar="FLOW.yaml", type=_FILE)
 @click.option(
-    "--input", "-i", "inputs", metavar="ID=VALUE", multiple=True, help="A value for an input."
+    "--input",
+    "-i",
+    "inputs",
+    metavar="ID=VALUE",
+    multiple=True,
+    help="A value for an input; a file's path for one of type FILE.",
 )
 @click.option(
     "--flow",
-    "others",
+    "flows",
     metavar="OTHER.yaml",
     type=_FILE,
     multiple=True,
@@ -31,32 +37,71 @@ def cli() -> None:
 @click.option("--id", "flow_id", metavar="ID", help="Which flow of a file with several to run.")
 @click.option("--label", "labels", metavar="KEY=VALUE", multiple=True, help="A further label.")
 @click.option(
-    "--timeout", metavar="60s", help="Kill the execution after this time (30s, 5m, 1h30m, PT5M)."
+    "--kv",
+    "pairs",
+    metavar="NAMESPACE:KEY=JSON",
+    multiple=True,
+    help="A key-value pair that is there at the start.",
+)
+@click.option(
+    "--namespace-file",
+    "namespace_files",
+    metavar="PATH=FILE",
+    multiple=True,
+    help="A file of the flow's namespace.",
+)
+@click.option(
+    "--env",
+    "environment",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="What expressions see as `envs.name`, beside this machine's variables ENV_….",
+)
+@click.option(
+    "--var",
+    "variables",
+    metavar="NAME=JSON",
+    multiple=True,
+    help="What expressions see as `globals.NAME`.",
+)
+@click.option(
+    "--plugin",
+    "plugins",
+    metavar="MODULE",
+    multiple=True,
+    help="A Python module with further task types: its `register(types)` is called.",
+)
+@click.option(
+    "--resume",
+    metavar="[TASK | ID=VALUE]",
+    is_flag=False,
+    flag_value="",
+    multiple=True,
+    help="Resume each Pause as soon as it asks: all of them, or those of the named TASKs, "
+    "with these inputs.",
+)
+@click.option(
+    "--timeout", metavar="60s", help="Kill the executions after this time (30s, 5m, 1h30m, PT5M)."
 )
 @click.option(
     "--output", "-o", type=click.Choice(["json"]), help="Print the finished Execution as JSON."
 )
-def run(
-    file: Path,
-    inputs: tuple[str, ...],
-    others: tuple[Path, ...],
-    flow_id: str | None,
-    labels: tuple[str, ...],
-    timeout: str | None,
-    output: str | None,
-) -> int:
+@click.option(
+    "--all", is_flag=True, help="With `-o json`: a list of all Executions, the first one first."
+)
+def run(file: Path, output: str | None, **given: Any) -> int:
     """Run a flow on this machine, without a cluster.
 
     Scripts run as local processes with this machine's interpreters; container images are not used.
+    The executions that the flow makes of other flows run here as well, and are waited for.
 
     Exit code: 0 when it ended SUCCESS or WARNING, 1 when it ended otherwise, 2 when the flow or an
-    input is not valid, 3 when it is PAUSED.
+    input is not valid, 3 when something is PAUSED and stays so.
     """
+    from penstock.cli.request import Options
     from penstock.cli.run import run_flow
 
-    return run_flow(
-        file, inputs, others, flow_id, labels, timeout=timeout, as_json=output == "json"
-    )
+    return run_flow(Options(file, as_json=output == "json", **given))
 
 
 @cli.group()

@@ -187,7 +187,9 @@ def _open_first(watchers: list[LiveWatcher]) -> list[LiveWatcher]:
     def has_ended(watcher: LiveWatcher) -> bool:
         return watcher.status is not None and watcher.status.state.terminated
 
-    return sorted(reversed(watchers), key=has_ended)
+    newest_first = list(reversed(watchers))
+    newest_first.sort(key=has_ended)
+    return newest_first
 
 
 def _row(depth: int, run: TaskRun) -> tuple[Text, Text, Text, Text]:
