@@ -71,7 +71,7 @@ def _places(
     lists: Iterable[tuple[Location, list[Task]]], parent: Flowable | None
 ) -> Iterator[Place]:
     for location, tasks in lists:
-        role = _ROLES.get(str(location[0]), Role.MAIN)
+        role = _ROLES.get(str(location[0]), Role.MAIN) if location else Role.MAIN
         for task in tasks:
             yield Place(task, parent, role)
             if isinstance(task, Flowable):
