@@ -127,6 +127,49 @@ def validate(files: tuple[Path, ...], output: str | None) -> int:
     return validate_files(files, as_json=output == "json")
 
 
+@flow.command("test")
+@click.argument("files", metavar="FILE…", type=_FILE_OR_FOLDER, nargs=-1, required=True)
+@click.option(
+    "--flow",
+    "flows",
+    metavar="PATH",
+    type=_FILE_OR_FOLDER,
+    multiple=True,
+    help="Flows that do not lie beside the tests: a file, or a folder with all below it.",
+)
+@click.option(
+    "--plugin",
+    "plugins",
+    metavar="MODULE",
+    multiple=True,
+    help="A Python module with further task types: its `register(types)` is called.",
+)
+@click.option(
+    "--timeout", metavar="60s", default="60s", show_default=True, help="For each test case."
+)
+@click.option(
+    "--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write a report as JUnit XML."
+)
+@click.option("--output", "-o", type=click.Choice(["json"]), help="Print the results as JSON.")
+def flow_test(
+    files: tuple[Path, ...],
+    flows: tuple[Path, ...],
+    plugins: tuple[str, ...],
+    timeout: str,
+    junit: Path | None,
+    output: str | None,
+) -> int:
+    """Run the unit tests of flows: files, and all YAML files in folders that are tests.
+
+    Each test case runs its flow on this machine, without the tasks that it has fixtures for.
+
+    Exit code: 0 when all passed, 1 when one did not, 2 when a file is not valid.
+    """
+    from penstock.cli.flow_test import test_flows
+
+    return test_flows(files, flows, plugins, timeout=timeout, junit=junit, as_json=output == "json")
+
+
 @cli.command()
 @click.argument("execution", metavar="EXECUTION")
 @click.option("--namespace", "-n", help="The Kubernetes namespace; that of the current context.")

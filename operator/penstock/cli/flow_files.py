@@ -17,12 +17,21 @@ from penstock.flow.problems import Problem
 from penstock.flow.types import TaskTypes
 from penstock.local.files import FlowFile, read_flow_file
 from penstock.local.flows import DuplicateFlow, LocalFlows
+from penstock.local.plugins import PluginError, Plugins
 from penstock.triggers.checks import check_trigger
 
 
 def parser_of(types: TaskTypes) -> FlowParser:
     """Reads flows with these types of tasks."""
     return FlowParser(types, expressions().check, check_trigger)
+
+
+def load_plugins(modules: Iterable[str]) -> Plugins:
+    """Import the plugins of `--plugin`. Raises :class:`UserError`."""
+    try:
+        return Plugins.of(modules)
+    except PluginError as error:
+        raise UserError(f"--plugin: {error}", INVALID) from error
 
 
 def read_flow_files(paths: Iterable[Path], parser: FlowParser) -> list[FlowFile]:

@@ -7,7 +7,7 @@ import gc
 import json
 import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -17,14 +17,19 @@ import click
 
 from penstock.cli.display import open_display
 from penstock.cli.errors import FAILED, INVALID, OK, PAUSED, UserError
-from penstock.cli.flow_files import all_flows, choose_flow, parser_of, read_flow_files
+from penstock.cli.flow_files import (
+    all_flows,
+    choose_flow,
+    load_plugins,
+    parser_of,
+    read_flow_files,
+)
 from penstock.cli.request import Options, Request
 from penstock.flow.document import Flow
 from penstock.flow.model import did_you_mean
 from penstock.local.answers import asked_inputs, held_runs
 from penstock.local.execution import LocalExecution
 from penstock.local.hosts import LocalHosts
-from penstock.local.plugins import PluginError, Plugins
 from penstock.local.resource import Made, execution_resource, new_spec
 from penstock.local.services import LocalServices
 from penstock.local.surroundings import Surroundings, local_environment
@@ -39,7 +44,7 @@ from penstock.storage.execution import NamespaceFiles
 def run_flow(options: Options) -> int:
     """Run a flow to its end, show it, and return the exit code."""
     request = Request.read(options)
-    plugins = _plugins(options.plugins)
+    plugins = load_plugins(options.plugins)
     files = read_flow_files([options.file, *options.flows], parser_of(plugins.types))
     flows = all_flows(files)
     flow = choose_flow(files[0], options.flow_id)
@@ -74,13 +79,6 @@ async def _run(world: LocalWorld, timeout: timedelta | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, world.stop, f"killed by {number.name}")
     await world.run(timeout)
-
-
-def _plugins(modules: Iterable[str]) -> Plugins:
-    try:
-        return Plugins.of(modules)
-    except PluginError as error:
-        raise UserError(f"--plugin: {error}", INVALID) from error
 
 
 def _prepare(hosts: LocalHosts, flow: Flow, name: str, request: Request) -> dict[str, Any]:
