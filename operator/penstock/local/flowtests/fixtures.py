@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -41,8 +41,15 @@ def with_fixture_type(types: TaskTypes) -> TaskTypes:
 def replace_tasks(document: SourceDocument, fixtures: Iterable[TaskFixture]) -> SourceDocument:
     """The flow with the tasks that are never run replaced; what is inside of them is gone.
 
-    A task of which only single iterations are fixtures stays.
+    A task of which only single iterations are fixtures stays. Raises :class:`InvalidFixture` where
+    there is no such task.
     """
+    fixtures = list(fixtures)
+    ids = list(_task_ids([document.value.get(key) for key in _LISTS_OF_TASKS]))
+    for fixture in fixtures:
+        if fixture.id not in ids:
+            hint = did_you_mean(fixture.id, ids)
+            raise InvalidFixture(f"the flow has no task `{fixture.id}`{hint}")
     replaced = {fixture.id for fixture in fixtures if fixture.value is None}
     value = {
         key: _replaced(item, replaced) if key in _LISTS_OF_TASKS else item
@@ -56,20 +63,34 @@ def _replaced(value: Any, ids: set[str]) -> Any:
         return [_replaced(item, ids) for item in value]
     if not isinstance(value, dict):
         return value
-    if value.get("id") in ids and "." in str(value.get("type", "")):
+    if _is_task(value) and value["id"] in ids:
         kept = {key: item for key, item in value.items() if key in _KEPT}
         return {**kept, "type": FIXTURE}
     return {key: _replaced(item, ids) for key, item in value.items()}
 
 
+def _is_task(value: Mapping[str, Any]) -> bool:
+    """Whether a map is a task, and not an input or a label: types of tasks have dots."""
+    return "id" in value and "." in str(value.get("type", ""))
+
+
+def _task_ids(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _task_ids(item)
+    elif isinstance(value, dict):
+        if _is_task(value):
+            yield str(value["id"])
+        for item in value.values():
+            yield from _task_ids(item)
+
+
 def check_fixtures(flow: Flow, fixtures: Fixtures) -> None:
     """Raises :class:`InvalidFixture` where one names what the flow has not."""
     tree = FlowTree(flow)
-    ids = list(_task_ids(flow))
     for fixture in fixtures.tasks:
         if fixture.id not in tree:
-            hint = did_you_mean(fixture.id, ids)
-            raise InvalidFixture(f"the flow has no task `{fixture.id}`{hint}")
+            raise InvalidFixture(f"the task `{fixture.id}` stands in another that has a fixture")
         if fixture.value is not None and not isinstance(tree[fixture.id].task, RunnableTask):
             raise InvalidFixture(
                 f"the fixture of `{fixture.id}` has a `value`: that is for tasks that do not hold "
@@ -83,12 +104,6 @@ def check_fixtures(flow: Flow, fixtures: Fixtures) -> None:
     if trigger is not None and all(item.id != trigger.id for item in flow.triggers):
         hint = did_you_mean(trigger.id, (item.id for item in flow.triggers))
         raise InvalidFixture(f"the flow has no trigger `{trigger.id}`{hint}")
-
-
-def _task_ids(flow: Flow) -> Iterable[str]:
-    from penstock.flow.checks import walk_tasks
-
-    return (task.id for _, task in walk_tasks(flow))
 
 
 class Rendering:

@@ -192,8 +192,8 @@ class _CaseRun:
         name = (test.namespace, test.flow_id)
         if name not in flows:
             raise _CannotRun(no_such_flow(test, flows))
-        document = replace_tasks(flows[name].document, self._case.fixtures.tasks)
         try:
+            document = replace_tasks(flows[name].document, self._case.fixtures.tasks)
             flow = self._runner.parser.parse(document).flow
             check_fixtures(flow, self._case.fixtures)
         except InvalidFlow as error:
