@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from datetime import UTC
+from datetime import UTC, timedelta
 from functools import wraps
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from penstock.expressions import ExpressionError
 from penstock.local.secrets import SecretMissing
 from penstock.storage.errors import StorageError
 from penstock.storage.uris import is_uri, namespace_file, uri_of
+from penstock.tasks.contract import TaskFailure
+from penstock.tasks.http_client import HttpRequest, send
+from penstock.tasks.http_options import HttpOptions
+from penstock.tasks.http_tasks import text_of
 
 if TYPE_CHECKING:
     from penstock.local.services import ExecutionServices
 
 _MAX_READ_BYTES = 4 * 1024 * 1024
 _MAX_ERRORS = 25
+_HTTP = HttpOptions(read_timeout=timedelta(seconds=10))
+"""Short: the whole run waits for an expression."""
 
 
 def functions(services: ExecutionServices) -> Mapping[str, Callable[..., Any]]:
@@ -32,6 +41,7 @@ def functions(services: ExecutionServices) -> Mapping[str, Callable[..., Any]]:
         "isFileEmpty": made.is_file_empty,
         "fileEmpty": made.is_file_empty,
         "errorLogs": made.error_logs,
+        "http": made.http,
     }
     return {name: _telling(function) for name, function in by_name.items()}
 
@@ -80,6 +90,38 @@ class _Functions:
     def is_file_empty(self, uri: str) -> bool:
         return self._services.files.size(self._uri(uri)) == 0
 
+    def http(
+        self,
+        uri: str,
+        method: str = "GET",
+        query: Mapping[str, Any] | None = None,
+        body: str | None = None,
+        contentType: str = "application/json",
+        headers: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """What a server answers: JSON as what it stands for, everything else as text."""
+        if query:
+            uri = f"{uri}{'&' if '?' in uri else '?'}{urlencode(query, doseq=True)}"
+        sent = {name: str(value) for name, value in (headers or {}).items()}
+        content = None if body is None else body.encode()
+        if content is not None:
+            sent.setdefault("Content-Type", contentType)
+        stream = None if content is None else BytesIO(content)
+        request = HttpRequest(str(method).upper(), uri, sent, stream, len(content or b""))
+        with send(request, _HTTP) as answer:
+            received = answer.stream.read(_MAX_READ_BYTES + 1)
+        if answer.code >= 400:
+            raise ExpressionError(f"{request.method} {uri} failed with the code {answer.code}")
+        if len(received) > _MAX_READ_BYTES:
+            raise ExpressionError(f"http(): the response of {uri} is larger than 4 MiB")
+        text = text_of(answer, received, "UTF-8")
+        if "json" not in (answer.header("Content-Type") or "").lower():
+            return text
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise ExpressionError(f"http(): the response of {uri} is not JSON") from None
+
     def error_logs(self) -> list[dict[str, Any]]:
         entries = self._services.local.logs(self._place.execution)
         errors = [entry for entry in entries if entry.level == "ERROR"][:_MAX_ERRORS]
@@ -107,7 +149,7 @@ def _telling(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **named: Any) -> Any:
         try:
             return function(*args, **named)
-        except (StorageError, SecretMissing) as error:
+        except (StorageError, SecretMissing, TaskFailure) as error:
             raise ExpressionError(str(error)) from None
 
     return call

@@ -23,6 +23,8 @@ class CoreType:
     """Properties of which a single expression keeps its type."""
     unrendered: tuple[str, ...] = ()
     """Properties that the task itself renders."""
+    without_effect: tuple[str, ...] = ()
+    """Properties that are accepted and do nothing."""
 
     def load(self) -> type:
         """The dataclass of the task."""
@@ -31,6 +33,12 @@ class CoreType:
         assert isinstance(loaded, type)
         return loaded
 
+
+_HTTP_WITHOUT_EFFECT = (
+    "options.logs",
+    "options.logLevel",
+    "options.connectionPoolIdleTimeout",
+)
 
 _TYPES = (
     CoreType(f"{_CORE}.log.Log", "penstock.tasks.log:Log", (f"{_OLD}.log.Log",)),
@@ -41,6 +49,19 @@ _TYPES = (
     CoreType(f"{_CORE}.output.OutputValues", "penstock.tasks.output_values:OutputValues"),
     CoreType(f"{_CORE}.flow.Sleep", "penstock.tasks.sleep:Sleep"),
     CoreType(f"{_CORE}.execution.Fail", "penstock.tasks.fail:Fail", (f"{_OLD}.executions.Fail",)),
+    CoreType(
+        f"{_CORE}.http.Request",
+        "penstock.tasks.http_tasks:Request",
+        ("io.kestra.plugin.fs.http.Request",),
+        without_effect=_HTTP_WITHOUT_EFFECT,
+    ),
+    CoreType(
+        f"{_CORE}.http.Download",
+        "penstock.tasks.http_tasks:Download",
+        ("io.kestra.plugin.fs.http.Download",),
+        local_only=True,
+        without_effect=_HTTP_WITHOUT_EFFECT,
+    ),
 )
 
 

@@ -13,7 +13,7 @@ from penstock.tasks.contract import Context, TaskFailure
 from penstock.tasks.globs import matcher
 from penstock.tasks.records import encoded
 from penstock.tasks.services import Metric
-from penstock.tasks.working_files import file_map, found, is_uri
+from penstock.tasks.working_files import file_map, found, is_uri, patterns
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,11 @@ class UploadFiles:
                     yield name, services.files.open(content)
                 else:
                     yield name, io.BytesIO(encoded(content))
-        listed = [] if self.files is None or isinstance(self.files, dict) else self.files
-        texts = [listed] if isinstance(listed, str) else listed
+        texts = patterns("files", None if isinstance(self.files, dict) else self.files)
         for uri in filter(is_uri, texts):
             yield unquote(uri.rpartition("/")[2]), services.files.open(uri)
-        patterns = [text for text in texts if not is_uri(text)]
-        for name, file in found(services.directory, patterns):
+        globs = [text for text in texts if not is_uri(text)]
+        for name, file in found(services.directory, globs):
             yield name, file.open("rb")
 
 
@@ -79,7 +78,7 @@ class DownloadFiles:
 
     def run(self, context: Context) -> Mapping[str, Any]:
         source = context.services.namespace_files(self.namespace)
-        wanted = matcher(_listed(self.files), anywhere=True)
+        wanted = matcher(patterns("files", self.files), anywhere=True)
         folder = self.destination.strip("/")
         uris = {}
         for path in filter(wanted, source.paths()):
@@ -103,11 +102,7 @@ class DeleteFiles:
 
     def run(self, context: Context) -> Mapping[str, Any]:
         target = context.services.namespace_files(self.namespace)
-        wanted = matcher(_listed(self.files), anywhere=True)
+        wanted = matcher(patterns("files", self.files), anywhere=True)
         deleted = sum(target.delete(path) for path in filter(wanted, target.paths()))
         context.services.publish(Metric("counter", "deleted", deleted))
         return {"files": None}
-
-
-def _listed(given: str | list[str]) -> list[str]:
-    return [given] if isinstance(given, str) else given

@@ -13,9 +13,9 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args, get_type_hints
 
 from penstock.tasks.catalog import core_type
 from penstock.tasks.contract import NO_SERVICES, CoreTask, TaskFailure, TaskStopped
@@ -78,16 +78,26 @@ def revive(type_name: str, properties: Mapping[str, Any]) -> CoreTask:
     found = core_type(type_name)
     if found is None:
         raise TaskFailure(f"this image has no task `{type_name}`")
-    task = found.load()
+    revived: CoreTask = _revived(found.load(), properties)
+    return revived
+
+
+def _revived(made: type[Any], properties: Mapping[str, Any]) -> Any:
+    hints = get_type_hints(made)
     given = {}
-    for item in fields(task):
+    for item in fields(made):
         name = camel(item.name)
         if name in properties:
-            value = properties[name]
-            is_duration = str(item.type).startswith("timedelta") and value is not None
-            given[item.name] = timedelta(seconds=value) if is_duration else value
-    revived: CoreTask = task(**given)
-    return revived
+            given[item.name] = _value(hints[item.name], properties[name])
+    return made(**given)
+
+
+def _value(hint: Any, value: Any) -> Any:
+    members = get_args(hint) or (hint,)
+    if timedelta in members and value is not None:
+        return timedelta(seconds=value)
+    nested = [member for member in members if is_dataclass(member)]
+    return _revived(nested[0], value) if nested and isinstance(value, dict) else value  # type: ignore[arg-type]
 
 
 def camel(name: str) -> str:

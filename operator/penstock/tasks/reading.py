@@ -61,7 +61,9 @@ def write(task: Any) -> dict[str, Any]:
 
 
 def _as_json(value: Any) -> Any:
-    return value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return write(value) if is_dataclass(value) else value
 
 
 def property_names(task: type[Any]) -> list[str]:

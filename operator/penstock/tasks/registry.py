@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ def register(types: TaskTypes) -> None:
                 core.name,
                 core.aliases,
                 check=partial(_check_core, core),
+                warnings=partial(_without_effect, core) if core.without_effect else None,
                 not_served=_local_only if core.local_only else None,
                 typed=frozenset(core.typed),
                 unrendered=frozenset(core.unrendered),
@@ -75,6 +76,15 @@ def _core_container(core: CoreType, properties: Mapping[str, Any]) -> Container:
     if len(text.encode()) > 1024 * 1024 - 4096:
         raise TaskFailure("the task's properties are larger than 1 MiB")
     return Container(command=("-m", "penstock.tasks.pod"), env={TASK_VARIABLE: text})
+
+
+def _without_effect(core: CoreType, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for path in core.without_effect:
+        value: Any = properties
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None:
+            yield path, f"`{path}` has no effect"
 
 
 def _local_only(properties: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

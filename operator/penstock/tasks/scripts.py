@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ from penstock.tasks.runners import (
     resources,
     runner_warnings,
 )
-from penstock.tasks.working_files import file_map, is_uri
+from penstock.tasks.working_files import file_map, is_uri, patterns
 
 MAX_ARGUMENT_BYTES = 96 * 1024
 """Linux takes 128 KiB in one argument or environment string; some is left for quoting."""
@@ -200,7 +199,7 @@ def script_container(kind: ScriptType, task: ScriptTask) -> Container:
         files=files,
         fetched={name: content for name, content in by_name.items() if is_uri(content)},
         namespace_files=task.namespace_files,
-        output_files=_patterns(task.output_files),
+        output_files=tuple(patterns("outputFiles", task.output_files)),
         output_directory=bool(task.output_directory),
         pull_policy=pull_policy(runner, docker),
         resources=resources(at, runner if runner is not None else docker),
@@ -263,16 +262,6 @@ def _as_argument(interpreter: list[str], text: str, files: dict[str, str]) -> st
         )
     files[_COMMANDS_FILE] = text
     return f". ./{_COMMANDS_FILE}"
-
-
-def _patterns(given: str | list[str] | None) -> tuple[str, ...]:
-    """Patterns as they were given: several, one, or a JSON list in text."""
-    if isinstance(given, str) and given.lstrip().startswith("["):
-        try:
-            return tuple(map(str, json.loads(given)))
-        except ValueError:
-            raise TaskFailure("property `outputFiles`: is not a JSON list") from None
-    return tuple([given] if isinstance(given, str) else given or ())
 
 
 def _check_env(env: Mapping[str, str]) -> None:

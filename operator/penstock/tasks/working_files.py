@@ -34,6 +34,16 @@ def file_map(name: str, given: str | Mapping[str, Any] | None) -> dict[str, str]
     return files
 
 
+def patterns(name: str, given: str | list[str] | None) -> list[str]:
+    """Patterns as they were given: several, one, or a JSON list in text."""
+    if isinstance(given, str) and given.lstrip().startswith("["):
+        try:
+            return list(map(str, json.loads(given)))
+        except (ValueError, TypeError):
+            raise TaskFailure(f"property `{name}`: is not a JSON list") from None
+    return [given] if isinstance(given, str) else given or []
+
+
 def checked_name(name: str, file: str) -> str:
     """A file's name, where it stays below the working directory."""
     parts = file.split("/")
@@ -65,7 +75,7 @@ def place_namespace_files(
     if not option.enabled:
         return
     included, excluded = (
-        matcher(patterns, anywhere=True) for patterns in (option.include, option.exclude)
+        matcher(listed, anywhere=True) for listed in (option.include, option.exclude)
     )
     own: set[str] = set()
     for namespace in option.namespaces or [services.origin.namespace]:
@@ -86,9 +96,9 @@ def place_namespace_files(
                 save(source, file)
 
 
-def found(directory: Path, patterns: Iterable[str]) -> Iterator[tuple[str, Path]]:
+def found(directory: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Path]]:
     """The files that match, by name. A link that leads out of the directory is passed over."""
-    matches = matcher(patterns)
+    matches = matcher(wanted)
     root = directory.resolve()
     for file in sorted(directory.rglob("*")):
         name = file.relative_to(directory).as_posix()
@@ -96,10 +106,10 @@ def found(directory: Path, patterns: Iterable[str]) -> Iterator[tuple[str, Path]
             yield name, file
 
 
-def keep(directory: Path, patterns: Iterable[str], files: Files) -> dict[str, str]:
+def keep(directory: Path, wanted: Iterable[str], files: Files) -> dict[str, str]:
     """Keep the files that match; their URIs by name."""
     kept = {}
-    for name, file in found(directory, patterns):
+    for name, file in found(directory, wanted):
         with file.open("rb") as source:
             kept[name] = files.put(name, source)
     return kept

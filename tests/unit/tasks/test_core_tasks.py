@@ -18,6 +18,7 @@ import penstock
 from penstock.tasks.catalog import CORE_TYPES
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.framing import TOO_LARGE, decode_result, parse_marker
+from penstock.tasks.pod import revive, run
 from penstock.tasks.registry import container
 
 CORE = "io.kestra.plugin.core"
@@ -250,3 +251,45 @@ def test_a_rendered_property_of_the_wrong_type_is_named() -> None:
 def test_rendered_json_becomes_a_map() -> None:
     what = container(f"{CORE}.output.OutputValues", {"values": '{"a": 1}'})
     assert json.loads(what.env["PENSTOCK_TASK"])["properties"] == {"values": {"a": 1}}
+
+
+def test_a_pod_has_no_storage_yet_and_says_so(pod: Pod) -> None:
+    # when
+    code, _, result = pod.run(f"{CORE}.kv.Get", key="k")
+    # then
+    assert code == 1
+    assert result["message"] == (
+        f"`{CORE}.kv.Get` needs the internal storage, which is not served on a cluster yet; it "
+        "runs with `penstock run`"
+    )
+
+
+def test_what_runs_on_a_machine_only_is_told_of(types: Any) -> None:
+    (told,) = types.find(f"{CORE}.storage.Write").not_served({"content": "x"})
+    assert told[0] == "type"
+    assert "`penstock run`" in told[1]
+    assert types.find(f"{CORE}.http.Request").not_served is None
+
+
+def test_nested_options_reach_the_pod() -> None:
+    # given
+    options = {"timeout": {"readIdleTimeout": "PT2S"}, "auth": {"type": "BEARER", "token": "t"}}
+    what = container(f"{CORE}.http.Request", {"uri": "http://x", "options": options})
+    # when
+    task = json.loads(what.env["PENSTOCK_TASK"])
+    revived: Any = revive(task["type"], task["properties"])
+    # then
+    assert revived.options.read_seconds == 2
+    assert revived.options.authorization == "Bearer t"
+
+
+def test_a_pod_drops_lines_below_its_log_level(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given
+    monkeypatch.setenv("PENSTOCK_LOG_LEVEL", "WARN")
+    # when
+    for level in ("INFO", "ERROR"):
+        run({"type": f"{CORE}.log.Log", "properties": {"message": "x", "level": level}})
+    # then
+    assert capsys.readouterr().out == "ERROR x\n"
