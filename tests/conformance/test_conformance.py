@@ -1,4 +1,4 @@
-"""Kestra's own core flows: the state and the number of task runs that its tests assert.
+"""Kestra's own core flows: the state, the number of task runs and the notes of its tests.
 
 The flows are not part of this repository. Where they do not lie beside the checkout, this is
 skipped; where a flow needs what Penstock does not carry yet, its test says so.
@@ -10,56 +10,73 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.harness import (
+from penstock.local.execution import LocalExecution
+from penstock.resources.execution import State
+from tests.conformance.cases import (
     FOLDER,
     Case,
-    execute,
     expectations,
+    given_inputs,
     missing_types,
     read,
     valid_cases,
 )
+from tests.conformance.deviations import (
+    BEGINS_OTHERWISE,
+    ENDS_OTHERWISE,
+    NOT_RUN,
+    TASK_RUNS_OTHERWISE,
+)
+from tests.conformance.notes import CHECKS, Ran
+from tests.conformance.scenarios import SCENARIOS, plain
+from tests.conformance.stage import Stage
 
 pytestmark = pytest.mark.skipif(
     not FOLDER.exists(), reason="../shared/conformance is not beside the checkout"
 )
 
-ENDS_OTHERWISE = {
-    # No test of Kestra asserts the state. `taskrun.value` is read outside of any loop, and a
-    # variable that is missing is an error.
-    "disable-flowable.yaml": "FAILED",
-    # Kestra's limit is that of a message with the whole execution in it. Here outputs are limited
-    # by task.
-    "inputs-large.yaml#0": "SUCCESS",
-}
-"""Runs that end otherwise than in Kestra, on purpose, with their end."""
-
-TASK_RUNS_OTHERWISE = {
-    # Both values of the loop may run at once. The first fails while it opens, and so the second is
-    # not begun; Kestra begins both before it looks.
-    "flowable-with-parent-fail.yaml": 3,
-}
-"""Runs with another number of task runs than in Kestra."""
-
-ACCEPTED = {
-    # Listeners were replaced by triggers long ago: they are told of in a warning and not looked at.
-    "listener.yaml": "not_served",
-}
-"""Flows that Kestra refuses, by the code of the warning with which they are accepted."""
+PASSED_THROUGH = ("CREATED", "PAUSED", "RESTARTED")
+"""States at which Kestra's tests look while the execution goes on."""
 
 
 @pytest.mark.parametrize("case", list(valid_cases()), ids=str)
-async def test_a_flow_ends_as_in_kestra(case: Case) -> None:
+async def test_a_flow_ends_as_in_kestra(case: Case, tmp_path: Path) -> None:
     found = read(case.file)
-    reason = case.why_not(found)
-    if reason is not None:
-        pytest.skip(reason)
+    missing = missing_types(found)
+    if missing:
+        pytest.skip(f"types not carried yet: {', '.join(missing)}")
+    if case.name in NOT_RUN:
+        pytest.skip(NOT_RUN[case.name])
+    if case.state is None:
+        pytest.skip("no test of Kestra runs it")
     assert not found.problems, [str(problem) for problem in found.problems]
+    flow = found.flows[0].flow
+    assert flow is not None
 
-    status = await execute(found, case.inputs)
+    scenario = SCENARIOS.get(str(case), plain)
+    with Stage.set(tmp_path / "storage", flow, given_inputs(case)) as stage:
+        execution = await scenario(stage, stage.flow(flow), case, tmp_path)
 
-    expected = ENDS_OTHERWISE.get(str(case), case.state)
+        _assert_state(stage, execution, case)
+        for note, check in CHECKS.get(str(case), {}).items():
+            assert note in case.notes, "the note is none of the expectations'"
+            assert check(Ran(stage, execution)), note
+
+
+def _assert_state(stage: Stage, execution: LocalExecution, case: Case) -> None:
+    status = execution.status
+    expected = (ENDS_OTHERWISE | BEGINS_OTHERWISE).get(str(case), case.state)
     runs = [f"{run.task_id} [{run.value}] {run.state} {run.message}" for run in status.task_runs]
+    if expected == "error":
+        assert str(case) in CHECKS
+        return
+    if expected in PASSED_THROUGH:
+        assert expected in [step.state for step in status.history], (status.state, runs)
+        if expected == "PAUSED" and case.task_runs is not None:
+            seen = stage.seen(execution).statuses
+            paused = {len(item.task_runs) for item in seen if item.state is State.PAUSED}
+            assert case.task_runs in paused
+        return
     assert str(status.state) == expected, (status.message, runs)
     wanted = TASK_RUNS_OTHERWISE.get(str(case), case.task_runs)
     if wanted is not None:
@@ -73,7 +90,4 @@ def test_an_invalid_flow_is_refused(file: str) -> None:
     others = [problem for problem in found.problems if problem.code != "type_not_carried"]
     if missing and not others:
         pytest.skip(f"types not carried yet: {', '.join(missing)}")
-    if Path(file).name in ACCEPTED:
-        assert {warning.code for warning in found.warnings} == {ACCEPTED[Path(file).name]}
-    else:
-        assert found.problems
+    assert found.problems

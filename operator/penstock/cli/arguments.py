@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from penstock.cli.errors import INVALID, UserError
 from penstock.flow.model import parse_duration
@@ -23,6 +25,22 @@ def pairs(option: str, given: Iterable[str]) -> dict[str, str]:
             raise UserError(f"{option} `{text}`: write {option} KEY=VALUE", INVALID)
         values[key] = value
     return values
+
+
+def json_pairs(option: str, given: Iterable[str]) -> dict[str, Any]:
+    """`KEY=JSON` options as a map; the last of a key wins."""
+    return {
+        key: parsed_json(f"{option} `{key}`", text) for key, text in pairs(option, given).items()
+    }
+
+
+def parsed_json(what: str, text: str) -> Any:
+    """A value that is written as JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        hint = f"text needs quotes of its own: '\"{text}\"'" if text.isprintable() else ""
+        raise UserError(f"{what}: `{text}` is not JSON; {hint}".rstrip("; "), INVALID) from None
 
 
 def duration(option: str, text: str | None) -> timedelta | None:

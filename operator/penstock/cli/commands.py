@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,11 +19,16 @@ def cli() -> None:
 @cli.command()
 @click.argument("file", metavar="FLOW.yaml", type=_FILE)
 @click.option(
-    "--input", "-i", "inputs", metavar="ID=VALUE", multiple=True, help="A value for an input."
+    "--input",
+    "-i",
+    "inputs",
+    metavar="ID=VALUE",
+    multiple=True,
+    help="A value for an input; a file's path for one of type FILE.",
 )
 @click.option(
     "--flow",
-    "others",
+    "flows",
     metavar="OTHER.yaml",
     type=_FILE,
     multiple=True,
@@ -31,32 +37,71 @@ def cli() -> None:
 @click.option("--id", "flow_id", metavar="ID", help="Which flow of a file with several to run.")
 @click.option("--label", "labels", metavar="KEY=VALUE", multiple=True, help="A further label.")
 @click.option(
-    "--timeout", metavar="60s", help="Kill the execution after this time (30s, 5m, 1h30m, PT5M)."
+    "--kv",
+    "pairs",
+    metavar="NAMESPACE:KEY=JSON",
+    multiple=True,
+    help="A key-value pair that is there at the start.",
+)
+@click.option(
+    "--namespace-file",
+    "namespace_files",
+    metavar="PATH=FILE",
+    multiple=True,
+    help="A file of the flow's namespace.",
+)
+@click.option(
+    "--env",
+    "environment",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="What expressions see as `envs.name`, beside this machine's variables ENV_….",
+)
+@click.option(
+    "--var",
+    "variables",
+    metavar="NAME=JSON",
+    multiple=True,
+    help="What expressions see as `globals.NAME`.",
+)
+@click.option(
+    "--plugin",
+    "plugins",
+    metavar="MODULE",
+    multiple=True,
+    help="A Python module with further task types: its `register(types)` is called.",
+)
+@click.option(
+    "--resume",
+    metavar="[TASK | ID=VALUE]",
+    is_flag=False,
+    flag_value="",
+    multiple=True,
+    help="Resume each Pause as soon as it asks: all of them, or those of the named TASKs, "
+    "with these inputs.",
+)
+@click.option(
+    "--timeout", metavar="60s", help="Kill the executions after this time (30s, 5m, 1h30m, PT5M)."
 )
 @click.option(
     "--output", "-o", type=click.Choice(["json"]), help="Print the finished Execution as JSON."
 )
-def run(
-    file: Path,
-    inputs: tuple[str, ...],
-    others: tuple[Path, ...],
-    flow_id: str | None,
-    labels: tuple[str, ...],
-    timeout: str | None,
-    output: str | None,
-) -> int:
+@click.option(
+    "--all", is_flag=True, help="With `-o json`: a list of all Executions, the first one first."
+)
+def run(file: Path, output: str | None, **given: Any) -> int:
     """Run a flow on this machine, without a cluster.
 
     Scripts run as local processes with this machine's interpreters; container images are not used.
+    The executions that the flow makes of other flows run here as well, and are waited for.
 
     Exit code: 0 when it ended SUCCESS or WARNING, 1 when it ended otherwise, 2 when the flow or an
-    input is not valid, 3 when it is PAUSED.
+    input is not valid, 3 when something is PAUSED and stays so.
     """
+    from penstock.cli.request import Options
     from penstock.cli.run import run_flow
 
-    return run_flow(
-        file, inputs, others, flow_id, labels, timeout=timeout, as_json=output == "json"
-    )
+    return run_flow(Options(file, as_json=output == "json", **given))
 
 
 @cli.group()
@@ -80,6 +125,49 @@ def validate(files: tuple[Path, ...], output: str | None) -> int:
     from penstock.cli.validate import validate_files
 
     return validate_files(files, as_json=output == "json")
+
+
+@flow.command("test")
+@click.argument("files", metavar="FILE…", type=_FILE_OR_FOLDER, nargs=-1, required=True)
+@click.option(
+    "--flow",
+    "flows",
+    metavar="PATH",
+    type=_FILE_OR_FOLDER,
+    multiple=True,
+    help="Flows that do not lie beside the tests: a file, or a folder with all below it.",
+)
+@click.option(
+    "--plugin",
+    "plugins",
+    metavar="MODULE",
+    multiple=True,
+    help="A Python module with further task types: its `register(types)` is called.",
+)
+@click.option(
+    "--timeout", metavar="60s", default="60s", show_default=True, help="For each test case."
+)
+@click.option(
+    "--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write a report as JUnit XML."
+)
+@click.option("--output", "-o", type=click.Choice(["json"]), help="Print the results as JSON.")
+def flow_test(
+    files: tuple[Path, ...],
+    flows: tuple[Path, ...],
+    plugins: tuple[str, ...],
+    timeout: str,
+    junit: Path | None,
+    output: str | None,
+) -> int:
+    """Run the unit tests of flows: files, and all YAML files in folders that are tests.
+
+    Each test case runs its flow on this machine, without the tasks that it has fixtures for.
+
+    Exit code: 0 when all passed, 1 when one did not, 2 when a file is not valid.
+    """
+    from penstock.cli.flow_test import test_flows
+
+    return test_flows(files, flows, plugins, timeout=timeout, junit=junit, as_json=output == "json")
 
 
 @cli.command()

@@ -3,44 +3,92 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO
 
 from penstock.engine.actions import Report
-from penstock.local.execution import Watcher
+from penstock.local.watching import Audience
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
 
 _ENDED_WELL = frozenset({State.SUCCESS, State.SKIPPED})
+_TOLD = frozenset({State.QUEUED, State.PAUSED, State.BREAKPOINT, State.RESTARTED})
+"""States of an execution that are news of their own."""
+TOLD_REPORTS = frozenset({"ControlRefused", "CheckFailed", "SlaViolated"})
+"""What the engine says that stands in no status."""
 
 
-class Display(Watcher, Protocol):
-    """Shows an execution while it runs, and what came of it."""
+class Display(Audience, Protocol):
+    """Shows executions while they run, and what came of the first one."""
 
     def ended(self, status: ExecutionStatus) -> None:
-        """The execution has ended, or is paused."""
+        """The first execution has ended, or waits for somebody."""
 
 
 @contextmanager
-def open_display(stream: TextIO, execution: str, flow: str) -> Iterator[Display]:
+def open_display(stream: TextIO) -> Iterator[Display]:
     """The display that suits a stream."""
     if not stream.isatty():
-        yield PlainDisplay(stream, execution, flow)
+        yield PlainDisplay(stream)
         return
     from penstock.cli.live import LiveDisplay
 
-    with LiveDisplay(stream, execution, flow) as display:
+    with LiveDisplay(stream) as display:
         yield display
+
+
+class Names:
+    """Short names for the executions that others made: the flow's id, numbered."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def name(self, flow: str) -> str:
+        """`child`, then `child#2`, … for a flow `company.team.child`."""
+        flow_id = flow.rpartition(".")[2]
+        self._counts[flow_id] += 1
+        number = self._counts[flow_id]
+        return flow_id if number == 1 else f"{flow_id}#{number}"
 
 
 class PlainDisplay:
     """One line for each thing that happens: for pipes, files and CI."""
 
-    def __init__(self, stream: TextIO, execution: str, flow: str) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._names = Names()
+
+    def opened(self, execution: str, flow: str, maker: str | None) -> PlainWatcher:
+        if maker is None:
+            self.say(f"execution {execution} of {flow}")
+            return PlainWatcher(self.say)
+        name = self._names.name(flow)
+        self.say(f"{name} > execution {execution} of {flow}, made by {maker}")
+        return PlainWatcher(lambda line: self.say(f"{name} > {line}"), tells_end=True)
+
+    def ended(self, status: ExecutionStatus) -> None:
+        for line in summary(status):
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        text = f"{line}\n"
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError:
+            self._stream.write(text.encode("ascii", "backslashreplace").decode("ascii"))
+        self._stream.flush()
+
+
+class PlainWatcher:
+    """The lines of one execution."""
+
+    def __init__(self, say: Callable[[str], None], *, tells_end: bool = False) -> None:
+        self._say = say
+        self._tells_end = tells_end
         self._states: dict[str, State] = {}
-        self._say(f"execution {execution} of {flow}")
+        self._state = State.CREATED
 
     def changed(self, status: ExecutionStatus) -> None:
         news = [
@@ -51,24 +99,24 @@ class PlainDisplay:
         self._states |= {run.id: run.state for run in news}
         for run in _ends_first(news):
             self._say(f"{run.state:<8} {label(run)}{_after(run)}")
+        if status.state is not self._state:
+            self._state = status.state
+            self._tell_state(status)
+
+    def _tell_state(self, status: ExecutionStatus) -> None:
+        if self._tells_end and status.state.terminated:
+            for line in summary(status):
+                self._say(line)
+        elif status.state in _TOLD:
+            self._say(str(status.state))
 
     def logged(self, run: TaskRun, stream: str, line: str) -> None:
         self._say(f"{label(run)} | {line}")
 
     def reported(self, report: Report) -> None:
-        """Every report of a local execution is in a state or a message already."""
-
-    def ended(self, status: ExecutionStatus) -> None:
-        for line in summary(status):
-            self._say(line)
-
-    def _say(self, line: str) -> None:
-        text = f"{line}\n"
-        try:
-            self._stream.write(text)
-        except UnicodeEncodeError:
-            self._stream.write(text.encode("ascii", "backslashreplace").decode("ascii"))
-        self._stream.flush()
+        """What is in a state or a message already is not said twice."""
+        if report.reason in TOLD_REPORTS:
+            self._say(f"{report.reason}: {report.message}")
 
 
 def label(run: TaskRun) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -13,7 +13,16 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from penstock.cli.display import as_text, label, outputs, seconds, shorten, tries
+from penstock.cli.display import (
+    TOLD_REPORTS,
+    Names,
+    as_text,
+    label,
+    outputs,
+    seconds,
+    shorten,
+    tries,
+)
 from penstock.engine.actions import Report
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
 
@@ -25,7 +34,10 @@ _STYLES = {
     State.CANCELLED: ("✗", "magenta"),
     State.SKIPPED: ("-", "dim"),
     State.RETRYING: ("↻", "yellow"),
+    State.RETRIED: ("↻", "yellow"),
+    State.QUEUED: ("·", "cyan"),
     State.PAUSED: ("‖", "cyan"),
+    State.BREAKPOINT: ("‖", "cyan"),
     State.CREATED: ("·", "dim"),
     State.RUNNING: ("▸", "blue"),
 }
@@ -35,19 +47,18 @@ _GATHERED_SECONDS = 0.05
 
 
 class LiveDisplay:
-    """Shows one execution in a terminal."""
+    """Shows executions in a terminal: the first as a tree, the others as a line each."""
 
-    def __init__(self, stream: TextIO, execution: str, flow: str) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._console = Console(file=stream, highlight=False)
-        self._title = Text.assemble(("▶ ", "bold"), (flow, "bold"), (f"  {execution}", "dim"))
-        self._status: ExecutionStatus | None = None
+        self._names = Names()
+        self._watchers: list[LiveWatcher] = []
         self._final = False
         self._lines: list[Text] = []
         self._spinner = Spinner("dots", style="blue")
         self._live = Live(get_renderable=self.draw, console=self._console, refresh_per_second=12)
 
     def __enter__(self) -> Self:
-        self._console.print(self._title)
         self._live.start()
         return self
 
@@ -60,20 +71,18 @@ class LiveDisplay:
         self._print_lines()
         self._live.stop()
 
-    def changed(self, status: ExecutionStatus) -> None:
-        self._status = status
+    def opened(self, execution: str, flow: str, maker: str | None) -> LiveWatcher:
+        name = ""
+        if maker is None:
+            title = Text.assemble(("▶ ", "bold"), (flow, "bold"), (f"  {execution}", "dim"))
+            self._console.print(title)
+        else:
+            name = self._names.name(flow)
+        watcher = LiveWatcher(name, execution, self.print_soon)
+        self._watchers.append(watcher)
+        return watcher
 
-    def logged(self, run: TaskRun, stream: str, line: str) -> None:
-        color = _LABEL_COLORS[sum(run.task_id.encode()) % len(_LABEL_COLORS)]
-        style = "" if stream == "stdout" else "dim"
-        text = Text.from_ansi(line, style=style) if "\x1b" in line else Text(line, style)
-        self._print_soon(Text.assemble((f"{label(run)} │ ", color), text))
-
-    def reported(self, report: Report) -> None:
-        if report.reason == "TaskRetrying":
-            self._print_soon(Text(report.message, style="yellow"))
-
-    def _print_soon(self, line: Text) -> None:
+    def print_soon(self, line: Text) -> None:
         """Lines are gathered for a moment: each print draws the whole display anew."""
         self._lines.append(line)
         if len(self._lines) == 1:
@@ -86,12 +95,14 @@ class LiveDisplay:
 
     def ended(self, status: ExecutionStatus) -> None:
         self._print_lines()
-        self._status, self._final = status, True
+        self._final = True
         self._live.stop()
         _, style = _STYLES.get(status.state, ("", ""))
-        line = Text.assemble((str(status.state), style or "bold"), f" after {status.duration}")
+        line = Text(str(status.state), style=style or "bold")
+        if status.duration:
+            line.append(f" after {status.duration}", style="default")
         if status.message:
-            line.append(f": {status.message}")
+            line.append(f": {status.message}", style="default")
         self._console.print(line, soft_wrap=True)
         for name, value in outputs(status):
             self._console.print(
@@ -100,26 +111,85 @@ class LiveDisplay:
 
     def draw(self) -> RenderableType:
         """All task runs, or as many as the terminal has room for."""
-        if self._status is None:
+        if not self._watchers or self._watchers[0].status is None:
             return self._spinner
-        rows = list(_in_tree_order(self._status.task_runs))
+        first, *others = self._watchers
+        status = first.status
+        assert status is not None
+        rows = list(_in_tree_order(status.task_runs))
         room = max(self._console.height - _ROWS_LEFT_FREE, 3)
+        room_for_others = min(len(others), max(room // 3, 1)) if others else 0
         hidden = 0
-        if not self._final and len(rows) > room:
-            kept = _most_telling(rows, room)
+        if not self._final and len(rows) > room - room_for_others:
+            kept = _most_telling(rows, max(room - room_for_others, 1))
             hidden = len(rows) - len(kept)
             rows = kept
         table = Table.grid(padding=(0, 2))
         for depth, run in rows:
             table.add_row(*_row(depth, run))
+        shown = others if self._final else _open_first(others)[:room_for_others]
+        for other in shown:
+            table.add_row(*other.row())
+        hidden += len(others) - len(shown)
         parts: list[RenderableType] = [table]
         if hidden:
             parts.append(Text(f"  … and {hidden} more", style="dim"))
         if not self._final:
-            words = f"{self._status.state} {self._status.progress or ''}"
+            words = f"{status.state} {status.progress or ''}"
             self._spinner.update(text=Text(words, style="dim"))
             parts.append(self._spinner)
         return Group(*parts)
+
+
+class LiveWatcher:
+    """What is known of one execution."""
+
+    def __init__(self, name: str, execution: str, print_soon: Callable[[Text], None]) -> None:
+        self._name = name
+        self._execution = execution
+        self._print_soon = print_soon
+        self.status: ExecutionStatus | None = None
+
+    def changed(self, status: ExecutionStatus) -> None:
+        self.status = status
+
+    def logged(self, run: TaskRun, stream: str, line: str) -> None:
+        color = _LABEL_COLORS[sum(run.task_id.encode()) % len(_LABEL_COLORS)]
+        style = "" if stream == "stdout" else "dim"
+        text = Text.from_ansi(line, style=style) if "\x1b" in line else Text(line, style)
+        self._print_soon(Text.assemble((f"{self._prefix}{label(run)} │ ", color), text))
+
+    def reported(self, report: Report) -> None:
+        if report.reason == "TaskRetrying" or report.reason in TOLD_REPORTS:
+            self._print_soon(Text(f"{self._prefix}{report.message}", style="yellow"))
+
+    def row(self) -> tuple[Text, Text, Text, Text]:
+        """The execution in one line."""
+        state = State.CREATED if self.status is None else self.status.state
+        sign, style = _STYLES.get(state, ("·", ""))
+        told = "" if self.status is None else self.status.message or self.status.progress or ""
+        duration = "" if self.status is None else self.status.duration or ""
+        return (
+            Text(f"{sign} {self._name} ({self._execution})", style=style),
+            Text(str(state), style=style),
+            Text(duration, style="dim", justify="right"),
+            Text(shorten(told, 80), style="dim"),
+        )
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self._name} > " if self._name else ""
+
+
+def _open_first(watchers: list[LiveWatcher]) -> list[LiveWatcher]:
+    """What is open, then what ended last."""
+
+    def has_ended(watcher: LiveWatcher) -> bool:
+        return watcher.status is not None and watcher.status.state.terminated
+
+    newest_first = list(reversed(watchers))
+    newest_first.sort(key=has_ended)
+    return newest_first
 
 
 def _row(depth: int, run: TaskRun) -> tuple[Text, Text, Text, Text]:

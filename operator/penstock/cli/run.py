@@ -7,103 +7,97 @@ import gc
 import json
 import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from penstock.catalog import expressions, flow_parser
-from penstock.cli.arguments import duration, pairs
 from penstock.cli.display import open_display
 from penstock.cli.errors import FAILED, INVALID, OK, PAUSED, UserError
-from penstock.cli.problems import error_line, warning_line
-from penstock.engine.engine import Engine
+from penstock.cli.flow_files import (
+    all_flows,
+    choose_flow,
+    load_plugins,
+    parser_of,
+    read_flow_files,
+)
+from penstock.cli.request import Options, Request
 from penstock.flow.document import Flow
 from penstock.flow.model import did_you_mean
-from penstock.local.execution import LocalExecution, local_environment
-from penstock.local.files import FlowFile, read_flow_file
-from penstock.local.flows import DuplicateFlow, LocalFlows
-from penstock.local.resource import execution_resource, new_identity, new_spec
-from penstock.resources.execution import ExecutionStatus, State
-from penstock.tasks.local import run_locally
+from penstock.local.answers import asked_inputs, held_runs
+from penstock.local.execution import LocalExecution
+from penstock.local.hosts import LocalHosts
+from penstock.local.resource import Made, execution_resource, new_spec
+from penstock.local.services import LocalServices
+from penstock.local.surroundings import Surroundings, local_environment
+from penstock.local.tasks import LocalTasks
+from penstock.local.workspaces import Workspaces
+from penstock.local.world import LocalWorld
+from penstock.resources.execution import State
+from penstock.storage.errors import StorageError
+from penstock.storage.execution import NamespaceFiles
 
 
-def run_flow(
-    file: Path,
-    inputs: Iterable[str],
-    others: Iterable[Path],
-    flow_id: str | None,
-    labels: Iterable[str],
-    *,
-    timeout: str | None,
-    as_json: bool,
-) -> int:
+def run_flow(options: Options) -> int:
     """Run a flow to its end, show it, and return the exit code."""
-    given = pairs("--input", inputs)
-    more_labels = pairs("--label", labels)
-    limit = duration("--timeout", timeout)
-    flow = _choose(_read([file, *others]), flow_id)
-    _warn_of_unknown_inputs(flow, given)
+    request = Request.read(options)
+    plugins = load_plugins(options.plugins)
+    files = read_flow_files([options.file, *options.flows], parser_of(plugins.types))
+    flows = all_flows(files)
+    flow = choose_flow(files[0], options.flow_id)
+    _warn_of_unknown_inputs(flow, request.inputs)
     gc.enable()
     gc.freeze()
-    identity = new_identity(flow, local_environment())
-    spec = new_spec(flow, given, more_labels)
-    stream = sys.stderr if as_json else sys.stdout
-    with open_display(stream, identity.name, f"{flow.namespace}.{flow.id}") as display:
-        engine = Engine(flow, expressions())
-        execution = LocalExecution(engine, identity, spec, display, run_locally)
-        status = asyncio.run(_run(execution, limit))
+    with ExitStack() as stack:
+        hosts = LocalHosts(stack.enter_context(LocalServices.opened()))
+        tasks = LocalTasks(hosts, stack.enter_context(Workspaces()), plugins)
+        name = Made.new(flow.id).name
+        inputs = _prepare(hosts, flow, name, request)
+        stream = sys.stderr if options.as_json else sys.stdout
+        display = stack.enter_context(open_display(stream))
+        environment = {**local_environment(), **request.environment}
+        surroundings = Surroundings(environment, request.variables, hosts.functions)
+        world = LocalWorld(flows, tasks, display, surroundings, request.answers)
+        execution = world.start(new_spec(flow, inputs, request.labels), name)
+        asyncio.run(_run(world, request.timeout))
         if execution.refusal is None:
-            display.ended(status)
+            display.ended(execution.status)
     if execution.refusal is not None:
-        click.echo(f"error: {status.message}", err=True)
-    if as_json:
-        _print_json(execution_resource(identity, spec, status, execution.refusal))
-    return _exit_code(status, execution.refusal)
+        click.echo(f"error: {execution.status.message}", err=True)
+    _tell_what_waits(world)
+    if options.as_json:
+        resources = [execution_resource(item) for item in world]
+        _print_json(resources if options.all else resources[0])
+    return _exit_code(execution, world)
 
 
-async def _run(execution: LocalExecution, timeout: timedelta | None) -> ExecutionStatus:
+async def _run(world: LocalWorld, timeout: timedelta | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, execution.stop, f"killed by {number.name}")
-    return await execution.run(timeout)
+        loop.add_signal_handler(number, world.stop, f"killed by {number.name}")
+    await world.run(timeout)
 
 
-def _read(paths: Iterable[Path]) -> list[FlowFile]:
-    """Every file, all of them valid, no flow given twice."""
-    parser = flow_parser()
-    files = [read_flow_file(path, parser) for path in dict.fromkeys(paths)]
-    errors = [error_line(file.name, problem) for file in files for problem in file.problems]
-    for file in files:
-        for warning in file.warnings:
-            click.echo(warning_line(file.name, warning), err=True)
-    for line in errors:
-        click.echo(line, err=True)
-    if errors:
-        raise click.exceptions.Exit(INVALID)
-    known = LocalFlows()
+def _prepare(hosts: LocalHosts, flow: Flow, name: str, request: Request) -> dict[str, Any]:
+    """Put pairs and files where the execution finds them; its inputs, with URIs for files."""
+    inputs: dict[str, Any] = dict(request.inputs)
     try:
-        for file in files:
-            for found in file.flows:
-                if found.flow is not None:
-                    known.add(found.flow)
-    except DuplicateFlow as error:
-        raise UserError(str(error), INVALID) from None
-    return files
-
-
-def _choose(files: list[FlowFile], flow_id: str | None) -> Flow:
-    flows = [found.flow for found in files[0].flows if found.flow is not None]
-    for flow in flows:
-        if flow_id is None or flow.id == flow_id:
-            return flow
-    if flow_id is None:
-        raise UserError(f"{files[0].name} holds no flow", INVALID)
-    known = [flow.id for flow in flows]
-    hint = did_you_mean(flow_id, known) or f"; it holds {', '.join(known)}"
-    raise UserError(f"{files[0].name} holds no flow `{flow_id}`{hint}", INVALID)
+        hosts.services.set_pairs(request.pairs)
+        namespace = NamespaceFiles(hosts.services.storage, flow.namespace)
+        for path, file in request.namespace_files.items():
+            with file.open("rb") as source:
+                namespace.put(path, source)
+        for declared in flow.inputs:
+            given = inputs.get(declared.id)
+            if declared.type == "FILE" and given is not None and "://" not in given:
+                stored = hosts.stored_input(name, flow, declared.id, Path(given))
+                inputs[declared.id] = stored
+    except (StorageError, OSError) as error:
+        raise UserError(str(error), INVALID) from error
+    return inputs
 
 
 def _warn_of_unknown_inputs(flow: Flow, given: Mapping[str, str]) -> None:
@@ -115,14 +109,28 @@ def _warn_of_unknown_inputs(flow: Flow, given: Mapping[str, str]) -> None:
             click.echo(f"warning: the flow has no input `{name}`{hint}", err=True)
 
 
-def _print_json(resource: Mapping[str, Any]) -> None:
+def _tell_what_waits(world: LocalWorld) -> None:
+    for execution in world:
+        if execution.finished or execution.flow is None:
+            continue
+        for run in held_runs(execution):
+            asked = asked_inputs(execution.flow, run)
+            inputs = "".join(f" --resume {name}=…" for name in asked) or f" --resume {run.task_id}"
+            click.echo(
+                f"paused: the task {run.task_id} of {execution.name} waits for somebody; "
+                f"to resume it run again with{inputs}",
+                err=True,
+            )
+
+
+def _print_json(value: Any) -> None:
     is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    click.echo(json.dumps(resource, indent=2, ensure_ascii=not is_utf8))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not is_utf8))
 
 
-def _exit_code(status: ExecutionStatus, refusal: str | None) -> int:
-    if refusal == "InvalidInputs":
+def _exit_code(execution: LocalExecution, world: LocalWorld) -> int:
+    if execution.refusal == "InvalidInputs":
         return INVALID
-    if status.state is State.PAUSED:
-        return PAUSED
-    return OK if status.state in (State.SUCCESS, State.WARNING) else FAILED
+    if execution.finished and execution.status.state not in (State.SUCCESS, State.WARNING):
+        return FAILED
+    return OK if all(item.finished for item in world) else PAUSED

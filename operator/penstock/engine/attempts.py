@@ -10,7 +10,7 @@ from penstock.engine.actions import Observation, Perform, Report, StartAttempt, 
 from penstock.engine.board import Board
 from penstock.engine.children import ChildExecutions
 from penstock.engine.command_task import CommandTask
-from penstock.engine.evaluation import Evaluation
+from penstock.engine.evaluation import BoundEvaluator, Evaluation
 from penstock.engine.executable import ExecutableTask
 from penstock.engine.flowable import Flowable, FlowableError
 from penstock.engine.flowables.working_directory import WorkingDirectory
@@ -104,7 +104,7 @@ class Attempts:
         timeout = task.timeout
         if isinstance(timeout, str):
             timeout = parse_duration(evaluator.render(timeout))
-        properties = evaluator.render_tree(task.properties)
+        properties = _rendered(task, evaluator)
         return StartAttempt(run, attempt, task, properties, timeout, self._workspace(run))
 
     def _workspace(self, run: TaskRun) -> Workspace | None:
@@ -247,6 +247,20 @@ class Attempts:
     def _report(self, reason: str, run: TaskRun, text: str, *, warning: bool = False) -> None:
         name = f"task {run.task_id}" + (f" [{run.value}]" if run.value is not None else "")
         self.reports.append(Report(reason, f"{name} {text}", warning))
+
+
+def _rendered(task: RunnableTask, evaluator: BoundEvaluator) -> dict[str, Any]:
+    """The task's own properties, each as its type wants it rendered."""
+    apart = task.typed | task.unrendered
+    shared = {name: value for name, value in task.properties.items() if name not in apart}
+    rendered: dict[str, Any] = evaluator.render_tree(shared)
+    for name in apart & task.properties.keys():
+        value = task.properties[name]
+        if name in task.typed:
+            is_text = isinstance(value, str)
+            value = evaluator.evaluate(value) if is_text else evaluator.render_tree(value)
+        rendered[name] = value
+    return rendered
 
 
 def _not_before(earliest: datetime, date: datetime | None) -> datetime | None:

@@ -46,7 +46,9 @@ def end(
         try:
             outputs = resolve_outputs(flow.outputs, evaluation.of_execution(now))
         except (ExpressionError, InvalidInput) as error:
-            final, message = State.FAILED, f"the flow's outputs can't be had: {error}"
+            if final is not State.FAILED:
+                message = f"the flow's outputs can't be had: {error}"
+            final = State.FAILED
     if final in (State.FAILED, State.RETRIED) and message is None:
         message = _first_failure(board)
         if message is None and status.exit is not None:

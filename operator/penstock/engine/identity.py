@@ -12,6 +12,7 @@ from penstock.resources.execution import (
     Control,
     ExecutionSpec,
     ParentReference,
+    ReplayReference,
     RetryReference,
     TriggerReference,
 )
@@ -39,6 +40,7 @@ class Identity:
     controls: tuple[Control, ...] = ()
     parent: ParentReference | None = None
     retry: RetryReference | None = None
+    replay: ReplayReference | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     """What expressions see as `envs.…`."""
     globals: Mapping[str, Any] = field(default_factory=dict)
@@ -82,6 +84,7 @@ def identity_of(
         controls=tuple(spec.controls),
         parent=spec.parent,
         retry=spec.retry,
+        replay=spec.replay,
         environment=environment or {},
         globals=variables or {},
     )

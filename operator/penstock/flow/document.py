@@ -164,6 +164,17 @@ class Check(Document):
         return rule
 
 
+class Listener(Document):
+    """Tasks that Kestra once ran beside an execution that has ended."""
+
+    description: str | None = None
+    """What it is for."""
+    conditions: list[dict[str, Any]] = []
+    """When it applies."""
+    tasks: Tasks
+    """What it does."""
+
+
 class Trigger(Document):
     """Something that starts the flow. Types are open; the served ones are checked on their own.
 
@@ -255,7 +266,7 @@ class Flow(Document):
     """What an execution must keep to."""
     checks: list[Check] = []
     """What must hold before an execution starts."""
-    listeners: list[Any] = []
+    listeners: list[Listener] = []
     """Replaced by triggers of type Flow long ago (not served)."""
     disabled: bool = False
     """A disabled flow can't be executed."""

@@ -14,14 +14,20 @@ from penstock.resources.execution import (
 
 
 def killed(status: ExecutionStatus, message: str, now: datetime) -> ExecutionStatus:
-    """The status of an execution all of whose tasks were killed; handlers do not run."""
+    """The status of an execution all of whose tasks were killed; handlers do not run.
+
+    One that has ended keeps its state: only its `afterExecution` was killed.
+    """
+    runs = [_killed_run(run, now) for run in status.task_runs]
+    if status.state.terminated:
+        return status.model_copy(update={"task_runs": runs, "after_execution": State.KILLED})
     start = status.start_date or now
     steps = [Transition(state=state, date=now) for state in (State.KILLING, State.KILLED)]
     return status.model_copy(
         update={
             "state": State.KILLED,
             "history": [*status.history, *steps],
-            "task_runs": [_killed_run(run, now) for run in status.task_runs],
+            "task_runs": runs,
             "end_date": now,
             "duration": f"{(now - start).total_seconds():.1f}s",
             "message": message,

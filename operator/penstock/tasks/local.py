@@ -57,11 +57,13 @@ async def run_locally(
     on_log: OnLog = _ignore,
     host: Host | None = None,
     directory: Path | None = None,
+    further: Callable[[StartAttempt], CoreTask | None] = lambda start: None,
 ) -> Observation:
     """Run an attempt to its end. Cancelling it kills the task.
 
     ``directory`` is a working directory that the attempt shares with others; without one it has a
-    fresh one. Without a ``host`` there are no files, no pairs and no secrets.
+    fresh one. Without a ``host`` there are no files, no pairs and no secrets. ``further`` gives
+    tasks that are in no catalog; it may raise :class:`TaskFailure`.
     """
     began = datetime.now(UTC)
     log = _Log(start, on_log, host)
@@ -71,9 +73,8 @@ async def run_locally(
         services = host.services(run.task_id, run.id, run.value, at.work) if host else None
         try:
             start = _inner(start)
-            core = core_type(start.task.type)
-            if core is not None:
-                task: CoreTask = read(core.load(), start.properties)
+            task = further(start) or _core_task(start)
+            if task is not None:
                 seen = await _run_core(task, start, log, services)
             else:
                 what = container(start.task.type, start.properties)
@@ -85,6 +86,14 @@ async def run_locally(
     message = host.mask(seen.message) if host and seen.message else seen.message
     values = {**vars(seen), "message": message, "start_date": began, "end_date": datetime.now(UTC)}
     return Observation(**values)
+
+
+def _core_task(start: StartAttempt) -> CoreTask | None:
+    core = core_type(start.task.type)
+    if core is None:
+        return None
+    task: CoreTask = read(core.load(), start.properties)
+    return task
 
 
 def _inner(start: StartAttempt) -> StartAttempt:

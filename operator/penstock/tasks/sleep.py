@@ -23,4 +23,6 @@ class Sleep:
     """How long to wait, as an ISO-8601 duration."""
 
     def run(self, context: Context) -> None:
-        context.wait(max(0.0, self.duration.total_seconds()))
+        seconds = max(0.0, self.duration.total_seconds())
+        context.log(f"Waiting for {seconds:g} s")
+        context.wait(seconds)

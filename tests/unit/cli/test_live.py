@@ -48,9 +48,10 @@ def run(number: int, state: State, parent: str | None = None) -> TaskRun:
 async def test_children_stand_below_their_parent(terminal: Terminal) -> None:
     runs = [run(1, State.FAILED), run(2, State.SUCCESS), run(3, State.FAILED, "1")]
     status = ExecutionStatus(state=State.FAILED, task_runs=runs, duration="1s", outputs={"a": [1]})
-    with LiveDisplay(terminal, "name", "flow") as display:
-        display.logged(runs[0], "stdout", "\x1b[31mred\x1b[0m and \x1b[2Jnot cleared")
-        display.changed(status)
+    with LiveDisplay(terminal) as display:
+        watcher = display.opened("name", "flow", None)
+        watcher.logged(runs[0], "stdout", "\x1b[31mred\x1b[0m and \x1b[2Jnot cleared")
+        watcher.changed(status)
         display.ended(status)
 
     shown = terminal.getvalue()
@@ -62,8 +63,10 @@ async def test_children_stand_below_their_parent(terminal: Terminal) -> None:
 def test_a_long_execution_shows_what_runs_and_what_failed(terminal: Terminal) -> None:
     done = [run(number, State.SUCCESS) for number in range(50)]
     runs = [run(100, State.FAILED), *done, run(200, State.RUNNING)]
-    with LiveDisplay(terminal, "name", "flow") as display:
-        display.changed(ExecutionStatus(state=State.RUNNING, task_runs=runs))
+    with LiveDisplay(terminal) as display:
+        display.opened("name", "flow", None).changed(
+            ExecutionStatus(state=State.RUNNING, task_runs=runs)
+        )
         paper = Console(width=80)
         with paper.capture() as drawn:
             paper.print(display.draw())

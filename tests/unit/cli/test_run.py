@@ -248,7 +248,7 @@ def test_a_fault_is_one_message_and_debug_shows_where(
     def broken(*_: object) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr("penstock.cli.run._choose", broken)
+    monkeypatch.setattr("penstock.cli.run.choose_flow", broken)
     file = write(GOOD)
     called = call("run", file)
 

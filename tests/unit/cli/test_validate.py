@@ -67,7 +67,8 @@ def test_text_that_is_not_yaml_has_a_line(call: Call, write: Write) -> None:
 
 
 def test_warnings_go_to_stderr_and_do_not_refuse(call: Call, write: Write) -> None:
-    called = call("flow", "validate", write(f"{GOOD}listeners: [{{}}]\n"))
+    task = "{id: z, type: io.kestra.plugin.core.log.Log, message: z}"
+    called = call("flow", "validate", write(f"{GOOD}listeners: [{{tasks: [{task}]}}]\n"))
 
     assert (called.code, called.out) == (0, "")
     assert called.err.startswith("flow.yaml:5: warning: listeners: ")

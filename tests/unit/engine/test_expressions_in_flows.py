@@ -213,3 +213,28 @@ def test_the_engine_leaves_what_it_is_given_as_it_was(given: Flow) -> None:
     """).run()
     outcome.then.ended("SUCCESS").started_with("t", see="21")
     assert outcome.status.inputs == {"a": {"x": 1}, "a.b": 2}
+
+
+def test_a_property_is_rendered_as_the_type_of_the_task_wants_it(given: Flow) -> None:
+    outcome = given("""
+    variables: {number: 3}
+    tasks:
+      - id: set
+        type: io.kestra.plugin.core.kv.Set
+        key: "key-{{ vars.number }}"
+        value: "{{ vars.number }}"
+      - id: filter
+        type: io.kestra.plugin.core.storage.FilterItems
+        from: "kestra:///{{ vars.number }}"
+        filterCondition: "{{ item > 3 }}"
+    """).run()
+    outcome.then.started_with("set", key="key-3", value=3)
+    outcome.then.started_with("filter", **{"from": "kestra:///3"}, filterCondition="{{ item > 3 }}")
+
+
+def test_an_execution_that_failed_says_so_where_its_outputs_are_missing_too(given: Flow) -> None:
+    outcome = given("""
+    tasks: [{id: a, type: Work}, {id: b, type: Work}]
+    outputs: [{id: it, type: STRING, value: "{{ outputs.b.value }}"}]
+    """).when_tasks(fail=["a"])
+    outcome.run().then.ended("FAILED").says("task a: a is broken")

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from penstock.catalog import expressions, flow_parser
+from penstock.catalog import flow_parser
 from penstock.engine.actions import Observation, Report, StartAttempt
-from penstock.engine.engine import Engine
-from penstock.flow.loading import load_document
+from penstock.flow.loading import SourceDocument, load_documents
 from penstock.flow.task import RunnableTask
-from penstock.local.execution import LocalExecution, RunTask
-from penstock.local.resource import new_identity, new_spec
+from penstock.local.answers import Answers
+from penstock.local.attempts import RunTask
+from penstock.local.execution import LocalExecution
+from penstock.local.flows import LocalFlows
+from penstock.local.hosts import LocalHosts
+from penstock.local.plugins import Plugins
+from penstock.local.resource import new_spec
 from penstock.local.services import LocalServices
+from penstock.local.surroundings import Surroundings
+from penstock.local.tasks import LocalTasks
+from penstock.local.workspaces import Workspaces
+from penstock.local.world import LocalWorld
 from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.local import run_locally
 
-HEAD = "id: tried\nnamespace: company.team\n"
+HEAD = {"id": "tried", "namespace": "company.team"}
 
 
 class Recorded:
-    """Remembers all that it was told."""
+    """Remembers all that it was told of one execution."""
 
     def __init__(self) -> None:
         self.statuses: list[ExecutionStatus] = []
@@ -43,26 +51,76 @@ class Recorded:
         self.reports.append(report)
 
 
-MakeExecution = Callable[..., LocalExecution]
-Run = Callable[..., Awaitable[ExecutionStatus]]
+class Hall:
+    """An audience that remembers, for each execution in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.opened_: list[tuple[str, str | None]] = []
+        self.seen: list[Recorded] = []
+
+    def opened(self, execution: str, flow: str, maker: str | None) -> Recorded:
+        self.opened_.append((flow, maker))
+        self.seen.append(Recorded())
+        return self.seen[-1]
+
+
+class Tried:
+    """A world with an execution of the first flow."""
+
+    def __init__(self, world: LocalWorld, execution: LocalExecution) -> None:
+        self.world = world
+        self.execution = execution
+
+    async def run(self, timeout: timedelta | None = None) -> ExecutionStatus:
+        """The first execution's status when nothing happens any more."""
+        await self.world.run(timeout)
+        return self.execution.status
+
+    def others(self) -> list[LocalExecution]:
+        """The executions that were made of it."""
+        return [execution for execution in self.world if execution is not self.execution]
+
+
+Try = Callable[..., Tried]
 
 
 @pytest.fixture
-def watcher() -> Recorded:
-    return Recorded()
+def hall() -> Hall:
+    return Hall()
 
 
 @pytest.fixture
-def make_execution(watcher: Recorded) -> MakeExecution:
-    """An execution of a flow that is given as text without its id and namespace."""
+def local_tasks(tmp_path: Path) -> Iterator[LocalTasks]:
+    """Runs tasks as `penstock run` does."""
+    hosts = LocalHosts(LocalServices(tmp_path / "storage"))
+    with Workspaces() as workspaces:
+        yield LocalTasks(hosts, workspaces, Plugins())
+
+
+@pytest.fixture
+def try_(hall: Hall, local_tasks: LocalTasks) -> Try:
+    """An execution of a flow that is given as text; `id` and `namespace` may be left out.
+
+    Further documents of the text are flows that stand ready.
+    """
 
     def make(
-        text: str, inputs: dict[str, object] | None = None, run_task: RunTask = run_locally
-    ) -> LocalExecution:
-        flow = flow_parser().parse(load_document(HEAD + text)).flow
-        engine = Engine(flow, expressions())
-        spec = new_spec(flow, inputs or {}, {})
-        return LocalExecution(engine, new_identity(flow, {}), spec, watcher, run_task)
+        text: str,
+        inputs: dict[str, object] | None = None,
+        run_task: RunTask = local_tasks,
+        answers: Answers | None = None,
+        **of_spec: Any,
+    ) -> Tried:
+        flows = LocalFlows()
+        for document in load_documents(text):
+            named = SourceDocument(HEAD | document.value, document.lines)
+            flows.add(flow_parser().parse(named).flow)
+        hosts = local_tasks.hosts
+        surroundings = Surroundings(functions=hosts.functions)
+        world = LocalWorld(flows, run_task, hall, surroundings, answers)
+        first = next(iter(flows))
+        spec = new_spec(first, inputs or {}, {}).model_copy(update=of_spec)
+        return Tried(world, world.start(spec))
 
     return make
 

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from penstock.engine.actions import Observation, StartAttempt
-from penstock.local.execution import NothingLeft, OnLog
+from penstock.local.attempts import OnLog, Place
+from penstock.local.world import NothingLeft
 from penstock.resources.execution import ExecutionStatus, State
-from tests.unit.local.conftest import MakeExecution, Recorded
+from tests.unit.local.conftest import Hall, Recorded, Try
 
 LOG = "type: io.kestra.plugin.core.log.Log"
 FAIL = "type: io.kestra.plugin.core.execution.Fail"
@@ -35,7 +36,7 @@ class Gauge:
         self.most = 0
         self.started: list[str] = []
 
-    async def __call__(self, start: StartAttempt, on_log: OnLog) -> Observation:
+    async def __call__(self, place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
         self.now += 1
         self.most = max(self.most, self.now)
         self.started.append(start.task_run.task_id)
@@ -49,18 +50,18 @@ def states(status: ExecutionStatus) -> dict[str, State]:
 
 
 async def test_errors_run_before_finally_and_nothing_after_the_failure(
-    make_execution: MakeExecution, watcher: Recorded
+    try_: Try, hall: Hall
 ) -> None:
-    status = await make_execution(ERRORS_AND_FINALLY).run()
+    status = await try_(ERRORS_AND_FINALLY).run()
 
     assert status.state is State.FAILED
-    assert [task for task, _ in watcher.lines] == ["before", "boom", "on-error", "at-last"]
+    assert [task for task, _ in hall.seen[0].lines] == ["before", "boom", "on-error", "at-last"]
     assert "never" not in states(status)
     assert status.message == "task boom: Task failure"
 
 
-async def test_an_allowed_failure_is_not_given_as_the_reason(make_execution: MakeExecution) -> None:
-    status = await make_execution(f"""
+async def test_an_allowed_failure_is_not_given_as_the_reason(try_: Try) -> None:
+    status = await try_(f"""
 tasks:
   - id: tolerant
     type: io.kestra.plugin.core.flow.AllowFailure
@@ -73,9 +74,9 @@ tasks:
 
 @pytest.mark.parametrize("attempts", [1, 3])
 async def test_a_retry_makes_exactly_the_attempts_it_may(
-    make_execution: MakeExecution, watcher: Recorded, attempts: int
+    try_: Try, hall: Hall, attempts: int
 ) -> None:
-    status = await make_execution(f"""
+    status = await try_(f"""
 tasks:
   - id: flaky
     {FAIL}
@@ -85,13 +86,13 @@ tasks:
     (run,) = status.task_runs
     assert status.state is State.FAILED
     assert [attempt.state for attempt in run.attempts] == [State.FAILED] * attempts
-    assert len(watcher.lines) == attempts
+    assert len(hall.seen[0].lines) == attempts
 
 
 async def test_an_execution_that_only_waits_for_a_retry_is_retrying(
-    make_execution: MakeExecution,
+    try_: Try,
 ) -> None:
-    status = await make_execution(f"""
+    status = await try_(f"""
 tasks:
   - id: second-time-lucky
     {FAIL}
@@ -105,11 +106,9 @@ tasks:
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(1, 1), (3, 3), (0, 12)])
-async def test_a_loop_keeps_to_its_limit(
-    make_execution: MakeExecution, limit: int, expected: int
-) -> None:
+async def test_a_loop_keeps_to_its_limit(try_: Try, limit: int, expected: int) -> None:
     gauge = Gauge()
-    execution = make_execution(
+    tried = try_(
         f"""
 tasks:
   - id: loop
@@ -121,22 +120,22 @@ tasks:
         run_task=gauge,
     )
 
-    status = await execution.run()
+    status = await tried.run()
 
     assert status.state is State.SUCCESS
     assert len(gauge.started) == 12
     assert gauge.most == expected
 
 
-async def test_a_timeout_kills_what_runs(make_execution: MakeExecution) -> None:
-    execution = make_execution("""
+async def test_a_timeout_kills_what_runs(try_: Try) -> None:
+    tried = try_("""
 tasks:
   - {id: long, type: io.kestra.plugin.core.flow.Sleep, duration: PT1H}
 finally:
   - {id: handler, type: io.kestra.plugin.core.log.Log, message: not run}
 """)
 
-    status = await asyncio.wait_for(execution.run(timedelta(seconds=0.1)), 5)
+    status = await asyncio.wait_for(tried.run(timedelta(seconds=0.1)), 5)
 
     assert status.state is State.KILLED
     assert [step.state for step in status.history][-2:] == [State.KILLING, State.KILLED]
@@ -145,22 +144,22 @@ finally:
     assert status.message == "killed: it ran longer than the timeout of 0.1s"
 
 
-async def test_a_timeout_ends_a_wait_for_a_retry(make_execution: MakeExecution) -> None:
-    execution = make_execution(f"""
+async def test_a_timeout_ends_a_wait_for_a_retry(try_: Try) -> None:
+    tried = try_(f"""
 tasks:
   - id: flaky
     {FAIL}
     retry: {{type: constant, interval: PT1H, maxAttempts: 3}}
 """)
 
-    status = await asyncio.wait_for(execution.run(timedelta(seconds=0.1)), 5)
+    status = await asyncio.wait_for(tried.run(timedelta(seconds=0.1)), 5)
 
     assert status.state is State.KILLED
     assert status.task_runs[0].next_attempt is None
 
 
-async def test_bad_inputs_are_refused_before_anything_runs(make_execution: MakeExecution) -> None:
-    execution = make_execution(
+async def test_bad_inputs_are_refused_before_anything_runs(try_: Try) -> None:
+    tried = try_(
         f"""
 inputs: [{{id: count, type: INT}}]
 tasks: [{{id: only, {LOG}, message: "{{{{ inputs.count }}}}"}}]
@@ -168,21 +167,21 @@ tasks: [{{id: only, {LOG}, message: "{{{{ inputs.count }}}}"}}]
         {"count": "many"},
     )
 
-    status = await execution.run()
+    status = await tried.run()
 
     assert status.state is State.FAILED
-    assert execution.refusal == "InvalidInputs"
+    assert tried.execution.refusal == "InvalidInputs"
     assert "count" in (status.message or "")
     assert status.task_runs == []
 
 
-async def test_a_fault_in_a_task_fails_the_task_only(make_execution: MakeExecution) -> None:
-    async def broken(start: StartAttempt, on_log: OnLog) -> Observation:
+async def test_a_fault_in_a_task_fails_the_task_only(try_: Try) -> None:
+    async def broken(place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
         if start.task_run.task_id == "boom":
             raise RuntimeError("broken")
         return Observation(State.SUCCESS)
 
-    status = await make_execution(ERRORS_AND_FINALLY, run_task=broken).run()
+    status = await try_(ERRORS_AND_FINALLY, run_task=broken).run()
 
     assert status.state is State.FAILED
     assert status.message == "task boom: RuntimeError: broken"
@@ -190,33 +189,33 @@ async def test_a_fault_in_a_task_fails_the_task_only(make_execution: MakeExecuti
 
 
 async def test_a_watcher_that_fails_ends_the_execution(
-    make_execution: MakeExecution, watcher: Recorded, monkeypatch: pytest.MonkeyPatch
+    try_: Try, hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr(watcher, "logged", broken)
+    monkeypatch.setattr(Recorded, "logged", broken)
 
     with pytest.raises(BrokenPipeError):
-        await asyncio.wait_for(make_execution(ERRORS_AND_FINALLY).run(), 5)
+        await asyncio.wait_for(try_(ERRORS_AND_FINALLY).run(), 5)
 
 
 async def test_an_engine_that_waits_for_nothing_is_a_fault_and_not_a_hang(
-    make_execution: MakeExecution, monkeypatch: pytest.MonkeyPatch
+    try_: Try, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execution = make_execution(f"tasks: [{{id: only, {LOG}, message: hello}}]")
+    tried = try_(f"tasks: [{{id: only, {LOG}, message: hello}}]")
 
-    def forgetful(step: object) -> None: ...
+    def forgetful(execution: object, action: object) -> None: ...
 
-    monkeypatch.setattr(execution, "_take", forgetful)
+    monkeypatch.setattr(tried.world, "_act", forgetful)
 
     with pytest.raises(NothingLeft):
-        await execution.run()
+        await tried.run()
 
 
-async def test_every_change_is_told(make_execution: MakeExecution, watcher: Recorded) -> None:
-    await make_execution(f"tasks: [{{id: only, {LOG}, message: hello}}]").run()
+async def test_every_change_is_told(try_: Try, hall: Hall) -> None:
+    await try_(f"tasks: [{{id: only, {LOG}, message: hello}}]").run()
 
-    seen = [run.state for status in watcher.statuses for run in status.task_runs]
+    seen = [run.state for status in hall.seen[0].statuses for run in status.task_runs]
     assert list(dict.fromkeys(seen)) == [State.CREATED, State.RUNNING, State.SUCCESS]
-    assert watcher.lines == [("only", "hello")]
+    assert hall.seen[0].lines == [("only", "hello")]

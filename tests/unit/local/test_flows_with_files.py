@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from penstock.catalog import flow_parser
-from penstock.engine.actions import Observation, StartAttempt
 from penstock.flow.loading import load_document
 from penstock.flow.task import RunnableTask
-from penstock.local.execution import OnLog, RunTask
 from penstock.resources.execution import State
-from penstock.tasks.local import run_locally
-from tests.unit.local.conftest import HEAD, Attempts, MakeExecution, Recorded
+from tests.unit.local.conftest import Hall, Try
 
 FILES = """
 tasks:
@@ -54,26 +51,17 @@ tasks:
 """
 
 
-def on(attempts: Attempts) -> RunTask:
-    async def run_task(start: StartAttempt, on_log: OnLog) -> Observation:
-        return await run_locally(start, on_log, attempts.host)
-
-    return run_task
-
-
-async def test_tasks_hand_files_to_each_other(
-    make_execution: MakeExecution, attempts: Attempts, watcher: Recorded
-) -> None:
+async def test_tasks_hand_files_to_each_other(try_: Try, hall: Hall) -> None:
     # when
-    status = await make_execution(FILES, run_task=on(attempts)).run()
+    status = await try_(FILES).run()
     # then
     assert status.state is State.SUCCESS, [run.message for run in status.task_runs]
-    assert watcher.lines == [("last", "6")]
+    assert hall.seen[0].lines == [("last", "6")]
 
 
-async def test_state_outlives_a_task(make_execution: MakeExecution, attempts: Attempts) -> None:
+async def test_state_outlives_a_task(try_: Try) -> None:
     # when
-    status = await make_execution(STATE, run_task=on(attempts)).run()
+    status = await try_(STATE).run()
     # then
     after = next(run for run in status.task_runs if run.task_id == "after")
     assert after.outputs == {"count": 1, "data": {"seen": "ab"}}
@@ -82,6 +70,8 @@ async def test_state_outlives_a_task(make_execution: MakeExecution, attempts: At
 def test_types_say_which_properties_are_rendered_how() -> None:
     # given
     text = """
+id: tried
+namespace: company.team
 tasks:
   - id: pair
     type: io.kestra.plugin.core.kv.Set
@@ -93,7 +83,7 @@ tasks:
     expr: "{{ id }}"
 """
     # when
-    flow = flow_parser().parse(load_document(HEAD + text)).flow
+    flow = flow_parser().parse(load_document(text)).flow
     pair, unique = (task for task in flow.tasks if isinstance(task, RunnableTask))
     # then
     assert (pair.typed, pair.unrendered) == (frozenset({"value"}), frozenset())

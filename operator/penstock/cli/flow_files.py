@@ -1,0 +1,79 @@
+"""Flow files that are to be run: all of them valid, no flow given twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from penstock.catalog import expressions
+from penstock.cli.errors import INVALID, UserError
+from penstock.cli.problems import error_line, warning_line
+from penstock.flow.document import Flow
+from penstock.flow.model import did_you_mean
+from penstock.flow.parse import FlowParser
+from penstock.flow.problems import Problem
+from penstock.flow.types import TaskTypes
+from penstock.local.files import FlowFile, read_flow_file
+from penstock.local.flows import DuplicateFlow, LocalFlows
+from penstock.local.plugins import PluginError, Plugins
+from penstock.triggers.checks import check_trigger
+
+
+def parser_of(types: TaskTypes) -> FlowParser:
+    """Reads flows with these types of tasks."""
+    return FlowParser(types, expressions().check, check_trigger)
+
+
+def load_plugins(modules: Iterable[str]) -> Plugins:
+    """Import the plugins of `--plugin`. Raises :class:`UserError`."""
+    try:
+        return Plugins.of(modules)
+    except PluginError as error:
+        raise UserError(f"--plugin: {error}", INVALID) from error
+
+
+def read_flow_files(paths: Iterable[Path], parser: FlowParser) -> list[FlowFile]:
+    """Read the files. Prints what is wrong with them, and ends the command where something is."""
+    files = [read_flow_file(path, parser) for path in dict.fromkeys(paths)]
+    for file in files:
+        for warning in filter(_matters_here, file.warnings):
+            click.echo(warning_line(file.name, warning), err=True)
+    errors = [error_line(file.name, problem) for file in files for problem in file.problems]
+    for line in errors:
+        click.echo(line, err=True)
+    if errors:
+        raise click.exceptions.Exit(INVALID)
+    return files
+
+
+def all_flows(files: Iterable[FlowFile]) -> LocalFlows:
+    """The flows of all files. Raises :class:`UserError` where one is given twice."""
+    flows = LocalFlows()
+    try:
+        for file in files:
+            for found in file.flows:
+                if found.flow is not None:
+                    flows.add(found.flow)
+    except DuplicateFlow as error:
+        raise UserError(str(error), INVALID) from None
+    return flows
+
+
+def choose_flow(file: FlowFile, flow_id: str | None) -> Flow:
+    """The flow of a file that is to be run: the first one, or that of the id."""
+    flows = [found.flow for found in file.flows if found.flow is not None]
+    for flow in flows:
+        if flow_id is None or flow.id == flow_id:
+            return flow
+    if flow_id is None:
+        raise UserError(f"{file.name} holds no flow", INVALID)
+    known = [flow.id for flow in flows]
+    hint = did_you_mean(flow_id, known) or f"; it holds {', '.join(known)}"
+    raise UserError(f"{file.name} holds no flow `{flow_id}`{hint}", INVALID)
+
+
+def _matters_here(warning: Problem) -> bool:
+    """What is not served on a cluster yet may well be served here."""
+    return warning.code != "not_served" or warning.location[:1] == ("listeners",)

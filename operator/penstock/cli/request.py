@@ -1,0 +1,94 @@
+"""What a person asks of `penstock run`, read from its options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from penstock.cli.arguments import duration, json_pairs, pairs, parsed_json
+from penstock.cli.errors import INVALID, UserError
+from penstock.local.answers import Answers
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options as they were written."""
+
+    file: Path
+    inputs: tuple[str, ...] = ()
+    flows: tuple[Path, ...] = ()
+    flow_id: str | None = None
+    labels: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    namespace_files: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
+    resume: tuple[str, ...] = ()
+    timeout: str | None = None
+    as_json: bool = False
+    all: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options, read."""
+
+    inputs: Mapping[str, str]
+    labels: Mapping[str, str]
+    pairs: Mapping[str, Mapping[str, Any]]
+    """Values by namespace and key."""
+    namespace_files: Mapping[str, Path]
+    environment: Mapping[str, str]
+    variables: Mapping[str, Any]
+    answers: Answers | None
+    """None where nothing is resumed."""
+    timeout: timedelta | None
+
+    @classmethod
+    def read(cls, options: Options) -> Request:
+        """Raises :class:`UserError`."""
+        if options.all and not options.as_json:
+            raise UserError("--all: it is for `-o json`", INVALID)
+        files = pairs("--namespace-file", options.namespace_files)
+        environment = pairs("--env", options.environment)
+        return cls(
+            inputs=pairs("--input", options.inputs),
+            labels=pairs("--label", options.labels),
+            pairs=_pairs(options.pairs),
+            namespace_files={path: _file(path, file) for path, file in files.items()},
+            environment={name.lower(): value for name, value in environment.items()},
+            variables=json_pairs("--var", options.variables),
+            answers=_answers(options.resume),
+            timeout=duration("--timeout", options.timeout),
+        )
+
+
+def _pairs(given: Iterable[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for name, text in pairs("--kv", given).items():
+        namespace, separator, key = name.partition(":")
+        if not (namespace and separator and key):
+            raise UserError(f"--kv `{name}`: write --kv NAMESPACE:KEY=JSON", INVALID)
+        found.setdefault(namespace, {})[key] = parsed_json(f"--kv `{name}`", text)
+    return found
+
+
+def _file(path: str, file: str) -> Path:
+    found = Path(file)
+    if not found.is_file():
+        raise UserError(f"--namespace-file `{path}`: there is no file `{file}`", INVALID)
+    return found
+
+
+def _answers(given: Iterable[str]) -> Answers | None:
+    """`ID=VALUE` is an input, anything else a task; nothing at all is no answer."""
+    given = list(given)
+    if not given:
+        return None
+    inputs = pairs("--resume", (text for text in given if "=" in text))
+    tasks = frozenset(text for text in given if text and "=" not in text)
+    return Answers(inputs, tasks)

@@ -1,0 +1,63 @@
+"""Answers to pauses that were given before anybody asked: `penstock run --resume`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from penstock.engine.flowables.pause import Holding
+from penstock.engine.tree import FlowTree
+from penstock.flow.document import Flow
+from penstock.local.execution import LocalExecution
+from penstock.resources.execution import Control, ResumeRequest, State, TaskRun
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is said to each pause."""
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """Values of its `onResume` inputs; one that a pause does not ask for is not looked at."""
+    tasks: frozenset[str] = frozenset()
+    """The ids of the tasks that are resumed; all that pause where this is empty."""
+
+
+class Answering:
+    """Gives the answers, once for each time that a task pauses."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._given: set[tuple[str, str, datetime]] = set()
+
+    def to(self, execution: LocalExecution) -> Iterator[Control]:
+        """What to ask of an execution now."""
+        for run in held_runs(execution):
+            at = (execution.name, run.id, run.start_date)
+            wanted = not self._answers.tasks or run.task_id in self._answers.tasks
+            if wanted and at not in self._given:
+                self._given.add(at)
+                resume = ResumeRequest(task_run=run.id, inputs=dict(self._answers.inputs))
+                yield Control(id=f"resume-{len(self._given)}", resume=resume)
+
+
+def held_runs(execution: LocalExecution) -> Iterator[TaskRun]:
+    """The task runs that wait for a person."""
+    flow = execution.flow
+    paused = [run for run in execution.status.task_runs if run.state is State.PAUSED]
+    if flow is None or not paused:
+        return
+    tree = FlowTree(flow)
+    yield from (run for run in paused if holding_task(tree, run) is not None)
+
+
+def asked_inputs(flow: Flow, run: TaskRun) -> list[str]:
+    """The ids of the inputs that a paused task run asks for."""
+    task = holding_task(FlowTree(flow), run)
+    return [] if task is None else [item.id for item in task.asked]
+
+
+def holding_task(tree: FlowTree, run: TaskRun) -> Holding | None:
+    task = tree[run.task_id].task if run.task_id in tree else None
+    return task if isinstance(task, Holding) else None

@@ -1,0 +1,81 @@
+"""What tasks ask of the world: to let an execution go on, to toggle a trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from penstock.engine.actions import Observation, Perform, ResumeExecution, ToggleTrigger
+from penstock.local.attempts import Seen
+from penstock.local.execution import LocalExecution
+from penstock.local.flows import LocalFlows
+from penstock.resources.execution import Control, ControlResult, ResumeRequest, State
+
+
+class LocalCommands:
+    """Does them, and tells how they ended."""
+
+    def __init__(
+        self,
+        flows: LocalFlows,
+        executions: Mapping[str, LocalExecution],
+        control: Callable[[str, Control], None],
+        tell: Callable[[Seen], None],
+    ) -> None:
+        self._flows = flows
+        self._executions = executions
+        self._control = control
+        self._tell = tell
+        self._asked: dict[tuple[str, str], tuple[str, Perform]] = {}
+        self._enabled: dict[tuple[str, str, str], bool] = {}
+
+    def perform(self, execution: str, action: Perform) -> None:
+        """Do what a task run of an execution asks for."""
+        command = action.command
+        if isinstance(command, ToggleTrigger):
+            self._finish(execution, action, self._toggle(command))
+        else:
+            self._resume(execution, action, command)
+
+    def noticed(self, execution: LocalExecution) -> None:
+        """Look whether an execution has done what was asked of it."""
+        for result in execution.status.controls:
+            asked = self._asked.pop((execution.name, result.id), None)
+            if asked is not None:
+                self._finish(*asked, None if result.done else _refusal(result))
+
+    def is_enabled(self, namespace: str, flow_id: str, trigger: str) -> bool | None:
+        """What tasks made of a trigger; None where none did anything to it."""
+        return self._enabled.get((namespace, flow_id, trigger))
+
+    def _toggle(self, command: ToggleTrigger) -> str | None:
+        """Why it can't be done; None where it was."""
+        flow = self._flows.get(command.namespace, command.flow_id)
+        if flow is None:
+            return f"there is no flow {command.namespace}.{command.flow_id}"
+        if all(trigger.id != command.trigger for trigger in flow.triggers):
+            return f"the flow {flow.namespace}.{flow.id} has no trigger `{command.trigger}`"
+        self._enabled[command.namespace, command.flow_id, command.trigger] = command.enabled
+        return None
+
+    def _resume(self, execution: str, action: Perform, command: ResumeExecution) -> None:
+        if command.execution not in self._executions:
+            message = f"there is no execution `{command.execution}` in this run"
+            self._finish(execution, action, message)
+            return
+        run, attempt = action.key
+        control = Control(
+            id=f"{run}-{attempt}",
+            resume=ResumeRequest(inputs=dict(command.inputs), by=execution),
+        )
+        self._asked[command.execution, control.id] = (execution, action)
+        self._control(command.execution, control)
+
+    def _finish(self, execution: str, action: Perform, failure: str | None) -> None:
+        seen = Observation(State.SUCCESS, exit_code=0)
+        if failure is not None:
+            seen = Observation(State.FAILED, reason="TaskFailed", message=failure)
+        self._tell(Seen(execution, action.key, seen))
+
+
+def _refusal(result: ControlResult) -> str:
+    return result.message or "it was refused"

@@ -1,0 +1,129 @@
+"""Test files, and the flows that lie beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from penstock.expressions import ExpressionError, Expressions
+from penstock.flow.loading import SourceDocument, load_documents
+from penstock.flow.model import did_you_mean
+from penstock.flow.parse import FlowParser
+from penstock.flow.problems import InvalidFlow, Location, Problem
+from penstock.flow.validation import from_validation
+from penstock.local.files import FoundFlow, find_files, read_flow_file
+from penstock.local.flowtests.model import FlowTest
+from penstock.resources.flow import is_flow_test
+
+FlowName = tuple[str, str]
+"""Namespace and id."""
+
+
+@dataclass(frozen=True)
+class FoundTest:
+    """One test of a file."""
+
+    file: str
+    """The file's name as the person gave it."""
+    document: SourceDocument
+    test: FlowTest
+
+    def line(self, *at: str | int) -> int:
+        """The line on which a part of the test stands."""
+        return self.document.line_of(at) or 1
+
+
+@dataclass
+class TestFile:
+    """What was found in one file."""
+
+    path: Path
+    tests: list[FoundTest] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_test_file(path: Path, expressions: Expressions) -> TestFile:
+    """Read and check every test in a file; flows in it are passed over."""
+    found = TestFile(path)
+    try:
+        documents = load_documents(path.read_bytes())
+    except InvalidFlow as error:
+        found.problems += error.problems
+        return found
+    except OSError as error:
+        found.problems.append(Problem((), f"can't be read: {error.strerror}", "unreadable"))
+        return found
+    for document in documents:
+        if is_flow_test(document.value):
+            _read_test(found, document, expressions)
+    return found
+
+
+def _read_test(found: TestFile, document: SourceDocument, expressions: Expressions) -> None:
+    problems: list[Problem] = []
+    try:
+        test = FlowTest.model_validate(document.value, context={})
+        found.tests.append(FoundTest(str(found.path), document, test))
+    except ValidationError as error:
+        problems += from_validation(error, document.value)
+    problems += _expression_problems(document.value, (), expressions)
+    found.problems += sorted(
+        (problem.at_line(document.line_of(problem.location)) for problem in problems),
+        key=lambda problem: problem.line or 0,
+    )
+
+
+def _expression_problems(value: Any, at: Location, expressions: Expressions) -> Iterator[Problem]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key not in ("description", "errorMessage", "files"):
+                yield from _expression_problems(item, (*at, key), expressions)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _expression_problems(item, (*at, index), expressions)
+    elif isinstance(value, str) and "{" in value:
+        try:
+            expressions.check(value)
+        except ExpressionError as error:
+            yield Problem(at, str(error), "expression")
+
+
+class FlowShelf:
+    """The flows that tests may name: those beside a test, then those of further folders."""
+
+    def __init__(self, further: Iterable[Path], parser: FlowParser) -> None:
+        self._parser = parser
+        self._further = list(find_files(further))
+        self._read: dict[Path, tuple[FoundFlow, ...]] = {}
+
+    def beside(self, test: Path) -> dict[FlowName, FoundFlow]:
+        """All flows that the tests of a file see, valid or not."""
+        files = [*sorted(test.parent.glob("*.y*ml")), *self._further]
+        found: dict[FlowName, FoundFlow] = {}
+        for file in files:
+            for flow in self._flows(file):
+                value = flow.document.value
+                if isinstance(value, dict):
+                    name = (str(value.get("namespace")), str(value.get("id")))
+                    found.setdefault(name, flow)
+        return found
+
+    def _flows(self, file: Path) -> tuple[FoundFlow, ...]:
+        key = file.resolve()
+        if key not in self._read:
+            self._read[key] = read_flow_file(file, self._parser).flows
+        return self._read[key]
+
+
+def no_such_flow(test: FlowTest, known: Iterable[FlowName]) -> str:
+    """What to say where the flow of a test is not there."""
+    names = [f"{namespace}.{flow_id}" for namespace, flow_id in known]
+    wanted = f"{test.namespace}.{test.flow_id}"
+    hint = (
+        did_you_mean(wanted, names) or "; it is looked for beside the test: name others by --flow"
+    )
+    return f"there is no flow {wanted}{hint}"

@@ -1,0 +1,167 @@
+"""Fixtures put into effect: tasks that are not run, files and inputs that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from io import BytesIO
+from typing import Any
+
+from penstock.engine.actions import Observation, StartAttempt
+from penstock.engine.tree import FlowTree
+from penstock.expressions import Expressions, Host
+from penstock.flow.document import Flow
+from penstock.flow.loading import SourceDocument
+from penstock.flow.model import did_you_mean
+from penstock.flow.task import RunnableTask, Task
+from penstock.flow.types import TaskType, TaskTypes
+from penstock.local.flowtests.model import Fixtures, TaskFixture
+from penstock.resources.execution import State, TaskRun
+from penstock.storage.execution import NamespaceFiles
+
+FIXTURE = "penstock.tests.Fixture"
+"""The type of a task that is not run."""
+
+_KEPT = frozenset(Task.property_names()) - {"type", "workerGroup"}
+_LISTS_OF_TASKS = ("tasks", "errors", "finally", "afterExecution")
+
+
+class InvalidFixture(Exception):
+    """A fixture that does not fit the flow; the text tells why."""
+
+
+def with_fixture_type(types: TaskTypes) -> TaskTypes:
+    """The types, and that of tasks that are not run."""
+    more = TaskTypes()
+    for known in types:
+        more.register(known)
+    more.register(TaskType(FIXTURE))
+    return more
+
+
+def replace_tasks(document: SourceDocument, fixtures: Iterable[TaskFixture]) -> SourceDocument:
+    """The flow with the tasks that are never run replaced; what is inside of them is gone.
+
+    A task of which only single iterations are fixtures stays. Raises :class:`InvalidFixture` where
+    there is no such task.
+    """
+    fixtures = list(fixtures)
+    ids = list(_task_ids([document.value.get(key) for key in _LISTS_OF_TASKS]))
+    for fixture in fixtures:
+        if fixture.id not in ids:
+            hint = did_you_mean(fixture.id, ids)
+            raise InvalidFixture(f"the flow has no task `{fixture.id}`{hint}")
+    replaced = {fixture.id for fixture in fixtures if fixture.value is None}
+    value = {
+        key: _replaced(item, replaced) if key in _LISTS_OF_TASKS else item
+        for key, item in document.value.items()
+    }
+    return SourceDocument(value, document.lines)
+
+
+def _replaced(value: Any, ids: set[str]) -> Any:
+    if isinstance(value, list):
+        return [_replaced(item, ids) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if _is_task(value) and value["id"] in ids:
+        kept = {key: item for key, item in value.items() if key in _KEPT}
+        return {**kept, "type": FIXTURE}
+    return {key: _replaced(item, ids) for key, item in value.items()}
+
+
+def _is_task(value: Mapping[str, Any]) -> bool:
+    """Whether a map is a task, and not an input or a label: types of tasks have dots."""
+    return "id" in value and "." in str(value.get("type", ""))
+
+
+def _task_ids(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _task_ids(item)
+    elif isinstance(value, dict):
+        if _is_task(value):
+            yield str(value["id"])
+        for item in value.values():
+            yield from _task_ids(item)
+
+
+def check_fixtures(flow: Flow, fixtures: Fixtures) -> None:
+    """Raises :class:`InvalidFixture` where one names what the flow has not."""
+    tree = FlowTree(flow)
+    for fixture in fixtures.tasks:
+        if fixture.id not in tree:
+            raise InvalidFixture(f"the task `{fixture.id}` stands in another that has a fixture")
+        if fixture.value is not None and not isinstance(tree[fixture.id].task, RunnableTask):
+            raise InvalidFixture(
+                f"the fixture of `{fixture.id}` has a `value`: that is for tasks that do not hold "
+                "others; leave `value` out"
+            )
+    known = [item.id for item in flow.inputs]
+    for name in fixtures.inputs:
+        if name not in known:
+            raise InvalidFixture(f"the flow has no input `{name}`{did_you_mean(name, known)}")
+    trigger = fixtures.trigger
+    if trigger is not None and all(item.id != trigger.id for item in flow.triggers):
+        hint = did_you_mean(trigger.id, (item.id for item in flow.triggers))
+        raise InvalidFixture(f"the flow has no trigger `{trigger.id}`{hint}")
+
+
+class Rendering:
+    """Renders what stands in fixtures: it sees `files` and the functions of the flow."""
+
+    def __init__(self, expressions: Expressions, variables: Mapping[str, Any], host: Host) -> None:
+        self._expressions = expressions
+        self._variables = variables
+        self._host = host
+
+    def tree(self, value: Any) -> Any:
+        """A single expression keeps its type. Raises ``ExpressionError``."""
+        if isinstance(value, str):
+            return self._expressions.evaluate(value, self._variables, self._host)
+        if isinstance(value, dict):
+            return {key: self.tree(item) for key, item in value.items()}
+        return [self.tree(item) for item in value] if isinstance(value, list) else value
+
+
+def store_files(files: NamespaceFiles, fixtures: Fixtures) -> dict[str, str]:
+    """Put the files where the execution finds them; their URIs by name."""
+    return {
+        name: files.put(name.lstrip("/"), BytesIO(content.encode()))
+        for name, content in fixtures.files.items()
+    }
+
+
+class FixedTasks:
+    """The ends of tasks that are not run."""
+
+    def __init__(self, fixtures: Iterable[TaskFixture], rendering: Rendering) -> None:
+        """Raises ``ExpressionError``."""
+        self._fixed = [
+            fixture.model_copy(update={"outputs": rendering.tree(fixture.outputs)})
+            for fixture in fixtures
+        ]
+
+    def end_of(self, start: StartAttempt) -> Observation | None:
+        """How an attempt ends; None where the task is really run."""
+        fixture = self._of(start.task_run)
+        if fixture is None:
+            return None
+        failed = fixture.state in ("FAILED", "KILLED")
+        return Observation(
+            State(fixture.state),
+            exit_code=int(failed),
+            reason="Fixture" if failed else None,
+            message=f"the fixture says {fixture.state}" if failed else None,
+            outputs=fixture.outputs,
+        )
+
+    def _of(self, run: TaskRun) -> TaskFixture | None:
+        mine = [fixture for fixture in self._fixed if fixture.id == run.task_id]
+        for fixture in mine:
+            if fixture.value is not None and _as_text(fixture.value) == run.value:
+                return fixture
+        return next((fixture for fixture in mine if fixture.value is None), None)
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,55 @@
+"""What each execution of a world is offered, and which files it may read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from penstock.engine.identity import Identity
+from penstock.flow.document import Flow
+from penstock.local.services import ExecutionServices, LocalServices
+from penstock.storage.uris import ExecutionPlace
+
+
+class LocalHosts:
+    """The services of executions, by name."""
+
+    def __init__(self, services: LocalServices) -> None:
+        self.services = services
+        self._hosts: dict[str, ExecutionServices] = {}
+
+    def of(self, identity: Identity, flow: Flow) -> ExecutionServices:
+        """The services of an execution."""
+        host = self._hosts.get(identity.name)
+        if host is None:
+            place = ExecutionPlace(flow.namespace, flow.id, identity.name)
+            host = self.services.execution(place, list(self._callers(identity)))
+            self._hosts[identity.name] = host
+        return host
+
+    def functions(self, identity: Identity, flow: Flow) -> Mapping[str, Callable[..., Any]]:
+        """The functions of the execution's expressions."""
+        return self.of(identity, flow).functions()
+
+    def stored_input(self, execution: str, flow: Flow, input_id: str, file: Path) -> str:
+        """Keep a file of this machine as an input of an execution; its URI.
+
+        Raises :class:`~penstock.storage.errors.StorageError` and ``OSError``.
+        """
+        place = ExecutionPlace(flow.namespace, flow.id, execution)
+        return self.services.execution(place).store_input(input_id, file)
+
+    def _callers(self, identity: Identity) -> Iterator[ExecutionPlace]:
+        """The executions whose files it may read: that which started it, or which it does again."""
+        names = [
+            identity.trigger.variables.get("executionId") if identity.trigger else None,
+            identity.parent.execution if identity.parent else None,
+            identity.retry.original if identity.retry else None,
+            identity.replay.execution if identity.replay else None,
+        ]
+        for name in dict.fromkeys(names):
+            host = self._hosts.get(str(name))
+            if host is not None:
+                yield host.place
+                yield from host.parents

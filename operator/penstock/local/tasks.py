@@ -1,0 +1,68 @@
+"""Runs the attempts of a world, with all that an execution on this machine is offered."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from penstock.engine.actions import Observation, StartAttempt
+from penstock.engine.flowables.working_directory import WorkingDirectory
+from penstock.local.attempts import OnLog, Place
+from penstock.local.batches import batch_task
+from penstock.local.hosts import LocalHosts
+from penstock.local.plugins import Plugins
+from penstock.local.services import ExecutionServices
+from penstock.local.workspaces import Workspaces
+from penstock.resources.execution import State
+from penstock.storage.errors import StorageError
+from penstock.tasks.contract import CoreTask, TaskFailure
+from penstock.tasks.local import run_locally
+from penstock.tasks.services import Services
+
+
+class LocalTasks:
+    """Runs each attempt where it belongs: see :data:`penstock.local.attempts.RunTask`."""
+
+    def __init__(self, hosts: LocalHosts, workspaces: Workspaces, plugins: Plugins) -> None:
+        self.hosts = hosts
+        self._workspaces = workspaces
+        self._plugins = plugins
+
+    async def __call__(self, place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
+        host = self.hosts.of(place.identity, place.flow)
+        try:
+            if isinstance(start.task, WorkingDirectory):
+                return await self._close(place, start, host)
+            directory = await self._directory(place, start, host)
+        except (TaskFailure, StorageError) as error:
+            return Observation(State.FAILED, reason="TaskFailed", message=str(error))
+        return await run_locally(start, on_log, host, directory, self._further)
+
+    def _further(self, start: StartAttempt) -> CoreTask | None:
+        return batch_task(start) or self._plugins.task(start)
+
+    async def _directory(
+        self, place: Place, start: StartAttempt, host: ExecutionServices
+    ) -> Path | None:
+        workspace = start.workspace
+        if workspace is None:
+            return None
+        execution = place.identity.name
+        services = self._services(start, host, self._workspaces.path(execution, workspace))
+        return await self._workspaces.open(execution, workspace, services)
+
+    async def _close(
+        self, place: Place, start: StartAttempt, host: ExecutionServices
+    ) -> Observation:
+        """The attempt of a WorkingDirectory itself: keep what its tasks left."""
+        workspace = start.workspace
+        assert workspace is not None
+        began = datetime.now(UTC)
+        execution = place.identity.name
+        services = self._services(start, host, self._workspaces.path(execution, workspace))
+        outputs = await self._workspaces.take(execution, workspace, services)
+        return Observation(State.SUCCESS, began, datetime.now(UTC), outputs=outputs)
+
+    def _services(self, start: StartAttempt, host: ExecutionServices, directory: Path) -> Services:
+        run = start.task_run
+        return host.services(run.task_id, run.id, run.value, directory)

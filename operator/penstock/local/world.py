@@ -1,0 +1,264 @@
+"""All executions of one run on this machine: ask the engine, do what it asks for, tell it.
+
+What a cluster's API server and its watches do for the controller, this does in one loop: an
+execution is decided when something happened to it, to one that it made, or to one of whose flow's
+places it waits for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from penstock.catalog import expressions
+from penstock.engine.actions import (
+    Action,
+    Children,
+    ControlExecution,
+    KillExecution,
+    Observation,
+    Perform,
+    StartAttempt,
+    StartExecution,
+    Step,
+    StopAttempt,
+)
+from penstock.engine.engine import Engine
+from penstock.engine.turn import ALONE, Turn
+from penstock.flow.document import Flow
+from penstock.local.answers import Answering, Answers
+from penstock.local.attempts import LocalAttempts, Place, RunTask, now
+from penstock.local.commands import LocalCommands
+from penstock.local.execution import LocalExecution
+from penstock.local.flows import LocalFlows
+from penstock.local.resource import Made
+from penstock.local.surroundings import Surroundings
+from penstock.local.watching import Audience
+from penstock.resources.execution import Control, ExecutionSpec, ExecutionStatus, State
+
+
+class NothingLeft(Exception):
+    """An execution is open although nothing can happen any more: a fault of Penstock."""
+
+
+class LocalWorld:
+    """The flows that stand ready, and their executions."""
+
+    def __init__(
+        self,
+        flows: LocalFlows,
+        run_task: RunTask,
+        audience: Audience,
+        surroundings: Surroundings | None = None,
+        answers: Answers | None = None,
+    ) -> None:
+        self._flows = flows
+        self._audience = audience
+        self._surroundings = surroundings or Surroundings()
+        self._answering = None if answers is None else Answering(answers)
+        self._engines: dict[tuple[str, str], Engine] = {}
+        self._executions: dict[str, LocalExecution] = {}
+        self._due: dict[str, None] = {}
+        self._attempts = LocalAttempts(run_task, self._on_fault)
+        self.commands = LocalCommands(flows, self._executions, self.control, self._attempts.tell)
+        self._stop_reason: str | None = None
+        self._fault: Exception | None = None
+
+    def __iter__(self) -> Iterator[LocalExecution]:
+        """All executions, in the order in which they were made."""
+        return iter(list(self._executions.values()))
+
+    def __getitem__(self, name: str) -> LocalExecution:
+        return self._executions[name]
+
+    def start(self, spec: ExecutionSpec, name: str | None = None) -> LocalExecution:
+        """Let there be an execution; where there is one of that name it is the same."""
+        if name is not None and name in self._executions:
+            return self._executions[name]
+        asked = spec.flow
+        made = Made.new(asked.id or "flow", name)
+        label = f"{asked.namespace}.{asked.id}"
+        maker = _maker(spec)
+        watcher = self._audience.opened(made.name, label, maker)
+        engine = self._engine(self._flows.get(asked.namespace or "", asked.id or ""))
+        execution = LocalExecution(
+            made.name, made.uid, made.created, spec, engine, self._surroundings, watcher
+        )
+        self._executions[made.name] = execution
+        self._due[made.name] = None
+        return execution
+
+    def control(self, name: str, control: Control) -> None:
+        """Ask something of an execution, as a person would."""
+        self._executions[name].add(control)
+        self._touch(name)
+
+    def kill(self, name: str) -> None:
+        """Ask an execution to end, as a person would."""
+        self._executions[name].kill()
+        self._touch(name)
+
+    def stop(self, reason: str) -> None:
+        """Kill whatever runs; executions that are open end KILLED for that reason."""
+        self._stop_reason = self._stop_reason or reason
+        self._attempts.wake()
+
+    async def run(self, timeout: timedelta | None = None) -> None:
+        """Let things happen until all executions have ended, or wait for somebody.
+
+        Raises :class:`NothingLeft`, and whatever the audience raised.
+        """
+        timer: asyncio.TimerHandle | None = None
+        if timeout is not None:
+            seconds = timeout.total_seconds()
+            reason = f"killed: it ran longer than the timeout of {seconds:g}s"
+            timer = asyncio.get_running_loop().call_later(seconds, self.stop, reason)
+        try:
+            await self._live()
+        finally:
+            await self._attempts.end_all()
+            if timer is not None:
+                timer.cancel()
+        if self._fault is not None:
+            raise self._fault
+        self._close()
+
+    async def _live(self) -> None:
+        while self._stop_reason is None:
+            while self._due and self._stop_reason is None:
+                name = next(iter(self._due))
+                del self._due[name]
+                self._decide(self._executions[name])
+            wake = min((item.wake for item in self if item.wake is not None), default=None)
+            if not self._attempts.busy and wake is None:
+                return
+            for seen in await self._attempts.happened(wake):
+                self._executions[seen.execution].observe(seen.key, seen.observation)
+                self._due[seen.execution] = None
+            self._due |= {item.name: None for item in self if _is_due(item, now())}
+
+    def _close(self) -> None:
+        """Kill what is open, where it was stopped; else see that it waits for somebody."""
+        still = [execution for execution in self if not execution.finished]
+        if self._stop_reason is not None:
+            for execution in still:
+                execution.end_by(self._stop_reason, now())
+        elif still and not any(execution.for_somebody for execution in still):
+            words = ", ".join(f"{item.name} is {item.status.state}" for item in still)
+            raise NothingLeft(f"{words}, and nothing runs")
+
+    def _decide(self, execution: LocalExecution) -> None:
+        date, before = now(), execution.status
+        step = execution.decide(
+            date, self._children(execution), self._turn(execution, date), self._source(execution)
+        )
+        self._take(execution, step)
+        if execution.status == before:
+            return
+        execution.watcher.changed(execution.status)
+        if step.wake is not None and step.wake <= date:
+            self._due[execution.name] = None
+        self._touch_those_who_look(execution)
+        self.commands.noticed(execution)
+        if self._answering is not None:
+            for control in self._answering.to(execution):
+                self.control(execution.name, control)
+
+    def _take(self, execution: LocalExecution, step: Step) -> None:
+        for action in step.actions:
+            self._act(execution, action)
+        for report in step.reports:
+            execution.watcher.reported(report)
+
+    def _act(self, execution: LocalExecution, action: Action) -> None:
+        match action:
+            case StopAttempt():
+                self._attempts.stop(execution.name, action.key)
+            case StartAttempt() if not execution.knows(action.key):
+                assert execution.flow is not None
+                execution.observe(action.key, Observation(State.CREATED))
+                place = Place(execution.identity, execution.flow)
+                self._attempts.start(place, action, execution.watcher)
+            case Perform() if not execution.knows(action.key):
+                execution.observe(action.key, Observation(State.CREATED))
+                self.commands.perform(execution.name, action)
+            case StartExecution():
+                self.start(action.spec, action.name)
+            case ControlExecution():
+                self.control(action.name, action.control)
+            case KillExecution():
+                self.kill(action.name)
+
+    def _touch(self, name: str) -> None:
+        self._due[name] = None
+        self._attempts.wake()
+
+    def _touch_those_who_look(self, execution: LocalExecution) -> None:
+        """Those for whom it matters that an execution is another."""
+        original = execution.identity.original
+        parent = execution.spec.parent
+        for other in self:
+            made_it = parent is not None and parent.execution == other.name
+            same = other.identity.original == original
+            frees = execution.status.state.terminated and other.flow is execution.flow
+            if other is not execution and (made_it or same or (frees and not other.holds)):
+                self._due[other.name] = None
+
+    def _children(self, execution: LocalExecution) -> Children:
+        """The executions that it made, and those that retry the same one."""
+        original = execution.identity.original
+        return {
+            other.name: other.seen_as_child()
+            for other in self
+            if other.begun
+            and other is not execution
+            and (
+                (other.spec.parent is not None and other.spec.parent.execution == execution.name)
+                or (other.spec.retry is not None and other.spec.retry.original == original)
+            )
+        }
+
+    def _turn(self, execution: LocalExecution, date: datetime) -> Turn:
+        flow = execution.flow
+        if flow is None or flow.concurrency is None:
+            return ALONE
+        holders = ahead = 0
+        came_before = True
+        for other in self:
+            if other is execution:
+                came_before = False
+            elif other.flow is flow:
+                holders += other.holds
+                ahead += came_before and other.waits(date)
+        return Turn(flow.concurrency, holders, ahead)
+
+    def _source(self, execution: LocalExecution) -> ExecutionStatus | None:
+        replay = execution.spec.replay
+        return None if replay is None else self._executions[replay.execution].status
+
+    def _engine(self, flow: Flow | None) -> Engine | None:
+        if flow is None:
+            return None
+        key = (flow.namespace, flow.id)
+        if key not in self._engines:
+            functions = self._surroundings.functions
+            self._engines[key] = Engine(flow, expressions(), functions=functions)
+        return self._engines[key]
+
+    def _on_fault(self, fault: Exception) -> None:
+        self._fault = self._fault or fault
+        self.stop("killed: nobody can look on any more")
+
+
+def _is_due(execution: LocalExecution, date: datetime) -> bool:
+    return execution.wake is not None and execution.wake <= date
+
+
+def _maker(spec: ExecutionSpec) -> str | None:
+    """The execution because of which one is made."""
+    if spec.parent is not None and spec.retry is None:
+        return spec.parent.execution
+    if spec.retry is not None:
+        return spec.retry.original
+    return spec.replay.execution if spec.replay is not None else None

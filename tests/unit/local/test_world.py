@@ -1,0 +1,327 @@
+"""Several executions at once: subflows, concurrency, retries as a whole, controls, commands."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from penstock.engine.actions import Observation, StartAttempt
+from penstock.local.answers import Answers
+from penstock.local.attempts import OnLog, Place
+from penstock.resources.execution import (
+    Control,
+    ExecutionStatus,
+    ReplayRequest,
+    RestartRequest,
+    ResumeRequest,
+    State,
+)
+from tests.unit.local.conftest import Hall, Try
+
+CORE = "io.kestra.plugin.core"
+LOG = f"type: {CORE}.log.Log"
+FAIL = f"type: {CORE}.execution.Fail"
+PAUSE = f"type: {CORE}.flow.Pause"
+RETURN = f"type: {CORE}.debug.Return"
+
+
+def subflow(flow_id: str, more: str = "") -> str:
+    return f"type: {CORE}.flow.Subflow, namespace: company.team, flowId: {flow_id}{more}"
+
+
+CHILD = f"""
+---
+id: child
+inputs: [{{id: word, type: STRING, defaults: none}}]
+tasks: [{{id: say, {RETURN}, format: "{{{{ inputs.word }}}}!"}}]
+outputs: [{{id: said, type: STRING, value: "{{{{ outputs.say.value }}}}"}}]
+"""
+
+
+def states(status: ExecutionStatus) -> dict[str, str]:
+    return {run.task_id: str(run.state) for run in status.task_runs}
+
+
+def history(status: ExecutionStatus) -> list[str]:
+    return [str(step.state) for step in status.history]
+
+
+async def test_a_subflow_is_an_execution_whose_outputs_come_back(try_: Try, hall: Hall) -> None:
+    # given
+    call = subflow("child", ", inputs: {word: '{{ inputs.word }}'}")
+    tried = try_(
+        f"""
+inputs: [{{id: word, type: STRING}}]
+tasks: [{{id: call, {call}}}]
+outputs: [{{id: heard, type: STRING, value: "{{{{ outputs.call.outputs.said }}}}"}}]
+{CHILD}""",
+        {"word": "hey"},
+    )
+    # when
+    status = await tried.run()
+    # then
+    (child,) = tried.others()
+    assert status.outputs == {"heard": "hey!"}
+    assert child.status.state is State.SUCCESS
+    assert child.spec.parent is not None
+    assert child.spec.parent.execution == tried.execution.name
+    assert hall.opened_ == [
+        ("company.team.tried", None),
+        ("company.team.child", tried.execution.name),
+    ]
+
+
+async def test_a_child_that_is_not_waited_for_runs_to_its_end(try_: Try) -> None:
+    # given
+    tried = try_(f"tasks: [{{id: call, {subflow('child', ', wait: false')}}}]{CHILD}")
+    # when
+    status = await tried.run()
+    # then
+    assert status.state is State.SUCCESS
+    assert [other.status.outputs for other in tried.others()] == [{"said": "none!"}]
+
+
+async def test_a_flow_that_is_not_there_is_named_with_what_to_do(try_: Try) -> None:
+    # given
+    tried = try_(f"tasks: [{{id: call, {subflow('nowhere')}}}]")
+    # when
+    status = await tried.run()
+    # then
+    (child,) = tried.others()
+    assert (child.refusal, child.status.task_runs) == ("FlowNotFound", [])
+    assert status.state is State.FAILED
+    assert "'company.team'.'nowhere'" in (status.message or "")
+    assert "--flow" in (status.message or "")
+
+
+async def test_a_kill_reaches_the_children(try_: Try) -> None:
+    # given
+    started = asyncio.Event()
+
+    async def endless(place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
+        started.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    tried = try_(f"tasks: [{{id: call, {subflow('child')}}}]\n{CHILD}", run_task=endless)
+    running = asyncio.create_task(tried.run())
+    await asyncio.wait_for(started.wait(), 5)
+    # when
+    tried.world.kill(tried.execution.name)
+    status = await asyncio.wait_for(running, 5)
+    # then
+    assert status.state is State.KILLED
+    assert [other.status.state for other in tried.others()] == [State.KILLED]
+
+
+async def test_a_stop_ends_every_execution(try_: Try) -> None:
+    # given
+    sleeping = f"---\nid: child\ntasks: [{{id: long, type: {CORE}.flow.Sleep, duration: PT1H}}]"
+    tried = try_(f"tasks: [{{id: call, {subflow('child')}}}]\n{sleeping}")
+    # when
+    status = await asyncio.wait_for(tried.run(timedelta(seconds=0.1)), 5)
+    # then
+    assert status.message == "killed: it ran longer than the timeout of 0.1s"
+    assert {item.status.state for item in tried.world} == {State.KILLED}
+
+
+async def test_a_stop_ends_what_runs_after_an_execution_and_not_its_state(try_: Try) -> None:
+    # given
+    tried = try_(f"""
+tasks: [{{id: only, {LOG}, message: hello}}]
+afterExecution: [{{id: long, type: {CORE}.flow.Sleep, duration: PT1H}}]
+""")
+    # when
+    status = await asyncio.wait_for(tried.run(timedelta(seconds=0.1)), 5)
+    # then
+    assert (status.state, status.after_execution) == (State.SUCCESS, State.KILLED)
+
+
+@pytest.mark.parametrize(
+    ("behavior", "second"),
+    [("QUEUE", State.SUCCESS), ("CANCEL", State.CANCELLED), ("FAIL", State.FAILED)],
+)
+async def test_concurrency_is_counted_over_the_world(
+    try_: Try, behavior: str, second: State
+) -> None:
+    # given
+    class Gauge:
+        now = most = 0
+
+        async def __call__(self, place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await asyncio.sleep(0)
+            self.now -= 1
+            return Observation(State.SUCCESS)
+
+    gauge = Gauge()
+    tried = try_(
+        f"concurrency: {{limit: 1, behavior: {behavior}}}\ntasks: [{{id: a, {LOG}, message: x}}]",
+        run_task=gauge,
+    )
+    other = tried.world.start(tried.execution.spec)
+    # when
+    status = await tried.run()
+    # then
+    assert (status.state, other.status.state) == (State.SUCCESS, second)
+    assert gauge.most == 1
+    assert ("QUEUED" in history(other.status)) is (behavior == "QUEUE")
+
+
+async def test_a_retry_as_a_new_execution_makes_one_after_the_other(try_: Try) -> None:
+    # given
+    tried = try_(f"""
+tasks: [{{id: boom, {FAIL}}}]
+retry: {{type: constant, interval: PT0.01S, maxAttempts: 3, behavior: CREATE_NEW_EXECUTION}}
+""")
+    # when
+    await tried.run()
+    # then
+    assert [str(item.status.state) for item in tried.world] == ["RETRIED", "RETRIED", "FAILED"]
+
+
+async def test_a_date_is_waited_for(try_: Try) -> None:
+    # given
+    date = datetime.now(UTC) + timedelta(seconds=0.05)
+    tried = try_(f"tasks: [{{id: a, {LOG}, message: x}}]", schedule_date=date)
+    # when
+    status = await tried.run()
+    # then
+    assert status.state is State.SUCCESS
+    assert status.history[1].date >= date
+
+
+ASKING = f"""
+tasks:
+  - {{id: ask, {PAUSE}, onResume: [{{id: word, type: STRING}}]}}
+  - {{id: say, {RETURN}, format: "{{{{ outputs.ask.onResume.word }}}}"}}
+"""
+
+
+async def test_a_pause_that_nobody_answers_ends_the_run(try_: Try) -> None:
+    assert (await try_(ASKING).run()).state is State.PAUSED
+
+
+async def test_answers_resume_a_pause_as_soon_as_it_asks(try_: Try) -> None:
+    # when
+    status = await try_(ASKING, answers=Answers({"word": "go"})).run()
+    # then
+    assert status.task_runs[-1].outputs == {"value": "go"}
+    assert "PAUSED" in history(status)
+
+
+async def test_answers_are_for_the_named_tasks_only(try_: Try) -> None:
+    # given
+    text = f"tasks: [{{id: first, {PAUSE}}}, {{id: second, {PAUSE}}}]"
+    # when
+    status = await try_(text, answers=Answers(tasks=frozenset({"first"}))).run()
+    # then
+    assert states(status) == {"first": "SUCCESS", "second": "PAUSED"}
+
+
+async def test_an_answer_that_lacks_an_input_is_told_and_given_once(try_: Try, hall: Hall) -> None:
+    # when
+    status = await try_(ASKING, answers=Answers()).run()
+    # then
+    refused = [item for item in hall.seen[0].reports if item.reason == "ControlRefused"]
+    assert status.state is State.PAUSED
+    assert len(refused) == 1
+    assert "`word`" in refused[0].message
+
+
+async def test_a_restart_goes_on_where_it_failed(try_: Try) -> None:
+    # given
+    tried = try_(f"""
+tasks:
+  - {{id: before, {LOG}, message: x}}
+  - {{id: once, {FAIL}, condition: "{{{{ taskrun.attemptsCount < 1 }}}}"}}
+""")
+    assert (await tried.run()).state is State.FAILED
+    # when
+    tried.world.control(tried.execution.name, Control(id="again", restart=RestartRequest()))
+    status = await tried.run()
+    # then
+    assert status.state is State.SUCCESS
+    assert "RESTARTED" in history(status)
+    assert [len(run.attempts) for run in status.task_runs] == [1, 2]
+
+
+async def test_a_replay_is_another_execution_that_reads_the_files_of_the_first(try_: Try) -> None:
+    # given
+    tried = try_(f"""
+tasks:
+  - {{id: write, type: {CORE}.storage.Write, content: hello, extension: .txt}}
+  - {{id: read, {RETURN}, format: "{{{{ read(outputs.write.uri) }}}}"}}
+""")
+    await tried.run()
+    # when
+    replay = ReplayRequest(task="read")
+    tried.world.control(tried.execution.name, Control(id="again", replay=replay))
+    await tried.run()
+    # then
+    (other,) = tried.others()
+    assert other.status.state is State.SUCCESS, other.status.message
+    assert other.status.task_runs[-1].outputs == {"value": "hello"}
+
+
+RESUMER = f"""
+inputs: [{{id: name, type: STRING}}]
+tasks: [{{id: resume, type: {CORE}.execution.Resume, executionId: "{{{{ inputs.name }}}}"}}]
+"""
+
+
+async def test_a_task_resumes_another_execution(try_: Try) -> None:
+    # given
+    tried = try_(f"tasks: [{{id: wait, {PAUSE}}}]\n---\nid: resumer\n{RESUMER}")
+    await tried.run()
+    flow = {"flow": {"namespace": "company.team", "id": "resumer"}}
+    spec = tried.execution.spec.model_validate(flow | {"inputs": {"name": tried.execution.name}})
+    # when
+    resumer = tried.world.start(spec)
+    status = await tried.run()
+    # then
+    assert (status.state, resumer.status.state) == (State.SUCCESS, State.SUCCESS)
+
+
+async def test_a_task_that_resumes_what_is_not_paused_fails_and_says_why(try_: Try) -> None:
+    # given
+    tried = try_(RESUMER, {"name": "nobody"})
+    # when
+    status = await tried.run()
+    # then
+    assert status.message == "task resume: there is no execution `nobody` in this run"
+
+
+@pytest.mark.parametrize(
+    ("trigger", "message"),
+    [("hourly", None), ("daily", "the flow company.team.tried has no trigger `daily`")],
+)
+async def test_a_trigger_is_toggled(try_: Try, trigger: str, message: str | None) -> None:
+    # given
+    tried = try_(f"""
+triggers: [{{id: hourly, type: {CORE}.trigger.Schedule, cron: "0 * * * *"}}]
+tasks: [{{id: off, type: {CORE}.trigger.Toggle, trigger: {trigger}, enabled: false}}]
+""")
+    # when
+    status = await tried.run()
+    # then
+    enabled = tried.world.commands.is_enabled("company.team", "tried", "hourly")
+    assert enabled is (None if message else False)
+    assert status.message == (f"task off: {message}" if message else None)
+
+
+async def test_an_execution_is_paused_and_goes_on_when_it_is_resumed(try_: Try) -> None:
+    # given
+    tried = try_(f"tasks: [{{id: a, {LOG}, message: x}}, {{id: b, {LOG}, message: x}}]")
+    name = tried.execution.name
+    tried.world.control(name, Control(id="stop", pause=True))
+    # when
+    paused = await tried.run()
+    tried.world.control(name, Control(id="go", resume=ResumeRequest()))
+    status = await tried.run()
+    # then
+    assert paused.state is State.PAUSED
+    assert status.state is State.SUCCESS
