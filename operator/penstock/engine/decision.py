@@ -122,7 +122,11 @@ class Decision:
     def actions(self) -> tuple[Action, ...]:
         """All that is asked for, in the order in which it is to be done."""
         wanted = [action for action in self.attempts.requested if self._is_wanted(action.key)]
-        retry = [self.retries.requested] if self.retries.requested is not None else []
+        retry = [
+            action
+            for action in (self.retries.requested, self.retries.cancelled)
+            if action is not None
+        ]
         return (
             *self.settling.stops,
             *self.children.actions,

@@ -151,6 +151,8 @@ class Engine:
         if waits := self._waits(decision, controls, turn):
             return waits
         if identity.killed:
+            if decision.ledger.exit is State.RETRIED:
+                decision.retries.call_off()
             decision.ledger.exit = State.KILLED
         return self._decide(decision, controls, observations)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from penstock.engine.actions import Children, StartExecution
+from penstock.engine.actions import Children, KillExecution, StartExecution
 from penstock.engine.children import retry_name
 from penstock.engine.evaluation import Evaluation
 from penstock.engine.identity import Identity
@@ -42,6 +42,7 @@ class ExecutionRetries:
         self._children = children
         self._now = now
         self.requested: StartExecution | None = None
+        self.cancelled: KillExecution | None = None
 
     def retry_as_a_whole(self, run: TaskRun, retry: Retry | None) -> bool:
         """Whether the retry of a failed task run calls for another execution.
@@ -70,6 +71,13 @@ class ExecutionRetries:
         spec = self._spec(number, self._first_date(), date or self._now)
         self.requested = StartExecution(name, spec)
         return False
+
+    def call_off(self) -> None:
+        """Of an execution that is killed while it is being retried: let the retry end as well,
+        which may be there already."""
+        self.cancelled = KillExecution(
+            retry_name(self._identity.original, self._identity.number + 1)
+        )
 
     def _next_date(self, run: TaskRun, retry: Retry) -> datetime | None:
         number = self._identity.number

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from penstock.engine.actions import KillExecution, StartExecution
 from tests.fixtures.engine import Given
 from tests.fixtures.world import START
 
@@ -144,3 +145,15 @@ def test_a_duration_that_is_watched_counts_from_the_date_of_the_retry(given: Flo
 def test_outputs_of_an_execution_that_is_retried_are_none(given: Flow) -> None:
     flow = given(of_flow(more="outputs: [{id: x, type: STRING, value: y}]"))
     assert flow.when_tasks(fail=["a"]).until(1).status.outputs is None
+
+
+def test_a_kill_while_the_next_one_is_being_made_reaches_it(given: Flow) -> None:
+    world = given(of_flow()).when_tasks(fail=["a"]).begin()
+    world.cluster.now = START + timedelta(seconds=1)
+    first = world.engine.advance(world.identity, world.status, world.observations(), world.now)
+    (made,) = first.actions
+    world.kill(world.now)
+    killed = world.engine.advance(world.identity, first.status, {}, world.now)
+    assert killed.status.state == "KILLED"
+    assert isinstance(made, StartExecution)
+    assert killed.actions == (KillExecution(made.name),)

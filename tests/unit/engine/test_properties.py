@@ -22,7 +22,7 @@ from tests.fixtures.engine import IDENTITY
 from tests.fixtures.generated import GeneratedFlow, generated_flows
 from tests.fixtures.world import name_of
 
-EXAMPLES = settings(max_examples=150)
+EXAMPLES = settings(max_examples=120)
 
 
 def chaos(made: GeneratedFlow, seed: int, crashes: bool = False, people: bool = False) -> Chaos:
