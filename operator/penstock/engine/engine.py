@@ -197,7 +197,7 @@ class Engine:
         if not any(not task.disabled for task in self.flow.after_execution):
             return step
         after = status.model_copy(update={"after_execution": State.RUNNING})
-        return step.followed_by(self._advance_after(identity, after, {}, now))
+        return step.followed_by(self._advance_after(decision, after, {}))
 
     def _advance_ended(
         self, decision: Decision, controls: Controls, observations: Observations
@@ -209,19 +209,15 @@ class Engine:
         step = Step(status, decision.actions(), decision.all_reports())
         if status.after_execution is not State.RUNNING:
             return step
-        after = self._advance_after(decision.identity, status, observations, decision.now)
+        after = self._advance_after(decision, status, observations)
         return step.followed_by(after)
 
     def _advance_after(
-        self,
-        identity: Identity,
-        status: ExecutionStatus,
-        observations: Observations,
-        now: datetime,
+        self, ended: Decision, status: ExecutionStatus, observations: Observations
     ) -> Step:
         """Go on with `afterExecution`: it sees the end, and can't change it."""
         calm = status.model_copy(update={"exit": None, "violated_sla": None})
-        decision = Decision(self._kit, identity, calm, NO_CHILDREN, now)
+        decision = Decision(self._kit, ended.identity, calm, ended.seen, ended.now)
         decision.observe(observations)
         try:
             final = decision.settling.settle_after()
@@ -345,6 +341,7 @@ def _open_again(status: ExecutionStatus) -> ExecutionStatus:
             "end_date": None,
             "duration": None,
             "message": None,
+            "refusal": None,
             "outputs": None,
             "after_execution": None,
         }
