@@ -150,9 +150,9 @@ class Family:
             self._fail(body, action.name, error.reason, str(error), action.control)
 
     async def kill(self, body: Object, action: KillExecution) -> None:
-        """Let another execution be asked to end."""
+        """Let an execution that this one made be asked to end."""
         child = self._executions.get(body["metadata"]["namespace"], action.name)
-        if child is not None:
+        if child is not None and body["metadata"]["uid"] in _owners(child):
             await self._kill(child)
 
     async def sweep(self, body: Object) -> None:
