@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
-from e2e.fixtures.scenario import Scenario
+from e2e.fixtures.scenario import ExecutionView, Scenario
 
 pytestmark = pytest.mark.cluster
 
@@ -27,6 +28,10 @@ AFTER = """
 """
 
 
+def after_has_ended(view: ExecutionView) -> bool:
+    return view.status["afterExecution"] == "SUCCESS"
+
+
 def test_what_runs_after_the_end_sees_it(scenario: Scenario) -> None:
     flow = scenario.flow(AFTER)
     failed, killed = scenario.execution(flow), scenario.execution(flow, {"sleeps": True})
@@ -35,9 +40,7 @@ def test_what_runs_after_the_end_sees_it(scenario: Scenario) -> None:
 
     for view, state in ((failed, "FAILED"), (killed, "KILLED")):
         view.ends(state)
-        scenario.eventually(
-            "the end of what runs after", lambda v=view: v.status["afterExecution"] == "SUCCESS"
-        )
+        scenario.eventually("the end of what runs after", partial(after_has_ended, view))
         assert view.outputs("last") == {"value": state}
         assert view.status["state"] == state
     assert killed.pods("sleep") == [] or all(
