@@ -29,7 +29,7 @@ AFTER = """
 
 
 def after_has_ended(view: ExecutionView) -> bool:
-    return view.status["afterExecution"] == "SUCCESS"
+    return bool(view.status["afterExecution"] == "SUCCESS")
 
 
 def test_what_runs_after_the_end_sees_it(scenario: Scenario) -> None:

@@ -8,49 +8,36 @@ decision is made again, and names under which what was already made is found.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
 from penstock.controller.attempts import AttemptStore
-from penstock.controller.commands import Commands
+from penstock.controller.decisions import Decisions, refused_controls, soonest
 from penstock.controller.family import Family
 from penstock.controller.jobs import Jobs
 from penstock.controller.metrics import Metrics
 from penstock.controller.recorder import Recorder
-from penstock.controller.settings import Settings
 from penstock.controller.starts import (
     NotYet,
     Refusal,
     Starts,
     pending_controls,
-    wanted_restart,
 )
 from penstock.controller.statuskeeper import Memory, StatusKeeper
 from penstock.controller.store import ObjectStore, is_finished
+from penstock.controller.taking import Actions
 from penstock.controller.turns import Turns
 from penstock.controller.written import decides
 from penstock.engine.actions import (
-    AttemptKey,
-    Children,
-    ControlExecution,
-    KillExecution,
-    Observation,
-    Perform,
-    Report,
-    StartAttempt,
-    StartExecution,
     Step,
-    StopAttempt,
 )
-from penstock.engine.engine import Engine, refuse
-from penstock.engine.identity import Identity, identity_of
-from penstock.engine.turn import ALONE, Turn
+from penstock.engine.engine import refuse
+from penstock.engine.turn import ALONE
 from penstock.kubernetes.api import Object
 from penstock.resources.execution import (
-    ControlResult,
     ExecutionSpec,
     ExecutionStatus,
     State,
@@ -62,17 +49,6 @@ RUNNING_DELAY = 1.0
 next write that does, and short tasks cost one write less."""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """All that is known when an execution is decided."""
-
-    spec: ExecutionSpec
-    observations: dict[AttemptKey, Observation]
-    children: Children
-    check: float | None
-    """Seconds after which a pod must be looked at again."""
-
-
 class ExecutionReconciler:
     """Brings one Execution a step further."""
 
@@ -82,28 +58,26 @@ class ExecutionReconciler:
         statuses: StatusKeeper,
         starts: Starts,
         turns: Turns,
+        decisions: Decisions,
+        actions: Actions,
         attempts: AttemptStore,
         jobs: Jobs,
         family: Family,
-        commands: Commands,
         recorder: Recorder,
         metrics: Metrics,
-        settings: Settings,
-        environment: dict[str, str],
         changed: Callable[[Object, ExecutionStatus | None, ExecutionStatus], None],
     ) -> None:
         self._executions = executions
         self._statuses = statuses
         self._starts = starts
         self._turns = turns
+        self._decisions = decisions
+        self._actions = actions
         self._attempts = attempts
         self._jobs = jobs
         self._family = family
-        self._commands = commands
         self._recorder = recorder
         self._metrics = metrics
-        self._settings = settings
-        self._environment = environment
         self._changed = changed
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
@@ -136,13 +110,9 @@ class ExecutionReconciler:
 
     async def _begin(self, body: Object, spec: ExecutionSpec, now: datetime) -> float | None:
         start = await self._starts.find(body, spec, now)
-        identity = self._identity(body, spec, start.flow.revision)
         async with self._turns.decided(body, start.flow, start.engine) as turn:
-            step = start.engine.begin(identity, spec, now, turn, start.source)
-            step = replace(step, status=step.status.model_copy(update={"flow": start.flow}))
-            if step.refusal is None:
-                text = f"revision {start.flow.revision} of the flow"
-                step = replace(step, reports=(Report("Started", text), *step.reports))
+            step = self._decisions.begin(body, spec, start, turn, now)
+            step = await self._actions.prepare(body, step)
             status = await self._store(body, None, step, now)
         await self._act(body, step, status)
         return _wait(step, now)
@@ -151,82 +121,17 @@ class ExecutionReconciler:
         self, body: Object, spec: ExecutionSpec, memory: Memory, now: datetime
     ) -> float | None:
         status = memory.status
-        if status.flow is None:
-            raise Refusal("InvalidStatus", "the status names no flow")
-        engine = await self._starts.pinned(body["metadata"]["namespace"], status.flow)
-        observations, check = await self._observe(body, status)
-        identity = self._identity(body, spec, status.flow.revision)
-        children = await self._family.children(body, identity, status)
-        seen = Seen(spec, observations, children, check)
+        seen = await self._decisions.look(body, spec, status)
         if not _asks_for_turn(spec, status):
-            step = await self._decide(body, engine, status, seen, ALONE, now)
-            return await self._take(body, memory, step, now, check)
-        async with self._turns.decided(body, status.flow, engine) as turn:
-            step = await self._decide(body, engine, status, seen, turn, now)
-            stored = await self._store(body, memory.status, step, now)
-        await self._act(body, step, stored)
-        return _soonest(_wait(step, now), check)
-
-    async def _decide(
-        self,
-        body: Object,
-        engine: Engine,
-        status: ExecutionStatus,
-        seen: Seen,
-        turn: Turn,
-        now: datetime,
-    ) -> Step:
-        """Ask the engine; that of another revision, where a restart names one."""
-        restart = wanted_restart(seen.spec, status)
-        if restart is not None:
-            control, revision = restart
-            namespace = body["metadata"]["namespace"]
-            try:
-                other = await self._starts.for_restart(namespace, status, revision)
-            except Refusal as error:
-                return _refused(status, [control.id], str(error), now)
-            assert status.flow is not None
-            flow = status.flow.model_copy(update={"revision": revision})
-            step = self._advance(
-                body, other, status.model_copy(update={"flow": flow}), seen, turn, now
-            )
-            if any(result.id == control.id and result.done for result in step.status.controls):
-                return step
-        return self._advance(body, engine, status, seen, turn, now)
-
-    def _advance(
-        self,
-        body: Object,
-        engine: Engine,
-        status: ExecutionStatus,
-        seen: Seen,
-        turn: Turn,
-        now: datetime,
-    ) -> Step:
+            step = await self._decisions.decide(body, seen, ALONE, now)
+            return await self._take(body, memory, step, now, seen.check)
         assert status.flow is not None
-        identity = self._identity(body, seen.spec, status.flow.revision)
-        return engine.advance(
-            identity, status, seen.observations, now, children=seen.children, turn=turn
-        )
-
-    async def _observe(
-        self, body: Object, status: ExecutionStatus
-    ) -> tuple[dict[AttemptKey, Observation], float | None]:
-        """What is known of every open attempt, and when a waiting pod must be looked at again."""
-        observations: dict[AttemptKey, Observation] = {}
-        check: float | None = None
-        for run in status.task_runs:
-            if run.state.terminated or not run.attempts or run.attempts[-1].state.terminated:
-                continue
-            attempt = run.attempts[-1]
-            if attempt.execution is not None:
-                continue
-            key = (run.id, attempt.number)
-            seen, again = await self._jobs.observe(body, key, attempt)
-            if seen is not None:
-                observations[key] = seen
-            check = _soonest(check, again)
-        return observations, check
+        async with self._turns.decided(body, status.flow, seen.engine) as turn:
+            step = await self._decisions.decide(body, seen, turn, now)
+            step = await self._actions.prepare(body, step)
+            stored = await self._store(body, status, step, now)
+        await self._act(body, step, stored)
+        return soonest(_wait(step, now), seen.check)
 
     async def _take(
         self, body: Object, memory: Memory, step: Step, now: datetime, check: float | None
@@ -234,7 +139,7 @@ class ExecutionReconciler:
         """Store the step's status, unless its news may wait; then take its actions."""
         before = memory.status
         named = self._jobs.name(body, step.status, step.actions)
-        wait = _soonest(_wait(step, now), check)
+        wait = soonest(_wait(step, now), check)
         generation = int(body["metadata"].get("generation", 0))
         if not decides(before, named):
             if before == named and before.observed_generation == generation:
@@ -243,7 +148,7 @@ class ExecutionReconciler:
             memory.unsaved_since = memory.unsaved_since or time.monotonic()
             late = time.monotonic() - memory.unsaved_since
             if late < RUNNING_DELAY and not step.actions:
-                return _soonest(RUNNING_DELAY - late, wait)
+                return soonest(RUNNING_DELAY - late, wait)
         status = await self._store(body, before, step, now)
         await self._act(body, step, status)
         return wait
@@ -266,29 +171,13 @@ class ExecutionReconciler:
         return status
 
     async def _act(self, body: Object, step: Step, status: ExecutionStatus) -> None:
-        for action in step.actions:
-            if isinstance(action, StartAttempt):
-                await self._jobs.start(body, action)
-            elif isinstance(action, StopAttempt):
-                await self._jobs.stop(body, action)
-            elif isinstance(action, StartExecution):
-                await self._family.start(body, action, status)
-            elif isinstance(action, ControlExecution):
-                await self._family.control(body, action)
-            elif isinstance(action, KillExecution):
-                await self._family.kill(body, action)
-            elif isinstance(action, Perform):
-                await self._commands.perform(body, action)
-        if status.finished and not any(isinstance(item, StopAttempt) for item in step.actions):
-            await self._jobs.sweep(body)
+        await self._actions.take(body, step, status)
         if status.finished:
             self.forget(body)
 
     async def _clear(self, body: Object) -> None:
-        """Let nothing be left of an execution that has ended: the controller may have died between
-        writing the end and making it so."""
-        await self._jobs.sweep(body)
-        await self._family.sweep(body)
+        """Let nothing be left of an execution that has ended."""
+        await self._actions.clear(body)
         generation = int(body["metadata"].get("generation", 0))
         if body["status"].get("observedGeneration") != generation:
             status = ExecutionStatus.from_json(body["status"])
@@ -303,7 +192,7 @@ class ExecutionReconciler:
         and what is wanted of it is refused."""
         status = ExecutionStatus(start_date=now) if memory is None else memory.status
         if status.state.terminated:
-            step = _refused(status, _untold(body, status), str(refusal), now)
+            step = refused_controls(status, _untold(body, status), str(refusal), now)
             if status.after_execution is State.RUNNING:
                 after = step.status.model_copy(update={"after_execution": State.FAILED})
                 step = replace(step, status=after)
@@ -311,18 +200,6 @@ class ExecutionReconciler:
             step = refuse(status, refusal.reason, str(refusal), now)
         stored = await self._store(body, None if memory is None else memory.status, step, now)
         await self._act(body, step, stored)
-
-    def _identity(self, body: Object, spec: ExecutionSpec, revision: int) -> Identity:
-        meta = body["metadata"]
-        return identity_of(
-            meta["name"],
-            meta["uid"],
-            datetime.fromisoformat(meta["creationTimestamp"]),
-            spec,
-            revision,
-            self._environment,
-            self._settings.variables,
-        )
 
 
 def _spec(body: Object) -> ExecutionSpec:
@@ -343,23 +220,6 @@ def _asks_for_turn(spec: ExecutionSpec, status: ExecutionStatus) -> bool:
     """Whether it may be decided now that the execution takes a place among those of its flow."""
     waits = status.state in (State.CREATED, State.QUEUED)
     return waits or bool(pending_controls(spec, status))
-
-
-def _refused(status: ExecutionStatus, controls: Iterable[str], message: str, now: datetime) -> Step:
-    """Nothing but the news that these controls can't be done."""
-    results = [
-        ControlResult(id=control, date=now, done=False, message=message) for control in controls
-    ]
-    reports = tuple(
-        Report("ControlRefused", f"`{control}` was refused: {message}", warning=True)
-        for control in controls
-    )
-    changed = status.model_copy(update={"controls": [*status.controls, *results]})
-    return Step(changed, reports=reports)
-
-
-def _soonest(*seconds: float | None) -> float | None:
-    return min((value for value in seconds if value is not None), default=None)
 
 
 def _wait(step: Step, now: datetime) -> float | None:

@@ -26,12 +26,10 @@ from penstock.engine.actions import (
 from penstock.engine.children import retry_name
 from penstock.engine.identity import Identity
 from penstock.kubernetes.api import EXECUTIONS, Api, ApiError, Object
-from penstock.kubernetes.labels import IGNORE_UPDATES, MANAGED_BY, PARENT_UID
-from penstock.resources import API_VERSION
+from penstock.kubernetes.executions import build_execution, is_left_over, is_meant, owners
 from penstock.resources.execution import (
     Control,
     ControlResult,
-    ExecutionSpec,
     ExecutionStatus,
     RetryReference,
     State,
@@ -61,6 +59,14 @@ def family_keys(body: Object) -> Iterable[Hashable]:
         yield ChildOf(namespace, str(parent))
     if original := (spec.get("retry") or {}).get("original"):
         yield RetryOf(namespace, str(original))
+
+
+class NotMade(Exception):
+    """An execution can't be made. `reason` is one word for the cause."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Family:
@@ -117,29 +123,36 @@ class Family:
 
     async def start(self, body: Object, action: StartExecution, status: ExecutionStatus) -> None:
         """Let there be exactly one execution of this name; where that can't be, tell the engine."""
-        namespace = body["metadata"]["namespace"]
-        wanted = self._execution(body, action)
-        existing = self._executions.get(namespace, action.name)
+        existing = self._executions.get(body["metadata"]["namespace"], action.name)
         if existing is None and _was_seen(status, action.name):
             self._fail(body, action.name, "ExecutionDeleted", "it was deleted")
         try:
+            await self.make(body, action)
+        except NotMade as error:
+            self._fail(body, action.name, error.reason, str(error))
+
+    async def make(self, body: Object, action: StartExecution) -> None:
+        """The same, where nobody looks for it afterwards. Raises ``NotMade``."""
+        namespace = body["metadata"]["namespace"]
+        wanted = build_execution(body, action)
+        existing = self._executions.get(namespace, action.name)
+        try:
             if existing is None:
                 existing = await self._api.create(EXECUTIONS, namespace, wanted)
-                self._seen(existing)
         except ApiError as error:
             if error.reason == "AlreadyExists":
                 existing = await self._api.get(EXECUTIONS, namespace, action.name)
             elif error.transient or error.not_found or _is_over_quota(error):
                 raise
             else:
-                self._fail(body, action.name, error.reason, str(error))
-        if _means_the_same(existing, wanted):
+                raise NotMade(error.reason, str(error)) from None
+        if is_meant(existing, wanted):
             self._seen(existing)
-            return
-        if _is_left_over(existing, wanted):
+        elif is_left_over(existing, wanted):
             raise ApiError(503, "LeftOver", f"{action.name} of a deleted execution is still there")
-        message = f"an Execution {action.name} is there that this one did not make"
-        self._fail(body, action.name, "NameClash", message)
+        else:
+            message = f"an Execution {action.name} is there that this one did not make"
+            raise NotMade("NameClash", message)
 
     async def control(self, body: Object, action: ControlExecution) -> None:
         """Let another execution have a control; where that can't be, tell the engine."""
@@ -152,7 +165,7 @@ class Family:
     async def kill(self, body: Object, action: KillExecution) -> None:
         """Let an execution that this one made be asked to end."""
         child = self._executions.get(body["metadata"]["namespace"], action.name)
-        if child is not None and body["metadata"]["uid"] in _owners(child):
+        if child is not None and body["metadata"]["uid"] in owners(child):
             await self._kill(child)
 
     async def sweep(self, body: Object) -> None:
@@ -183,7 +196,7 @@ class Family:
     def _children_of(self, body: Object) -> list[Object]:
         meta = body["metadata"]
         found = self._executions.find(ChildOf(meta["namespace"], meta["name"]))
-        return [child for child in found if meta["uid"] in _owners(child)]
+        return [child for child in found if meta["uid"] in owners(child)]
 
     def _makers(self, spec: Object) -> Iterator[str]:
         if parent := (spec.get("parent") or {}).get("execution"):
@@ -206,37 +219,6 @@ class Family:
         self._failed.setdefault(body["metadata"]["uid"], {})[name] = ChildSeen(status)
         raise Again
 
-    def _execution(self, body: Object, action: StartExecution) -> Object:
-        meta = body["metadata"]
-        labels, owners = {MANAGED_BY: "penstock"}, []
-        parent = action.spec.parent
-        if parent is not None and parent.execution == meta["name"]:
-            labels[PARENT_UID] = meta["uid"]
-            owners = [_owner_reference(body)]
-        elif parent is not None:  # of a retry of its own: it has the same parent
-            own = meta.get("labels") or {}
-            labels |= {key: own[key] for key in (PARENT_UID,) if key in own}
-            owners = list(meta.get("ownerReferences") or [])
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "Execution",
-            "metadata": {
-                "name": action.name,
-                "namespace": meta["namespace"],
-                "labels": labels,
-                "annotations": {IGNORE_UPDATES: "true"},
-                "ownerReferences": owners,
-            },
-            "spec": written_spec(action.spec),
-        }
-
-
-def written_spec(spec: ExecutionSpec) -> dict[str, Any]:
-    """A spec without what says nothing."""
-    written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    empty: tuple[object, ...] = ({}, [], False)
-    return {key: value for key, value in written.items() if value not in empty}
-
 
 def _was_seen(status: ExecutionStatus, name: str) -> bool:
     """Whether an attempt has seen its execution already: a missing one was deleted then."""
@@ -249,50 +231,11 @@ def _parent(body: Object) -> dict[str, Any]:
     return parent
 
 
-def _owners(body: Object) -> set[str]:
-    return {owner["uid"] for owner in body["metadata"].get("ownerReferences") or ()}
-
-
 def _retries(body: Object, identity: Identity) -> bool:
     """Whether it is a retry of that execution, and not of a deleted one of the same name."""
     retry = RetryReference.model_validate(body["spec"]["retry"])
     own = identity.retry
     return retry.first_date == (own.first_date if own is not None else identity.created)
-
-
-def _means_the_same(existing: Object, wanted: Object) -> bool:
-    """Whether an execution that is there is the one that is wanted."""
-    try:
-        mine = ExecutionSpec.model_validate(wanted["spec"])
-        theirs = ExecutionSpec.model_validate(existing.get("spec"))
-    except ValueError:
-        return False
-    made = (mine.parent, mine.retry, mine.replay)
-    return (theirs.parent, theirs.retry, theirs.replay) == made and _owners(existing) == _owners(
-        wanted
-    )
-
-
-def _is_left_over(existing: Object, wanted: Object) -> bool:
-    """Whether it is on its way out: its owner, of the same name, was deleted."""
-    if existing["metadata"].get("deletionTimestamp"):
-        return True
-    parent = (wanted["spec"].get("parent") or {}).get("execution")
-    owners = existing["metadata"].get("ownerReferences") or ()
-    others = _owners(wanted)
-    return any(item["name"] == parent and item["uid"] not in others for item in owners)
-
-
-def _owner_reference(body: Object) -> dict[str, Any]:
-    meta = body["metadata"]
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Execution",
-        "name": meta["name"],
-        "uid": meta["uid"],
-        "controller": False,
-        "blockOwnerDeletion": False,
-    }
 
 
 def _is_over_quota(error: ApiError) -> bool:

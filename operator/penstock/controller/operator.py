@@ -12,6 +12,7 @@ from pathlib import Path
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore
 from penstock.controller.commands import Commands
+from penstock.controller.decisions import Decisions
 from penstock.controller.executions import ExecutionReconciler
 from penstock.controller.family import Family
 from penstock.controller.flows import FlowReconciler, execution_keys
@@ -26,6 +27,7 @@ from penstock.controller.settings import Settings
 from penstock.controller.starts import Starts
 from penstock.controller.statuskeeper import StatusKeeper
 from penstock.controller.store import ObjectStore
+from penstock.controller.taking import Actions
 from penstock.controller.turns import Turns
 from penstock.kubernetes.api import (
     EXECUTIONS,
@@ -95,19 +97,20 @@ class Operator:
         self._turns = Turns(self.executions, self.flows, revisions)
         self._family = Family(api, self.executions, statuses, self.recorder, self.execution_seen)
         self._commands = Commands(api, self.executions, self.flows, revisions, self.attempts)
+        starts = Starts(self.executions, self.flows, revisions, statuses)
+        environment = _environment(settings.env_prefix)
         self._execution_reconciler = ExecutionReconciler(
             self.executions,
             statuses,
-            Starts(self.executions, self.flows, revisions, statuses),
+            starts,
             self._turns,
+            Decisions(starts, jobs, self._family, environment, settings.variables),
+            Actions(jobs, self._family, self._commands),
             self.attempts,
             jobs,
             self._family,
-            self._commands,
             self.recorder,
             metrics,
-            settings,
-            _environment(settings.env_prefix),
             self._execution_changed,
         )
         self._source_reconciler = GitSourceReconciler(

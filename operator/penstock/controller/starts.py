@@ -123,19 +123,16 @@ class Starts:
         self, namespace: str, replay: ReplayReference, flow: PinnedFlow
     ) -> ExecutionStatus:
         body = self._executions.get(namespace, replay.execution)
-        memory = None
-        if body is not None:
-            try:
-                memory = await self._statuses.recall(body)
-            except ApiError as error:
-                if not error.not_found:
-                    raise
-                message = f"outputs of the execution {replay.execution} are gone: {error}"
-                raise Refusal("ReplayNotPossible", message) from None
-        if memory is None:
+        try:
+            source = None if body is None else await self._statuses.read(body)
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            message = f"outputs of the execution {replay.execution} are gone: {error}"
+            raise Refusal("ReplayNotPossible", message) from None
+        if source is None:
             message = f"there is no execution {replay.execution} in this namespace that has begun"
             raise Refusal("ReplayNotPossible", message)
-        source = memory.status
         if source.flow is None or (source.flow.namespace, source.flow.id) != (
             flow.namespace,
             flow.id,

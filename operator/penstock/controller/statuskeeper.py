@@ -47,6 +47,14 @@ class StatusKeeper:
         self._memory[uid] = memory
         return memory
 
+    async def read(self, body: Object) -> ExecutionStatus | None:
+        """The same, of an execution that somebody else asks about."""
+        memory = self._memory.get(body["metadata"]["uid"])
+        if memory is not None and memory.version >= version_of(body):
+            return memory.status
+        begun = (body.get("status") or {}).get("state")
+        return await self._with_outputs(body) if begun else None
+
     async def write(
         self, body: Object, status: ExecutionStatus, before: ExecutionStatus | None
     ) -> ExecutionStatus:
