@@ -106,6 +106,12 @@ def test_a_task_is_marked_and_its_execution_labelled_and_given_another_end(
     assert execution.status["state"] == "FAILED"
     succeeded = execution.condition("Succeeded")
     assert succeeded is not None and succeeded["status"] == "False"
+    execution.patched({"labels": {"too": "late"}})
+    scenario.eventually(
+        "the change seen",
+        lambda: execution.status["observedGeneration"] == execution.body["metadata"]["generation"],
+    )
+    assert "too" not in execution.status["labels"]
 
 
 def test_a_retry_may_be_another_execution(scenario: Scenario) -> None:

@@ -83,3 +83,25 @@ def test_a_queued_one_can_be_killed(scenario: Scenario) -> None:
 
     assert len(in_state(views, "QUEUED")) == 1
     assert len(in_state(views, "PAUSED")) == 1
+
+
+def test_a_restarted_one_waits_for_its_turn_as_well(scenario: Scenario) -> None:
+    flow = scenario.flow("""
+        id: restarts
+        namespace: company.team
+        concurrency: {limit: 1}
+        inputs: [{id: ok, type: BOOLEAN, defaults: true}]
+        tasks:
+          - id: check
+            type: io.kestra.plugin.core.execution.Assert
+            conditions: ["{{ inputs.ok or taskrun.attemptsCount > 0 }}"]
+          - {id: hold, type: io.kestra.plugin.core.flow.Pause}
+    """)
+    failed = scenario.execution(flow, {"ok": False}).ends("FAILED")
+    holder = scenario.execution(flow).reaches("PAUSED")
+
+    failed.is_told(restart={}).reaches("QUEUED")
+    holder.is_told(resume={}).ends("SUCCESS")
+
+    failed.reaches("PAUSED").is_told(resume={}).ends("SUCCESS")
+    assert len(failed.run("check")["attempts"]) == 2

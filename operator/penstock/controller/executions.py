@@ -165,7 +165,7 @@ class ExecutionReconciler:
         for report in step.reports:
             self._recorder.record(body, report)
         self._metrics.task_runs_ended(before, status)
-        if status.state.terminated and (before is None or before.state is not status.state):
+        if status.end_date is not None and (before is None or before.end_date != status.end_date):
             self._metrics.execution_ended(status)
         self._changed(body, before, status)
         return status

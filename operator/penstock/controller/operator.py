@@ -255,7 +255,8 @@ class Operator:
         """A new status was written: whoever waits for it looks again."""
         namespace = body["metadata"]["namespace"]
         flow = None if status.flow is None else status.flow.name
-        if flow is not None and (before is None or status.state.terminated):
+        was_open = before is not None and not before.state.terminated
+        if flow is not None and (status.state.terminated or not was_open):
             self.queue.add_later(Key("Flow", namespace, flow), FLOW_DELAY)
         left_queue = (
             before is not None and before.state is State.QUEUED and status.state is not before.state

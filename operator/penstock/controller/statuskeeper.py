@@ -12,7 +12,8 @@ from penstock.kubernetes.outputs import OutputsKeeper, without_large_outputs
 from penstock.kubernetes.recent import Recent
 from penstock.resources.execution import ExecutionStatus, State
 
-_SEEN = 5_000
+_SEEN = 1_000
+"""Executions that others look at; those with large outputs are read each time."""
 
 
 @dataclass
@@ -89,7 +90,8 @@ class StatusKeeper:
                 seen = ChildSeen(_without_outputs(body, str(error)))
         else:
             seen = ChildSeen(ExecutionStatus.from_json(body.get("status") or {}), False)
-        self._seen.put(uid, (version, seen))
+        if all(run.outputs_ref is None for run in seen.status.task_runs):
+            self._seen.put(uid, (version, seen))
         return seen
 
     def forget(self, body: Object) -> None:
