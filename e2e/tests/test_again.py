@@ -57,6 +57,29 @@ def test_a_restart_does_what_failed_again_and_keeps_the_rest(scenario: Scenario)
     assert execution.status["state"] == "SUCCESS"
 
 
+def test_what_was_killed_is_restarted_with_a_job_of_its_own(scenario: Scenario) -> None:
+    flow = scenario.flow(f"""
+        id: killed
+        namespace: company.team
+        tasks:
+          - id: work
+            type: io.kestra.plugin.scripts.shell.Script
+            containerImage: {SHELL_IMAGE}
+            script: 'test {{{{ taskrun.attemptsCount }}}} = 1 || sleep 300'
+    """)
+    execution = scenario.execution(flow)
+    scenario.eventually("a pod", execution.pods)
+    execution.patched({"kill": True}).ends("KILLED")
+
+    assert "spec.kill" in execution.is_refused(restart={})
+    execution.patched({"kill": False}).is_told(restart={})
+
+    execution.ends("SUCCESS")
+    killed, done = execution.run("work")["attempts"]
+    assert (killed["state"], done["state"]) == ("KILLED", "SUCCESS")
+    assert killed["job"] != done["job"]
+
+
 def test_a_restart_may_go_on_with_another_revision(scenario: Scenario) -> None:
     flow = scenario.flow(FAILING)
     execution = scenario.execution(flow).ends("FAILED")

@@ -201,10 +201,9 @@ class Family:
     def _makers(self, spec: Object) -> Iterator[str]:
         if parent := (spec.get("parent") or {}).get("execution"):
             yield parent
-        if spec.get("retry"):
-            retry = RetryReference.model_validate(spec["retry"])
-            before = retry.attempt - 1
-            yield retry.original if before == 1 else retry_name(retry.original, before)
+        if retry := spec.get("retry"):
+            original, before = str(retry["original"]), int(retry["attempt"]) - 1
+            yield original if before == 1 else retry_name(original, before)
 
     def _fail(
         self, body: Object, name: str, reason: str, message: str, control: Control | None = None
@@ -233,7 +232,10 @@ def _parent(body: Object) -> dict[str, Any]:
 
 def _retries(body: Object, identity: Identity) -> bool:
     """Whether it is a retry of that execution, and not of a deleted one of the same name."""
-    retry = RetryReference.model_validate(body["spec"]["retry"])
+    try:
+        retry = RetryReference.model_validate(body["spec"]["retry"])
+    except ValueError:
+        return False
     own = identity.retry
     return retry.first_date == (own.first_date if own is not None else identity.created)
 
