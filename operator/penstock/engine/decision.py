@@ -62,8 +62,6 @@ class Decision:
         self.identity = identity
         self.status = status
         self.now = now
-        self.seen = children
-        """What is known of the executions that this one made."""
         self.board = Board(status.task_runs, kit.tree.traits)
         self.ledger = Ledger(flow, status)
         self.evaluation = Evaluation(

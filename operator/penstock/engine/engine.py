@@ -198,7 +198,7 @@ class Engine:
         if not any(not task.disabled for task in self.flow.after_execution):
             return step
         after = status.model_copy(update={"after_execution": State.RUNNING})
-        return step.followed_by(self._advance_after(decision, after, {}))
+        return step.followed_by(self._advance_after(identity, after, {}, now))
 
     def _advance_ended(
         self, decision: Decision, controls: Controls, observations: Observations
@@ -210,15 +210,19 @@ class Engine:
         step = Step(status, decision.actions(), decision.all_reports())
         if status.after_execution is not State.RUNNING:
             return step
-        after = self._advance_after(decision, status, observations)
+        after = self._advance_after(decision.identity, status, observations, decision.now)
         return step.followed_by(after)
 
     def _advance_after(
-        self, ended: Decision, status: ExecutionStatus, observations: Observations
+        self,
+        identity: Identity,
+        status: ExecutionStatus,
+        observations: Observations,
+        now: datetime,
     ) -> Step:
         """Go on with `afterExecution`: it sees the end, and can't change it."""
         calm = status.model_copy(update={"exit": None, "violated_sla": None})
-        decision = Decision(self._kit, ended.identity, calm, ended.seen, ended.now)
+        decision = Decision(self._kit, identity, calm, NO_CHILDREN, now)
         decision.observe(observations)
         try:
             final = decision.settling.settle_after()

@@ -138,7 +138,7 @@ class Settling:
         """Settle what runs after the end. Its own end state, or None while something is open."""
         parent = _Parent(None, in_sequence(self._tree.flow.after_execution), (), ())
         self._settle_open_children(parent)
-        if not self._advance(parent, parent.plan, stop_on_failure=False):
+        if not self._advance(parent, parent.plan, stop_on_failure=True):
             return None
         ids = {task.id for task in self._tree.flow.after_execution}
         return worst(run.state for run in self._board.children(None) if run.task_id in ids)
@@ -190,8 +190,6 @@ class Settling:
     def _settle(self, parent: _Parent) -> State | None:
         self._settle_open_children(parent)
         main_ended = self._advance(parent, parent.plan, stop_on_failure=True)
-        if parent.run is not None:
-            parent = replace(parent, run=self._board[parent.run.id])
         failed = self._failed(parent)
         if parent.run is not None and not failed:
             if parent.run.state is State.PAUSED:
