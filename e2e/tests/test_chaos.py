@@ -177,3 +177,66 @@ def _running_pod(execution: ExecutionView) -> str:
 
 def _has_ended(execution: ExecutionView) -> bool:
     return execution.status.get("state") in ("SUCCESS", "FAILED")
+
+
+CHAIN = {
+    "inner": """
+        id: inner
+        namespace: company.team
+        tasks:
+          - {id: work, type: io.kestra.plugin.core.flow.Sleep, duration: PT1S}
+          - {id: say, type: io.kestra.plugin.core.debug.Return, format: "{{ execution.id }}"}
+        outputs: [{id: said, type: STRING, value: "{{ outputs.say.value }}"}]
+    """,
+    "middle": """
+        id: middle
+        namespace: company.team
+        concurrency: {limit: 2}
+        tasks:
+          - id: call
+            type: io.kestra.plugin.core.flow.Subflow
+            namespace: company.team
+            flowId: inner
+        outputs: [{id: said, type: STRING, value: "{{ outputs.call.outputs.said }}"}]
+    """,
+    "outer": """
+        id: outer
+        namespace: company.team
+        tasks:
+          - id: each
+            type: io.kestra.plugin.core.flow.ForEach
+            values: [a, b, c, d]
+            concurrencyLimit: 0
+            tasks:
+              - id: call
+                type: io.kestra.plugin.core.flow.Subflow
+                namespace: company.team
+                flowId: middle
+    """,
+}
+
+
+def test_a_chain_of_subflows_survives_killed_controllers(
+    scenario: Scenario, controller: Controller
+) -> None:
+    flows = {name: scenario.flow(text) for name, text in CHAIN.items()}
+    seed = random.randrange(1_000_000)
+    dice = random.Random(seed)
+    print(f"seed {seed}")
+    execution = scenario.execution(flows["outer"])
+
+    for _ in range(4):
+        time.sleep(dice.uniform(0.2, 4))
+        controller.kill()
+        controller.is_ready()
+
+    execution.ends("SUCCESS", seconds=240)
+    children = execution.children()
+    assert len(children) == 4
+    for child in children:
+        child.ends("SUCCESS")
+        assert len(child.children()) == 1
+        grandchild = child.child()
+        assert child.status["outputs"] == {"said": grandchild.name}
+        grandchild.has_one_job_for_each_attempt()
+    assert len(scenario.executions()) == 9

@@ -105,6 +105,7 @@ def changed(spec: Mapping[str, Any], path: str, value: Any) -> Object:
 
 
 TASK = FLOW["tasks"][0]
+CONTROL: dict[str, Any] = {"id": "go", "resume": {"task": "wait", "inputs": {"n": 1}}}
 
 ACCEPTED: list[tuple[str, str, Any]] = [
     ("flows", "id", "a.b-c_D9"),
@@ -135,6 +136,18 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("executions", "inputs", {"any": [1, {"thing": None}]}),
     ("executions", "labels", {"team": "data"}),
     ("executions", "trigger", {"id": "t", "type": "x", "variables": {"date": "today"}}),
+    ("executions", "scheduleDate", "2030-01-01T00:00:00Z"),
+    ("executions", "breakpoints", ["a", "b"]),
+    ("executions", "replay", {"execution": "first", "task": "a"}),
+    ("executions", "kill", True),
+    ("executions", "controls", [CONTROL, {"id": "again", "restart": {"revision": 2}}]),
+    ("executions", "controls", [{"id": f"c{number}", "pause": True} for number in range(100)]),
+    ("executions", "controls", [{"id": "r", "resume": {"inputs": {"a": [1, {"b": None}]}}}]),
+    ("executions", "controls", [{"id": "r", "replay": {"task": "a", "inputs": {"n": 1}}}]),
+    ("executions", "controls", [{"id": "m", "markAs": {"task": "a", "state": "SUCCESS"}}]),
+    ("executions", "controls", [{"id": "s", "changeStatus": {"state": "WARNING"}}]),
+    ("executions", "controls", [{"id": "l", "labels": {"a": "b"}}]),
+    ("executions", "controls", [{"id": "f", "forceRun": True}, {"id": "u", "unqueue": True}]),
     ("gitsources", "url", "http://git.example.com:8080/a/b"),
     ("gitsources", "ref", {"branch": "main"}),
     ("gitsources", "ref", {"tag": "v1.0"}),
@@ -183,6 +196,27 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("executions", "labels", {"a": 1}, "spec.labels.a"),
     ("executions", "trigger", {"id": "t"}, "spec.trigger.type"),
     ("executions", "unknown", 1, 'unknown field "spec.unknown"'),
+    ("executions", "scheduleDate", "tomorrow", "spec.scheduleDate"),
+    ("executions", "breakpoints", "a", "spec.breakpoints"),
+    ("executions", "replay", {"task": "a"}, "spec.replay.execution"),
+    ("executions", "retry", {"original": "a", "attempt": 1}, "spec.retry.attempt"),
+    ("executions", "parent", {"execution": "a"}, "spec.parent.taskRun"),
+    ("executions", "controls", {"pause": True}, "spec.controls"),
+    ("executions", "controls", [{"pause": True}], "spec.controls[0].id"),
+    ("executions", "controls", [{"id": "", "pause": True}], "spec.controls[0].id"),
+    ("executions", "controls", [{"id": "x" * 101, "pause": True}], "spec.controls[0].id"),
+    ("executions", "controls", [{"id": "a"}], "exactly one of pause, resume"),
+    ("executions", "controls", [CONTROL | {"pause": True}], "exactly one of pause, resume"),
+    ("executions", "controls", [{"id": "a", "pause": False}], "spec.controls[0].pause"),
+    ("executions", "controls", [{"id": "a", "stop": True}], "spec.controls[0].stop"),
+    ("executions", "controls", [CONTROL, CONTROL], "Duplicate value"),
+    ("executions", "controls", [{"id": "m", "markAs": {"state": "NO"}}], "markAs.state"),
+    (
+        "executions",
+        "controls",
+        [{"id": f"c{number}", "pause": True} for number in range(101)],
+        "spec.controls",
+    ),
     ("gitsources", "url", ..., "spec.url"),
     ("gitsources", "url", "ssh://git@example.com/a", "spec.url"),
     ("gitsources", "url", "https://user:secret@example.com/a", "spec.url"),
@@ -233,6 +267,33 @@ CHANGES: list[tuple[str, str, Any, str | None]] = [
     ("executions", "inputs", ..., "`inputs` can't be changed"),
     ("executions", "trigger", {"id": "t", "type": "x"}, "`trigger` can't be changed"),
     ("executions", "labels", {"added": "later"}, None),
+    ("executions", "scheduleDate", "2031-01-01T00:00:00Z", "`scheduleDate` can't be changed"),
+    ("executions", "scheduleDate", ..., "`scheduleDate` can't be changed"),
+    ("executions", "breakpoints", ["b"], "`breakpoints` can't be changed"),
+    ("executions", "replay", {"execution": "x"}, "`replay` can't be changed"),
+    (
+        "executions",
+        "retry",
+        {"original": "x", "attempt": 2, "firstDate": "2030-01-01T00:00:00Z"},
+        "`retry` can't be changed",
+    ),
+    (
+        "executions",
+        "parent",
+        {"execution": "x", "taskRun": "y", "attempt": 1},
+        "`parent` can't be changed",
+    ),
+    ("executions", "kill", True, None),
+    ("executions", "controls", [CONTROL, {"id": "more", "pause": True}], None),
+    ("executions", "controls", [{"id": "more", "pause": True}, CONTROL], None),
+    ("executions", "controls", [], None),
+    ("executions", "controls", [{"id": "go", "pause": True}], "a control can't be changed"),
+    (
+        "executions",
+        "controls",
+        [{"id": "go", "resume": {"task": "wait", "inputs": {"n": 2}}}],
+        "a control can't be changed",
+    ),
     ("gitsources", "url", "https://example.com/other.git", None),
 ]
 
@@ -241,7 +302,13 @@ CHANGES: list[tuple[str, str, Any, str | None]] = [
 def existing(cluster: Cluster) -> dict[str, Object]:
     """One object of each kind; nothing is fetched from the address of the GitSource."""
     specs = SPECS | {
-        "executions": EXECUTION | {"inputs": {"a": 1}},
+        "executions": EXECUTION
+        | {
+            "inputs": {"a": 1},
+            "scheduleDate": "2030-01-01T00:00:00Z",
+            "breakpoints": ["a"],
+            "controls": [CONTROL],
+        },
         "gitsources": GIT_SOURCE | {"suspend": True},
     }
     return {name: cluster.create(name, spec, dry_run=False) for name, spec in specs.items()}
@@ -285,6 +352,9 @@ STATUSES: list[tuple[str, Object, str | None]] = [
     ("executions", {"state": "DREAMING"}, "status.state"),
     ("executions", {"taskRuns": [{"id": "a"}]}, "status.taskRuns[0].taskId"),
     ("executions", {"startDate": "yesterday"}, "status.startDate"),
+    ("executions", {"state": "BREAKPOINT", "atBreakpoints": ["a"]}, None),
+    ("executions", {"controls": [{"id": "a"}]}, "status.controls[0].date"),
+    ("flows", {"disabledTriggers": ["a"]}, None),
     ("flows", {"revision": 3, "nextDate": "2030-01-01T00:00:00Z"}, None),
     ("flows", {"revision": "three"}, "status.revision"),
     ("gitsources", {"appliedCommit": "a" * 40, "flows": 2, "failed": 1}, None),

@@ -68,3 +68,34 @@ def test_other_triggers_are_accepted_and_say_that_they_are_not_served(scenario: 
 
     assert trigger["served"] is False
     assert "not served" in trigger["message"]
+
+
+def test_a_task_disables_a_schedule_and_enables_it_again(scenario: Scenario) -> None:
+    ticking = scenario.flow(EVERY_THREE_SECONDS)
+    toggling = scenario.flow("""
+        id: toggling
+        namespace: company.team
+        inputs: [{id: trigger, type: STRING}, {id: enabled, type: BOOLEAN}]
+        tasks:
+          - id: toggle
+            type: io.kestra.plugin.core.trigger.Toggle
+            flowId: often
+            trigger: "{{ inputs.trigger }}"
+            enabled: "{{ inputs.enabled }}"
+    """)
+
+    def next_date() -> str | None:
+        (trigger,) = ticking.body["status"]["triggers"]
+        date: str | None = trigger.get("nextDate")
+        return date
+
+    scenario.eventually("the next date", next_date)
+
+    scenario.execution(toggling, {"trigger": "ticks", "enabled": False}).ends("SUCCESS")
+    scenario.eventually("no next date", lambda: next_date() is None)
+    assert ticking.body["status"]["disabledTriggers"] == ["ticks"]
+    scenario.execution(toggling, {"trigger": "ticks", "enabled": True}).ends("SUCCESS")
+    scenario.eventually("the next date", next_date)
+
+    failed = scenario.execution(toggling, {"trigger": "tocks", "enabled": True}).ends("FAILED")
+    assert "tocks" in failed.status["message"]

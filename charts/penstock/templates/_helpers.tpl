@@ -62,10 +62,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [penstock.dev]
   resources: [flows]
   verbs: [get, list, watch, create, patch, delete]
-# Executions are started by schedules, and deleted when they are old.
+# Executions are started by schedules and by tasks of other executions, which restart, resume and
+# kill them by their spec; they are deleted when they are old.
 - apiGroups: [penstock.dev]
   resources: [executions]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [penstock.dev]
   resources: [gitsources]
   verbs: [get, list, watch]

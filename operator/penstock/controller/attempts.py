@@ -75,6 +75,10 @@ class AttemptStore:
         self._seen.pop(execution_uid, None)
         self._forgotten.put(execution_uid, None)
 
+    def remember(self, execution_uid: str) -> None:
+        """An execution that had ended goes on: news of it counts again."""
+        self._forgotten.drop(execution_uid)
+
     def _find(self, body: Object) -> SeenAttempt | None:
         """The attempt an object belongs to. Labels are anyone's to write: nothing is assumed."""
         labels = body.get("metadata", {}).get("labels") or {}

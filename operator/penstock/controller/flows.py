@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from datetime import UTC, datetime, timedelta
 
+from penstock.controller.family import family_keys
 from penstock.controller.recorder import Recorder
 from penstock.controller.revisions import AcceptedFlow, Revisions, find_flow
 from penstock.controller.schedules import Schedules
 from penstock.controller.settings import ExecutionSettings
 from penstock.controller.statuses import write_status
-from penstock.controller.store import ObjectStore, has_ended, state_of
+from penstock.controller.store import ObjectStore, has_ended, is_finished, state_of
 from penstock.engine.actions import Report
 from penstock.kubernetes.api import EXECUTIONS, FLOWS, Api, ApiError, Object
 from penstock.resources.conditions import Condition, drop_condition, set_condition
@@ -56,7 +57,8 @@ class FlowReconciler:
         """Seconds after which to look again, or None."""
         body = self._flows.get(namespace, name)
         if body is None:
-            in_use = _revisions_in_use(self._executions.find((namespace, name)))
+            own = self._executions.find((namespace, name))
+            in_use = _revisions_of(body for body in own if not is_finished(body))
             await self._revisions.prune(namespace, name, in_use, keep=0)
             return None
         if body["metadata"].get("deletionTimestamp"):
@@ -72,7 +74,7 @@ class FlowReconciler:
         await self._write(body, before, status)
         await self._retain(own, now)
         if before.revision is not None and before.revision != status.revision:
-            await self._revisions.prune(namespace, name, _revisions_in_use(own))
+            await self._revisions.prune(namespace, name, _revisions_of(own))
         return _seconds_until(status.next_date, now)
 
     def removed(self, body: Object) -> None:
@@ -143,17 +145,25 @@ class FlowReconciler:
     ) -> FlowStatus:
         assert accepted.flow is not None
         known = {trigger.id: trigger for trigger in before.triggers}
+        ids = {trigger.id for trigger in accepted.flow.triggers}
+        toggled_off = [id for id in before.disabled_triggers if id in ids]
         served: list[TriggerStatus] = []
         for trigger in accepted.flow.triggers:
             live = any(_is_live_of(body, trigger.id) for body in own)
             state, report = await self._schedules.serve(
-                accepted, trigger, known.get(trigger.id), live, now
+                accepted, trigger, known.get(trigger.id), live, trigger.id in toggled_off, now
             )
             served.append(state)
             if report is not None:
                 self._recorder.record(accepted.body, report)
         dates = [trigger.next_date for trigger in served if trigger.next_date is not None]
-        return status.model_copy(update={"triggers": served, "next_date": min(dates, default=None)})
+        return status.model_copy(
+            update={
+                "triggers": served,
+                "disabled_triggers": toggled_off,
+                "next_date": min(dates, default=None),
+            }
+        )
 
     async def _write(self, body: Object, before: FlowStatus, status: FlowStatus) -> None:
         if status == before:
@@ -166,12 +176,20 @@ class FlowReconciler:
 
     async def _retain(self, own: list[Object], now: datetime) -> None:
         """Delete ended executions beyond the number and age that are kept."""
-        ended = sorted((body for body in own if has_ended(body)), key=_age_key, reverse=True)
+        ended = sorted((body for body in own if self._is_over(body)), key=_age_key, reverse=True)
         oldest = now - timedelta(days=self._settings.keep_days)
         for index, body in enumerate(ended):
             if index >= self._settings.keep or _end_date(body) < oldest:
                 meta = body["metadata"]
                 await self._api.delete(EXECUTIONS, meta["namespace"], meta["name"], meta["uid"])
+
+    def _is_over(self, body: Object) -> bool:
+        """Whether nobody needs it any more: nothing of it runs, nor does the one that made it."""
+        if not is_finished(body):
+            return False
+        maker = ((body.get("spec") or {}).get("parent") or {}).get("execution")
+        parent = self._executions.get(body["metadata"]["namespace"], maker) if maker else None
+        return parent is None or is_finished(parent)
 
     def _executions_of(self, body: Object) -> list[Object]:
         meta, spec = body["metadata"], body.get("spec") or {}
@@ -183,7 +201,9 @@ class FlowReconciler:
 
 
 def execution_keys(body: Object) -> Iterable[Hashable]:
-    """The flow of an execution: by its name once it has begun, until then as it was asked for."""
+    """The flow of an execution, by its name once it has begun, until then as it was asked for;
+    and its relatives.
+    """
     namespace = body["metadata"]["namespace"]
     pinned = (body.get("status") or {}).get("flow") or {}
     asked = (body.get("spec") or {}).get("flow") or {}
@@ -192,6 +212,7 @@ def execution_keys(body: Object) -> Iterable[Hashable]:
         yield namespace, str(name)
     else:
         yield namespace, str(asked.get("namespace")), str(asked.get("id"))
+    yield from family_keys(body)
 
 
 def _problems_text(accepted: AcceptedFlow) -> str:
@@ -248,8 +269,9 @@ def _newest(own: list[Object]) -> ExecutionSummary | None:
     return ExecutionSummary(name=newest["metadata"]["name"], state=state, date=date)
 
 
-def _revisions_in_use(own: list[Object]) -> set[int]:
-    pinned = [(body.get("status") or {}).get("flow") or {} for body in own if not has_ended(body)]
+def _revisions_of(executions: Iterable[Object]) -> set[int]:
+    """The revisions that they run, or would go on with if they were restarted."""
+    pinned = [(body.get("status") or {}).get("flow") or {} for body in executions]
     return {int(flow["revision"]) for flow in pinned if "revision" in flow}
 
 

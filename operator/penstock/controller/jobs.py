@@ -9,13 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore, SeenAttempt
 from penstock.controller.metrics import Metrics
-from penstock.engine.actions import AttemptKey, Observation, StartAttempt, StopAttempt
+from penstock.engine.actions import (
+    Action,
+    AttemptKey,
+    Observation,
+    StartAttempt,
+    StopAttempt,
+)
+from penstock.engine.flowables.for_each_item import MERGE, SPLIT
 from penstock.kubernetes import results
 from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job, job_name, matches
@@ -73,13 +81,16 @@ class Jobs:
         self._metrics = metrics
         self._pending_timeout = pending_timeout
 
-    def name(self, execution: Object, status: ExecutionStatus) -> ExecutionStatus:
-        """The status with the name of each attempt's Job in it."""
+    def name(
+        self, execution: Object, status: ExecutionStatus, actions: Iterable[Action]
+    ) -> ExecutionStatus:
+        """The status with the names of the Jobs that the actions ask for."""
+        wanted = {action.key for action in actions if isinstance(action, StartAttempt)}
         runs: list[TaskRun] = []
         changed = False
         for run in status.task_runs:
             last = run.attempts[-1] if run.attempts else None
-            if last is not None and last.job is None and not last.state.terminated:
+            if last is not None and last.job is None and (run.id, last.number) in wanted:
                 named = last.model_copy(update={"job": _job_name(execution, run, last)})
                 run = run.model_copy(update={"attempts": [*run.attempts[:-1], named]})
                 changed = True
@@ -182,6 +193,7 @@ class Jobs:
         return seen.outcome, None
 
     def _build(self, execution: Object, action: StartAttempt) -> JobObjects:
+        _refuse_without_storage(action)
         meta = execution["metadata"]
         owner = Owner(meta["name"], meta["namespace"], meta["uid"])
         return build_job(
@@ -224,8 +236,18 @@ class Jobs:
         return seconds
 
 
-class Again(Exception):
-    """Something became known that the engine must decide upon: reconcile once more, at once."""
+def _refuse_without_storage(action: StartAttempt) -> None:
+    """Raises ``TaskFailure`` for what needs files that outlive a pod: a cluster keeps none yet."""
+    if action.workspace is not None:
+        what = "the tasks of a WorkingDirectory share a directory"
+    elif action.task.type in (SPLIT, MERGE):
+        what = "a ForEachItem reads and writes files in the internal storage"
+    else:
+        return
+    raise TaskFailure(
+        f"{what}: Penstock has no storage for that on a cluster yet; "
+        "the flow runs with `penstock run`"
+    )
 
 
 def _job_name(execution: Object, run: TaskRun, attempt: Attempt) -> str:

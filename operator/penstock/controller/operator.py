@@ -6,21 +6,29 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
+from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore
+from penstock.controller.commands import Commands
+from penstock.controller.decisions import Decisions
 from penstock.controller.executions import ExecutionReconciler
+from penstock.controller.family import Family
 from penstock.controller.flows import FlowReconciler, execution_keys
 from penstock.controller.gitsources import GitSourceReconciler
-from penstock.controller.jobs import Again, Jobs, Throttle
+from penstock.controller.jobs import Jobs, Throttle
 from penstock.controller.metrics import Metrics
 from penstock.controller.queue import Key, KeyedQueue
 from penstock.controller.recorder import Recorder
 from penstock.controller.revisions import Revisions, flow_keys
 from penstock.controller.schedules import Schedules
 from penstock.controller.settings import Settings
+from penstock.controller.starts import Starts
+from penstock.controller.statuskeeper import StatusKeeper
 from penstock.controller.store import ObjectStore
+from penstock.controller.taking import Actions
+from penstock.controller.turns import Turns
 from penstock.kubernetes.api import (
     EXECUTIONS,
     FLOWS,
@@ -35,6 +43,7 @@ from penstock.kubernetes.api import (
 from penstock.kubernetes.jobs import JobDefaults
 from penstock.kubernetes.labels import EXECUTION_NAME, EXECUTION_UID
 from penstock.kubernetes.outputs import OutputsKeeper
+from penstock.resources.execution import ExecutionStatus, State
 
 logger = logging.getLogger(__name__)
 
@@ -84,19 +93,25 @@ class Operator:
             metrics,
             settings.pending_timeout_seconds,
         )
+        statuses = StatusKeeper(api, self.executions, OutputsKeeper(api))
+        self._turns = Turns(self.executions, self.flows, revisions)
+        self._family = Family(api, self.executions, statuses, self.recorder, self.execution_seen)
+        self._commands = Commands(api, self.executions, self.flows, revisions, self.attempts)
+        starts = Starts(self.executions, self.flows, revisions, statuses)
+        environment = _environment(settings.env_prefix)
         self._execution_reconciler = ExecutionReconciler(
-            api,
             self.executions,
-            self.flows,
+            statuses,
+            starts,
+            self._turns,
+            Decisions(starts, jobs, self._family, environment, settings.variables),
+            Actions(jobs, self._family, self._commands),
             self.attempts,
-            revisions,
             jobs,
-            OutputsKeeper(api),
+            self._family,
             self.recorder,
             metrics,
-            settings,
-            _environment(settings.env_prefix),
-            self._flow_changed,
+            self._execution_changed,
         )
         self._source_reconciler = GitSourceReconciler(
             api, self.sources, self.flows, self.recorder, cache
@@ -121,9 +136,14 @@ class Operator:
             tasks.create_task(self._resync_for_ever())
 
     def flow_seen(self, body: Object) -> None:
-        """A Flow was added or changed. Executions that wait for it look again by themselves."""
+        """A Flow was added or changed. Executions that wait for it look again by themselves; those
+        that wait for each other do, as its limit may be another now."""
+        meta = body["metadata"]
+        known = self.flows.get(meta["namespace"], meta["name"])
         if self.flows.put(body):
             self._add("Flow", body)
+            if known is None or known["metadata"].get("generation") != meta.get("generation"):
+                self._call_next(meta["namespace"], meta["name"])
 
     def flow_removed(self, body: Object) -> None:
         if self.flows.remove(body):
@@ -133,10 +153,15 @@ class Operator:
     def execution_seen(self, body: Object) -> None:
         if self.executions.put(body):
             self._add("Execution", body)
+            self._tell(body, self._family.told(body))
 
     def execution_removed(self, body: Object) -> None:
         self.executions.remove(body)
         self._execution_reconciler.forget(body)
+        self._tell(body, self._family.removed(body))
+        flow = ((body.get("status") or {}).get("flow") or {}).get("name")
+        if flow:
+            self._call_next(body["metadata"]["namespace"], flow)
 
     def source_seen(self, body: Object) -> None:
         if self.sources.put(body):
@@ -224,8 +249,36 @@ class Operator:
         if name:
             self.queue.add(Key("Execution", meta["namespace"], name))
 
-    def _flow_changed(self, namespace: str, name: str) -> None:
-        self.queue.add_later(Key("Flow", namespace, name), FLOW_DELAY)
+    def _execution_changed(
+        self, body: Object, before: ExecutionStatus | None, status: ExecutionStatus
+    ) -> None:
+        """A new status was written: whoever waits for it looks again."""
+        namespace = body["metadata"]["namespace"]
+        flow = None if status.flow is None else status.flow.name
+        was_open = before is not None and not before.state.terminated
+        if flow is not None and (status.state.terminated or not was_open):
+            self.queue.add_later(Key("Flow", namespace, flow), FLOW_DELAY)
+        left_queue = (
+            before is not None and before.state is State.QUEUED and status.state is not before.state
+        )
+        if flow is not None and (status.state.terminated or left_queue):
+            self._call_next(namespace, flow)
+        written = self.executions.get(namespace, body["metadata"]["name"])
+        if written is not None:
+            self._tell(written, self._family.told(written))
+
+    def _tell(self, body: Object, relatives: Iterable[str]) -> None:
+        """Let the relatives of an execution look again, and those whose task waits for it."""
+        namespace = body["metadata"]["namespace"]
+        for name in (*relatives, *self._commands.waiting_for(body)):
+            self.queue.add(Key("Execution", namespace, name))
+
+    def _call_next(self, namespace: str, flow: str) -> None:
+        """Let the next of a flow's queue look whether its turn has come; where it has, it calls
+        the one behind it."""
+        waiting = self._turns.next_in_line(namespace, flow)
+        if waiting is not None:
+            self._add("Execution", waiting)
 
 
 def _environment(prefix: str) -> dict[str, str]:

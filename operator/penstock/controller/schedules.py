@@ -41,9 +41,11 @@ class Schedules:
         trigger: Trigger,
         known: TriggerStatus | None,
         live: bool,
+        toggled_off: bool,
         now: datetime,
     ) -> tuple[TriggerStatus, Report | None]:
-        """Fire a trigger where it is due. `live`: an execution of it has not ended yet."""
+        """Fire a trigger where it is due. `live`: an execution of it has not ended yet.
+        `toggled_off`: a Toggle task disabled it."""
         status = TriggerStatus(id=trigger.id, type=trigger.type)
         if not is_schedule(trigger):
             message = f"triggers of type {trigger.type} are not served yet"
@@ -58,6 +60,8 @@ class Schedules:
         status = status.model_copy(update={"schedule": f"{schedule.cron} {schedule.timezone}"})
         if trigger.disabled or (accepted.flow is not None and accepted.flow.disabled):
             return status.model_copy(update={"message": "disabled"}), None
+        if toggled_off:
+            return status.model_copy(update={"message": "disabled by a Toggle task"}), None
         last = now
         if known is not None and known.last_date is not None and known.schedule == status.schedule:
             last = known.last_date

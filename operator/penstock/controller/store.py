@@ -96,6 +96,22 @@ def has_ended(body: Object) -> bool:
     return state is not None and state.terminated
 
 
+def is_finished(body: Object) -> bool:
+    """Whether nothing of an Execution runs any more, and nobody wants anything of it."""
+    status = body.get("status") or {}
+    after = status.get("afterExecution") == State.RUNNING
+    return has_ended(body) and not after and not has_pending_controls(body)
+
+
+def has_pending_controls(body: Object) -> bool:
+    """Whether the spec has controls of which the status does not tell."""
+    asked = (body.get("spec") or {}).get("controls") or ()
+    if not asked:
+        return False
+    told = {result["id"] for result in (body.get("status") or {}).get("controls") or ()}
+    return any(control["id"] not in told for control in asked)
+
+
 def reference(body: Object) -> dict[str, Any]:
     """An object reference, as Events and owner references want it."""
     meta = body["metadata"]

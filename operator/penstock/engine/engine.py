@@ -159,7 +159,8 @@ class Engine:
     def _waits(self, decision: Decision, controls: Controls, turn: Turn) -> Step | None:
         """The step of an execution that may not run yet; None where it may."""
         status, now = decision.status, decision.now
-        fresh = status.state in (State.CREATED, State.QUEUED) or controls.reopened
+        again = controls.reopened and status.state.terminated
+        fresh = status.state in (State.CREATED, State.QUEUED) or again
         if not fresh or controls.forced or decision.identity.killed:
             return None
         scheduled = decision.identity.schedule_date
@@ -387,6 +388,7 @@ def _open_again(status: ExecutionStatus) -> ExecutionStatus:
             "end_date": None,
             "duration": None,
             "message": None,
+            "refusal": None,
             "outputs": None,
             "after_execution": None,
         }

@@ -9,6 +9,8 @@ TASK_RUN = "penstock.dev/task-run"
 ATTEMPT = "penstock.dev/attempt"
 FLOW = "penstock.dev/flow"
 TRIGGER = "penstock.dev/trigger"
+PARENT_UID = "penstock.dev/parent-uid"
+"""On an execution that a task of another made: the uid of that one."""
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 SPEC_HASH = "penstock.dev/spec-hash"

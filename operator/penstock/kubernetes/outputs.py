@@ -32,19 +32,30 @@ class OutputsKeeper:
         self._api = api
         self._cache: Recent[str, dict[str, Any]] = Recent(_CACHED)
 
-    async def put_away(self, execution: Object, status: ExecutionStatus) -> ExecutionStatus:
+    async def put_away(
+        self,
+        execution: Object,
+        status: ExecutionStatus,
+        before: ExecutionStatus | None = None,
+    ) -> ExecutionStatus:
         """The status with a reference for every large output; the outputs stay beside it.
 
-        Idempotent: what has a reference already is left as it is.
+        `before` is the status as it was last written: what has a reference there and did not
+        change is left as it is.
         """
+        known = {} if before is None else {run.id: run.outputs for run in before.task_runs}
         total = 0
         runs: list[TaskRun] = []
         changed = False
         for run in status.task_runs:
+            old = run.outputs_ref
+            if old is not None and run.id in known and known[run.id] != run.outputs:
+                run = run.model_copy(update={"outputs_ref": None})
+                changed = True
             if run.outputs is not None and run.outputs_ref is None:
                 size = len(_encode(run.outputs))
                 if size > INLINE_BYTES or total + size > INLINE_TOTAL:
-                    reference = await self._keep(execution, run)
+                    reference = await self._keep(execution, run, old)
                     run = run.model_copy(update={"outputs_ref": reference})
                     changed = True
                 else:
@@ -68,10 +79,14 @@ class OutputsKeeper:
             self._cache.put(reference.sha256, outputs)
         return run.model_copy(update={"outputs": outputs})
 
-    async def _keep(self, execution: Object, run: TaskRun) -> OutputsReference:
+    async def _keep(
+        self, execution: Object, run: TaskRun, old: OutputsReference | None
+    ) -> OutputsReference:
+        """Write the outputs, never over those to which the stored status still refers."""
         text = _encode(run.outputs)
+        name = f"{execution['metadata']['name'][:180]}-outputs-{run.id}"
         reference = OutputsReference(
-            config_map=f"{execution['metadata']['name'][:180]}-outputs-{run.id}",
+            config_map=f"{name}-2" if old is not None and old.config_map == name else name,
             key=_KEY,
             bytes=len(text),
             sha256=hashlib.sha256(text).hexdigest(),

@@ -64,6 +64,8 @@ class FlowStatus(ResourceModel):
     triggers: Annotated[list[TriggerStatus], Field(max_length=200)] = []
     next_date: datetime | None = None
     """The earliest next due time of its schedules."""
+    disabled_triggers: list[str] = []
+    """Ids of the triggers that a Toggle task disabled, until one enables them."""
     last_execution: ExecutionSummary | None = None
     warnings: list[str] = []
     """What the author should know, such as properties without effect."""

@@ -28,6 +28,9 @@ def with_conditions(
     message = status.message or ""
     conditions = list(status.conditions)
     succeeded = state in (State.SUCCESS, State.WARNING)
+    if not state.terminated or succeeded:
+        # It may have been restarted, or given another end state.
+        conditions = drop_condition(conditions, "Stalled")
     if not state.terminated:
         progress = f"{status.progress} task runs ended" if status.progress else ""
         conditions = set_condition(

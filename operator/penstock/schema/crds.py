@@ -96,7 +96,8 @@ def _execution() -> Kind:
             "name the flow either by `namespace` and `id`, or by `name`, not by both",
         ),
     )
-    spec |= _rules(*(_fixed(name) for name in ("flow", "inputs", "trigger")))
+    spec |= _rules(*(_fixed(name) for name in _FIXED))
+    _restrict_controls(spec["properties"]["controls"])
     return Kind(
         kind="Execution",
         plural="executions",
@@ -116,6 +117,36 @@ def _execution() -> Kind:
             Column("Message", ".status.message", wide=True),
         ],
         selectable=[".spec.flow.id", ".spec.flow.namespace", ".status.state"],
+    )
+
+
+_FIXED = (
+    "flow", "inputs", "trigger", "scheduleDate", "breakpoints", "replay", "retry", "parent",
+)  # fmt: skip
+"""What is fixed once an Execution exists."""
+
+
+def _restrict_controls(controls: Schema) -> None:
+    """Each is one wish, known by its id; it may be taken away, but never becomes another."""
+    controls |= {
+        "maxItems": 100,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["id"],
+    }
+    wishes = [name for name in controls["items"]["properties"] if name != "id"]
+    for wish in wishes:
+        if controls["items"]["properties"][wish].get("type") == "boolean":
+            controls["items"]["properties"][wish]["enum"] = [True]
+    given = ", ".join(f"has(self.{wish})" for wish in wishes)
+    controls["items"] |= _rules(
+        (
+            f"[{given}].filter(given, given).size() == 1",
+            f"a control has exactly one of {', '.join(wishes)} beside its `id`",
+        ),
+        (
+            "self == oldSelf",
+            "a control can't be changed: add another one with an `id` of its own",
+        ),
     )
 
 

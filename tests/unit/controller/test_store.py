@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock.controller.store import ObjectStore
+import pytest
+
+from penstock.controller.store import ObjectStore, is_finished
 
 
 def body(version: int, uid: str = "u1", name: str = "a") -> dict[str, Any]:
@@ -37,3 +39,24 @@ def test_a_late_deletion_leaves_the_successor() -> None:
     assert not store.remove(body(6, uid="u1"))
     assert len(store) == 1
     assert list(store) == [body(8, uid="u2")]
+
+
+@pytest.mark.parametrize(
+    ("status", "controls", "finished"),
+    [
+        ({}, [], False),
+        ({"state": "PAUSED"}, [], False),
+        ({"state": "FAILED"}, [], True),
+        ({"state": "RETRIED"}, [], True),
+        ({"state": "FAILED", "afterExecution": "RUNNING"}, [], False),
+        ({"state": "FAILED", "afterExecution": "SUCCESS"}, [], True),
+        ({"state": "FAILED"}, [{"id": "again", "restart": {}}], False),
+        ({"state": "FAILED", "controls": [{"id": "again"}]}, [{"id": "again"}], True),
+        ({"state": "FAILED", "controls": [{"id": "again"}]}, [{"id": "more"}], False),
+    ],
+)
+def test_an_execution_is_finished_once_nothing_runs_and_nobody_wants_anything(
+    status: dict[str, Any], controls: list[Any], finished: bool
+) -> None:
+    execution = body(1) | {"spec": {"controls": controls}, "status": status}
+    assert is_finished(execution) is finished

@@ -1,0 +1,86 @@
+"""The Executions that other Executions make: pure functions from what the engine asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.engine.actions import StartExecution
+from penstock.kubernetes.api import Object
+from penstock.kubernetes.labels import IGNORE_UPDATES, MANAGED_BY, PARENT_UID
+from penstock.resources import API_VERSION
+from penstock.resources.execution import ExecutionSpec
+
+
+def build_execution(maker: Object, action: StartExecution) -> Object:
+    """The Execution that another asks for; it belongs to its parent where it has one."""
+    meta = maker["metadata"]
+    labels: dict[str, str] = {MANAGED_BY: "penstock"}
+    owned_by: list[Any] = []
+    parent = action.spec.parent
+    if parent is not None and parent.execution == meta["name"]:
+        labels[PARENT_UID] = meta["uid"]
+        owned_by = [_owner_reference(maker)]
+    elif parent is not None:  # a retry of the maker itself: it has the same parent
+        own = meta.get("labels") or {}
+        labels |= {key: own[key] for key in (PARENT_UID,) if key in own}
+        owned_by = list(meta.get("ownerReferences") or [])
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Execution",
+        "metadata": {
+            "name": action.name,
+            "namespace": meta["namespace"],
+            "labels": labels,
+            "annotations": {IGNORE_UPDATES: "true"},
+            "ownerReferences": owned_by,
+        },
+        "spec": _written(action.spec),
+    }
+
+
+def is_meant(existing: Object, wanted: Object) -> bool:
+    """Whether an Execution that is there is the one that is wanted: for the same task run, retry
+    or replay, of the same owner."""
+    try:
+        theirs = ExecutionSpec.model_validate(existing.get("spec"))
+    except ValueError:
+        return False
+    mine = ExecutionSpec.model_validate(wanted["spec"])
+    same = all(
+        getattr(theirs, name) == getattr(mine, name) for name in ("parent", "retry", "replay")
+    )
+    return same and owners(existing) == owners(wanted)
+
+
+def is_left_over(existing: Object, wanted: Object) -> bool:
+    """Whether it is on its way out: its owner, a namesake of the one that wants it, is gone."""
+    if existing["metadata"].get("deletionTimestamp"):
+        return True
+    parent = (wanted["spec"].get("parent") or {}).get("execution")
+    mine = owners(wanted)
+    references = existing["metadata"].get("ownerReferences") or ()
+    return any(item["name"] == parent and item["uid"] not in mine for item in references)
+
+
+def owners(body: Object) -> set[str]:
+    """The uids of an object's owners."""
+    return {owner["uid"] for owner in body["metadata"].get("ownerReferences") or ()}
+
+
+def _written(spec: ExecutionSpec) -> dict[str, Any]:
+    """A spec without what says nothing."""
+    written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    empty: tuple[object, ...] = ({}, [], False)
+    return {key: value for key, value in written.items() if value not in empty}
+
+
+def _owner_reference(body: Object) -> dict[str, Any]:
+    meta = body["metadata"]
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Execution",
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "controller": False,
+        "blockOwnerDeletion": False,
+    }
