@@ -173,6 +173,18 @@ def flow_test(
 @cli.command()
 @click.argument("execution", metavar="EXECUTION")
 @click.option("--namespace", "-n", help="The Kubernetes namespace; that of the current context.")
+@click.option("--task", metavar="ID", help="Only the task runs of this task.")
+@click.option("--output", "-o", type=click.Choice(["json"]), help="The whole Execution as JSON.")
+def get(execution: str, namespace: str | None, task: str | None, output: str | None) -> int:
+    """Print the task runs of an Execution in the cluster, also those that its status archived."""
+    from penstock.cli.get import print_execution
+
+    return print_execution(execution, namespace, task, as_json=output == "json")
+
+
+@cli.command()
+@click.argument("execution", metavar="EXECUTION")
+@click.option("--namespace", "-n", help="The Kubernetes namespace; that of the current context.")
 @click.option("--task", metavar="ID", help="Only the outputs of this task.")
 def outputs(execution: str, namespace: str | None, task: str | None) -> int:
     """Print the outputs of an Execution in the cluster as JSON, large ones included.

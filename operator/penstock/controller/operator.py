@@ -40,6 +40,7 @@ from penstock.kubernetes.api import (
     Object,
     Resource,
 )
+from penstock.kubernetes.archive import TaskRunArchive
 from penstock.kubernetes.jobs import JobDefaults
 from penstock.kubernetes.labels import EXECUTION_NAME, EXECUTION_UID
 from penstock.kubernetes.outputs import OutputsKeeper
@@ -93,7 +94,8 @@ class Operator:
             metrics,
             settings.pending_timeout_seconds,
         )
-        statuses = StatusKeeper(api, self.executions, OutputsKeeper(api))
+        archive = TaskRunArchive(api)
+        statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)
         self._turns = Turns(self.executions, self.flows, revisions)
         self._family = Family(api, self.executions, statuses, self.recorder, self.execution_seen)
         self._commands = Commands(api, self.executions, self.flows, revisions, self.attempts)

@@ -8,7 +8,8 @@ from penstock.controller.statuses import write_status
 from penstock.controller.store import ObjectStore, has_ended, version_of
 from penstock.engine.actions import ChildSeen
 from penstock.kubernetes.api import EXECUTIONS, Api, ApiError, Object
-from penstock.kubernetes.outputs import OutputsKeeper, without_large_outputs
+from penstock.kubernetes.archive import TaskRunArchive
+from penstock.kubernetes.outputs import OutputsKeeper
 from penstock.kubernetes.recent import Recent
 from penstock.resources.execution import ExecutionStatus, State
 
@@ -28,10 +29,13 @@ class Memory:
 class StatusKeeper:
     """Reads and writes the statuses of executions."""
 
-    def __init__(self, api: Api, executions: ObjectStore, outputs: OutputsKeeper) -> None:
+    def __init__(
+        self, api: Api, executions: ObjectStore, outputs: OutputsKeeper, archive: TaskRunArchive
+    ) -> None:
         self._api = api
         self._executions = executions
         self._outputs = outputs
+        self._archive = archive
         self._memory: dict[str, Memory] = {}
         self._seen: Recent[str, tuple[int, ChildSeen]] = Recent(_SEEN)
 
@@ -44,7 +48,9 @@ class StatusKeeper:
         raw = body.get("status") or {}
         if not raw.get("state"):
             return None
-        memory = Memory(version, await self._with_outputs(body))
+        status, archived = await self._fetch(body)
+        self._archive.remember(body, status, archived)
+        memory = Memory(version, status)
         self._memory[uid] = memory
         return memory
 
@@ -59,9 +65,9 @@ class StatusKeeper:
     async def write(
         self, body: Object, status: ExecutionStatus, before: ExecutionStatus | None
     ) -> ExecutionStatus:
-        """Replace the status; large outputs go into ConfigMaps first."""
+        """Replace the status; what is too large for it goes into ConfigMaps first."""
         status = await self._outputs.put_away(body, status, before)
-        written = without_large_outputs(status)
+        written = await self._archive.put_away(body, status)
         try:
             answer = await write_status(self._api, EXECUTIONS, self._executions, body, written)
         except ApiError as error:
@@ -96,10 +102,17 @@ class StatusKeeper:
 
     def forget(self, body: Object) -> None:
         self._memory.pop(body["metadata"]["uid"], None)
+        self._archive.forget(body)
 
     async def _with_outputs(self, body: Object) -> ExecutionStatus:
+        status, _ = await self._fetch(body)
+        return status
+
+    async def _fetch(self, body: Object) -> tuple[ExecutionStatus, frozenset[str]]:
+        """The status with all that is kept beside it, and what of it was put away."""
         status = ExecutionStatus.from_json(body.get("status") or {})
-        return await self._outputs.fetch(body["metadata"]["namespace"], status)
+        status, archived = await self._archive.fetch(body, status)
+        return await self._outputs.fetch(body["metadata"]["namespace"], status), archived
 
 
 def _without_outputs(body: Object, message: str) -> ExecutionStatus:

@@ -14,7 +14,7 @@ import gzip
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,19 +74,31 @@ class TaskRunArchive:
             written = _written(status, archive, kept)
         return written
 
-    async def fetch(self, execution: Object, status: ExecutionStatus) -> ExecutionStatus:
-        """The status with all its task runs."""
-        meta = execution["metadata"]
-        archive = _Archive(list(status.archive), numbered=_last_number(status.archive))
-        status = await self._with_values(meta["namespace"], archive, status)
+    async def fetch(
+        self, execution: Object, status: ExecutionStatus
+    ) -> tuple[ExecutionStatus, frozenset[str]]:
+        """The status with all its task runs, and the ids of those that were put away."""
+        namespace = execution["metadata"]["namespace"]
+        runs = [await self._with_values(namespace, run) for run in status.task_runs]
         placed: dict[int, TaskRun] = {}
         for reference in status.archive:
-            body = await self._api.get(CONFIG_MAPS, meta["namespace"], reference.config_map)
-            for position, run in _read(body, reference):
-                placed[position] = run
-                archive.runs[run.id] = run
-        self._archives[meta["uid"]] = archive
-        return status.model_copy(update={"task_runs": _merged(placed, status.task_runs)})
+            body = await self._api.get(CONFIG_MAPS, namespace, reference.config_map)
+            placed |= dict(_read(body, reference))
+        merged = _merged(placed, runs)
+        ids = frozenset(run.id for run in placed.values())
+        return status.model_copy(update={"task_runs": merged}), ids
+
+    def remember(self, execution: Object, status: ExecutionStatus, archived: Set[str]) -> None:
+        """Go on from a status that was fetched, with all that belongs to its task runs."""
+        self._archives[execution["metadata"]["uid"]] = _Archive(
+            references=list(status.archive),
+            runs={run.id: run for run in status.task_runs if run.id in archived},
+            values={run.id: run.values_ref for run in status.task_runs if run.values_ref},
+            numbered=_last_number(status.archive),
+        )
+
+    def forget(self, execution: Object) -> None:
+        self._archives.pop(execution["metadata"]["uid"], None)
 
     async def _put_values_away(
         self, execution: Object, archive: _Archive, runs: Iterable[TaskRun]
@@ -105,21 +117,12 @@ class TaskRunArchive:
             await self._keep(execution, name, _VALUES_KEY, text)
             archive.values[run.id] = reference
 
-    async def _with_values(
-        self, namespace: str, archive: _Archive, status: ExecutionStatus
-    ) -> ExecutionStatus:
-        runs = list(status.task_runs)
-        for index, run in enumerate(runs):
-            if run.values_ref is None:
-                continue
-            body = await self._api.get(CONFIG_MAPS, namespace, run.values_ref.config_map)
-            values = json.loads(_text_in(body, run.values_ref))
-            archive.values[run.id] = run.values_ref
-            runs[index] = run.model_copy(update={"values": values, "values_ref": None})
-        return status.model_copy(update={"task_runs": runs})
-
-    def forget(self, execution: Object) -> None:
-        self._archives.pop(execution["metadata"]["uid"], None)
+    async def _with_values(self, namespace: str, run: TaskRun) -> TaskRun:
+        if run.values_ref is None:
+            return run
+        body = await self._api.get(CONFIG_MAPS, namespace, run.values_ref.config_map)
+        values = json.loads(_text_in(body, run.values_ref))
+        return run.model_copy(update={"values": values})
 
     async def _move(
         self,
@@ -203,7 +206,7 @@ def _written(
     written = without_large_outputs(status.model_copy(update=changes))
     for run in written.get("taskRuns", []):
         if run["id"] in archive.values:
-            run.pop("values", None)
+            del run["values"]
             run["valuesRef"] = archive.values[run["id"]].model_dump(by_alias=True)
     return written
 

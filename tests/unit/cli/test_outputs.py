@@ -61,7 +61,7 @@ def _cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     async def connect() -> AsyncIterator[Cluster]:
         yield Cluster()
 
-    monkeypatch.setattr("penstock.cli.outputs.connect", connect)
+    monkeypatch.setattr("penstock.cli.reading.connect", connect)
 
 
 def test_all_outputs_are_printed_as_expressions_see_them(call: Call) -> None:

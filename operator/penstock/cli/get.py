@@ -1,0 +1,45 @@
+"""`penstock get`: an Execution in the cluster with all its task runs, wherever they are kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import click
+
+from penstock.cli.display import label, seconds, shorten
+from penstock.cli.errors import OK
+from penstock.cli.reading import read_execution
+from penstock.resources.execution import ExecutionStatus, TaskRun
+
+
+def print_execution(
+    execution: str, namespace: str | None, task: str | None, *, as_json: bool
+) -> int:
+    """Print the Execution, and return the exit code."""
+    body, status = read_execution(execution, namespace)
+    if task is not None:
+        runs = [run for run in status.task_runs if run.task_id == task]
+        status = status.model_copy(update={"task_runs": runs})
+    if as_json:
+        whole = status.model_copy(update={"archive": []}).to_json()
+        click.echo(json.dumps({**body, "status": whole}, indent=2, ensure_ascii=False))
+        return OK
+    for line in _table(status):
+        click.echo(line)
+    return OK
+
+
+def _table(status: ExecutionStatus) -> Iterator[str]:
+    rows = [("TASK", "STATE", "ATTEMPTS", "DURATION", "MESSAGE")]
+    rows += [_row(run) for run in status.task_runs]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for *columns, message in rows:
+        padded = (text.ljust(width) for text, width in zip(columns, widths, strict=True))
+        yield f"{'  '.join(padded)}  {message}".rstrip()
+
+
+def _row(run: TaskRun) -> tuple[str, str, str, str, str]:
+    message = shorten(run.message, 120) if run.message else ""
+    attempts = str(len(run.attempts)) if run.attempts else ""
+    return label(run), str(run.state), attempts, seconds(run.start_date, run.end_date), message
