@@ -23,7 +23,9 @@ from penstock.kubernetes.labels import FLOW, IGNORE_UPDATES, MANAGED_BY, TRIGGER
 from penstock.kubernetes.names import label_value, slug
 from penstock.resources import API_VERSION
 from penstock.resources.flow import TriggerStatus
-from penstock.triggers.schedule import Schedule, due, is_schedule, schedule_variables
+from penstock.triggers.due import due, next_look, schedule_variables
+from penstock.triggers.evaluation import Context, FlowName
+from penstock.triggers.schedule import Schedule, is_schedule
 
 
 class Schedules:
@@ -60,19 +62,30 @@ class Schedules:
         if known is not None and known.last_date is not None and known.schedule == status.schedule:
             last = known.last_date
         report = None
+        context = _context(accepted, trigger, now)
         if not live or schedule.allow_concurrent:
-            call = due(schedule, last, now)
+            call = due(schedule, last, now, context)
             last = call.handled
-            if call.fire is not None:
-                report = await self._start(accepted, trigger, schedule, call.fire)
+            if call.error is not None:
+                message = f"trigger {trigger.id}, due at {call.fire}: {call.error}"
+                report = Report("TriggerFailed", message, warning=True)
+                status = status.model_copy(update={"message": message})
+            elif call.fire is not None:
+                report = await self._start(accepted, trigger, schedule, call.fire, context)
         after = max(last, now) if live else last
-        update = {"last_date": last, "next_date": schedule.next_date(after)}
+        update = {"last_date": last, "next_date": next_look(schedule, after, context)}
         return status.model_copy(update=update), report
 
     async def _start(
-        self, accepted: AcceptedFlow, trigger: Trigger, schedule: Schedule, date: datetime
+        self,
+        accepted: AcceptedFlow,
+        trigger: Trigger,
+        schedule: Schedule,
+        date: datetime,
+        context: Context,
     ) -> Report | None:
-        body = _execution(accepted, trigger, schedule, date)
+        variables = schedule_variables(schedule, date, context)
+        body = _execution(accepted, trigger, schedule, date, variables)
         try:
             created = await self._api.create(EXECUTIONS, body["metadata"]["namespace"], body)
         except ApiError as error:
@@ -91,13 +104,37 @@ def execution_name(flow: str, flow_id: str, trigger: str, date: datetime) -> str
     return f"{slug(f'{flow_id}-{trigger}', 60)}-{digest}-{stamp}"
 
 
+def _context(accepted: AcceptedFlow, trigger: Trigger, now: datetime) -> Context:
+    """What the conditions of a schedule see."""
+    flow = accepted.flow
+    assert flow is not None
+    host = Host(now=lambda: now, random=Random(f"{accepted.body['metadata']['uid']}/{trigger.id}"))
+    return Context(
+        evaluate=lambda template, variables: expressions().evaluate(template, variables, host),
+        variables=_flow_variables(accepted),
+        flow=FlowName(flow.namespace, flow.id),
+    )
+
+
+def _flow_variables(accepted: AcceptedFlow) -> dict[str, object]:
+    flow = accepted.flow
+    assert flow is not None
+    return {
+        "flow": {"id": flow.id, "namespace": flow.namespace, "revision": accepted.revision},
+        "vars": flow.variables,
+    }
+
+
 def _execution(
-    accepted: AcceptedFlow, trigger: Trigger, schedule: Schedule, date: datetime
+    accepted: AcceptedFlow,
+    trigger: Trigger,
+    schedule: Schedule,
+    date: datetime,
+    variables: dict[str, str],
 ) -> Object:
     meta = accepted.body["metadata"]
     flow = accepted.flow
     assert flow is not None
-    variables = schedule_variables(schedule, date)
     inputs = _inputs(accepted, schedule, variables, date)
     return {
         "apiVersion": API_VERSION,
@@ -124,14 +161,7 @@ def _inputs(
     accepted: AcceptedFlow, schedule: Schedule, variables: dict[str, str], date: datetime
 ) -> dict[str, object]:
     """The trigger's inputs, rendered. What can't be rendered is left: the execution reports it."""
-    flow = accepted.flow
-    assert flow is not None
-    seen = {
-        "flow": {"id": flow.id, "namespace": flow.namespace, "revision": accepted.revision},
-        "vars": flow.variables,
-        "trigger": variables,
-        "schedule": variables,
-    }
+    seen = _flow_variables(accepted) | {"trigger": variables, "schedule": variables}
     host = Host(now=lambda: date, random=Random(f"{accepted.body['metadata']['uid']}/{date}"))
     try:
         rendered: dict[str, object] = expressions().render_tree(schedule.inputs, seen, host)

@@ -1,26 +1,34 @@
-"""Schedule: cron, in a time zone (kestra-types, section 4; kestra-engine, section 14).
+"""The model of a Schedule: cron, in a time zone (kestra-types, section 4).
 
-A due time is an instant. What was due is told from the last due time that was dealt with, so a
-restart across a due time neither loses nor doubles it.
+The dates here are the cron's own; which of them are due, :mod:`penstock.triggers.due` says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import ValidationError, model_validator
+from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from penstock.flow.document import Trigger
-from penstock.flow.model import Document, Duration
+from penstock.flow.model import Duration
+from penstock.flow.problems import Location
+from penstock.triggers.conditions import AnyCondition
+from penstock.triggers.conditions.model import Condition
+from penstock.triggers.properties import TriggerProperties
+
+Recovery = Literal["ALL", "LAST", "NONE"]
+"""What becomes of due times that passed while nothing could start: each, the last, none."""
 
 SCHEDULE = "io.kestra.plugin.core.trigger.Schedule"
-_ALIASES = frozenset({SCHEDULE.lower(), "io.kestra.core.models.triggers.types.schedule"})
+ALIASES = ("io.kestra.core.models.triggers.types.Schedule",)
+
+_NAMES = frozenset({SCHEDULE.lower(), *(alias.lower() for alias in ALIASES)})
 
 _NICKNAMES = {
     "@yearly": "0 0 1 1 *",
@@ -31,11 +39,9 @@ _NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_ON_TIME = timedelta(seconds=60)
-"""A due time that is not older than this was not missed."""
 
 
-class Schedule(Document):
+class Schedule(TriggerProperties):
     """The properties of a Schedule trigger."""
 
     cron: str
@@ -46,22 +52,14 @@ class Schedule(Document):
     """The zone in which the fields are read, such as `Europe/Paris`."""
     inputs: dict[str, Any] = {}
     """Inputs of the executions; may be expressions that see `trigger.date`."""
-    recover_missed_schedules: Literal["ALL", "LAST", "NONE"] = "ALL"
+    recover_missed_schedules: Recovery = "ALL"
     """What becomes of due times that passed while nothing could start."""
     late_maximum_delay: Duration | None = None
     """Due times that are later than this are skipped."""
-    labels: Any = None
-    conditions: Any = None
-    when: Any = None
-    schedule_conditions: Any = None
-    stop_after: Any = None
+    schedule_conditions: list[AnyCondition] = []
+    """The older name of `conditions`."""
     backfill: Any = None
-    allow_concurrent: bool = False
-    """Whether an execution may start while the one before it still runs."""
-    log_level: Any = None
-    min_log_level: Any = None
-    log_to_file: Any = None
-    worker_group: Any = None
+    """Deprecated, and without effect."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -78,12 +76,39 @@ class Schedule(Document):
         return self
 
     @property
-    def not_served(self) -> str | None:
-        """Why Penstock can't serve this schedule; firing against its conditions would be worse."""
-        for name in ("conditions", "when", "schedule_conditions"):
-            if getattr(self, name):
-                return f"`{name}` of a schedule is not served yet"
-        return None
+    def gates(self) -> list[Condition]:
+        """The conditions that say something of a due time."""
+        written = (*self.conditions, *self.schedule_conditions)
+        return [condition for condition in written if condition.for_schedules]
+
+    @property
+    def gated(self) -> bool:
+        """Whether some of the cron's dates may not be due."""
+        return bool(self.gates) or self.when is not None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def located_conditions(self) -> Iterator[tuple[Location, Condition]]:
+        yield from super().located_conditions()
+        for index, condition in enumerate(self.schedule_conditions):
+            yield from condition.walk(("scheduleConditions", index))
+
+    def deprecated(self) -> Iterator[tuple[Location, str]]:
+        if self.schedule_conditions:
+            yield ("scheduleConditions",), "use `conditions`"
+        if self.backfill is not None:
+            yield ("backfill",), "it has no effect"
+        yield from super().deprecated()
+
+    def without_effect(self) -> Iterator[tuple[Location, str]]:
+        """Conditions that say nothing of a due time."""
+        for name in ("conditions", "schedule_conditions"):
+            for index, condition in enumerate(getattr(self, name)):
+                if not condition.for_schedules:
+                    place = (to_camel(name), index)
+                    yield place, f"a {condition.name} has no effect on a schedule"
 
     def _dates(self, after: datetime, *, reverse: bool = False) -> Iterator[datetime]:
         cron = _NICKNAMES.get(self.cron.strip().lower(), self.cron.strip())
@@ -118,54 +143,5 @@ def _wrong(name: str, message: str, value: object) -> ValidationError:
     return ValidationError.from_exception_data("Schedule", [details])
 
 
-@dataclass(frozen=True)
-class Due:
-    """What a schedule calls for now."""
-
-    fire: datetime | None
-    """The due time for which to start an execution."""
-    handled: datetime
-    """Up to which instant every due time is dealt with, once that execution is there."""
-
-
 def is_schedule(trigger: Trigger) -> bool:
-    return trigger.type.lower() in _ALIASES
-
-
-def due(schedule: Schedule, last: datetime, now: datetime) -> Due:
-    """The next due time in (last, now] to act upon, by the schedule's policy for missed ones."""
-    skipped_to = _skip_late(schedule, last, now)
-    if schedule.recover_missed_schedules == "ALL":
-        date = schedule.next_date(skipped_to)
-    else:
-        date = schedule.latest_date(now)
-    if date is None or not skipped_to < date <= now:
-        return Due(None, skipped_to)
-    if schedule.recover_missed_schedules == "NONE" and now - date > _ON_TIME:
-        return Due(None, date)
-    return Due(date, date)
-
-
-def _skip_late(schedule: Schedule, last: datetime, now: datetime) -> datetime:
-    """Up to which instant due times are left out because they are later than they may be."""
-    if schedule.late_maximum_delay is None:
-        return last
-    try:
-        oldest = now - schedule.late_maximum_delay
-    except OverflowError:
-        return last
-    too_late = schedule.previous_date(oldest)
-    return last if too_late is None else max(last, too_late)
-
-
-def schedule_variables(schedule: Schedule, date: datetime) -> dict[str, str]:
-    """What expressions see as `trigger.…`: dates in the schedule's zone, with offset."""
-    zone = ZoneInfo(schedule.timezone)
-    variables = {"date": date.astimezone(zone).isoformat(timespec="milliseconds")}
-    for name, other in (
-        ("next", schedule.next_date(date)),
-        ("previous", schedule.previous_date(date)),
-    ):
-        if other is not None:
-            variables[name] = other.astimezone(zone).isoformat(timespec="milliseconds")
-    return variables
+    return trigger.type.lower() in _NAMES

@@ -271,6 +271,8 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
     ("newer", "{{ dayOfWeek('2024-05-17') }} {{ isWeekend('2024-05-18') }}", {}, "FRIDAY true"),
     ("newer", "{{ isDayWeekInMonth('2024-05-31', 'friday', 'LAST') }}", {}, "true"),
     ("newer", "{{ isLastWorkingDay('2024-05-31') }}{{ monthOfYear('2024-05-31') }}", {}, "true5"),
+    ("newer", "{{ isLastWorkingDay('2024-05-30', ['TUESDAY', 'THURSDAY']) }}", {}, "true"),
+    ("newer", "{{ isLastWorkingDay('2024-05-30', 'TUESDAY, THURSDAY') }}", {}, "true"),
     ("newer", "{{ loopOutputs(l, 'x') }}", {"l": [{"outputs": {"x": 1}}]}, "[1]"),
     # --- filters
     ("pebble", "{{ 'abcdefgh' | abbreviate(6) }}", {}, "abc..."),

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from penstock.flow.document import Trigger
-from penstock.triggers.schedule import SCHEDULE, Schedule, due, is_schedule, schedule_variables
+from penstock.triggers.due import due, next_due, next_look, previous_due, schedule_variables
+from penstock.triggers.schedule import SCHEDULE, Schedule, is_schedule
+from tests.unit.triggers.context import context
 
 
 def at(text: str) -> datetime:
@@ -129,7 +131,7 @@ def test_missed_due_times(policy: str, fires: list[str]) -> None:
 
 def test_none_leaves_out_what_was_missed() -> None:
     plan = schedule("@hourly", recoverMissedSchedules="NONE")
-    call = due(plan, at("2025-01-01T00:30:00"), at("2025-01-01T05:30:00"))
+    call = due(plan, at("2025-01-01T00:30:00"), at("2025-01-01T05:30:00"), context())
     assert (call.fire, call.handled) == (None, at("2025-01-01T05:00:00"))
 
 
@@ -138,7 +140,7 @@ def fired(plan: Schedule, last: str, now: str) -> list[str]:
     handled = at(last)
     minutes: list[str] = []
     for _ in range(100):
-        call = due(plan, handled, at(now))
+        call = due(plan, handled, at(now), context())
         if call.fire is None:
             return minutes
         minutes.append(f"{call.fire:%M}")
@@ -154,17 +156,17 @@ def test_due_times_that_are_too_late_are_skipped() -> None:
 
 def test_the_last_of_very_many_missed_ones_is_the_last() -> None:
     plan = schedule("* * * * * *", withSeconds=True, recoverMissedSchedules="LAST")
-    call = due(plan, at("2025-01-01T00:00:00"), at("2025-02-01T00:00:00"))
+    call = due(plan, at("2025-01-01T00:00:00"), at("2025-02-01T00:00:00"), context())
     assert call.fire == call.handled == at("2025-02-01T00:00:00")
 
 
 def test_nothing_is_due_before_its_time() -> None:
-    call = due(schedule("@hourly"), at("2025-01-01T00:00:00"), at("2025-01-01T00:59:59"))
+    call = due(schedule("@hourly"), at("2025-01-01T00:00:00"), at("2025-01-01T00:59:59"), context())
     assert (call.fire, call.handled) == (None, at("2025-01-01T00:00:00"))
 
 
 def test_what_expressions_see() -> None:
-    found = schedule_variables(schedule("@daily", **PARIS), at("2025-03-30T22:00:00"))
+    found = schedule_variables(schedule("@daily", **PARIS), at("2025-03-30T22:00:00"), context())
     assert found == {
         "date": "2025-03-31T00:00:00.000+02:00",
         "next": "2025-04-01T00:00:00.000+02:00",
@@ -178,9 +180,131 @@ def test_a_trigger_of_that_type_is_a_schedule(kind: str) -> None:
     assert not is_schedule(Trigger(id="t", type="io.kestra.plugin.core.trigger.Webhook"))
 
 
-def test_conditions_are_not_ignored() -> None:
-    assert schedule("@daily").not_served is None
-    assert "`conditions`" in str(schedule("@daily", conditions=[{"type": "x"}]).not_served)
+CONDITION = "io.kestra.plugin.core.condition."
+WEEKEND = [{"type": CONDITION + "Weekend"}]
+WORKDAYS = [{"type": CONDITION + "Not", "conditions": WEEKEND}]
+FIRST_MONDAY = [
+    {"type": CONDITION + "DayWeekInMonth", "dayOfWeek": "MONDAY", "dayInMonth": "FIRST"}
+]
+
+
+def due_dates(plan: Schedule, after: str, count: int) -> list[str]:
+    found: list[str] = []
+    date: datetime | None = at(after)
+    while len(found) < count:
+        assert date is not None
+        date = next_due(plan, date, context())
+        assert date is not None
+        found.append(f"{date:%a %m-%d %H:%M}")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("cron", "gate", "expected"),
+    [
+        ("0 9 * * *", {"conditions": WEEKEND}, ["Sat 01-04 09:00", "Sun 01-05 09:00"]),
+        ("0 9 * * *", {"scheduleConditions": WEEKEND}, ["Sat 01-04 09:00", "Sun 01-05 09:00"]),
+        ("0 9 * * *", {"when": "{{ isWeekend(trigger.date) }}"}, ["Sat 01-04 09:00"]),
+        ("0 9 * * *", {"conditions": WEEKEND, "when": "{{ dayOfMonth(trigger.date) > 4 }}"},
+         ["Sun 01-05 09:00", "Sat 01-11 09:00"]),
+        ("* * * * *", {"conditions": FIRST_MONDAY}, ["Mon 01-06 00:00", "Mon 01-06 00:01"]),
+        ("0 9 * * *", {"conditions": WORKDAYS}, ["Thu 01-02 09:00", "Fri 01-03 09:00"]),
+        ("0 9 * * *", {"when": False}, []),
+    ],
+)  # fmt: skip
+def test_only_dates_that_satisfy_are_due(
+    cron: str, gate: dict[str, Any], expected: list[str]
+) -> None:
+    plan = schedule(cron, **gate)
+    assert due_dates(plan, "2025-01-01T10:00:00", len(expected)) == expected
+    if not expected:
+        assert next_due(plan, at("2025-01-01T10:00:00"), context()) is None
+
+
+def test_a_day_is_one_of_the_schedules_zone() -> None:
+    """At 23:30 in UTC on Friday it is Saturday in Paris."""
+    plan = schedule("30 * * * *", conditions=WEEKEND, **PARIS)
+    assert due_dates(plan, "2025-01-03T12:00:00", 1) == ["Fri 01-03 23:30"]
+    last = previous_due(plan, at("2025-01-06T12:00:00"), context())
+    assert last == at("2025-01-05T22:30:00")
+
+
+def test_next_and_previous_satisfy_the_conditions_as_well() -> None:
+    plan = schedule("0 9 * * *", conditions=FIRST_MONDAY)
+    assert schedule_variables(plan, at("2025-02-03T09:00:00"), context()) == {
+        "date": "2025-02-03T09:00:00.000+00:00",
+        "next": "2025-03-03T09:00:00.000+00:00",
+        "previous": "2025-01-06T09:00:00.000+00:00",
+    }
+
+
+@pytest.mark.parametrize(("policy", "fires"), [("ALL", [4, 5]), ("LAST", [5]), ("NONE", [])])
+def test_missed_due_times_are_those_that_satisfy(policy: str, fires: list[int]) -> None:
+    plan = schedule("0 9 * * *", conditions=WEEKEND, recoverMissedSchedules=policy)
+    handled, days = at("2025-01-01T10:00:00"), []
+    now = at("2025-01-07T10:00:00")
+    while (call := due(plan, handled, now, context())).fire is not None:
+        days.append(call.fire.day)
+        handled = call.handled
+    assert days == fires
+    assert due(plan, call.handled, now, context()).fire is None
+
+
+def test_a_search_that_is_given_up_goes_on_where_it_ended() -> None:
+    """A week of minutes, of which an expression lets only the last one through."""
+    plan = schedule("* * * * *", when="{{ trigger.date == '2025-01-08T00:00:00.000+00:00' }}")
+    handled, now = at("2025-01-01T00:00:00"), at("2025-01-08T00:00:30")
+    calls = 0
+    while (call := due(plan, handled, now, context())).fire is None:
+        assert call.handled > handled
+        handled = call.handled
+        calls += 1
+    assert call.fire == at("2025-01-08T00:00:00")
+    assert calls > 0
+
+
+NIGHTS = [
+    {"type": CONDITION + "TimeBetween", "after": "00:00:10"},
+    {"type": CONDITION + "TimeBetween", "before": "00:00:20"},
+]
+
+
+@pytest.mark.parametrize(
+    ("cron", "gate", "look"),
+    [
+        ("0 9 * * *", {}, "2025-01-02T09:00:00"),
+        ("0 9 * * *", {"conditions": WEEKEND}, "2025-01-04T09:00:00"),
+        ("0 9 * * *", {"when": "{{ isWeekend(trigger.date) }}"}, "2025-01-02T09:00:00"),
+        ("0 9 * * *", {"conditions": [{"type": CONDITION + "Expression", "expression": "false"}]},
+         "2025-01-02T09:00:00"),
+        ("0 9 * * *", {"conditions": NIGHTS}, None),
+        ("* * * * *", {"conditions": NIGHTS}, "2025-01-04T21:20:00"),
+    ],
+)  # fmt: skip
+def test_when_to_ask_again(cron: str, gate: dict[str, Any], look: str | None) -> None:
+    """An expression is asked at every date: what it says may change until then."""
+    found = next_look(schedule(cron, **gate), at("2025-01-01T10:00:00"), context())
+    assert found == (None if look is None else at(look))
+
+
+def test_a_condition_that_cannot_be_told_is_an_error_of_its_date() -> None:
+    plan = schedule("0 9 * * *", when="{{ vars.missing == 1 }}")
+    call = due(plan, at("2025-01-01T00:00:00"), at("2025-01-01T10:00:00"), context())
+    assert call.fire == call.handled == at("2025-01-01T09:00:00")
+    assert "Unable to find `missing`" in str(call.error)
+
+
+def test_conditions_on_executions_are_passed_over() -> None:
+    """Kestra takes them on a schedule, where they say nothing."""
+    flow = {"type": CONDITION + "ExecutionFlow", "namespace": "x", "flowId": "y"}
+    plan = schedule("0 9 * * *", conditions=[flow])
+    assert not plan.gated
+    assert due_dates(plan, "2025-01-01T00:00:00", 1) == ["Wed 01-01 09:00"]
+
+
+def test_a_schedule_stops_after_the_states_that_it_names() -> None:
+    plan = schedule("@daily", stopAfter=["FAILED", "KILLED"])
+    assert [plan.stops_after(state) for state in ("FAILED", "SUCCESS")] == [True, False]
 
 
 _CRONS = st.sampled_from(["*/7 * * * *", "30 2 * * *", "0 */3 * * *", "@daily", "15 1-4 * * SUN"])

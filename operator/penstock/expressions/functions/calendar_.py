@@ -29,6 +29,12 @@ def _day(name: Any) -> int:
     return _DAYS.index(text)
 
 
+def _names(days: Any) -> list[Any]:
+    if days is None or isinstance(days, list | tuple):
+        return list(days or ())
+    return list(need_text(days, "workingDays").replace(",", " ").split())
+
+
 @register_function("dayOfWeek")
 def day_of_week(run: Run, date: Any) -> str:
     """``MONDAY`` to ``SUNDAY``."""
@@ -75,10 +81,9 @@ def is_day_week_in_month(run: Run, date: Any, dayOfWeek: Any, position: Any) -> 
 
 @register_function("isLastWorkingDay")
 def is_last_working_day(run: Run, date: Any, workingDays: Any = None) -> bool:
-    """Whether it is the last working day of its month."""
+    """Whether it is the last working day of its month; the days are a list, or text of them."""
     moment = _moment(run, date)
-    text = "" if workingDays is None else need_text(workingDays, "workingDays")
-    working = {_day(name) for name in text.replace(",", " ").split()} or {0, 1, 2, 3, 4}
+    working = {_day(name) for name in _names(workingDays)} or {0, 1, 2, 3, 4}
     last = moment.replace(day=monthrange(moment.year, moment.month)[1])
     while last.weekday() not in working:
         last -= timedelta(days=1)

@@ -1,0 +1,90 @@
+"""What a decision is made upon: expressions, their variables, and the execution that was seen.
+
+Triggers never render by themselves: the caller hands in how a template becomes a value, with the
+clock, the secrets and the functions that it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from penstock.expressions import ExpressionError, is_truthy
+
+Evaluate = Callable[[str, Mapping[str, Any]], Any]
+"""A template and its variables to a value; raises ``ExpressionError``."""
+
+
+class ConditionError(Exception):
+    """A condition can't be told. The text is for the flow's author."""
+
+
+@dataclass(frozen=True)
+class FlowName:
+    """A flow by its dotted namespace and its id."""
+
+    namespace: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """An execution that reached a state: what Flow triggers listen to."""
+
+    id: str
+    namespace: str
+    flow_id: str
+    state: str
+    date: datetime
+    """When it reached the state, with a zone."""
+    revision: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, Any] | None = None
+    """The outputs of its flow; None where there are none."""
+    task_outputs: Mapping[str, Any] = field(default_factory=dict)
+    """The outputs of its tasks, as `outputs.…` of its own expressions."""
+    attempts: Sequence[Sequence[str]] = ()
+    """For each task run, the states of its attempts."""
+
+    @property
+    def flow(self) -> FlowName:
+        return FlowName(self.namespace, self.flow_id)
+
+    @property
+    def has_retry_attempt(self) -> bool:
+        """Whether a task run was tried more than once."""
+        return any(len(states) > 1 for states in self.attempts)
+
+
+@dataclass(frozen=True)
+class Context:
+    """The surroundings of one decision."""
+
+    evaluate: Evaluate
+    variables: Mapping[str, Any]
+    """What expressions see: `flow`, `vars`, `envs`, `globals`; the decision adds `trigger`."""
+    flow: FlowName
+    """The flow that has the trigger."""
+    upstream: Upstream | None = None
+    """The execution that was seen, for a Flow trigger."""
+    date: datetime | None = None
+    """The due time in question, for a schedule."""
+
+    def seeing(self, **variables: Any) -> Context:
+        """The same with more variables."""
+        return replace(self, variables={**self.variables, **variables})
+
+    def value(self, template: str) -> Any:
+        """A rendered property. Raises :class:`ConditionError`."""
+        try:
+            return self.evaluate(template, self.variables)
+        except ExpressionError as error:
+            raise ConditionError(str(error)) from None
+
+    def when(self, condition: str | bool | None) -> bool:
+        """Kestra 2.0's `when`, by the rule of truth that every other `when` has."""
+        if isinstance(condition, str):
+            return is_truthy(self.value(condition))
+        return condition is not False

@@ -1,0 +1,132 @@
+"""Whether an execution of another flow makes a Flow trigger fire (kestra-engine, section 14).
+
+Pure: the trigger, what was seen and what is remembered give what to do and what to remember. The
+window of an event is told by the event's own date, so an event that is dealt with late, or twice,
+gives the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from penstock.triggers.conditions.logic import MultipleCondition
+from penstock.triggers.evaluation import ConditionError, Context, FlowName, Upstream
+from penstock.triggers.flow_trigger.groups import DEPENDENCIES, Advance, Group, advance, groups_of
+from penstock.triggers.flow_trigger.memory import GroupMemory, Memory
+from penstock.triggers.flow_trigger.model import FlowTrigger
+from penstock.triggers.flow_trigger.views import (
+    seen_by_conditions,
+    seen_by_when,
+    trigger_variables,
+)
+
+Recall = Callable[[str], Mapping[str, Any] | None]
+"""The flow outputs of an earlier execution by its id; None where it is gone."""
+
+
+@dataclass(frozen=True)
+class Fire:
+    """An execution to start."""
+
+    key: str
+    """16 hexadecimal digits, the same for the same event: make the execution's name of it."""
+    variables: Mapping[str, Any]
+    """`trigger.…` of the execution; small."""
+    outputs: Mapping[str, Any]
+    """`trigger.outputs`: the flow outputs of what was waited for; may be large."""
+    seen: Mapping[str, Any]
+    """The variables with which the trigger's `inputs` and `labels` are rendered."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What an event does to a trigger."""
+
+    memory: Memory
+    """To keep; the very same object where nothing changed."""
+    fire: Fire | None = None
+    errors: tuple[str, ...] = ()
+    """Conditions that could not be told; they count as not met."""
+
+
+def decide(
+    trigger: FlowTrigger,
+    trigger_id: str,
+    event: Upstream,
+    memory: Memory,
+    context: Context,
+    recall: Recall = lambda execution: None,
+) -> Decision:
+    """What an execution that reached a state does to the trigger of `context.flow`."""
+    if event.flow == context.flow or event.state not in trigger.listened or memory.knows(event):
+        return Decision(memory)
+    bare = replace(context, upstream=event)
+    seeing = seen_by_conditions(bare, event)
+    try:
+        if not _lets_through(trigger, seeing):
+            return Decision(memory)
+    except ConditionError as error:
+        return Decision(memory, errors=(str(error),))
+    groups = list(groups_of(trigger))
+    advances = {
+        group.key: advance(group, memory.groups.get(group.key, GroupMemory()), seeing, event)
+        for group in groups
+    }
+    errors = tuple(error for item in advances.values() for error in item.errors)
+    if groups and not any(item.met for item in advances.values()):
+        return Decision(memory, errors=errors)
+    if not all(group.complete(advances[group.key].memory, event.date) for group in groups):
+        kept = {key: item.memory for key, item in advances.items()}
+        return Decision(memory.noting(event, kept, fired=False), errors=errors)
+    fire = _fire(trigger, trigger_id, event, bare, _outputs(trigger, advances, event, recall))
+    return Decision(memory.noting(event, _after(groups, advances, event), fired=True), fire, errors)
+
+
+def _lets_through(trigger: FlowTrigger, context: Context) -> bool:
+    """Conditions that one look at the execution tells."""
+    plain = (item for item in trigger.conditions if not isinstance(item, MultipleCondition))
+    return all(item.holds(context) for item in plain) and seen_by_when(context).when(trigger.when)
+
+
+def _after(
+    groups: list[Group], advances: Mapping[str, Advance], event: Upstream
+) -> dict[str, GroupMemory]:
+    return {group.key: group.fired(advances[group.key].memory, event.date) for group in groups}
+
+
+def _fire(
+    trigger: FlowTrigger,
+    trigger_id: str,
+    event: Upstream,
+    context: Context,
+    outputs: Mapping[str, Any],
+) -> Fire:
+    return Fire(
+        key=execution_key(context.flow, trigger_id, event),
+        variables=trigger_variables(event),
+        outputs=outputs,
+        seen=seen_by_conditions(context, event, outputs).variables,
+    )
+
+
+def execution_key(listening: FlowName, trigger_id: str, event: Upstream) -> str:
+    """What names the execution that an event starts."""
+    parts = (listening.namespace, listening.id, trigger_id, event.id, event.state)
+    return hashlib.sha256("/".join(parts).encode()).hexdigest()[:16]
+
+
+def _outputs(
+    trigger: FlowTrigger, advances: Mapping[str, Advance], event: Upstream, recall: Recall
+) -> Mapping[str, Any]:
+    """The outputs of the execution; for `dependsOn` also those of the others, by flow id."""
+    own = event.outputs or {}
+    if not trigger.depends_on:
+        return own
+    scoped: dict[str, Any] = {}
+    for met in sorted(advances[DEPENDENCIES].memory.met.values(), key=lambda met: met.date):
+        found = own if met.execution == event.id else recall(met.execution)
+        scoped[met.flow_id] = dict(found or {})
+    return {**scoped, **own} if len(trigger.depends_on) == 1 else {**own, **scoped}

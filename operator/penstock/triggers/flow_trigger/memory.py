@@ -1,0 +1,79 @@
+"""What a Flow trigger remembers between two executions that it sees.
+
+A small JSON value. Beside what was met it holds which events were dealt with, so that one that is
+seen again, after a restart for example, changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+from pydantic import AwareDatetime
+
+from penstock.resources.execution import ResourceModel
+from penstock.triggers.evaluation import Upstream
+
+_KEPT_EVENTS = 100
+_KEPT_FIRINGS = 20
+
+
+class Met(ResourceModel):
+    """The execution that met an entry last."""
+
+    execution: str
+    flow_id: str
+    date: AwareDatetime
+
+
+class GroupMemory(ResourceModel):
+    """What was met of entries that belong together."""
+
+    met: dict[str, Met] = {}
+    """By the key of the entry."""
+    fired: AwareDatetime | None = None
+    """The date of the event at which the trigger fired last."""
+
+
+class Memory(ResourceModel):
+    """All that one trigger remembers."""
+
+    since: AwareDatetime
+    """Events that are not later than this were dealt with, or came before the trigger was there."""
+    seen: dict[str, AwareDatetime] = {}
+    """The later events that were dealt with."""
+    groups: dict[str, GroupMemory] = {}
+    fired: list[AwareDatetime] = []
+    """The dates of the last events at which the trigger fired."""
+    checked: AwareDatetime
+    """Up to which instant ended windows were looked at, for `onMiss`."""
+
+    @classmethod
+    def armed(cls, now: datetime) -> Memory:
+        """The memory of a trigger that is new: what ended before it does not count."""
+        return cls(since=now, checked=now)
+
+    def to_json(self) -> dict[str, Any]:
+        """For keeping; read it back by ``model_validate``."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def knows(self, event: Upstream) -> bool:
+        """Whether the event was dealt with."""
+        return event.date <= self.since or event_key(event) in self.seen
+
+    def noting(self, event: Upstream, groups: dict[str, GroupMemory], *, fired: bool) -> Memory:
+        """After an event that counted. The oldest events are forgotten behind `since`."""
+        seen = {**self.seen, event_key(event): event.date}
+        since = self.since
+        ordered = sorted(seen.items(), key=lambda item: item[1])
+        while len(ordered) > _KEPT_EVENTS:
+            since = ordered.pop(0)[1]
+        firings = sorted([*self.fired, event.date])[-_KEPT_FIRINGS:] if fired else self.fired
+        update = {"since": since, "seen": dict(ordered), "groups": groups, "fired": firings}
+        return self.model_copy(update=update)
+
+
+def event_key(event: Upstream) -> str:
+    """An execution that reached a state: the same event has the same key."""
+    return hashlib.sha256(f"{event.id}/{event.state}".encode()).hexdigest()[:16]

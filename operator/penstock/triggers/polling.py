@@ -1,0 +1,31 @@
+"""http.Trigger: accepted, and not served: nothing polls."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from penstock.flow.model import DurationProperty
+from penstock.triggers.properties import TriggerProperties
+
+
+class HttpTrigger(TriggerProperties):
+    """The properties of an http.Trigger: those of a request, and when to fire."""
+
+    uri: Annotated[str, Field(min_length=1)]
+    interval: DurationProperty = timedelta(seconds=60)
+    """How often to ask."""
+    response_condition: str | bool = "{{ response.statusCode < 400 }}"
+    """Fires where this is true; sees `response.statusCode`, `.body`, `.headers`."""
+    encrypt_body: bool | str = False
+    method: str = "GET"
+    body: Any = None
+    form_data: Any = None
+    content_type: str | None = None
+    headers: Any = None
+    params: Any = None
+    options: Any = None
+    ssl_options: Any = None
+    inputs: dict[str, Any] = {}
