@@ -31,6 +31,7 @@ from penstock.local.answers import Answering, Answers
 from penstock.local.attempts import LocalAttempts, Place, RunTask, now
 from penstock.local.commands import LocalCommands
 from penstock.local.execution import LocalExecution
+from penstock.local.flow_triggers import FlowTriggers
 from penstock.local.flows import LocalFlows
 from penstock.local.resource import Made
 from penstock.local.surroundings import Surroundings
@@ -52,6 +53,8 @@ class LocalWorld:
         audience: Audience,
         surroundings: Surroundings | None = None,
         answers: Answers | None = None,
+        *,
+        triggers: bool = True,
     ) -> None:
         self._flows = flows
         self._audience = audience
@@ -62,6 +65,18 @@ class LocalWorld:
         self._due: dict[str, None] = {}
         self._attempts = LocalAttempts(run_task, self._on_fault)
         self.commands = LocalCommands(flows, self._executions, self.control, self._attempts.tell)
+        self._triggers = (
+            FlowTriggers(
+                flows,
+                self._executions,
+                self._surroundings,
+                self.commands.is_enabled,
+                now(),
+            )
+            if triggers
+            else None
+        )
+        """None where nothing listens to executions."""
         self._stop_reason: str | None = None
         self._fault: Exception | None = None
 
@@ -160,10 +175,19 @@ class LocalWorld:
         if step.wake is not None and step.wake <= date:
             self._due[execution.name] = None
         self._touch_those_who_look(execution)
+        self._tell_triggers(execution, len(before.history))
         self.commands.noticed(execution)
         if self._answering is not None:
             for control in self._answering.to(execution):
                 self.control(execution.name, control)
+
+    def _tell_triggers(self, execution: LocalExecution, known: int) -> None:
+        """Let Flow triggers see the states that an execution has reached."""
+        if self._triggers is None:
+            return
+        for step in execution.status.history[known:]:
+            for action in self._triggers.reached(execution, step):
+                self._act(execution, action)
 
     def _take(self, execution: LocalExecution, step: Step) -> None:
         for action in step.actions:
@@ -261,4 +285,7 @@ def _maker(spec: ExecutionSpec) -> str | None:
         return spec.parent.execution
     if spec.retry is not None:
         return spec.retry.original
-    return spec.replay.execution if spec.replay is not None else None
+    if spec.replay is not None:
+        return spec.replay.execution
+    caller = spec.trigger.variables.get("executionId") if spec.trigger is not None else None
+    return None if caller is None else str(caller)

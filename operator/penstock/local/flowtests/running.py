@@ -135,7 +135,7 @@ class _CaseRun:
         self._rendering = self._render_with(case.fixtures)
         self._tasks = _TasksOfCase(self._fixed(case.fixtures), tasks)
         surroundings = Surroundings(functions=self._hosts.functions)
-        self._world = LocalWorld(ready, self._tasks, _Nobody(), surroundings)
+        self._world = LocalWorld(ready, self._tasks, _Nobody(), surroundings, triggers=False)
 
     async def execute(self) -> LocalExecution:
         """Run the flow. Raises :class:`_CannotRun` where it is refused."""
