@@ -75,6 +75,7 @@ PREPARED: dict[str, dict[str, Any]] = {
     "inputs-large.yaml": {"string": "x" * 11 * 1024},
     "inputs-large.yaml#0": {"string": "x" * 200_000},
     "inputs-large.yaml#1": {"string": "x" * 1_100_000},
+    "trigger-flow-listener.yaml": {"from-parent": "<by the trigger>"},
 }
 """Inputs that the expectations only describe, or take from the run before."""
 

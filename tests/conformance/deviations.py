@@ -32,9 +32,5 @@ TASK_RUNS_OTHERWISE = {
 
 NOT_RUN = {
     "http-listen.yaml": "a polling trigger: nothing polls in a local run",
-    "trigger-flow-listener.yaml": "Flow triggers",
-    "trigger-flow-listener-no-inputs.yaml": "Flow triggers",
-    "trigger-multiplecondition-listener.yaml": "Flow triggers",
-    "flow-trigger-preconditions-flow-listen.yaml": "Flow triggers",
 }
 """Flows that need what a local run does not have."""

@@ -419,6 +419,22 @@ CHECKS: dict[str, dict[str, Check]] = {
         "notexecuted: SKIPPED": lambda ran: ran.states(notexecuted="SKIPPED"),
         "willfailedtheflow: FAILED": lambda ran: ran.states(willfailedtheflow="FAILED"),
     },
+    "trigger-flow-listener.yaml": {
+        "started by trigger; taskRun[0].outputs.value = 'childs: from parents: ' + id of the "
+        "triggering execution; trigger variables executionId, namespace, flowId = "
+        "trigger-flow": lambda ran: (
+            ran.out_at(0)["value"] == f"childs: from parents: {next(iter(ran.stage.world)).name}"
+            and (trigger := ran.execution.spec.trigger) is not None
+            and trigger.variables["executionId"] == next(iter(ran.stage.world)).name
+            and trigger.variables["flowId"] == "trigger-flow"
+        ),
+    },
+    "trigger-multiplecondition-listener.yaml": {
+        "started once, after a and b both succeeded; trigger.executionId = execution of b": (
+            lambda ran: (trigger := ran.execution.spec.trigger) is not None
+            and trigger.variables["executionId"] == list(ran.stage.world)[1].name
+        ),
+    },
     "trigger-toggle.yaml": {
         "the trigger schedule was disabled before; after it is enabled (disabled=false)": (
             lambda ran: ran.stage.world.commands.is_enabled(

@@ -188,6 +188,21 @@ async def by_webhook(stage: Stage, flow: Flow, case: Case, folder: Path) -> Loca
     return execution
 
 
+def after(*flow_ids: str, labels: dict[str, str] | None = None) -> Scenario:
+    """Run other flows of the same namespace, one after the other; the flow's trigger starts it."""
+
+    async def run(stage: Stage, flow: Flow, case: Case, folder: Path) -> LocalExecution:
+        for flow_id in flow_ids:
+            other = stage.flows.get(flow.namespace, flow_id)
+            assert other is not None
+            stage.start(other, {}, {}, labels=labels or {})
+            await stage.run()
+        (execution,) = (item for item in stage.world if item.flow is flow)
+        return execution
+
+    return run
+
+
 def labelled(**labels: str) -> Scenario:
     async def run(stage: Stage, flow: Flow, case: Case, folder: Path) -> LocalExecution:
         execution = begin(stage, flow, case, folder, labels=labels)
@@ -209,6 +224,12 @@ SCENARIOS: dict[str, Scenario] = {
     "flow-concurrency-cancel.yml": two_at_once,
     "flow-concurrency-fail.yml": two_at_once,
     "flow-concurrency-queue-pause.yml": two_at_once,
+    "flow-trigger-preconditions-flow-listen.yaml": after(
+        "flow-trigger-preconditions-flow-a",
+        "flow-trigger-preconditions-flow-a",
+        "flow-trigger-preconditions-flow-b",
+        labels={"some": "label"},
+    ),
     "logs.yaml#0": replay("t2"),
     "logs.yaml#1": replay(),
     "pause_on_resume.yaml#0": resume_with_inputs,
@@ -221,6 +242,11 @@ SCENARIOS: dict[str, Scenario] = {
     "sleep.yml#1": while_running(_pause, _resume),
     "state.yaml": three_in_a_row,
     "task-flow.yaml": labelled(mainFlowExecutionLabel="execFoo"),
+    "trigger-flow-listener-no-inputs.yaml": after("trigger-flow"),
+    "trigger-flow-listener.yaml": after("trigger-flow"),
+    "trigger-multiplecondition-listener.yaml": after(
+        "trigger-multiplecondition-flow-a", "trigger-multiplecondition-flow-b"
+    ),
     "webhook-dynamic-key.yaml": by_webhook,
     "webhook.yaml": by_webhook,
     "working-directory-namespace-files.yaml": with_namespace_files,

@@ -16,7 +16,7 @@ from penstock.resources.execution import ExecutionStatus, State, TaskRun
 _ENDED_WELL = frozenset({State.SUCCESS, State.SKIPPED})
 _TOLD = frozenset({State.QUEUED, State.PAUSED, State.BREAKPOINT, State.RESTARTED})
 """States of an execution that are news of their own."""
-TOLD_REPORTS = frozenset({"ControlRefused", "CheckFailed", "SlaViolated"})
+TOLD_REPORTS = frozenset({"ControlRefused", "CheckFailed", "SlaViolated", "TriggerFailed"})
 """What the engine says that stands in no status."""
 
 

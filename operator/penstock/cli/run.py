@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from penstock.cli.flow_files import (
 from penstock.cli.request import Options, Request
 from penstock.flow.document import Flow
 from penstock.flow.model import did_you_mean
-from penstock.local.answers import asked_inputs, held_runs
+from penstock.local.answers import Answers, asked_inputs, held_runs
 from penstock.local.execution import LocalExecution
 from penstock.local.hosts import LocalHosts
 from penstock.local.resource import Made, execution_resource, new_spec
@@ -60,7 +61,8 @@ def run_flow(options: Options) -> int:
         display = stack.enter_context(open_display(stream))
         environment = {**local_environment(), **request.environment}
         surroundings = Surroundings(environment, request.variables, hosts.functions)
-        world = LocalWorld(flows, tasks, display, surroundings, request.answers)
+        answers = _with_files(request.answers, hosts)
+        world = LocalWorld(flows, tasks, display, surroundings, answers)
         execution = world.start(new_spec(flow, inputs, request.labels), name)
         asyncio.run(_run(world, request.timeout))
         if execution.refusal is None:
@@ -100,6 +102,18 @@ def _prepare(hosts: LocalHosts, flow: Flow, name: str, request: Request) -> dict
     return inputs
 
 
+def _with_files(answers: Answers | None, hosts: LocalHosts) -> Answers | None:
+    """The answers, able to hand files over."""
+
+    def stored(execution: LocalExecution, input_id: str, path: str) -> str:
+        flow = execution.flow
+        if flow is None or not Path(path).is_file():
+            return path
+        return hosts.stored_input(execution.name, flow, input_id, Path(path))
+
+    return None if answers is None else replace(answers, stored=stored)
+
+
 def _warn_of_unknown_inputs(flow: Flow, given: Mapping[str, str]) -> None:
     """The engine ignores them, as Kestra does; a person who mistyped one wants to know."""
     known = [item.id for item in flow.inputs]
@@ -111,14 +125,14 @@ def _warn_of_unknown_inputs(flow: Flow, given: Mapping[str, str]) -> None:
 
 def _tell_what_waits(world: LocalWorld) -> None:
     for execution in world:
-        if execution.finished or execution.flow is None:
+        if execution.finished:
             continue
         for run in held_runs(execution):
-            asked = asked_inputs(execution.flow, run)
-            inputs = "".join(f" --resume {name}=…" for name in asked) or f" --resume {run.task_id}"
+            asked = asked_inputs(execution, run)
+            inputs = "".join(f" --resume {item.id}=…" for item in asked)
             click.echo(
                 f"paused: the task {run.task_id} of {execution.name} waits for somebody; "
-                f"to resume it run again with{inputs}",
+                f"to resume it run again with{inputs or f' --resume {run.task_id}'}",
                 err=True,
             )
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from penstock.engine.flowables.pause import Holding
 from penstock.engine.tree import FlowTree
-from penstock.flow.document import Flow
+from penstock.flow.inputs import Input
 from penstock.local.execution import LocalExecution
 from penstock.resources.execution import Control, ResumeRequest, State, TaskRun
+
+StoreFile = Callable[[LocalExecution, str, str], str]
+"""Keeps the file of a path as an input of an execution, by the input's id; its URI, or the path as
+it is where there is no such file."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class Answers:
     """Values of its `onResume` inputs; one that a pause does not ask for is not looked at."""
     tasks: frozenset[str] = frozenset()
     """The ids of the tasks that are resumed; all that pause where this is empty."""
+    stored: StoreFile | None = None
+    """Keeps files that are given for inputs of type FILE."""
 
 
 class Answering:
@@ -38,8 +44,16 @@ class Answering:
             wanted = not self._answers.tasks or run.task_id in self._answers.tasks
             if wanted and at not in self._given:
                 self._given.add(at)
-                resume = ResumeRequest(task_run=run.id, inputs=dict(self._answers.inputs))
+                resume = ResumeRequest(task_run=run.id, inputs=self._inputs(execution, run))
                 yield Control(id=f"resume-{len(self._given)}", resume=resume)
+
+    def _inputs(self, execution: LocalExecution, run: TaskRun) -> dict[str, Any]:
+        inputs = dict(self._answers.inputs)
+        stored = self._answers.stored
+        for item in asked_inputs(execution, run):
+            if stored is not None and item.type == "FILE" and item.id in inputs:
+                inputs[item.id] = stored(execution, item.id, str(inputs[item.id]))
+        return inputs
 
 
 def held_runs(execution: LocalExecution) -> Iterator[TaskRun]:
@@ -52,10 +66,11 @@ def held_runs(execution: LocalExecution) -> Iterator[TaskRun]:
     yield from (run for run in paused if holding_task(tree, run) is not None)
 
 
-def asked_inputs(flow: Flow, run: TaskRun) -> list[str]:
-    """The ids of the inputs that a paused task run asks for."""
-    task = holding_task(FlowTree(flow), run)
-    return [] if task is None else [item.id for item in task.asked]
+def asked_inputs(execution: LocalExecution, run: TaskRun) -> list[Input]:
+    """The inputs that a paused task run asks for."""
+    flow = execution.flow
+    task = None if flow is None else holding_task(FlowTree(flow), run)
+    return [] if task is None else task.asked
 
 
 def holding_task(tree: FlowTree, run: TaskRun) -> Holding | None:

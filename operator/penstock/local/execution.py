@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from penstock.engine.actions import AttemptKey, Children, ChildSeen, Observation, Step
+from penstock.engine.actions import AttemptKey, Children, Observation, Step
 from penstock.engine.ending import refuse
 from penstock.engine.engine import Engine
 from penstock.engine.identity import Identity, identity_of
@@ -142,9 +142,6 @@ class LocalExecution:
         self.status = killed(self.status, reason, now)
         self.begun, self.wake = True, None
         self.watcher.changed(self.status)
-
-    def seen_as_child(self) -> ChildSeen:
-        return ChildSeen(self.status)
 
     def _refused(self, now: datetime) -> Step:
         asked = self.spec.flow

@@ -40,8 +40,12 @@ class Made:
 
 
 def _generated(flow_id: str, random: Random) -> str:
-    slug = re.sub(r"[^a-z0-9]+", "-", flow_id.lower()).strip("-")[:50].strip("-") or "flow"
-    return f"{slug}-{''.join(random.choice(_ALPHABET) for _ in range(5))}"
+    return f"{slug(flow_id)}-{''.join(random.choice(_ALPHABET) for _ in range(5))}"
+
+
+def slug(flow_id: str) -> str:
+    """How the names of a flow's executions begin."""
+    return re.sub(r"[^a-z0-9]+", "-", flow_id.lower()).strip("-")[:50].strip("-") or "flow"
 
 
 def new_spec(flow: Flow, inputs: Mapping[str, Any], labels: Mapping[str, str]) -> ExecutionSpec:

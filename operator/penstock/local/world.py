@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from penstock.catalog import expressions
 from penstock.engine.actions import (
     Action,
-    Children,
     ControlExecution,
     KillExecution,
     Observation,
@@ -25,13 +24,14 @@ from penstock.engine.actions import (
     StopAttempt,
 )
 from penstock.engine.engine import Engine
-from penstock.engine.turn import ALONE, Turn
 from penstock.flow.document import Flow
 from penstock.local.answers import Answering, Answers
 from penstock.local.attempts import LocalAttempts, Place, RunTask, now
 from penstock.local.commands import LocalCommands
 from penstock.local.execution import LocalExecution
+from penstock.local.flow_triggers import FlowTriggers
 from penstock.local.flows import LocalFlows
+from penstock.local.relations import Relations
 from penstock.local.resource import Made
 from penstock.local.surroundings import Surroundings
 from penstock.local.watching import Audience
@@ -52,6 +52,8 @@ class LocalWorld:
         audience: Audience,
         surroundings: Surroundings | None = None,
         answers: Answers | None = None,
+        *,
+        triggers: bool = True,
     ) -> None:
         self._flows = flows
         self._audience = audience
@@ -59,9 +61,22 @@ class LocalWorld:
         self._answering = None if answers is None else Answering(answers)
         self._engines: dict[tuple[str, str], Engine] = {}
         self._executions: dict[str, LocalExecution] = {}
+        self._relations = Relations()
         self._due: dict[str, None] = {}
         self._attempts = LocalAttempts(run_task, self._on_fault)
         self.commands = LocalCommands(flows, self._executions, self.control, self._attempts.tell)
+        self._triggers = (
+            FlowTriggers(
+                flows,
+                self._executions,
+                self._surroundings,
+                self.commands.is_enabled,
+                now(),
+            )
+            if triggers
+            else None
+        )
+        """None where nothing listens to executions."""
         self._stop_reason: str | None = None
         self._fault: Exception | None = None
 
@@ -86,6 +101,7 @@ class LocalWorld:
             made.name, made.uid, made.created, spec, engine, self._surroundings, watcher
         )
         self._executions[made.name] = execution
+        self._relations.add(execution)
         self._due[made.name] = None
         return execution
 
@@ -151,7 +167,10 @@ class LocalWorld:
     def _decide(self, execution: LocalExecution) -> None:
         date, before = now(), execution.status
         step = execution.decide(
-            date, self._children(execution), self._turn(execution, date), self._source(execution)
+            date,
+            self._relations.children(execution),
+            self._relations.turn(execution, date),
+            self._source(execution),
         )
         self._take(execution, step)
         if execution.status == before:
@@ -159,11 +178,20 @@ class LocalWorld:
         execution.watcher.changed(execution.status)
         if step.wake is not None and step.wake <= date:
             self._due[execution.name] = None
-        self._touch_those_who_look(execution)
+        self._due |= {other.name: None for other in self._relations.concerned(execution, date)}
+        self._tell_triggers(execution, len(before.history))
         self.commands.noticed(execution)
         if self._answering is not None:
             for control in self._answering.to(execution):
                 self.control(execution.name, control)
+
+    def _tell_triggers(self, execution: LocalExecution, known: int) -> None:
+        """Let Flow triggers see the states that an execution has reached."""
+        if self._triggers is None:
+            return
+        for step in execution.status.history[known:]:
+            for action in self._triggers.reached(execution, step):
+                self._act(execution, action)
 
     def _take(self, execution: LocalExecution, step: Step) -> None:
         for action in step.actions:
@@ -194,45 +222,6 @@ class LocalWorld:
         self._due[name] = None
         self._attempts.wake()
 
-    def _touch_those_who_look(self, execution: LocalExecution) -> None:
-        """Those for whom it matters that an execution is another."""
-        original = execution.identity.original
-        parent = execution.spec.parent
-        for other in self:
-            made_it = parent is not None and parent.execution == other.name
-            same = other.identity.original == original
-            frees = execution.status.state.terminated and other.flow is execution.flow
-            if other is not execution and (made_it or same or (frees and not other.holds)):
-                self._due[other.name] = None
-
-    def _children(self, execution: LocalExecution) -> Children:
-        """The executions that it made, and those that retry the same one."""
-        original = execution.identity.original
-        return {
-            other.name: other.seen_as_child()
-            for other in self
-            if other.begun
-            and other is not execution
-            and (
-                (other.spec.parent is not None and other.spec.parent.execution == execution.name)
-                or (other.spec.retry is not None and other.spec.retry.original == original)
-            )
-        }
-
-    def _turn(self, execution: LocalExecution, date: datetime) -> Turn:
-        flow = execution.flow
-        if flow is None or flow.concurrency is None:
-            return ALONE
-        holders = ahead = 0
-        came_before = True
-        for other in self:
-            if other is execution:
-                came_before = False
-            elif other.flow is flow:
-                holders += other.holds
-                ahead += came_before and other.waits(date)
-        return Turn(flow.concurrency, holders, ahead)
-
     def _source(self, execution: LocalExecution) -> ExecutionStatus | None:
         replay = execution.spec.replay
         return None if replay is None else self._executions[replay.execution].status
@@ -261,4 +250,7 @@ def _maker(spec: ExecutionSpec) -> str | None:
         return spec.parent.execution
     if spec.retry is not None:
         return spec.retry.original
-    return spec.replay.execution if spec.replay is not None else None
+    if spec.replay is not None:
+        return spec.replay.execution
+    caller = spec.trigger.variables.get("executionId") if spec.trigger is not None else None
+    return None if caller is None else str(caller)

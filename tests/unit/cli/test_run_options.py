@@ -131,6 +131,19 @@ def test_a_pause_is_resumed(call: Call, write: Write, options: tuple[str, ...]) 
     assert called.out.endswith("  it = go\n")
 
 
+def test_a_file_is_an_answer(call: Call, write: Write) -> None:
+    # given
+    write("text", "given.txt")
+    flow = write(ASKING.replace("word, type: STRING", "word, type: FILE").replace(
+        "outputs.ask.onResume.word }}", "read(outputs.ask.onResume.word) }}"
+    ))  # fmt: skip
+    # then
+    assert call("run", flow, "--resume", "word=given.txt").out.endswith("  it = text\n")
+    missing = call("run", flow, "--resume", "word=missing.txt")
+    assert missing.code == 3
+    assert "missing.txt" in missing.out
+
+
 def test_a_resume_without_what_is_asked_for_stays_paused_and_says_why(
     call: Call, write: Write
 ) -> None:

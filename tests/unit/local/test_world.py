@@ -325,3 +325,72 @@ async def test_an_execution_is_paused_and_goes_on_when_it_is_resumed(try_: Try) 
     # then
     assert paused.state is State.PAUSED
     assert status.state is State.SUCCESS
+
+
+LISTENER = f"""
+---
+id: listener
+inputs: [{{id: word, type: STRING}}]
+triggers:
+  - id: on-tried
+    type: {CORE}.trigger.Flow
+    inputs: {{word: "{{{{ trigger.outputs.word }}}}"}}
+    conditions:
+      - {{type: {CORE}.condition.ExecutionFlow, namespace: company.team, flowId: tried}}
+tasks: [{{id: say, {RETURN}, format: "{{{{ inputs.word }}}} of {{{{ trigger.flowId }}}}"}}]
+"""
+SPEAKER = f"""
+tasks: [{{id: a, {RETURN}, format: hello}}]
+outputs: [{{id: word, type: STRING, value: "{{{{ outputs.a.value }}}}"}}]
+"""
+
+
+async def test_an_execution_that_ends_starts_those_that_listen(try_: Try, hall: Hall) -> None:
+    # given
+    tried = try_(SPEAKER + LISTENER)
+    # when
+    await tried.run()
+    # then
+    (listener,) = tried.others()
+    assert listener.status.task_runs[0].outputs == {"value": "hello of tried"}
+    assert hall.opened_[1] == ("company.team.listener", tried.execution.name)
+
+
+async def test_an_input_that_cannot_be_rendered_starts_nothing_and_is_told(
+    try_: Try, hall: Hall
+) -> None:
+    # given
+    tried = try_(SPEAKER + LISTENER.replace("outputs.word }}", "outputs.wrd }}"))
+    # when
+    await tried.run()
+    # then
+    assert tried.others() == []
+    told = [item.message for item in hall.seen[0].reports if item.reason == "TriggerFailed"]
+    assert told[0].startswith("company.team.listener, trigger on-tried: Unable to find `wrd`")
+
+
+async def test_a_disabled_trigger_starts_nothing(try_: Try) -> None:
+    # given
+    tried = try_(SPEAKER + LISTENER.replace("id: on-tried", "id: on-tried\n    disabled: true"))
+    # when
+    await tried.run()
+    # then
+    assert tried.others() == []
+
+
+async def test_flows_that_start_each_other_come_to_an_end(try_: Try, hall: Hall) -> None:
+    # given
+    def listens(flow_id: str) -> str:
+        return f"""
+triggers: [{{id: t, type: {CORE}.trigger.Flow, conditions: [
+    {{type: {CORE}.condition.ExecutionFlow, namespace: company.team, flowId: {flow_id}}}]}}]
+tasks: [{{id: a, {LOG}, message: x}}]
+"""
+
+    tried = try_(f"{listens('other')}---\nid: other\n{listens('tried')}")
+    # when
+    await tried.run()
+    # then
+    told = [item.message for seen in hall.seen for item in seen.reports]
+    assert [text for text in told if "start each other without end" in text]
+    assert {item.status.state for item in tried.world} == {State.SUCCESS}

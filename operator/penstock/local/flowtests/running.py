@@ -10,7 +10,6 @@ from datetime import timedelta
 from time import monotonic
 
 from penstock.catalog import expressions
-from penstock.engine.actions import Observation, Report, StartAttempt
 from penstock.engine.board import Board
 from penstock.engine.evaluation import BoundEvaluator, Evaluation
 from penstock.engine.tree import FlowTree
@@ -18,11 +17,12 @@ from penstock.expressions import ExpressionError, Host
 from penstock.flow.document import Flow
 from penstock.flow.parse import FlowParser
 from penstock.flow.problems import InvalidFlow
-from penstock.local.attempts import OnLog, Place, now
+from penstock.local.attempts import now
 from penstock.local.execution import LocalExecution
 from penstock.local.files import FoundFlow
 from penstock.local.flows import LocalFlows
 from penstock.local.flowtests.assertions import Outcome, look_at
+from penstock.local.flowtests.doubles import Nobody, TasksOfCase
 from penstock.local.flowtests.files import FlowName, FoundTest, no_such_flow
 from penstock.local.flowtests.fixtures import (
     FixedTasks,
@@ -40,10 +40,9 @@ from penstock.local.resource import new_spec
 from penstock.local.services import LocalServices
 from penstock.local.surroundings import Surroundings
 from penstock.local.tasks import LocalTasks
-from penstock.local.watching import Watcher
 from penstock.local.workspaces import Workspaces
 from penstock.local.world import LocalWorld
-from penstock.resources.execution import ExecutionStatus, TaskRun, TriggerReference
+from penstock.resources.execution import TriggerReference
 from penstock.storage.errors import StorageError
 from penstock.storage.execution import NamespaceFiles
 from penstock.storage.uris import ExecutionPlace
@@ -133,9 +132,9 @@ class _CaseRun:
         workspaces = stack.enter_context(Workspaces())
         tasks = LocalTasks(self._hosts, workspaces, runner.plugins)
         self._rendering = self._render_with(case.fixtures)
-        self._tasks = _TasksOfCase(self._fixed(case.fixtures), tasks)
+        self._tasks = TasksOfCase(self._fixed(case.fixtures), tasks)
         surroundings = Surroundings(functions=self._hosts.functions)
-        self._world = LocalWorld(ready, self._tasks, _Nobody(), surroundings)
+        self._world = LocalWorld(ready, self._tasks, Nobody(), surroundings, triggers=False)
 
     async def execute(self) -> LocalExecution:
         """Run the flow. Raises :class:`_CannotRun` where it is refused."""
@@ -232,33 +231,3 @@ class _CaseRun:
             return None
         own = next(item for item in self._flow.triggers if item.id == given.id)
         return TriggerReference(id=given.id, type=given.type or own.type, variables=given.variables)
-
-
-class _TasksOfCase:
-    """Runs tasks, but for those of the tested execution that are fixtures."""
-
-    def __init__(self, fixed: FixedTasks, tasks: LocalTasks) -> None:
-        self._fixed = fixed
-        self._tasks = tasks
-        self.first = ""
-        """The name of the tested execution."""
-
-    async def __call__(self, place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
-        if place.identity.original == self.first or place.identity.name == self.first:
-            end = self._fixed.end_of(start)
-            if end is not None:
-                return end
-        return await self._tasks(place, start, on_log)
-
-
-class _Nobody:
-    """Looks on without a word."""
-
-    def opened(self, execution: str, flow: str, maker: str | None) -> Watcher:
-        return self
-
-    def changed(self, status: ExecutionStatus) -> None: ...
-
-    def logged(self, run: TaskRun, stream: str, line: str) -> None: ...
-
-    def reported(self, report: Report) -> None: ...

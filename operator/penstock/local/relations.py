@@ -1,0 +1,70 @@
+"""Which executions of a world have to do with each other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+
+from penstock.engine.actions import Children, ChildSeen
+from penstock.engine.turn import ALONE, Turn
+from penstock.local.execution import LocalExecution
+
+
+class Relations:
+    """All executions, by what connects them. What does is fixed when they are made."""
+
+    def __init__(self) -> None:
+        self._children: dict[str, list[LocalExecution]] = defaultdict(list)
+        self._tries: dict[str, list[LocalExecution]] = defaultdict(list)
+        self._of_flow: dict[tuple[str, str], list[LocalExecution]] = defaultdict(list)
+        self._by_name: dict[str, LocalExecution] = {}
+
+    def add(self, execution: LocalExecution) -> None:
+        """There is a further execution."""
+        parent = execution.spec.parent
+        if parent is not None:
+            self._children[parent.execution].append(execution)
+        self._tries[_original(execution)].append(execution)
+        self._of_flow[_flow(execution)].append(execution)
+        self._by_name[execution.name] = execution
+
+    def children(self, execution: LocalExecution) -> Children:
+        """The executions that it made, and those that are tries of the same one."""
+        seen = [*self._children[execution.name], *self._tries[_original(execution)]]
+        return {
+            other.name: ChildSeen(other.status)
+            for other in seen
+            if other.begun and other is not execution
+        }
+
+    def turn(self, execution: LocalExecution, date: datetime) -> Turn:
+        """The others of its flow."""
+        flow = execution.flow
+        if flow is None or flow.concurrency is None:
+            return ALONE
+        all_of_flow = self._of_flow[_flow(execution)]
+        before = all_of_flow[: all_of_flow.index(execution)]
+        holders = sum(other.holds for other in all_of_flow if other is not execution)
+        return Turn(flow.concurrency, holders, sum(other.waits(date) for other in before))
+
+    def concerned(self, execution: LocalExecution, date: datetime) -> Iterator[LocalExecution]:
+        """Those for whom it matters that an execution is another."""
+        parent = execution.spec.parent
+        if parent is not None and parent.execution in self._by_name:
+            yield self._by_name[parent.execution]
+        yield from (item for item in self._tries[_original(execution)] if item is not execution)
+        flow = execution.flow
+        if flow is not None and flow.concurrency is not None and not execution.holds:
+            of_flow = self._of_flow[_flow(execution)]
+            yield from (other for other in of_flow if other.waits(date) and other is not execution)
+
+
+def _original(execution: LocalExecution) -> str:
+    retry = execution.spec.retry
+    return execution.name if retry is None else retry.original
+
+
+def _flow(execution: LocalExecution) -> tuple[str, str]:
+    asked = execution.spec.flow
+    return asked.namespace or "", asked.id or ""
