@@ -49,7 +49,8 @@ class Cluster:
     """Knows one execution and its ConfigMap, in the namespace `team`."""
 
     async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
-        found = {"run": {"status": STATUS}, "kept": CONFIG_MAP}.get(name)
+        run = {"metadata": {"namespace": namespace, "name": name}, "status": STATUS}
+        found = {"run": run, "kept": CONFIG_MAP}.get(name)
         if found is None or namespace != "team":
             raise ApiError(404, "NotFound", f'{resource.plural} "{name}" not found')
         return found
