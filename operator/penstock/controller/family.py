@@ -15,7 +15,7 @@ from penstock.controller.again import Again
 from penstock.controller.controls import ControlFailed, add_control
 from penstock.controller.recorder import Recorder
 from penstock.controller.statuskeeper import StatusKeeper
-from penstock.controller.store import ObjectStore, has_ended
+from penstock.controller.store import ObjectStore, has_ended, has_pending_controls
 from penstock.engine.actions import (
     ChildSeen,
     ControlExecution,
@@ -92,12 +92,13 @@ class Family:
     async def children(
         self, body: Object, identity: Identity, status: ExecutionStatus
     ) -> dict[str, ChildSeen]:
-        """All that the engine may look for: children of open task runs, and retries."""
+        """All that the engine may look for: children of open task runs, and retries. A control may
+        open any task run again."""
         namespace = body["metadata"]["namespace"]
-        open_runs = {run.id for run in status.task_runs if not run.state.terminated}
-        wanted = [
-            child for child in self._children_of(body) if _parent(child)["taskRun"] in open_runs
-        ]
+        wanted = self._children_of(body)
+        if not has_pending_controls(body):
+            runs = {run.id for run in status.task_runs if not run.state.terminated}
+            wanted = [child for child in wanted if _parent(child)["taskRun"] in runs]
         original = RetryOf(namespace, identity.original)
         wanted += [retry for retry in self._executions.find(original) if _retries(retry, identity)]
         found = {child["metadata"]["name"]: await self._statuses.look(child) for child in wanted}

@@ -46,10 +46,14 @@ def is_meant(existing: Object, wanted: Object) -> bool:
     except ValueError:
         return False
     mine = ExecutionSpec.model_validate(wanted["spec"])
-    same = all(
-        getattr(theirs, name) == getattr(mine, name) for name in ("parent", "retry", "replay")
-    )
-    return same and owners(existing) == owners(wanted)
+    return _made_for(theirs) == _made_for(mine) and owners(existing) == owners(wanted)
+
+
+def _made_for(spec: ExecutionSpec) -> tuple[object, ...]:
+    """Whatever the attempt: one that restarts an execution means that of an earlier one."""
+    parent = spec.parent
+    of_parent = None if parent is None else (parent.execution, parent.task_run)
+    return of_parent, spec.retry, spec.replay
 
 
 def is_left_over(existing: Object, wanted: Object) -> bool:

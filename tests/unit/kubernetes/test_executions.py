@@ -65,6 +65,7 @@ def test_one_that_is_there_is_ours_if_it_was_made_for_the_same() -> None:
     other_run = PARENT.model_copy(update={"task_run": "other"})
     own = child() | {"spec": child()["spec"] | {"kill": True}}
     assert is_meant(own, child())
+    assert is_meant(own, child(parent=PARENT.model_copy(update={"attempt": 2})))
     assert not is_meant(child(parent=other_run), child())
     assert not is_meant(child(uid="namesake"), child())
     assert not is_meant({"metadata": {}, "spec": {"flow": {"name": "x"}}}, child())
