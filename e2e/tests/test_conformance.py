@@ -1,0 +1,115 @@
+"""Kestra's own core flows on a cluster: the same task runs and states as without one.
+
+The flows are not part of this repository; where they do not lie beside the checkout, this is
+skipped. The other tests of this folder have flows of their own for each behaviour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.fixtures.scenario import ExecutionView, Scenario
+from penstock.flow.document import Flow
+from penstock.flow.loading import load_document
+from penstock.resources.flow import flow_resource_name
+from tests.conformance.cases import FOLDER, read
+from tests.conformance.stage import Stage
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(not FOLDER.exists(), reason="../shared/conformance is not beside us"),
+]
+
+RUNS: dict[str, dict[str, Any]] = {
+    "allow-failure.yaml": {},
+    "disable-simple.yaml": {},
+    "each-parallel-nested.yaml": {},
+    "each-parallel-pause.yml": {},
+    "each-sequential-nested.yaml": {},
+    "errors.yaml": {},
+    "fail-on-condition.yaml": {"param": "fail"},
+    "foreach-concurrent-parallel.yaml": {},
+    "foreach-concurrent.yaml": {},
+    "foreach-non-concurrent.yaml": {},
+    "if-without-else.yaml": {"param": "true"},
+    "if.yaml": {"if1": "true", "if2": "false", "if3": "true"},
+    "npe-labels-update-task.yml": {},
+    "output-values.yml": {},
+    "parallel.yaml": {},
+    "pause-delay.yaml": {},
+    "retry-success.yaml": {},
+    "sequential-with-global-errors.yaml": {},
+    "sequential-with-local-errors.yaml": {},
+    "sequential.yaml": {},
+    "sla-max-duration-fail.yaml": {},
+    "subflow-parent.yaml": {},
+    "switch.yaml": {"string": "SECOND"},
+    "task-flow.yaml": {"string": "OK"},
+    "task-runif.yml": {},
+    "waitfor-multiple-tasks.yaml": {},
+}
+"""The flows with what they are given: every flowable that needs no storage."""
+
+CALLED = ("subflow-child.yaml", "subflow-grand-child.yaml")
+
+Outline = list[tuple[str, str | None, str]]
+
+
+def test_a_cluster_does_what_a_local_run_does(scenario: Scenario, tmp_path: Path) -> None:
+    for file in (*RUNS, *CALLED):
+        deploy(scenario, file)
+    views = {
+        file: scenario.execution(
+            flow_resource_name(flow_of(file).namespace, flow_of(file).id), given
+        )
+        for file, given in RUNS.items()
+    }
+    expected = {
+        file: asyncio.run(outline_of_a_local_run(flow_of(file), given, tmp_path / file))
+        for file, given in RUNS.items()
+    }
+
+    for file, view in views.items():
+        assert outline_on_the_cluster(view, expected[file][0]) == expected[file][1], file
+
+
+def file_path(file: str) -> Path:
+    return FOLDER / "flows" / "valids" / file
+
+
+def flow_of(file: str) -> Flow:
+    flow = read(f"flows/valids/{file}").flows[0].flow
+    assert flow is not None
+    return flow
+
+
+def deploy(scenario: Scenario, file: str) -> None:
+    spec = load_document(file_path(file).read_bytes()).value
+    body = {
+        "apiVersion": "penstock.dev/v1alpha1",
+        "kind": "Flow",
+        "metadata": {"name": flow_resource_name(spec["namespace"], spec["id"])},
+        "spec": spec,
+    }
+    scenario.kubernetes.create("flows", scenario.namespace, body)
+
+
+async def outline_of_a_local_run(
+    flow: Flow, given: Mapping[str, Any], folder: Path
+) -> tuple[str, Outline]:
+    with Stage.set(folder, flow, given) as stage:
+        execution = stage.start(stage.flow(flow), given, {})
+        await stage.run()
+        runs = [(run.task_id, run.value, str(run.state)) for run in execution.status.task_runs]
+        return str(execution.status.state), sorted(runs, key=str)
+
+
+def outline_on_the_cluster(view: ExecutionView, state: str) -> Outline:
+    status = view.ends(state, seconds=240).status
+    runs = [(run["taskId"], run.get("value"), run["state"]) for run in status["taskRuns"]]
+    return sorted(runs, key=str)
