@@ -62,7 +62,7 @@ Outline = list[tuple[str, str | None, str]]
 
 def test_a_cluster_does_what_a_local_run_does(scenario: Scenario, tmp_path: Path) -> None:
     for file in (*RUNS, *CALLED):
-        deploy(scenario, file)
+        deploy(scenario, file, RUNS.get(file, {}))
     views = {
         file: scenario.execution(
             flow_resource_name(flow_of(file).namespace, flow_of(file).id), given
@@ -88,8 +88,16 @@ def flow_of(file: str) -> Flow:
     return flow
 
 
-def deploy(scenario: Scenario, file: str) -> None:
+def deploy(scenario: Scenario, file: str, given: Mapping[str, Any]) -> None:
+    """Without the inputs that Kestra's tests leave out: they call its engine directly, where
+    nobody misses a required one."""
     spec = load_document(file_path(file).read_bytes()).value
+    asked = spec.pop("inputs", [])
+    spec["inputs"] = [
+        item
+        for item in asked
+        if item["id"] in given or "defaults" in item or item.get("required") is False
+    ]
     body = {
         "apiVersion": "penstock.dev/v1alpha1",
         "kind": "Flow",

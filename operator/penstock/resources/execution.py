@@ -270,7 +270,7 @@ class Attempt(ResourceModel):
     execution: str | None = None
     """The name of the execution that the attempt is, where it is one. Where it is several, how
     their names begin."""
-    restarts: bool = False
+    restarts: bool | None = None
     """Whether the attempt restarts an execution that there was, in place of making one."""
     exit_code: int | None = None
     reason: str | None = None
@@ -356,6 +356,12 @@ class PinnedFlow(ResourceModel):
     revision: int = 1
 
 
+_LEFT_OUT_WHERE_EMPTY = (
+    "archive", "paused", "atBreakpoints", "passedBreakpoints", "restarts", "controls",
+)  # fmt: skip
+"""What most executions have nothing of."""
+
+
 class ExecutionStatus(ResourceModel):
     """Everything that is known of a run."""
 
@@ -414,7 +420,11 @@ class ExecutionStatus(ResourceModel):
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the resource: JSON values, without what is not set."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        written = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        for name in _LEFT_OUT_WHERE_EMPTY:
+            if not written[name]:
+                del written[name]
+        return written
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ExecutionStatus:
