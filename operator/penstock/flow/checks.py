@@ -54,7 +54,7 @@ def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
         *_system_labels(flow),
         *unknown_types(flow, located),
         *_task_warnings(located, types),
-        *_without_effect(flow, located),
+        *_without_effect(flow, located, types),
         *_not_served(flow),
         *_not_served_inputs(flow),
     ]
@@ -159,11 +159,12 @@ def _task_warnings(located: list[tuple[Location, Task]], types: TaskTypes) -> It
         if task_type is not None and task_type.deprecated is not None:
             reason = f"deprecated; {task_type.deprecated}"
             yield Problem((*at, "type"), reason, code="deprecated", warning=True)
-        if not isinstance(task, RunnableTask) or task_type is None:
+        if task_type is None:
             continue
+        properties = task.properties if isinstance(task, RunnableTask) else {}
         told = [("no_effect", task_type.warnings), ("not_on_cluster", task_type.not_served)]
         for code, tell in told:
-            for name, reason in tell(task.properties) if tell is not None else ():
+            for name, reason in tell(properties) if tell is not None else ():
                 yield Problem((*at, *name.split(".")), reason, code=code, warning=True)
 
 
@@ -177,12 +178,15 @@ def _not_served_inputs(flow: Flow) -> Iterator[Problem]:
             yield Problem(("inputs", index, "defaults"), message, code="no_effect", warning=True)
 
 
-def _without_effect(flow: Flow, located: list[tuple[Location, Task]]) -> Iterator[Problem]:
+def _without_effect(
+    flow: Flow, located: list[tuple[Location, Task]], types: TaskTypes
+) -> Iterator[Problem]:
     """Properties of tasks that are read and do nothing yet."""
     for at, task in located:
-        if task.log_level is not None:
-            message = "`logLevel` is not served yet: every log line is kept"
-            yield Problem((*at, "logLevel"), message, code="not_served", warning=True)
+        task_type = types.find(task.type)
+        if task.log_level is not None and task_type is not None and task_type.plain_log:
+            message = "`logLevel` has no effect: what a program prints has no levels"
+            yield Problem((*at, "logLevel"), message, code="no_effect", warning=True)
         for name, reason in _NOT_SERVED_OF_TASKS.items():
             if getattr(task, name) is not None:
                 alias = type(task).model_fields[name].alias or name

@@ -42,6 +42,8 @@ class TaskType:
     """Properties that are accepted and have no effect, each with the reason."""
     not_served: Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]] | None = None
     """What runs on a machine and not on a cluster yet, by the property, each with the reason."""
+    plain_log: bool = False
+    """Whether its log is what a program of the user's prints: lines without levels."""
     typed: frozenset[str] = frozenset()
     """Properties of which a single expression keeps its type."""
     unrendered: frozenset[str] = frozenset()

@@ -8,10 +8,11 @@ word that tells the two apart.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from penstock.engine.actions import StartAttempt
+from penstock.flow.task import Task
 from penstock.kubernetes.labels import (
     ATTEMPT,
     EXECUTION,
@@ -35,6 +36,7 @@ from penstock.kubernetes.podspec import (
     pod_spec,
 )
 from penstock.tasks.contract import Container
+from penstock.tasks.pod import LOG_LEVEL_VARIABLE
 
 __all__ = ["JobDefaults", "JobObjects", "Owner", "build_job", "job_name", "matches"]
 
@@ -65,6 +67,7 @@ def build_job(
 ) -> JobObjects:
     """The Job of an attempt, and the ConfigMap that it needs where its texts are long."""
     run, attempt = start.task_run, start.attempt.number
+    container = _with_log_level(container, start.task)
     name = job_name(owner.name, owner.uid, run.task_id, run.id, attempt)
     labels = _labels(start, owner)
     annotations = {EXECUTION_NAME: owner.name, TASK_ID: run.task_id}
@@ -106,6 +109,13 @@ def build_job(
         spec["activeDeadlineSeconds"] = min(seconds, MAX_SECONDS)
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
     return JobObjects(job, _config_map(meta, mounted) if mounted is not None else None)
+
+
+def _with_log_level(container: Container, task: Task) -> Container:
+    """Tell a core task which of its log lines to drop."""
+    if task.log_level is None or container.image is not None:
+        return container
+    return replace(container, env={**container.env, LOG_LEVEL_VARIABLE: task.log_level})
 
 
 def spec_hash(start: StartAttempt, owner: Owner) -> str:

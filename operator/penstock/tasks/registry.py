@@ -41,6 +41,7 @@ def register(types: TaskTypes) -> None:
                 check=partial(_check_script, script.name),
                 warnings=script_warnings,
                 not_served=script_not_served,
+                plain_log=True,
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -123,6 +124,16 @@ def test_the_job_of_a_log(starting: Starter) -> None:
             },
         },
     }
+
+
+def test_a_core_task_is_told_which_of_its_log_lines_to_drop(starting: Starter) -> None:
+    start = starting(LOG, {"message": "hello"})
+    task = start.task.model_copy(update={"log_level": "WARN"})
+
+    made = build(replace(start, task=task))
+
+    environment = made.job["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "PENSTOCK_LOG_LEVEL", "value": "WARN"} in environment
 
 
 def test_the_pod_of_a_python_script(starting: Starter) -> None:
