@@ -201,8 +201,9 @@ class Board:
                 self.books.pop((run.parent, kind), None)
 
     def _place_outputs(self, before: TaskRun | None, run: TaskRun) -> None:
-        if before is not None and before.outputs is not None:
-            # Keys may be gone; which is rare, since outputs come once or grow.
+        known = before.outputs if before is not None else None
+        if known is not None and not known.keys() <= (run.outputs or {}).keys():
+            # Keys are gone, which is rare: outputs come once, grow, or get other values.
             self.outputs.spoil()
         elif run.outputs is not None:
             path = (run.task_id, *self.loop_values(run))

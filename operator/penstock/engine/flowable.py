@@ -183,6 +183,10 @@ class Flowable(Task):
         """The outputs of an isolating flowable, once a lane's own outputs can't be had."""
         raise NotImplementedError
 
+    def has_recorded(self, run: TaskRun, lane: int) -> bool:
+        """Whether a lane that has ended is in the outputs already."""
+        return False
+
     def reopened(self, run: TaskRun) -> dict[str, Any] | None:
         """The outputs with which a flowable that had ended goes on."""
         return run.outputs

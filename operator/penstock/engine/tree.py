@@ -39,6 +39,9 @@ class FlowTree:
         self.flow = flow
         self.plan = in_sequence(flow.tasks)
         """What the flow does, in order."""
+        lists = (flow.errors, flow.finally_, flow.after_execution)
+        self.handlers = frozenset(task.id for tasks in lists for task in tasks)
+        """Ids of the tasks at the top whose ends do not count."""
         self._places: dict[str, Place] = {}
         for place in _places(flow.child_lists(), None):
             self._places[place.task.id] = place

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -107,6 +108,11 @@ class Loop(Flowable):
     def lane_failed(self, run: TaskRun, lane: int) -> dict[str, Any]:
         return _with_iteration(run, lane, State.FAILED, {})
 
+    def has_recorded(self, run: TaskRun, lane: int) -> bool:
+        listed = (run.outputs or {}).get("outputs", [])
+        place = _place_of(lane, listed)
+        return place < len(listed) and listed[place]["item"]["iteration"] == lane
+
     def reopened(self, run: TaskRun) -> dict[str, Any]:
         """What its iterations left is taken anew, from those that have ended as well."""
         return _of_none(len(run.values or []))
@@ -150,6 +156,11 @@ def _with_iteration(run: TaskRun, lane: int, state: State, given: dict[str, Any]
     outputs = dict(run.outputs or {})
     ended = outputs["terminatedIterations"]
     outputs["terminatedIterations"] = {**ended, str(state): ended.get(str(state), 0) + 1}
-    listed = [*outputs["outputs"], {"item": item, "outputs": given}]
-    outputs["outputs"] = sorted(listed, key=lambda entry: entry["item"]["iteration"])
+    outputs["outputs"] = listed = list(outputs["outputs"])
+    listed.insert(_place_of(lane, listed), {"item": item, "outputs": given})
     return outputs
+
+
+def _place_of(lane: int, listed: Sequence[dict[str, Any]]) -> int:
+    """Where an iteration stands, or would stand, among those that have ended."""
+    return bisect_left(listed, lane, key=lambda entry: int(entry["item"]["iteration"]))
