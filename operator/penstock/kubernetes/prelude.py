@@ -14,6 +14,10 @@ What it has to get right, and how:
 - A process that is left behind and holds the pipes is waited for 2 s, then its pipes are closed.
 - One endless line doesn't fill the memory (`cut`), and endless values don't fill the disk (`head`).
 - If the copy breaks, the output goes on: the copying `tee` ignores SIGPIPE.
+- The kubelet looks at a log every 10 s and moves it away once it has 10 MiB, and what was moved
+  can't be read through the API. So after much output the values wait for the move that is due, and
+  come at the beginning of the next file (before: 1 of 16 such scripts lost its values on a busy
+  node). How much that was stands in `/proc`, which counts for the children of a process as well.
 - Without the tools (a bare image) the command runs plainly, and the log itself is looked through.
 
 Arguments: the base directory, the termination message's file, then for each file `-f NAME TEXT` or
@@ -26,6 +30,11 @@ from penstock.tasks.framing import BEGIN_MARK, END_MARK, MAX_BYTES, MAX_INLINE_B
 
 _MAX_LINE_BYTES = 2 * MAX_BYTES
 _MAX_FOUND_BYTES = MAX_BYTES + 64 * 1024
+
+_ROTATED_BYTES = 8 * 1024 * 1024
+"""A log of fewer bytes is not moved away by a kubelet with its defaults, 10 MiB."""
+_ROTATION_SECONDS = 11
+"""A little more than the time between two looks of the kubelet."""
 
 _TEMPLATE = r"""
 __penstock_base=$1 __penstock_message=$2 __penstock_run=$1/run __penstock_signal= __penstock_pid=
@@ -107,6 +116,11 @@ if [ "$__penstock_bytes" -le @MAX_INLINE@ ]; then
     cat found
   } >"$__penstock_message"
 elif [ "$__penstock_bytes" -le @MAX_BYTES@ ]; then
+  __penstock_written=0
+  while read -r __penstock_key __penstock_value; do
+    [ "$__penstock_key" != wchar: ] || __penstock_written=$__penstock_value
+  done <"/proc/$$/io"
+  [ "$__penstock_written" -lt @ROTATED@ ] || sleep @ROTATION_SECONDS@
   printf '\n@BEGIN@%d::\n' "$__penstock_bytes"
   cat found
   printf '@END@\n'
@@ -125,6 +139,8 @@ PRELUDE = (
     .replace("@MAX_FOUND@", str(_MAX_FOUND_BYTES))
     .replace("@MAX_INLINE@", str(MAX_INLINE_BYTES))
     .replace("@MAX_BYTES@", str(MAX_BYTES))
+    .replace("@ROTATED@", str(_ROTATED_BYTES))
+    .replace("@ROTATION_SECONDS@", str(_ROTATION_SECONDS))
     .replace("@BEGIN@", BEGIN_MARK)
     .replace("@END@", END_MARK)
 )

@@ -192,6 +192,29 @@ def test_values_of_any_size_come_back(pod: Pod, size: int) -> None:
     assert len(ended.message.encode()) <= 4096
 
 
+@pytest.mark.parametrize(("written", "waits"), [(100_000, False), (9_000_000, True)])
+def test_long_values_wait_for_the_log_to_be_moved_away(
+    pod: Pod, tmp_path: Path, written: int, waits: bool
+) -> None:
+    if pod.shell[0] == "busybox":
+        pytest.skip("busybox finds its own applets whatever the PATH is")
+    # given
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "sleep").write_text(f'#!/bin/sh\necho "$1" >>{tmp_path}/slept\n')
+    (tools / "sleep").chmod(0o755)
+    line = f"::{json.dumps({'outputs': {'text': 'x' * 50_000}})}::"
+    # when
+    ended = pod.run(
+        f"head -c {written} /dev/zero; echo; cat value",
+        files=["-f", "value", line],
+        env={"PATH": f"{tools}:{os.environ['PATH']}"},
+    )
+    # then
+    assert ended.payload == line + "\n"
+    assert ("11" in (tmp_path / "slept").read_text().split()) is waits
+
+
 def self_made(pod: Pod, text: str) -> list[str]:
     source = pod.base.parent / "source"
     source.write_text(text)
