@@ -27,7 +27,7 @@ from penstock.engine.flowables.for_each_item import MERGE, SPLIT
 from penstock.kubernetes import results
 from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job, job_name, matches
-from penstock.kubernetes.outputs import refuse_foreign
+from penstock.kubernetes.kept import refuse_foreign
 from penstock.kubernetes.podstatus import is_over, job_condition, pending_problem, terminated
 from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
 from penstock.tasks.contract import TaskFailure

@@ -9,18 +9,14 @@ were put away are different, as after a restart, all of them are put away anew.
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.kubernetes.api import CONFIG_MAPS, Api, ApiError, Object
-from penstock.kubernetes.labels import EXECUTION_UID, IGNORE_UPDATES, MANAGED_BY
-from penstock.kubernetes.outputs import refuse_foreign, without_large_outputs
+from penstock.kubernetes.api import CONFIG_MAPS, Api, Object
+from penstock.kubernetes.kept import digest, encode, keep, value_in
+from penstock.kubernetes.outputs import without_large_outputs
 from penstock.resources.execution import (
     ArchiveReference,
     ExecutionStatus,
@@ -107,21 +103,21 @@ class TaskRunArchive:
         for run in runs:
             if run.values is None or run.id in archive.values:
                 continue
-            text = _encode(run.values)
+            text = encode(run.values)
             if len(text) <= _INLINE_VALUES:
                 continue
             name = f"{execution['metadata']['name'][:180]}-values-{run.id}"
             reference = OutputsReference(
-                config_map=name, key=_VALUES_KEY, bytes=len(text), sha256=_digest(text)
+                config_map=name, key=_VALUES_KEY, bytes=len(text), sha256=digest(text)
             )
-            await self._keep(execution, name, _VALUES_KEY, text)
+            await keep(self._api, execution, reference, text)
             archive.values[run.id] = reference
 
     async def _with_values(self, namespace: str, run: TaskRun) -> TaskRun:
         if run.values_ref is None:
             return run
         body = await self._api.get(CONFIG_MAPS, namespace, run.values_ref.config_map)
-        values = json.loads(_text_in(body, run.values_ref))
+        values = value_in(body, run.values_ref)
         return run.model_copy(update={"values": values})
 
     async def _move(
@@ -153,31 +149,17 @@ class TaskRunArchive:
     async def _write(
         self, execution: Object, number: int, chunk: Sequence[tuple[int, TaskRun, dict[str, Any]]]
     ) -> ArchiveReference:
-        text = _encode([[position, value] for position, _, value in chunk])
-        name = f"{execution['metadata']['name'][:180]}-runs-{number}"
-        await self._keep(execution, name, _KEY, text)
-        return ArchiveReference(
-            config_map=name,
+        text = encode([[position, value] for position, _, value in chunk])
+        reference = ArchiveReference(
+            config_map=f"{execution['metadata']['name'][:180]}-runs-{number}",
             key=_KEY,
             bytes=len(text),
-            sha256=_digest(text),
+            sha256=digest(text),
             task_runs=len(chunk),
             states=dict(Counter(str(run.state) for _, run, _ in chunk)),
         )
-
-    async def _keep(self, execution: Object, name: str, key: str, text: bytes) -> None:
-        namespace = execution["metadata"]["namespace"]
-        body = _config_map(execution, name, key, text)
-        try:
-            await self._api.create(CONFIG_MAPS, namespace, body)
-        except ApiError as error:
-            if error.reason != "AlreadyExists":
-                raise
-            # Left by a controller that was stopped before it wrote the status.
-            existing = await self._api.get(CONFIG_MAPS, namespace, name)
-            refuse_foreign(existing, execution)
-            patch = {"binaryData": body["binaryData"]}
-            await self._api.patch(CONFIG_MAPS, namespace, name, patch)
+        await keep(self._api, execution, reference, text)
+        return reference
 
 
 def _not_archived(
@@ -243,54 +225,13 @@ def _merged(placed: dict[int, TaskRun], kept: Sequence[TaskRun]) -> list[TaskRun
 
 
 def _read(body: Object, reference: ArchiveReference) -> Iterator[tuple[int, TaskRun]]:
-    for position, value in json.loads(_text_in(body, reference)):
+    for position, value in value_in(body, reference):
         yield position, TaskRun.model_validate(value)
-
-
-def _text_in(body: Object, reference: ArchiveReference | OutputsReference) -> bytes:
-    """What a ConfigMap holds. Raises ``ValueError`` where it is not what was written."""
-    text = gzip.decompress(base64.b64decode(body["binaryData"][reference.key]))
-    if _digest(text) != reference.sha256:
-        raise ValueError(f"the ConfigMap {reference.config_map} was changed by somebody else")
-    return text
 
 
 def _last_number(references: Iterable[ArchiveReference]) -> int:
     return max((int(item.config_map.rpartition("-")[2]) for item in references), default=0)
 
 
-def _encode(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _digest(text: bytes) -> str:
-    return hashlib.sha256(text).hexdigest()
-
-
 def _size(value: object) -> int:
-    return len(_encode(value))
-
-
-def _config_map(execution: Object, name: str, key: str, text: bytes) -> Object:
-    meta = execution["metadata"]
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": name,
-            "namespace": meta["namespace"],
-            "labels": {EXECUTION_UID: meta["uid"], MANAGED_BY: "penstock"},
-            "annotations": {IGNORE_UPDATES: "true"},
-            "ownerReferences": [
-                {
-                    "apiVersion": execution["apiVersion"],
-                    "kind": execution["kind"],
-                    "name": meta["name"],
-                    "uid": meta["uid"],
-                    "controller": True,
-                    "blockOwnerDeletion": False,
-                }
-            ],
-        },
-        "binaryData": {key: base64.b64encode(gzip.compress(text, mtime=0)).decode("ascii")},
-    }
+    return len(encode(value))

@@ -6,14 +6,11 @@ compressed: a ConfigMap holds 1 MiB, and so may the outputs of one task.
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
-import json
 from typing import Any
 
-from penstock.kubernetes.api import CONFIG_MAPS, Api, ApiError, Object
-from penstock.kubernetes.labels import EXECUTION_UID, IGNORE_UPDATES, MANAGED_BY, TASK_RUN
+from penstock.kubernetes.api import CONFIG_MAPS, Api, Object
+from penstock.kubernetes.kept import digest, encode, keep, value_in
+from penstock.kubernetes.labels import TASK_RUN
 from penstock.kubernetes.recent import Recent
 from penstock.resources.execution import ExecutionStatus, OutputsReference, TaskRun
 
@@ -53,7 +50,7 @@ class OutputsKeeper:
                 run = run.model_copy(update={"outputs_ref": None})
                 changed = True
             if run.outputs is not None and run.outputs_ref is None:
-                size = len(_encode(run.outputs))
+                size = len(encode(run.outputs))
                 if size > INLINE_BYTES or total + size > INLINE_TOTAL:
                     reference = await self._keep(execution, run, old)
                     run = run.model_copy(update={"outputs_ref": reference})
@@ -75,7 +72,7 @@ class OutputsKeeper:
         outputs = self._cache.get(reference.sha256)
         if outputs is None:
             body = await self._api.get(CONFIG_MAPS, namespace, reference.config_map)
-            outputs = read_outputs(body, reference)
+            outputs = value_in(body, reference)
             self._cache.put(reference.sha256, outputs)
         return run.model_copy(update={"outputs": outputs})
 
@@ -83,36 +80,17 @@ class OutputsKeeper:
         self, execution: Object, run: TaskRun, old: OutputsReference | None
     ) -> OutputsReference:
         """Write the outputs, never over those to which the stored status still refers."""
-        text = _encode(run.outputs)
+        text = encode(run.outputs)
         name = f"{execution['metadata']['name'][:180]}-outputs-{run.id}"
         reference = OutputsReference(
             config_map=f"{name}-2" if old is not None and old.config_map == name else name,
             key=_KEY,
             bytes=len(text),
-            sha256=hashlib.sha256(text).hexdigest(),
+            sha256=digest(text),
         )
-        body = _config_map(execution, run, reference, text)
-        namespace = execution["metadata"]["namespace"]
-        try:
-            await self._api.create(CONFIG_MAPS, namespace, body)
-        except ApiError as error:
-            if error.reason != "AlreadyExists":
-                raise
-            existing = await self._api.get(CONFIG_MAPS, namespace, reference.config_map)
-            refuse_foreign(existing, execution)
-            patch = {"binaryData": body["binaryData"]}
-            await self._api.patch(CONFIG_MAPS, namespace, reference.config_map, patch)
+        await keep(self._api, execution, reference, text, {TASK_RUN: run.id})
         self._cache.put(reference.sha256, run.outputs or {})
         return reference
-
-
-def read_outputs(body: Object, reference: OutputsReference) -> dict[str, Any]:
-    """The outputs in a ConfigMap. Raises ``ValueError`` where they are not what was written."""
-    text = gzip.decompress(base64.b64decode(body["binaryData"][reference.key]))
-    if hashlib.sha256(text).hexdigest() != reference.sha256:
-        raise ValueError(f"the ConfigMap {reference.config_map} was changed by somebody else")
-    outputs: dict[str, Any] = json.loads(text)
-    return outputs
 
 
 def without_large_outputs(status: ExecutionStatus) -> dict[str, Any]:
@@ -122,48 +100,3 @@ def without_large_outputs(status: ExecutionStatus) -> dict[str, Any]:
         if "outputsRef" in run:
             run.pop("outputs", None)
     return written
-
-
-def _encode(outputs: object) -> bytes:
-    return json.dumps(outputs, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def refuse_foreign(existing: Object, execution: Object) -> None:
-    """Raises ``ApiError`` where a ConfigMap that is already there is not the execution's."""
-    owners = existing["metadata"].get("ownerReferences", [])
-    if all(owner.get("uid") != execution["metadata"]["uid"] for owner in owners):
-        name = existing["metadata"]["name"]
-        raise ApiError(409, "NameClash", f"the ConfigMap {name} belongs to somebody else")
-
-
-def _config_map(
-    execution: Object, run: TaskRun, reference: OutputsReference, text: bytes
-) -> Object:
-    meta = execution["metadata"]
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": reference.config_map,
-            "namespace": meta["namespace"],
-            "labels": {
-                EXECUTION_UID: meta["uid"],
-                TASK_RUN: run.id,
-                MANAGED_BY: "penstock",
-            },
-            "annotations": {IGNORE_UPDATES: "true"},
-            "ownerReferences": [
-                {
-                    "apiVersion": execution["apiVersion"],
-                    "kind": execution["kind"],
-                    "name": meta["name"],
-                    "uid": meta["uid"],
-                    "controller": True,
-                    "blockOwnerDeletion": False,
-                }
-            ],
-        },
-        "binaryData": {
-            reference.key: base64.b64encode(gzip.compress(text, mtime=0)).decode("ascii")
-        },
-    }

@@ -12,15 +12,14 @@ from penstock.engine.flowable import (
     Evaluator,
     FlowableError,
     Going,
-    Hold,
     Lane,
     Opening,
     Plan,
     enabled,
 )
-from penstock.engine.flowables.pause import Holding
+from penstock.engine.flowables.pause import Holding, hold
 from penstock.flow.inputs import Input
-from penstock.flow.model import Document, RenderedBool, parse_duration
+from penstock.flow.model import Document, RenderedBool
 from penstock.flow.problems import Location
 from penstock.flow.task import AnyTask, Task
 from penstock.resources.execution import ResumeRequest, State, TaskRun
@@ -82,13 +81,7 @@ class Approval(Holding):
     def open(self, evaluator: Evaluator) -> Opening:
         if holds(self.auto_approve, evaluator):
             return Opening(outputs={"decision": "APPROVED", "auto": True, "inputs": {}})
-        timeout = self.timeout
-        if isinstance(timeout, str):
-            try:
-                timeout = parse_duration(evaluator.render(timeout))
-            except ValueError as error:
-                raise FlowableError(str(error)) from None
-        return Opening(outputs={"auto": False}, hold=Hold(timeout))
+        return Opening(outputs={"auto": False}, hold=hold(evaluator, self.timeout))
 
     def plan(self, run: TaskRun) -> Plan:
         outputs = run.outputs or {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from penstock.engine.flowable import (
@@ -42,6 +42,17 @@ class Holding(Flowable):
         raise NotImplementedError
 
 
+def hold(evaluator: Evaluator, *durations: timedelta | str | None) -> Hold:
+    """A hold for the first duration that is given, or for ever. Raises ``FlowableError``."""
+    written = next((item for item in durations if item is not None), None)
+    if isinstance(written, str):
+        try:
+            written = parse_duration(evaluator.render(written))
+        except ValueError as error:
+            raise FlowableError(str(error)) from None
+    return Hold(written)
+
+
 class Pause(Holding):
     """Waits until it is resumed, or until its time is up; then runs what follows.
 
@@ -77,14 +88,8 @@ class Pause(Holding):
         return self.on_resume
 
     def open(self, evaluator: Evaluator) -> Opening:
-        durations: tuple[Any, ...] = (self.pause_duration, self.delay, self.timeout)
-        written = next((item for item in durations if item is not None), None)
-        if isinstance(written, str):
-            try:
-                written = parse_duration(evaluator.render(written))
-            except ValueError as error:
-                raise FlowableError(str(error)) from None
-        return Opening(hold=Hold(written))
+        durations = (self.pause_duration, self.delay, self.timeout)
+        return Opening(hold=hold(evaluator, *durations))
 
     def plan(self, run: TaskRun) -> Plan:
         tasks = [self.on_pause] if self.on_pause is not None else []
