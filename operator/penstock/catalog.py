@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from typing import TYPE_CHECKING
 
 from penstock.engine import commands, executables, flowables, instant
-from penstock.expressions import Expressions
 from penstock.flow.document import Trigger
 from penstock.flow.parse import FlowParser
 from penstock.flow.problems import Problem
 from penstock.flow.types import TaskTypes
 from penstock.tasks import registry
+
+if TYPE_CHECKING:
+    from penstock.expressions import Expressions
 
 
 @cache
@@ -29,7 +32,14 @@ def task_types() -> TaskTypes:
 @cache
 def expressions() -> Expressions:
     """The expression language, with its cache of compiled templates."""
+    from penstock.expressions import Expressions
+
     return Expressions()
+
+
+def check_expression(text: str) -> None:
+    """Raises an exception whose text says why an expression can't be compiled."""
+    expressions().check(text)
 
 
 def check_trigger(trigger: Trigger) -> Iterable[Problem]:
@@ -41,4 +51,4 @@ def check_trigger(trigger: Trigger) -> Iterable[Problem]:
 
 def flow_parser() -> FlowParser:
     """Reads and checks flows with all types, expressions and triggers."""
-    return FlowParser(task_types(), expressions().check, check_trigger)
+    return FlowParser(task_types(), check_expression, check_trigger)

@@ -5,11 +5,15 @@ The Pebble dialect of Kestra on Jinja2's sandbox. This room does no I/O: what co
 ``filters/``; a function, ``functions/``.
 """
 
-from penstock.expressions.engine import Expressions, has_expression
+from typing import TYPE_CHECKING, Any
+
 from penstock.expressions.errors import ExpressionError, UndefinedError
 from penstock.expressions.host import Host
 from penstock.expressions.limits import Limits
 from penstock.expressions.truth import is_truthy
+
+if TYPE_CHECKING:
+    from penstock.expressions.engine import Expressions, has_expression
 
 __all__ = [
     "ExpressionError",
@@ -20,3 +24,13 @@ __all__ = [
     "has_expression",
     "is_truthy",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The language itself is read on its first use: a flow without expressions is checked in less
+    than half the time."""
+    if name in ("Expressions", "has_expression"):
+        from penstock.expressions import engine
+
+        return getattr(engine, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -164,7 +164,6 @@ class Document(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         extra="ignore",
-        use_attribute_docstrings=True,
         frozen=True,
         coerce_numbers_to_str=True,  # as Jackson does
         defer_build=True,

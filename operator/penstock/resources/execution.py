@@ -63,7 +63,6 @@ class ResourceModel(BaseModel):
         populate_by_name=True,
         extra="ignore",
         frozen=True,
-        use_attribute_docstrings=True,
         defer_build=True,
     )
 

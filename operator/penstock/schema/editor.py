@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
 from penstock.catalog import task_types
 from penstock.flow.document import Flow, labels_as_map
 from penstock.flow.model import Document, Rendered
 from penstock.flow.task import RunnableTask, Task, read_task
+from penstock.schema.described import DescribedSchema
 from penstock.schema.structural import for_users
 
 _TASK = "#/$defs/Task"
@@ -36,7 +37,7 @@ _LABELS = {
 }
 
 
-class _Generator(GenerateJsonSchema):
+class _Generator(DescribedSchema):
     """Pydantic's generator, taught what our validators accept."""
 
     def function_plain_schema(self, schema: core_schema.PlainValidatorFunctionSchema) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.flow.document import FLOW_ID_PATTERN, NAMESPACE_PATTERN, Flow
+from penstock.schema.reference_docstrings import attribute_docstrings
 from penstock.schema.structural import OPEN, Schema, for_users
 
 _OBJECT: Schema = {"type": "object"} | OPEN
@@ -59,9 +60,10 @@ _SHAPES: dict[str, Schema] = {
 def flow_spec() -> Schema:
     """The structural schema of a flow document."""
     properties: dict[str, Any] = {}
+    texts = attribute_docstrings(Flow)
     for name, field in Flow.model_fields.items():
         alias = field.alias or name
-        described = {"description": for_users(field.description)} if field.description else {}
+        described = {"description": for_users(texts[name])} if name in texts else {}
         properties[alias] = described | _SHAPES.get(alias, OPEN)
     return {
         "description": "The flow document, as Kestra writes it.",

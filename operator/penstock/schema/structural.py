@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from penstock.schema.described import DescribedSchema
+
 Schema = dict[str, Any]
 
 OPEN: Schema = {"x-kubernetes-preserve-unknown-fields": True}
@@ -33,7 +35,9 @@ def structural(model: type[BaseModel], *, defaults: bool = False) -> Schema:
     No property is `nullable`: the API server takes a null out where a value is optional, as the
     models do.
     """
-    raw = model.model_json_schema(by_alias=True, mode="validation")
+    raw = model.model_json_schema(
+        by_alias=True, mode="validation", schema_generator=DescribedSchema
+    )
     return _Converter(raw.get("$defs", {}), defaults).convert(raw, ())
 
 

@@ -94,7 +94,7 @@ def _model(task: Any, rendered: bool) -> type[Document]:
     return made
 
 
-class _Base(Document, use_attribute_docstrings=False):
+class _Base(Document):
     """Made models have no source to take descriptions from."""
 
 
