@@ -133,6 +133,7 @@ def _show_flows(screen: Screen, kubernetes: Kubernetes, commit: str) -> None:
     wanted = {
         f"{flow['namespace']}.{flow['id']}": path.name
         for path in sorted(EXAMPLES.glob("*.yaml"))
+        if not path.name.endswith(".test.yaml")
         for flow in [yaml.safe_load(path.read_text())]
     }
     ready: dict[str, str] = {}
