@@ -47,6 +47,7 @@ def main() -> int:
 
 def measure(namespace: str) -> dict[str, object]:
     """Runs in turn, bare and ours, so that a machine whose speed drifts drifts for both."""
+    alone = engine.measure()  # before the machine is busy with pods
     work = Workloads(namespace)
     work.prepare()
     work.bare_single(), work.single()
@@ -74,7 +75,7 @@ def measure(namespace: str) -> dict[str, object]:
         "edge_p95_ms": round(_percentile(latencies, 0.95), 1),
         "edge_median_ms": round(statistics.median(latencies), 1),
         "edges": len(latencies),
-        **engine.measure(),
+        **alone,
         "seconds": {name: [round(time, 3) for time in times] for name, times in raw.items()},
         "machine": {
             "cpus": os.cpu_count(),
