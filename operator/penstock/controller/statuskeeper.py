@@ -95,7 +95,7 @@ class StatusKeeper:
                     raise
                 seen = ChildSeen(_without_outputs(body, str(error)))
         else:
-            seen = ChildSeen(ExecutionStatus.from_json(body.get("status") or {}), False)
+            seen = ChildSeen(ExecutionStatus.from_json(body.get("status") or {}))
         if all(run.outputs_ref is None for run in seen.status.task_runs):
             self._seen.put(uid, (version, seen))
         return seen

@@ -47,8 +47,7 @@ class ChildSeen:
     """What is known of an execution that this one made."""
 
     status: ExecutionStatus
-    large_outputs: bool = True
-    """False where outputs that are kept beside the status are not in it."""
+    """With the outputs that are kept beside it once it has ended; before, maybe without."""
 
 
 Children = Mapping[str, ChildSeen]

@@ -50,10 +50,6 @@ class Controls:
         self.end_state: State | None = None
         """The end state that an execution that has ended gets."""
 
-    @staticmethod
-    def pending(decision: Decision) -> bool:
-        return any(True for _ in _pending(decision))
-
     def apply(self) -> None:
         """Do all that is asked for, in its order."""
         decision = self._decision

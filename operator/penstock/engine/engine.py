@@ -20,8 +20,8 @@ from penstock.engine.identity import Identity
 from penstock.engine.inputs import InvalidInputs, resolve_inputs
 from penstock.engine.limits import Limits
 from penstock.engine.restarting import kept_for_replay
-from penstock.engine.settling import LimitExceeded
 from penstock.engine.sla import SlaWatch
+from penstock.engine.starting import LimitExceeded
 from penstock.engine.tree import FlowTree
 from penstock.engine.turn import ALONE, Turn
 from penstock.expressions import Expressions

@@ -33,14 +33,12 @@ from penstock.engine.ledger import Ledger
 from penstock.engine.limits import Limits
 from penstock.engine.parents import Parent, handlers
 from penstock.engine.retrying import ExecutionRetries
-from penstock.engine.starting import LimitExceeded, Starting
+from penstock.engine.starting import Starting
 from penstock.engine.states import worst
 from penstock.engine.tree import FlowTree
 from penstock.expressions import ExpressionError
 from penstock.flow.task import Task
 from penstock.resources.execution import State, TaskRun
-
-__all__ = ["LimitExceeded", "Settling"]
 
 
 class Settling:
@@ -90,7 +88,7 @@ class Settling:
     def settle(self) -> State | None:
         """Settle the execution. Its end state, or None while something is open.
 
-        Raises :class:`LimitExceeded`.
+        Raises :class:`penstock.engine.starting.LimitExceeded`.
         """
         flow = self._tree.flow
         end: State | None = None
