@@ -15,11 +15,6 @@ NO_SERVICES = (
 )
 """Why a task can't run in a pod."""
 
-WORKING_DIR = "/penstock/working-dir"
-OUTPUT_DIR = "/penstock/output-dir"
-"""What `{{ workingDir }}` and `{{ outputDir }}` are rendered to: where an attempt will run is not
-known then. Whoever runs it puts the real folders in their place."""
-
 
 class TaskFailure(Exception):
     """A task failed for a reason of its own. Outputs known so far may still be given."""
