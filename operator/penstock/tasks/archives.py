@@ -89,9 +89,7 @@ def _opened(directory: Path, parts: Sequence[str]) -> Iterator[int]:
         os.close(at)
 
 
-def _extract(
-    tar: tarfile.TarFile, member: tarfile.TarInfo, name: str, at: int, mode: int
-) -> None:
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, name: str, at: int, mode: int) -> None:
     if member.isdir():
         with suppress(FileExistsError):
             os.mkdir(name, 0o777, dir_fd=at)

@@ -11,8 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from penstock.tasks.contract import TaskFailure
-
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -34,13 +32,3 @@ def open_beneath(directory: Path, name: str) -> BinaryIO:
     finally:
         with suppress(OSError):
             os.close(at)
-
-
-def unchanged(name: str, file: BinaryIO, before: os.stat_result) -> None:
-    """Raises :class:`TaskFailure` where a file was written to since ``before``."""
-    now = os.fstat(file.fileno())
-    if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise TaskFailure(
-            f"`{name}` was changed while it was kept; a process that the script left behind still "
-            "writes to it"
-        )

@@ -104,6 +104,8 @@ class Container:
     """Patterns of the files to keep when the command has ended."""
     output_directory: bool = False
     """Whether to keep every file of the output directory."""
+    storage: bool = False
+    """Whether what runs in Penstock's own image needs the internal storage."""
     pull_policy: str | None = None
     """`Always`, `IfNotPresent` or `Never`; None for the cluster's default."""
     resources: Resources = Resources()

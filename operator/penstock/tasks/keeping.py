@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from penstock.tasks.beneath import open_beneath, unchanged
+from penstock.tasks.beneath import open_beneath
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.globs import is_pattern, matcher
 from penstock.tasks.working_files import file_errors, found
@@ -58,6 +57,4 @@ def keep_beneath(directory: Path, wanted: Iterable[str], upload: Upload, kept: K
             kept.unmatched.append(pattern)
     for name, _ in files:
         with file_errors(name), open_beneath(directory, name) as file:
-            before = os.fstat(file.fileno())
             kept.files[name] = upload(name, Path(f"/proc/self/fd/{file.fileno()}"))
-            unchanged(name, file, before)

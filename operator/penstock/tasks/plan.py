@@ -23,7 +23,7 @@ class SharedDirectory:
     """The directory of a WorkingDirectory, which is carried from task to task as an archive."""
 
     id: str
-    """The task id of the WorkingDirectory."""
+    """The id of the WorkingDirectory's task run: the same in every execution of the flow."""
     left_by: list[str] = field(default_factory=list)
     """The URIs under which earlier attempts may have left it, the latest first."""
     name: str = ""

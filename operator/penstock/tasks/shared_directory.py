@@ -9,13 +9,16 @@ none: after it the directory is as it was before it.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from penstock.storage.errors import FileMissing
 from penstock.tasks.archives import pack, unpack
 from penstock.tasks.contract import NamespaceFilesOption, TaskFailure
+from penstock.tasks.globs import matcher
 from penstock.tasks.plan import Plan, SharedDirectory
 from penstock.tasks.services import Files, NamespaceFiles, Origin
 from penstock.tasks.working_files import (
@@ -28,6 +31,14 @@ from penstock.tasks.working_files import (
 )
 
 
+class Caches(Protocol):
+    """Files that the executions of one flow have in common, by name."""
+
+    def open(self, name: str) -> BinaryIO: ...
+
+    def put(self, name: str, source: BinaryIO) -> str: ...
+
+
 class Storing(Protocol):
     """What is needed of :class:`penstock.tasks.remote.Remote`."""
 
@@ -36,6 +47,9 @@ class Storing(Protocol):
 
     @property
     def files(self) -> Files: ...
+
+    @property
+    def caches(self) -> Caches: ...
 
     def namespace_files(self, namespace: str | None = None) -> NamespaceFiles: ...
 
@@ -61,25 +75,21 @@ def leave(shared: SharedDirectory, directory: Path, spare: Path, remote: Storing
     """
     if not shared.name:
         return []
-    return archived(
-        directory, None, spare, lambda archive: remote.upload(shared.name, archive)
-    )
-
-
-def archived(
-    directory: Path,
-    wanted: Callable[[str], bool] | None,
-    spare: Path,
-    upload: Callable[[Path], object],
-) -> list[str]:
-    """Give an archive of the directory, or of what is wanted of it, to `upload`."""
-    with file_errors("the archive of the working directory"):
-        # A file without a name: whoever else sees the folder can't put another in its place.
-        with tempfile.TemporaryFile(dir=spare) as archive:
-            notes = pack(directory, archive, wanted)
-            archive.flush()
-            upload(Path(f"/proc/self/fd/{archive.fileno()}"))
+    with _archive(spare) as archive:
+        notes = pack(directory, archive)
+        archive.seek(0)
+        remote.files.put(shared.name, archive)
     return notes
+
+
+@contextmanager
+def _archive(spare: Path) -> Iterator[BinaryIO]:
+    """A file without a name: whoever else sees the folder can't put another in its place."""
+    with (
+        file_errors("the archive of the working directory"),
+        tempfile.TemporaryFile(dir=spare) as archive,
+    ):
+        yield archive
 
 
 def _restored(uri: str, directory: Path, remote: Storing) -> bool:
@@ -92,7 +102,35 @@ def _restored(uri: str, directory: Path, remote: Storing) -> bool:
     return True
 
 
+def save_cache(shared: SharedDirectory, directory: Path, spare: Path, remote: Storing) -> None:
+    """Keep what the next execution shall find, in place of what was kept before."""
+    cache = shared.properties.get("cache")
+    if not cache:
+        return
+    with _archive(spare) as archive:
+        archive.write(f"{time.time():.0f}\n".encode())
+        pack(directory, archive, matcher(cache["patterns"]))
+        archive.seek(0)
+        remote.caches.put(shared.id, archive)
+
+
+def _restore_cache(shared: SharedDirectory, directory: Path, remote: Storing) -> None:
+    """Put back what was kept, unless it was kept for longer than it may be."""
+    cache = shared.properties.get("cache")
+    if not cache:
+        return
+    try:
+        stream = remote.caches.open(shared.id)
+    except FileMissing:
+        return
+    with file_errors("the cache of the working directory"), stream:
+        saved = float(stream.readline(32))
+        if cache.get("ttl") is None or time.time() < saved + cache["ttl"]:
+            unpack(stream, directory)
+
+
 def _begin(shared: SharedDirectory, directory: Path, remote: Storing) -> list[str]:
+    _restore_cache(shared, directory, remote)
     warnings: list[str] = []
     option = shared.properties.get("namespaceFiles")
     if option is not None:

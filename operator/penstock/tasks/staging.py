@@ -119,9 +119,7 @@ class Staging:
                 keep_beneath(folders.work, plan.output_files, remote.upload, kept)
                 kept.check_names(strict=code == 0)
             if plan.shared is not None:
-                kept.notes += shared_directory.leave(
-                    plan.shared, folders.work, folders.run, remote
-                )
+                kept.notes += shared_directory.leave(plan.shared, folders.work, folders.run, remote)
         except (TaskFailure, StorageError, OSError) as error:
             if code == 0:
                 raise
