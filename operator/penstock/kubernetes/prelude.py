@@ -45,8 +45,8 @@ _TEMPLATE = r"""
 __penstock_base=$1 __penstock_message=$2 __penstock_run=$1/run __penstock_signal= __penstock_pid=
 shift 2
 trap '__penstock_signal=1; [ -z "$__penstock_pid" ] || kill -TERM "$__penstock_pid" 2>/dev/null' \
-  TERM INT QUIT HUP
-@STAGED@mkdir -p "$__penstock_run" "$__penstock_base/work" "$__penstock_base/home" "$__penstock_base/tmp" &&
+  TERM INT QUIT HUP@STAGED@
+mkdir -p "$__penstock_run" "$__penstock_base/work" "$__penstock_base/home" "$__penstock_base/tmp" &&
   cd "$__penstock_base/work" || exit 125
 while [ "$1" != -- ]; do
   case $2 in */*) mkdir -p "./${2%/*}" || exit 125 ;; esac
@@ -175,7 +175,7 @@ _WITHOUT_FILES = {
     "ALSO": "",
 }
 _WITH_FILES = {
-    "STAGED": _STAGED.lstrip(),
+    "STAGED": _STAGED.rstrip(),
     "STOPPED": "  __penstock_stopped=1\n",
     "KEPT": "__penstock_keep\n",
     "SAID": "  __penstock_say kept\n",
