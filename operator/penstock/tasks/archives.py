@@ -59,6 +59,8 @@ def unpack(archive: BinaryIO, directory: Path) -> None:
                     _extract(tar, member, name, at, mode)
                 if member.isdir():
                     folders.append((parts, mode))
+        while archive.read(_CHUNK_BYTES):
+            pass  # to the very end, where the digest is looked at
         for parts, mode in reversed(folders):  # the last, since nothing gets into a closed one
             with _opened(directory, parts) as at:
                 os.fchmod(at, mode)
