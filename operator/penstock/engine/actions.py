@@ -63,6 +63,9 @@ class Workspace:
     properties: Mapping[str, Any]
     """What stands in it at first and what is kept of it: `inputFiles`, `namespaceFiles`,
     `outputFiles` and `cache`, rendered."""
+    left_by: tuple[tuple[str, str, int], ...] = ()
+    """The attempts that were in it before and have ended, the latest first: task, task run, number.
+    Where the directory lies on no common disk, one of them has left it."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from penstock.kubernetes import podstatus
 from penstock.resources.execution import State
 from penstock.tasks.captured import Captured
 from penstock.tasks.framing import LOST, MAX_BYTES, TOO_LARGE, Marker, decode_result, parse_marker
+from penstock.tasks.pod_folders import KEPT_MARK
 
 Pod = Mapping[str, Any]
 Job = Mapping[str, Any]
@@ -141,17 +142,35 @@ def outputs_of(pod: Pod, log: str | None = None) -> Outputs:
 
 def script_outputs(lines: str, exit_code: int) -> Outputs:
     """The outputs of a script from its `::{…}::` lines, in the shape that Kestra gives them."""
+    lines, files, notes = _kept(lines)
     captured = Captured().add_all(lines.split("\n"))
     if len(json.dumps(captured.vars, ensure_ascii=False).encode()) > MAX_BYTES:
         return Outputs(error=TOO_LARGE)
     return Outputs(
-        _script_shape(captured.vars, exit_code),
-        message="; ".join(captured.notes) or None,
+        _script_shape(captured.vars, exit_code, files),
+        message="; ".join((*captured.notes, *notes)) or None,
     )
 
 
-def _script_shape(values: dict[str, Any], exit_code: int) -> dict[str, Any]:
-    return {"vars": values, "exitCode": exit_code, "outputFiles": {}}
+def _script_shape(values: dict[str, Any], exit_code: int, files: dict[str, str]) -> dict[str, Any]:
+    return {"vars": values, "exitCode": exit_code, "outputFiles": files}
+
+
+def _kept(lines: str) -> tuple[str, dict[str, str], list[str]]:
+    """The lines of the script itself; and what the container beside it says of its files, in the
+    last one: their URIs by name, and notes.
+    """
+    begin = lines.rfind(KEPT_MARK)
+    if begin < 0 or (begin > 0 and lines[begin - 1] != "\n"):
+        return lines, {}, []
+    text, _, after = lines[begin:].partition("\n")
+    try:
+        said = json.loads(text.removeprefix(KEPT_MARK))
+        files = {str(name): str(uri) for name, uri in said["files"].items()}
+        notes = [str(note) for note in said["notes"]]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return lines, {}, []
+    return lines[:begin] + after, files, notes
 
 
 def _result(payload: str) -> Outputs:

@@ -15,11 +15,6 @@ NO_SERVICES = (
 )
 """Why a task can't run in a pod."""
 
-WORKING_DIR = "/penstock/working-dir"
-OUTPUT_DIR = "/penstock/output-dir"
-"""What `{{ workingDir }}` and `{{ outputDir }}` are rendered to: where an attempt will run is not
-known then. Whoever runs it puts the real folders in their place."""
-
 
 class TaskFailure(Exception):
     """A task failed for a reason of its own. Outputs known so far may still be given."""
@@ -109,6 +104,8 @@ class Container:
     """Patterns of the files to keep when the command has ended."""
     output_directory: bool = False
     """Whether to keep every file of the output directory."""
+    storage: bool = False
+    """Whether what runs in Penstock's own image needs the internal storage."""
     pull_policy: str | None = None
     """`Always`, `IfNotPresent` or `Never`; None for the cluster's default."""
     resources: Resources = Resources()

@@ -50,7 +50,7 @@ def main() -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _stop)
     code, result = run(_read_task())
-    _publish(result)
+    publish(result)
     return code
 
 
@@ -117,7 +117,8 @@ def _read_task() -> Mapping[str, Any]:
     return task
 
 
-def _publish(result: Result) -> None:
+def publish(result: Result) -> None:
+    """Let the controller have the result."""
     message, block = encode_result(result)
     if block:
         sys.stdout.write(block)
