@@ -10,6 +10,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from penstock.tasks.contract import Context, TaskFailure
+from penstock.tasks.pairs import PairUse
+from penstock.tasks.services import Origin
 
 KvType = Literal["STRING", "NUMBER", "BOOLEAN", "DATETIME", "DATE", "DURATION", "JSON"]
 
@@ -52,7 +54,16 @@ class Set:
     def run(self, context: Context) -> None:
         value = _typed(self.value, self.kv_type) if self.kv_type is not None else self.value
         pairs = context.services.kv(self.namespace)
-        pairs.set(self.key, value, self.ttl, overwrite=self.overwrite)
+        pairs.set(
+            self.key,
+            value,
+            self.ttl,
+            overwrite=self.overwrite,
+            description=self.kv_description,
+        )
+
+    def pair_use(self, origin: Origin) -> PairUse:
+        return PairUse(self.namespace or origin.namespace, self.key, changes=True)
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,11 @@ class Get:
                 raise TaskFailure(_missing(self.key, self.namespace, context)) from None
             return {"value": None}
 
+    def pair_use(self, origin: Origin) -> PairUse:
+        namespace = self.namespace or origin.namespace
+        inherits = namespace == origin.namespace
+        return PairUse(namespace, self.key, inherits=inherits, reads=True)
+
 
 @dataclass(frozen=True)
 class GetKeys:
@@ -101,6 +117,9 @@ class GetKeys:
 
     def run(self, context: Context) -> Mapping[str, Any]:
         return {"keys": context.services.kv(self.namespace).keys(self.prefix or "")}
+
+    def pair_use(self, origin: Origin) -> PairUse:
+        return PairUse(self.namespace or origin.namespace, prefix=self.prefix or "")
 
 
 @dataclass(frozen=True)
@@ -126,6 +145,9 @@ class Delete:
         if not deleted and self.error_on_missing:
             raise TaskFailure(_missing(self.key, self.namespace, context))
         return {"deleted": deleted}
+
+    def pair_use(self, origin: Origin) -> PairUse:
+        return PairUse(self.namespace or origin.namespace, self.key, changes=True)
 
 
 def _missing(key: str, namespace: str | None, context: Context) -> str:
