@@ -52,7 +52,7 @@ class Set:
     """What the key is for."""
 
     def run(self, context: Context) -> None:
-        value = _typed(self.value, self.kv_type) if self.kv_type is not None else self.value
+        value = typed(self.value, self.kv_type) if self.kv_type is not None else self.value
         pairs = context.services.kv(self.namespace)
         pairs.set(
             self.key,
@@ -155,8 +155,31 @@ def _missing(key: str, namespace: str | None, context: Context) -> str:
     return f"The key '{key}' does not exist in the namespace '{name}'."
 
 
-def _typed(value: Any, kind: KvType) -> Any:
-    """Text as a value of that type; what is not text has a type already."""
+def type_of(value: Any) -> KvType:
+    """The type of a value, as Kestra names it; dates and durations are told by their text."""
+    if isinstance(value, bool):
+        return "BOOLEAN"
+    if isinstance(value, int | float):
+        return "NUMBER"
+    if not isinstance(value, str):
+        return "JSON"
+    kinds: tuple[KvType, ...] = ("DURATION", "DATE", "DATETIME")
+    return next((kind for kind in kinds if _is(value, kind)), "STRING")
+
+
+def _is(text: str, kind: KvType) -> bool:
+    try:
+        _parsed(text, kind)
+    except ValueError:
+        return False
+    return kind != "DATE" or len(text) == len("2026-01-02")
+
+
+def typed(value: Any, kind: KvType) -> Any:
+    """Text as a value of that type; what is not text has a type already.
+
+    Raises :class:`TaskFailure`.
+    """
     if not isinstance(value, str):
         return json.dumps(value) if kind == "STRING" and value is not None else value
     try:

@@ -22,7 +22,7 @@ from penstock.storage import uris
 from penstock.storage.errors import StorageError
 from penstock.storage.pairs import KeyExists, Pair
 from penstock.tasks.pairs import Change
-from tests.unit.controller.cluster import MemoryApi
+from tests.fixtures.memory_api import MemoryApi
 
 TEAM = "company.team"
 
