@@ -16,15 +16,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from penstock.engine.evaluation import HostFunctions, no_functions
+from penstock.engine.evaluation import HostFunctions
 from penstock.engine.identity import Identity
 from penstock.expressions import ExpressionError, NotLoaded
 from penstock.flow.document import Flow
 from penstock.kubernetes.api import Object
 from penstock.storage.errors import StorageError
 from penstock.storage.functions import file_uri
+from penstock.storage.pairs import Readable, kv_function
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract import TaskFailure
+
+TenantFunctions = Callable[[str], HostFunctions]
+"""From a Kubernetes namespace to the functions of the executions in it."""
 
 Readers = Mapping[str, Callable[..., Any]]
 """How functions read, by name. They are called in a thread; what they raise is an
@@ -69,13 +73,13 @@ class Functions:
         self,
         readers: Callable[[Object, ExecutionPlace], Readers],
         ready: Callable[[Object], None],
-        further: HostFunctions = no_functions,
+        pairs: Callable[[str], Readable],
     ) -> None:
-        """``ready`` is told of an execution that can be decided; ``further`` are functions that
-        give their values at once."""
+        """``ready`` is told of an execution that can be decided again; ``pairs`` gives those of a
+        tenant."""
         self._readers = readers
         self._ready = ready
-        self._further = further
+        self._pairs = pairs
         self._fetched: dict[str, _Fetched] = {}
         self._fetching: dict[tuple[str, Call], asyncio.Task[None]] = {}
         # Servers that keep everybody waiting must not keep the storage's readers waiting.
@@ -84,14 +88,19 @@ class Functions:
             **dict.fromkeys(ASK, ThreadPoolExecutor(8, "penstock-ask")),
         }
 
-    def of(self, identity: Identity, flow: Flow) -> Mapping[str, Callable[..., Any]]:
-        """The table of one execution: see :data:`~penstock.engine.evaluation.HostFunctions`."""
+    def of(self, tenant: str) -> HostFunctions:
+        """The functions of the executions in a Kubernetes namespace."""
+        return partial(self._of_execution, tenant)
+
+    def _of_execution(
+        self, tenant: str, identity: Identity, flow: Flow
+    ) -> Mapping[str, Callable[..., Any]]:
         place = ExecutionPlace(flow.namespace, flow.id, identity.name)
         fetched = self._fetched.get(identity.uid, _Fetched())
         return {
+            "kv": _telling(kv_function(self._pairs(tenant), flow.namespace)),
             "fileURI": _telling(partial(file_uri, flow.namespace)),
             **{name: partial(_answer, fetched, place, name) for name in (*READ, *ASK)},
-            **self._further(identity, flow),
         }
 
     def fetch(self, body: Object, missing: NotLoaded) -> None:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore, SeenAttempt
 from penstock.controller.metrics import Metrics
+from penstock.controller.taskpairs import TaskPairs
 from penstock.engine.actions import (
     Action,
     AttemptKey,
@@ -29,7 +30,7 @@ from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job, job_name, matches
 from penstock.kubernetes.kept import refuse_foreign
 from penstock.kubernetes.podstatus import is_over, job_condition, pending_problem, terminated
-from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
+from penstock.resources.execution import Attempt, ExecutionStatus, PinnedFlow, State, TaskRun
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.registry import container
 
@@ -73,6 +74,7 @@ class Jobs:
         throttle: Throttle,
         metrics: Metrics,
         pending_timeout: float,
+        pairs: TaskPairs,
     ) -> None:
         self._api = api
         self._attempts = attempts
@@ -80,6 +82,7 @@ class Jobs:
         self._throttle = throttle
         self._metrics = metrics
         self._pending_timeout = pending_timeout
+        self._pairs = pairs
 
     def name(
         self, execution: Object, status: ExecutionStatus, actions: Iterable[Action]
@@ -97,14 +100,14 @@ class Jobs:
             runs.append(run)
         return status.model_copy(update={"task_runs": runs}) if changed else status
 
-    async def start(self, execution: Object, action: StartAttempt) -> None:
+    async def start(self, execution: Object, action: StartAttempt, flow: PinnedFlow) -> None:
         """Let there be one Job for this attempt. What can't start fails the attempt."""
         uid = execution["metadata"]["uid"]
         seen = self._attempts.attempt(uid, action.key)
         if seen.job is not None or seen.outcome is not None:
             return
         try:
-            objects = self._build(execution, action)
+            objects = self._build(execution, action, flow)
         except TaskFailure as error:
             seen.outcome = _failed("InvalidTask", str(error))
             raise Again from error
@@ -151,6 +154,7 @@ class Jobs:
         if not observation.state.terminated and seen.job_deleted:
             observation = results.job_deleted()
         if observation.state.terminated:
+            observation = await self._pairs.apply(execution, key, seen, observation)
             seen.outcome = replace(observation, end_date=_end_date(observation, datetime.now(UTC)))
             return seen.outcome, None
         return await self._check_pending(seen, observation)
@@ -192,13 +196,13 @@ class Jobs:
         seen.outcome = _failed(reason, waited + cause)
         return seen.outcome, None
 
-    def _build(self, execution: Object, action: StartAttempt) -> JobObjects:
+    def _build(self, execution: Object, action: StartAttempt, flow: PinnedFlow) -> JobObjects:
         _refuse_without_storage(action)
         meta = execution["metadata"]
         owner = Owner(meta["name"], meta["namespace"], meta["uid"])
-        return build_job(
-            action, owner, container(action.task.type, action.properties), self._defaults
-        )
+        around = self._pairs.around(execution, flow, action)
+        made = container(action.task.type, action.properties, around)
+        return build_job(action, owner, made, self._defaults)
 
     async def _create(self, execution: Object, action: StartAttempt, objects: JobObjects) -> None:
         namespace = execution["metadata"]["namespace"]

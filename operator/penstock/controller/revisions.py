@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from penstock.catalog import expressions, flow_parser
+from penstock.controller.functions import TenantFunctions
 from penstock.controller.store import ObjectStore
 from penstock.engine.engine import Engine
-from penstock.engine.evaluation import HostFunctions
 from penstock.engine.limits import Limits
 from penstock.flow.document import Flow
 from penstock.flow.loading import SourceDocument
@@ -60,7 +60,7 @@ class AcceptedFlow:
 class Revisions:
     """Flows as engines: the newest of each Flow, and the older ones that executions still run."""
 
-    def __init__(self, api: Api, limits: Limits, functions: HostFunctions) -> None:
+    def __init__(self, api: Api, limits: Limits, functions: TenantFunctions) -> None:
         self._api = api
         self._limits = limits
         self._functions = functions
@@ -86,10 +86,13 @@ class Revisions:
             parsed = flow_parser().parse(SourceDocument(body.get("spec")))
         except InvalidFlow as error:
             return AcceptedFlow(body, None, None, error.problems)
-        engine = self._engine(parsed.flow)
+        engine = self._engine(body["metadata"]["namespace"], parsed.flow)
         revision = await self._keep(body)
         self._engines.put(_engine_key(body, revision), engine)
         return AcceptedFlow(body, engine, revision, parsed.warnings)
+
+    def _engine(self, namespace: str, flow: Flow) -> Engine:
+        return Engine(flow, expressions(), self._limits, self._functions(namespace))
 
     async def pinned(self, namespace: str, reference: PinnedFlow) -> Engine:
         """The engine of a revision. Raises ``ApiError`` where it is not kept any more."""
@@ -102,12 +105,9 @@ class Revisions:
             if (kept["metadata"].get("labels") or {}).get(FLOW) != label_value(reference.name):
                 raise ApiError(404, "NotFound", f"the ControllerRevision {name} is somebody else's")
             parsed = flow_parser().parse(SourceDocument(kept["data"]["spec"]))
-            engine = self._engine(parsed.flow)
+            engine = self._engine(namespace, parsed.flow)
             self._engines.put(key, engine)
         return engine
-
-    def _engine(self, flow: Flow) -> Engine:
-        return Engine(flow, expressions(), self._limits, self._functions)
 
     def forget(self, body: Object) -> None:
         """A Flow is gone."""

@@ -40,6 +40,9 @@ class Observation:
     """One word for the cause of a failure, such as `OOMKilled`."""
     message: str | None = None
     outputs: Mapping[str, Any] | None = None
+    effects: tuple[Any, ...] = ()
+    """What a successful task wants changed in the world. Whoever observes makes it so before the
+    engine is asked, and fails the attempt where it can't be."""
 
 
 @dataclass(frozen=True)

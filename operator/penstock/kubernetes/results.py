@@ -54,6 +54,8 @@ class Outputs:
     outputs: Mapping[str, Any] | None = None
     message: str | None = None
     """A core task's own word on its failure, or what was ignored in a script's output."""
+    effects: tuple[Any, ...] = ()
+    """What a core task wants changed in the world."""
     error: str | None = None
     """Set where the outputs cannot be had: the attempt has failed, whatever the exit code."""
 
@@ -88,7 +90,7 @@ def observe(
     if exit_code == 0:
         if given.error is not None:
             return replace(seen, reason="InvalidOutputs", message=given.error)
-        return replace(seen, state=State.SUCCESS, message=given.message)
+        return replace(seen, state=State.SUCCESS, message=given.message, effects=given.effects)
     disruption = podstatus.disruption(pod, ended)
     if disruption is not None:
         state = State.FAILED if disruption.own_fault else State.RESUBMITTED
@@ -177,7 +179,7 @@ def _result(payload: str) -> Outputs:
     result = decode_result(payload)
     if result is None:
         return Outputs(error=LOST)
-    return Outputs(result.outputs, message=result.message)
+    return Outputs(result.outputs, message=result.message, effects=tuple(result.effects))
 
 
 def _marker(pod: Pod, kind: str) -> Marker | None:

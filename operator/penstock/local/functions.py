@@ -11,6 +11,7 @@ from penstock.expressions import ExpressionError
 from penstock.local.secrets import SecretMissing
 from penstock.storage.errors import StorageError
 from penstock.storage.functions import FileFunctions, file_uri
+from penstock.storage.pairs import kv_function
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.http_function import http
 
@@ -24,7 +25,7 @@ def functions(services: ExecutionServices) -> Mapping[str, Callable[..., Any]]:
     """By name, for one execution. All raise :class:`ExpressionError`."""
     made = _Functions(services)
     by_name: dict[str, Callable[..., Any]] = {
-        "kv": made.kv,
+        "kv": kv_function(services.local.pairs, services.place.namespace),
         "secret": made.secret,
         "fileURI": partial(file_uri, services.place.namespace),
         "errorLogs": made.error_logs,
@@ -38,20 +39,6 @@ class _Functions:
     def __init__(self, services: ExecutionServices) -> None:
         self._services = services
         self._place = services.place
-
-    # The names of the arguments are those that a template may write.
-    def kv(self, key: str, namespace: str | None = None, errorOnMissing: bool = True) -> Any:
-        pairs = self._services.local.pairs
-        if namespace is None or namespace == self._place.namespace:
-            pair = pairs.inherited(self._place.namespace, key)
-        else:
-            pair = pairs.get(namespace, key)
-        if pair is not None:
-            return pair.value
-        if errorOnMissing:
-            name = namespace or self._place.namespace
-            raise ExpressionError(f"The key '{key}' does not exist in the namespace '{name}'.")
-        return None
 
     def secret(self, key: str, namespace: str | None = None, subkey: str | None = None) -> str:
         return self._services.local.secrets.get(str(key), subkey)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from penstock.tasks.pairs import PairUse
 from penstock.tasks.services import Services
 
 Level = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
@@ -110,3 +111,5 @@ class Container:
     """`Always`, `IfNotPresent` or `Never`; None for the cluster's default."""
     resources: Resources = Resources()
     placement: Placement = Placement()
+    pairs: PairUse | None = None
+    """The key-value pairs that its result may ask to be changed."""

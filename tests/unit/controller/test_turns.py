@@ -46,7 +46,7 @@ class Given:
         for body in executions:
             self.executions.put(body)
         nowhere = Api(None)
-        revisions = Revisions(nowhere, Limits(), no_functions)
+        revisions = Revisions(nowhere, Limits(), lambda namespace: no_functions)
         self.turns = Turns(self.executions, ObjectStore(flow_keys), revisions)
 
     async def turn(self, name: str) -> Turn:
