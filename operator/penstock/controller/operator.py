@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,14 +18,17 @@ from penstock.controller.decisions import Decisions
 from penstock.controller.executions import ExecutionReconciler
 from penstock.controller.family import Family
 from penstock.controller.flows import FlowReconciler, execution_keys
-from penstock.controller.functions import host_functions
+from penstock.controller.functions import Functions
 from penstock.controller.gitsources import GitSourceReconciler
+from penstock.controller.grants import Grants
 from penstock.controller.jobs import Jobs, Throttle
 from penstock.controller.keyvalues import KeyValueReconciler
 from penstock.controller.metrics import Metrics
 from penstock.controller.pairs import Pairs, pair_keys
 from penstock.controller.pairwriter import PairWriter
+from penstock.controller.places import Places
 from penstock.controller.queue import Key, KeyedQueue
+from penstock.controller.reading import Reading
 from penstock.controller.recorder import Recorder
 from penstock.controller.revisions import Revisions, flow_keys
 from penstock.controller.schedules import Schedules
@@ -87,7 +91,10 @@ class Operator:
         """Set once everything that is there was looked at."""
         pairs = Pairs(self.pairs)
         is_recorded = partial(recorded_in, self.executions)
-        revisions = Revisions(api, settings.limits, host_functions(pairs))
+        places = Places(self.executions)
+        reading = Reading(self.storage.storage, places)
+        functions = Functions(reading.readers, partial(self._add, "Execution"), pairs.of)
+        revisions = Revisions(api, settings.limits, functions.of)
         self._flow_reconciler = FlowReconciler(
             api,
             self.flows,
@@ -106,6 +113,11 @@ class Operator:
             metrics,
             settings.pending_timeout_seconds,
             TaskPairs(pairs, PairWriter(api, self.pairs, pairs, is_recorded)),
+            Grants(
+                self.storage,
+                places.parents,
+                timedelta(seconds=settings.pending_timeout_seconds),
+            ),
         )
         archive = TaskRunArchive(api)
         statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)
@@ -126,6 +138,7 @@ class Operator:
             self._family,
             self.recorder,
             metrics,
+            functions,
             self._execution_changed,
         )
         self._source_reconciler = GitSourceReconciler(

@@ -107,6 +107,25 @@ def observe(
     return replace(seen, reason=cause.reason, message="; ".join(word for word in words if word))
 
 
+def with_own_files(seen: Observation, folder: str) -> Observation:
+    """The observation, where the output files that it names are those of the task run, below the
+    folder of this URI. A pod's word is not taken for the files of others.
+    """
+    files = (seen.outputs or {}).get("outputFiles")
+    if not isinstance(files, Mapping):
+        return seen
+    foreign = [name for name, uri in files.items() if not str(uri).startswith(folder)]
+    if not foreign:
+        return seen
+    return replace(
+        seen,
+        state=State.FAILED,
+        reason="InvalidOutputs",
+        message=f"`outputFiles`: `{foreign[0]}` is no file that the task made",
+        outputs=None,
+    )
+
+
 def job_deleted() -> Observation:
     """For a Job that was there and is gone, with its pods."""
     return Observation(
