@@ -19,7 +19,6 @@ from penstock.controller.grants import Grants, place_in
 from penstock.controller.metrics import Metrics
 from penstock.engine.actions import (
     Action,
-    AttemptKey,
     Observation,
     StartAttempt,
     StopAttempt,
@@ -104,9 +103,7 @@ class Jobs:
             runs.append(run)
         return status.model_copy(update={"task_runs": runs}) if changed else status
 
-    async def start(
-        self, execution: Object, action: StartAttempt, status: ExecutionStatus
-    ) -> None:
+    async def start(self, execution: Object, action: StartAttempt, status: ExecutionStatus) -> None:
         """Let there be one Job for this attempt. What can't start fails the attempt."""
         uid = execution["metadata"]["uid"]
         seen = self._attempts.attempt(uid, action.key)

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 
 from penstock.controller.again import Again
@@ -17,6 +18,7 @@ from penstock.controller.executions import ExecutionReconciler
 from penstock.controller.family import Family
 from penstock.controller.flows import FlowReconciler, execution_keys
 from penstock.controller.gitsources import GitSourceReconciler
+from penstock.controller.grants import Grants
 from penstock.controller.jobs import Jobs, Throttle
 from penstock.controller.metrics import Metrics
 from penstock.controller.queue import Key, KeyedQueue
@@ -95,6 +97,11 @@ class Operator:
             throttle,
             metrics,
             settings.pending_timeout_seconds,
+            Grants(
+                self.storage,
+                lambda execution: (),
+                timedelta(seconds=settings.pending_timeout_seconds),
+            ),
         )
         archive = TaskRunArchive(api)
         statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)

@@ -20,7 +20,7 @@ TASK_VARIABLE = "PENSTOCK_TASK"
 def register(types: TaskTypes) -> None:
     """Make every runnable task known."""
     from penstock.flow.types import TaskType
-    from penstock.tasks.scripts import SCRIPT_TYPES, script_not_served, script_warnings
+    from penstock.tasks.scripts import SCRIPT_TYPES, script_warnings
 
     for core in CORE_TYPES:
         types.register(
@@ -40,7 +40,6 @@ def register(types: TaskTypes) -> None:
                 script.name,
                 check=partial(_check_script, script.name),
                 warnings=script_warnings,
-                not_served=script_not_served,
                 plain_log=True,
             )
         )
