@@ -35,7 +35,7 @@ class Surroundings(Protocol):
 def register(types: TaskTypes) -> None:
     """Make every runnable task known."""
     from penstock.flow.types import TaskType
-    from penstock.tasks.scripts import SCRIPT_TYPES, script_not_served, script_warnings
+    from penstock.tasks.scripts import SCRIPT_TYPES, script_warnings
 
     for core in CORE_TYPES:
         types.register(
@@ -55,7 +55,6 @@ def register(types: TaskTypes) -> None:
                 script.name,
                 check=partial(_check_script, script.name),
                 warnings=script_warnings,
-                not_served=script_not_served,
                 plain_log=True,
             )
         )
