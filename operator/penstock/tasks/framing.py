@@ -19,6 +19,7 @@ Standard library only: this is imported in the pod and by the controller.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -99,11 +100,15 @@ class Result:
     outputs: dict[str, Any] | None = None
     message: str | None = None
     """Why it failed."""
+    metrics: Sequence[Mapping[str, Any]] = ()
+    """What it published: see :func:`penstock.tasks.metrics.written_metric`."""
 
 
 def encode_result(result: Result) -> tuple[str, str]:
     """The termination message, and what to print at the end of stdout."""
-    values = {"outputs": result.outputs, "message": result.message}
+    values: dict[str, Any] = {"outputs": result.outputs, "message": result.message}
+    if result.metrics:
+        values["metrics"] = list(result.metrics)
     payload = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
     size = len(payload.encode("utf-8", "replace"))
     if size <= MAX_INLINE_BYTES:
@@ -125,7 +130,9 @@ def decode_result(payload: str) -> Result | None:
     if not isinstance(values, dict):
         return None
     outputs, message = values.get("outputs"), values.get("message")
+    metrics = values.get("metrics")
     return Result(
         outputs if isinstance(outputs, dict) else None,
         message if isinstance(message, str) else None,
+        metrics if isinstance(metrics, list) else (),
     )
