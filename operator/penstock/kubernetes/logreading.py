@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import IO
+from typing import BinaryIO, cast
 
 from penstock.kubernetes.loglines import is_stamped, note, stamped
 
@@ -14,15 +14,15 @@ _STAMP_BYTES = 64
 _LONGEST_FIRST = 64 * 1024
 
 
-def _file() -> IO[bytes]:
-    return tempfile.SpooledTemporaryFile(_IN_MEMORY, prefix="penstock-log-")
+def _file() -> BinaryIO:
+    return cast("BinaryIO", tempfile.SpooledTemporaryFile(_IN_MEMORY, prefix="penstock-log-"))
 
 
 @dataclass
 class Piece:
     """Whole lines of a log, that follow each other. Larger ones are on the disk meanwhile."""
 
-    file: IO[bytes] = field(default_factory=_file)
+    file: BinaryIO = field(default_factory=_file)
     size: int = 0
     first: str | None = None
     """When the first line was printed; None while there is no line."""

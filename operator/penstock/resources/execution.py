@@ -375,6 +375,16 @@ _LEFT_OUT_WHERE_EMPTY = (
 """What most executions have nothing of."""
 
 
+class LogsReference(ResourceModel):
+    """Where the archived logs of an execution are read: see `penstock logs`."""
+
+    path: str
+    """A path of the API server, which passes it on to the storage service."""
+    token: str
+    """Is to be shown there. It opens the logs of this execution and nothing else, so that whoever
+    may read the Execution may read its logs."""
+
+
 class ExecutionStatus(ResourceModel):
     """Everything that is known of a run."""
 
@@ -424,6 +434,8 @@ class ExecutionStatus(ResourceModel):
     """Why the execution ended as it did, where that needs saying."""
     refusal: str | None = None
     """Why it was ended before anything of it ran, in one word."""
+    logs: LogsReference | None = None
+    """Where its archived logs are."""
     conditions: list[Condition] = []
 
     @property
