@@ -1,4 +1,4 @@
-"""The log of an execution in the cluster, from its pods and from the archive: one round at a time."""
+"""The log of an execution in the cluster, of its pods and of the archive: one round at a time."""
 
 from __future__ import annotations
 
