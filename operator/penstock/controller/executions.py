@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from penstock.controller.attempts import AttemptStore
 from penstock.controller.decisions import Decisions, refused_controls, soonest
 from penstock.controller.family import Family
+from penstock.controller.functions import Functions
 from penstock.controller.jobs import Jobs
 from penstock.controller.metrics import Metrics
 from penstock.controller.recorder import Recorder
@@ -36,6 +37,7 @@ from penstock.engine.actions import (
 )
 from penstock.engine.engine import refuse
 from penstock.engine.turn import ALONE
+from penstock.expressions import NotLoaded
 from penstock.kubernetes.api import Object
 from penstock.resources.execution import (
     ExecutionSpec,
@@ -65,6 +67,7 @@ class ExecutionReconciler:
         family: Family,
         recorder: Recorder,
         metrics: Metrics,
+        functions: Functions,
         changed: Callable[[Object, ExecutionStatus | None, ExecutionStatus], None],
     ) -> None:
         self._executions = executions
@@ -78,6 +81,7 @@ class ExecutionReconciler:
         self._family = family
         self._recorder = recorder
         self._metrics = metrics
+        self._functions = functions
         self._changed = changed
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
@@ -98,6 +102,8 @@ class ExecutionReconciler:
             return await self._continue(body, spec, memory, now)
         except NotYet as wait:
             return wait.seconds
+        except NotLoaded as missing:
+            self._functions.fetch(body, missing)
         except Refusal as error:
             await self._refuse(body, memory, error, now)
         return None
@@ -107,6 +113,7 @@ class ExecutionReconciler:
         self._statuses.forget(body)
         self._attempts.forget(body["metadata"]["uid"])
         self._family.forget(body)
+        self._functions.done(body)
 
     async def _begin(self, body: Object, spec: ExecutionSpec, now: datetime) -> float | None:
         start = await self._starts.find(body, spec, now)
@@ -172,6 +179,7 @@ class ExecutionReconciler:
 
     async def _act(self, body: Object, step: Step, status: ExecutionStatus) -> None:
         await self._actions.take(body, step, status)
+        self._functions.done(body)
         if status.finished:
             self.forget(body)
 

@@ -7,6 +7,8 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from penstock.controller.again import Again
@@ -16,10 +18,17 @@ from penstock.controller.decisions import Decisions
 from penstock.controller.executions import ExecutionReconciler
 from penstock.controller.family import Family
 from penstock.controller.flows import FlowReconciler, execution_keys
+from penstock.controller.functions import Functions
 from penstock.controller.gitsources import GitSourceReconciler
+from penstock.controller.grants import Grants
 from penstock.controller.jobs import Jobs, Throttle
+from penstock.controller.keyvalues import KeyValueReconciler
 from penstock.controller.metrics import Metrics
+from penstock.controller.pairs import Pairs, pair_keys
+from penstock.controller.pairwriter import PairWriter
+from penstock.controller.places import Places
 from penstock.controller.queue import Key, KeyedQueue
+from penstock.controller.reading import Reading
 from penstock.controller.recorder import Recorder
 from penstock.controller.revisions import Revisions, flow_keys
 from penstock.controller.schedules import Schedules
@@ -29,12 +38,14 @@ from penstock.controller.statuskeeper import StatusKeeper
 from penstock.controller.storage import StorageAccess
 from penstock.controller.store import ObjectStore
 from penstock.controller.taking import Actions
+from penstock.controller.taskpairs import TaskPairs, recorded_in
 from penstock.controller.turns import Turns
 from penstock.kubernetes.api import (
     EXECUTIONS,
     FLOWS,
     GIT_SOURCES,
     JOBS,
+    KEY_VALUES,
     PODS,
     Api,
     ApiError,
@@ -70,6 +81,7 @@ class Operator:
         self.flows = ObjectStore(flow_keys)
         self.executions = ObjectStore(execution_keys)
         self.sources = ObjectStore()
+        self.pairs = ObjectStore(pair_keys)
         self.attempts = AttemptStore()
         self.recorder = Recorder(api)
         self.storage = StorageAccess(api, settings.storage)
@@ -77,7 +89,12 @@ class Operator:
         self._source_queue = KeyedQueue(self._reconcile, SOURCE_WORKERS)
         self.listed = asyncio.Event()
         """Set once everything that is there was looked at."""
-        revisions = Revisions(api, settings.limits)
+        pairs = Pairs(self.pairs)
+        is_recorded = partial(recorded_in, self.executions)
+        places = Places(self.executions)
+        reading = Reading(self.storage.storage, places)
+        functions = Functions(reading.readers, partial(self._add, "Execution"), pairs.of)
+        revisions = Revisions(api, settings.limits, functions.of)
         self._flow_reconciler = FlowReconciler(
             api,
             self.flows,
@@ -95,6 +112,12 @@ class Operator:
             throttle,
             metrics,
             settings.pending_timeout_seconds,
+            TaskPairs(pairs, PairWriter(api, self.pairs, pairs, is_recorded)),
+            Grants(
+                self.storage,
+                places.parents,
+                timedelta(seconds=settings.pending_timeout_seconds),
+            ),
         )
         archive = TaskRunArchive(api)
         statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)
@@ -115,15 +138,20 @@ class Operator:
             self._family,
             self.recorder,
             metrics,
+            functions,
             self._execution_changed,
         )
         self._source_reconciler = GitSourceReconciler(
             api, self.sources, self.flows, self.recorder, cache
         )
+        self._pair_reconciler = KeyValueReconciler(
+            api, self.pairs, pairs, is_recorded, self.recorder
+        )
         self._reconcilers: dict[str, Reconcile] = {
             "Flow": self._flow_reconciler.reconcile,
             "Execution": self._execution_reconciler.reconcile,
             "GitSource": self._source_reconciler.reconcile,
+            "KeyValue": self._pair_reconciler.reconcile,
         }
         metrics.watch_state(self.executions, lambda: self.queue.depth + self._source_queue.depth)
 
@@ -176,6 +204,14 @@ class Operator:
         self.sources.remove(body)
         await self._source_reconciler.removed(body)
 
+    def pair_seen(self, body: Object) -> None:
+        if self.pairs.put(body):
+            self._add("KeyValue", body)
+
+    def pair_removed(self, body: Object) -> None:
+        self.pairs.remove(body)
+        self._pair_reconciler.forget(body)
+
     def job_seen(self, body: Object) -> None:
         self.attempts.put_job(body)
         self._add_owner(body)
@@ -219,6 +255,7 @@ class Operator:
         for body in await self._list(PODS, EXECUTION_UID):
             self.attempts.put_pod(body)
         for resource, store, kind in (
+            (KEY_VALUES, self.pairs, "KeyValue"),
             (FLOWS, self.flows, "Flow"),
             (GIT_SOURCES, self.sources, "GitSource"),
             (EXECUTIONS, self.executions, "Execution"),

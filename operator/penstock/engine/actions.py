@@ -55,6 +55,9 @@ class Observation:
     outputs: Mapping[str, Any] | None = None
     metrics: Sequence[Published] = ()
     """What the attempt published."""
+    effects: tuple[Any, ...] = ()
+    """What a successful task wants changed in the world. Whoever observes makes it so before the
+    engine is asked, and fails the attempt where it can't be."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ class Workspace:
     properties: Mapping[str, Any]
     """What stands in it at first and what is kept of it: `inputFiles`, `namespaceFiles`,
     `outputFiles` and `cache`, rendered."""
+    left_by: tuple[tuple[str, str, int], ...] = ()
+    """The attempts that were in it before and have ended, the latest first: task, task run, number.
+    Where the directory lies on no common disk, one of them has left it."""
 
 
 @dataclass(frozen=True)

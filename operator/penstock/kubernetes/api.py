@@ -69,6 +69,7 @@ class Resource:
 FLOWS = Resource(GROUP, VERSION, "flows")
 EXECUTIONS = Resource(GROUP, VERSION, "executions")
 GIT_SOURCES = Resource(GROUP, VERSION, "gitsources")
+KEY_VALUES = Resource(GROUP, VERSION, "keyvalues")
 JOBS = Resource("batch", "v1", "jobs")
 PODS = Resource("", "v1", "pods")
 CONFIG_MAPS = Resource("", "v1", "configmaps")
@@ -117,6 +118,14 @@ class Api:
             "PUT", resource, meta["namespace"], meta["name"], "status", body=body
         )
 
+    async def replace(self, resource: Resource, body: Object) -> Object:
+        """Write an object whole. Its resourceVersion guards against a lost update."""
+        meta = body["metadata"]
+        query = {"fieldManager": FIELD_MANAGER}
+        return await self._call(
+            "PUT", resource, meta["namespace"], meta["name"], query=query, body=body
+        )
+
     async def patch(
         self, resource: Resource, namespace: str, name: str, body: Object, part: str = ""
     ) -> Object:
@@ -134,12 +143,19 @@ class Api:
         )
 
     async def delete(
-        self, resource: Resource, namespace: str, name: str, uid: str | None = None
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        uid: str | None = None,
+        version: str | None = None,
     ) -> None:
-        """Delete in the background. What is already gone, or is another object now, is left."""
+        """Delete in the background. What is already gone, is another object now, or was changed
+        since that version, is left."""
         body: Object = {"propagationPolicy": "Background"}
-        if uid is not None:
-            body["preconditions"] = {"uid": uid}
+        wanted = {"uid": uid, "resourceVersion": version}
+        if conditions := {name: value for name, value in wanted.items() if value is not None}:
+            body["preconditions"] = conditions
         try:
             await self._call("DELETE", resource, namespace, name, body=body)
         except ApiError as error:

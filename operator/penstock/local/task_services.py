@@ -60,8 +60,20 @@ class TaskPairs:
             raise KeyError(key)
         return pair.value
 
-    def set(self, key: str, value: Any, ttl: timedelta | None, *, overwrite: bool) -> None:
+    def set(
+        self,
+        key: str,
+        value: Any,
+        ttl: timedelta | None,
+        *,
+        overwrite: bool,
+        description: str | None = None,
+    ) -> None:
+        """The description is for those who look at a cluster's keys: there are none here."""
         self._pairs.set(self._namespace, key, value, ttl, overwrite=overwrite)
+
+    def merge(self, key: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        return self._pairs.merge(self._namespace, key, values)
 
     def delete(self, key: str) -> bool:
         return self._pairs.delete(self._namespace, key)

@@ -71,20 +71,21 @@ def _local(
     *aliases: str,
     typed: tuple[str, ...] = (),
     unrendered: tuple[str, ...] = (),
+    local_only: bool = True,
 ) -> CoreType:
     """A type that needs services."""
     path = f"penstock.tasks.{source}"
-    return CoreType(f"{_CORE}.{name}", path, aliases, True, typed, unrendered)
+    return CoreType(f"{_CORE}.{name}", path, aliases, local_only, typed, unrendered)
 
 
 _LOCAL_TYPES = (
-    _local("kv.Set", "kv:Set", f"{_CORE}.kv.Put", typed=("value",)),
-    _local("kv.Get", "kv:Get"),
-    _local("kv.GetKeys", "kv:GetKeys"),
-    _local("kv.Delete", "kv:Delete"),
-    _local("state.Set", "state:Set", f"{_OLD}.states.Set"),
-    _local("state.Get", "state:Get", f"{_OLD}.states.Get"),
-    _local("state.Delete", "state:Delete", f"{_OLD}.states.Delete"),
+    _local("kv.Set", "kv:Set", f"{_CORE}.kv.Put", typed=("value",), local_only=False),
+    _local("kv.Get", "kv:Get", local_only=False),
+    _local("kv.GetKeys", "kv:GetKeys", local_only=False),
+    _local("kv.Delete", "kv:Delete", local_only=False),
+    _local("state.Set", "state:Set", f"{_OLD}.states.Set", local_only=False),
+    _local("state.Get", "state:Get", f"{_OLD}.states.Get", local_only=False),
+    _local("state.Delete", "state:Delete", f"{_OLD}.states.Delete", local_only=False),
     _local("storage.Write", "storage:Write"),
     _local("storage.Concat", "storage:Concat", f"{_OLD}.storages.Concat"),
     _local("storage.Delete", "storage:Delete", f"{_OLD}.storages.Delete"),

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.tasks.catalog import CORE_TYPES, CoreType, core_type
 from penstock.tasks.contract import NO_SERVICES, Container, TaskFailure
+from penstock.tasks.pairs import PairUse
+from penstock.tasks.services import Origin
 
 if TYPE_CHECKING:
     from penstock.flow.types import TaskTypes
 
 TASK_VARIABLE = "PENSTOCK_TASK"
 """Holds a core task in the environment of its pod."""
+
+
+class Surroundings(Protocol):
+    """What a core task is told of the world before it runs in a pod."""
+
+    @property
+    def origin(self) -> Origin: ...
+
+    def snapshot(self, use: PairUse) -> Mapping[str, Any]:
+        """The key-value pairs that it needs. Raises :class:`TaskFailure`."""
 
 
 def register(types: TaskTypes) -> None:
@@ -46,7 +59,9 @@ def register(types: TaskTypes) -> None:
         )
 
 
-def container(task_type: str, properties: Mapping[str, Any]) -> Container:
+def container(
+    task_type: str, properties: Mapping[str, Any], around: Surroundings | None = None
+) -> Container:
     """What one attempt runs, from rendered properties.
 
     Raises :class:`TaskFailure` with a message that names the property where one is of the wrong
@@ -54,7 +69,7 @@ def container(task_type: str, properties: Mapping[str, Any]) -> Container:
     """
     core = core_type(task_type)
     if core is not None:
-        return _core_container(core, properties)
+        return _core_container(core, properties, around)
     from penstock.tasks.reading import read
     from penstock.tasks.scripts import script_container
 
@@ -69,14 +84,21 @@ def is_script(task_type: str) -> bool:
     return task_type.lower() in _scripts()
 
 
-def _core_container(core: CoreType, properties: Mapping[str, Any]) -> Container:
+def _core_container(
+    core: CoreType, properties: Mapping[str, Any], around: Surroundings | None
+) -> Container:
     from penstock.tasks.reading import read, write
 
-    task = {"type": core.name, "properties": write(read(core.load(), properties))}
+    made: Any = read(core.load(), properties)
+    task = {"type": core.name, "properties": write(made)}
+    use: PairUse | None = None
+    if around is not None and hasattr(made, "pair_use"):
+        use = made.pair_use(around.origin)
+        task |= {"origin": asdict(around.origin), "pairs": around.snapshot(use)}
     text = json.dumps(task, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > 1024 * 1024 - 4096:
         raise TaskFailure("the task's properties are larger than 1 MiB")
-    return Container(command=("-m", "penstock.tasks.pod"), env={TASK_VARIABLE: text})
+    return Container(("-m", "penstock.tasks.pod"), env={TASK_VARIABLE: text}, pairs=use)
 
 
 def _without_effect(core: CoreType, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

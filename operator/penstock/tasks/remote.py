@@ -150,13 +150,27 @@ class RemoteNamespaceFiles:
         return {"namespace": self._namespace, "path": path}
 
 
+@dataclass(frozen=True)
+class RemoteCaches:
+    """Files that the executions of the flow have in common, by name."""
+
+    _service: Service
+
+    def open(self, name: str) -> BinaryIO:
+        return _buffered(self._service.open({"cache": name}, f"the cache {name}"))
+
+    def put(self, name: str, source: BinaryIO) -> str:
+        return self._service.put({"cache": name}, source, f"the cache {name}")
+
+
 class Remote:
     """What the grant of a pod opens."""
 
     def __init__(self, service: Service, origin: Origin) -> None:
         self.service = service
         self.files = RemoteFiles(service)
-        self._origin = origin
+        self.caches = RemoteCaches(service)
+        self.origin = origin
 
     @classmethod
     def from_environment(cls, origin: Origin) -> Remote | None:
@@ -166,7 +180,7 @@ class Remote:
 
     def namespace_files(self, namespace: str | None = None) -> RemoteNamespaceFiles:
         """Those of a namespace; of the flow's own where none is named."""
-        return RemoteNamespaceFiles(self.service, namespace or self._origin.namespace)
+        return RemoteNamespaceFiles(self.service, namespace or self.origin.namespace)
 
     def download(self, uri: str, to: Path) -> None:
         """Write a file of the storage to a local one, which is there only when it is whole."""
@@ -174,7 +188,7 @@ class Remote:
 
     def download_namespace_file(self, namespace: str | None, path: str, to: Path) -> None:
         """The same for a namespace file."""
-        place = {"namespace": namespace or self._origin.namespace, "path": path}
+        place = {"namespace": namespace or self.origin.namespace, "path": path}
         self._download(lambda: self.service.open(place, path), to)
 
     def upload(self, name: str, path: Path) -> str:

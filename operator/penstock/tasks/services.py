@@ -100,7 +100,19 @@ class KeyValues(Protocol):
     def get(self, key: str) -> Any:
         """Raises ``KeyError`` where there is none, or its time is over."""
 
-    def set(self, key: str, value: Any, ttl: timedelta | None, *, overwrite: bool) -> None: ...
+    def set(
+        self,
+        key: str,
+        value: Any,
+        ttl: timedelta | None,
+        *,
+        overwrite: bool,
+        description: str | None = None,
+    ) -> None: ...
+
+    def merge(self, key: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Put entries into the map that the key holds, whatever others put there at the same
+        time; the map."""
 
     def delete(self, key: str) -> bool:
         """Whether the key had a value."""
