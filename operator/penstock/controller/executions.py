@@ -171,7 +171,7 @@ class ExecutionReconciler:
             status = await self._statuses.write(body, status, before)
         for report in step.reports:
             self._recorder.record(body, report)
-        self._metrics.task_runs_ended(before, status)
+        self._metrics.task_runs_ended(body["metadata"]["namespace"], before, status)
         if status.end_date is not None and (before is None or before.end_date != status.end_date):
             self._metrics.execution_ended(status)
         self._changed(body, before, status)

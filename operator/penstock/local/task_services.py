@@ -92,6 +92,8 @@ class TaskServices:
         self.origin = origin
         self.directory = directory
         self.files = TaskFiles(files, origin)
+        self.published: list[Metric] = []
+        """What the attempt made known so far."""
 
     def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
         return NamespaceFiles(self._local.storage, namespace or self.origin.namespace)
@@ -113,4 +115,4 @@ class TaskServices:
             raise TaskFailure(str(error)) from None
 
     def publish(self, metric: Metric) -> None:
-        self._local.publish(self.origin, metric)
+        self.published.append(metric)
