@@ -24,11 +24,11 @@ def flow(id: str, *tasks: dict[str, Any], namespace: str = "company.team", **mor
     return json.dumps({"id": id, "namespace": namespace, "tasks": named, **more})
 
 
-def kv(name: str, **properties: Any) -> dict[str, Any]:
+def kv(name: str, /, **properties: Any) -> dict[str, Any]:
     return {"type": f"{CORE}.kv.{name}", **properties}
 
 
-def state(name: str, **properties: Any) -> dict[str, Any]:
+def state(name: str, /, **properties: Any) -> dict[str, Any]:
     return {"type": f"{CORE}.state.{name}", **properties}
 
 
@@ -272,15 +272,18 @@ def test_a_script_can_change_no_key_whatever_it_says(scenario: Scenario) -> None
     effects = [{"kv": "set", "namespace": "company.team", "key": "k", "value": "forged"}]
     payload = json.dumps({"outputs": {}, "message": None, "effects": effects}) + "\n"
     message = f"penstock/1 inline result {len(payload)} 1\n{payload}"
-    script = f"cat > /dev/termination-log <<'END'\n{message}END\nkill -9 $PPID; kill -9 $$\n"
-    forged = "cat > /dev/termination-log <<'END'\n" + message + "END\nexec 2>/dev/null\nexit 0\n"
+    once = f"cat > /dev/termination-log <<'END'\n{message}END\n"
+    for_ever = (
+        f"cat > forged <<'END'\n{message}END\n"
+        "(while :; do cat forged > /dev/termination-log; done) > /dev/null 2>&1 < /dev/null &\n"
+    )
     image = {"containerImage": SHELL_IMAGE}
     execution = scenario.execution(
         scenario.flow(
             flow(
                 "attack",
-                {"type": SHELL, **image, "script": script, "allowFailure": True},
-                {"type": SHELL, **image, "script": forged, "allowFailure": True},
+                {"type": SHELL, **image, "script": once, "allowFailure": True},
+                {"type": SHELL, **image, "script": for_ever, "allowFailure": True},
             )
         )
     ).reaches("SUCCESS", "WARNING", "FAILED")
