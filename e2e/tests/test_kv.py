@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from e2e.fixtures.scenario import SHELL_IMAGE, ExecutionView, Scenario
 pytestmark = pytest.mark.cluster
 
 CORE = "io.kestra.plugin.core"
+ROOT = Path(__file__).parents[2]
 SHELL = "io.kestra.plugin.scripts.shell.Script"
 
 
@@ -210,6 +212,19 @@ def test_the_usual_patterns_of_flows(scenario: Scenario) -> None:
     url = "https://example.com/$(x)?a=1&b='2'"
     assert execution.outputs("a")["vars"] == {"url": url, "max": 3}
     assert execution.outputs("more") == {"value": url}
+
+
+def test_the_example_counts_its_runs(scenario: Scenario) -> None:
+    text = (ROOT / "examples" / "key-values.yaml").read_text()
+    example = scenario.flow(text.replace("busybox:1.36", SHELL_IMAGE))
+    given(scenario, "greeting", "Good morning", namespace="company")
+
+    outputs = [scenario.execution(example).ends("SUCCESS").status["outputs"] for _ in range(2)]
+
+    assert [item["runs"] for item in outputs] == [1, 2]
+    assert [item["said"] for item in outputs] == ["Good morning"] * 2
+    assert "lock" in outputs[1]["keys"]
+    scenario.eventually("no lock", lambda: ("company.team", "lock") not in pairs(scenario))
 
 
 def test_a_value_that_a_person_changes_is_seen_by_the_next_execution(scenario: Scenario) -> None:
