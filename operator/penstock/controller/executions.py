@@ -68,6 +68,7 @@ class ExecutionReconciler:
         recorder: Recorder,
         metrics: Metrics,
         functions: Functions,
+        with_logs: Callable[[Object, ExecutionStatus], ExecutionStatus],
         changed: Callable[[Object, ExecutionStatus | None, ExecutionStatus], None],
     ) -> None:
         self._executions = executions
@@ -82,6 +83,7 @@ class ExecutionReconciler:
         self._recorder = recorder
         self._metrics = metrics
         self._functions = functions
+        self._with_logs = with_logs
         self._changed = changed
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
@@ -167,6 +169,7 @@ class ExecutionReconciler:
         generation = int(body["metadata"].get("generation", 0))
         status = self._jobs.name(body, step.status, step.actions)
         status = with_conditions(status, generation, now, status.refusal)
+        status = self._with_logs(body, status)
         if status != before:
             status = await self._statuses.write(body, status, before)
         for report in step.reports:

@@ -151,6 +151,17 @@ class Services(Protocol):
         """Make a number known."""
 
 
+def log_lines(message: str, level: str) -> list[str]:
+    """The lines of a message as they are printed: each says its level, unless it is INFO and does
+    not look as if it said another.
+    """
+
+    def is_plain(line: str) -> bool:
+        return level == "INFO" and line.partition(" ")[0] not in LEVELS
+
+    return [line if is_plain(line) else f"{level} {line}" for line in message.split("\n")]
+
+
 def at_least(level: str, minimum: str | None) -> bool:
     """Whether a line of that level is kept where only those from ``minimum`` on are."""
     return minimum not in LEVELS or level not in LEVELS or _rank(level) >= _rank(minimum)
