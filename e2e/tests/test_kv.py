@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from e2e.fixtures.scenario import SHELL_IMAGE, ExecutionView, Scenario
 pytestmark = pytest.mark.cluster
 
 CORE = "io.kestra.plugin.core"
+ROOT = Path(__file__).parents[2]
 SHELL = "io.kestra.plugin.scripts.shell.Script"
 
 
@@ -24,11 +26,11 @@ def flow(id: str, *tasks: dict[str, Any], namespace: str = "company.team", **mor
     return json.dumps({"id": id, "namespace": namespace, "tasks": named, **more})
 
 
-def kv(name: str, **properties: Any) -> dict[str, Any]:
+def kv(name: str, /, **properties: Any) -> dict[str, Any]:
     return {"type": f"{CORE}.kv.{name}", **properties}
 
 
-def state(name: str, **properties: Any) -> dict[str, Any]:
+def state(name: str, /, **properties: Any) -> dict[str, Any]:
     return {"type": f"{CORE}.state.{name}", **properties}
 
 
@@ -212,6 +214,19 @@ def test_the_usual_patterns_of_flows(scenario: Scenario) -> None:
     assert execution.outputs("more") == {"value": url}
 
 
+def test_the_example_counts_its_runs(scenario: Scenario) -> None:
+    text = (ROOT / "examples" / "key-values.yaml").read_text()
+    example = scenario.flow(text.replace("busybox:1.36", SHELL_IMAGE))
+    given(scenario, "greeting", "Good morning", namespace="company")
+
+    outputs = [scenario.execution(example).ends("SUCCESS").status["outputs"] for _ in range(2)]
+
+    assert [item["runs"] for item in outputs] == [1, 2]
+    assert [item["said"] for item in outputs] == ["Good morning"] * 2
+    assert "lock" in outputs[1]["keys"]
+    scenario.eventually("no lock", lambda: ("company.team", "lock") not in pairs(scenario))
+
+
 def test_a_value_that_a_person_changes_is_seen_by_the_next_execution(scenario: Scenario) -> None:
     name = given(scenario, "level", "low")
     look = scenario.flow(flow("look", shows("{{ kv('level') }}"), kv("Get", key="level")))
@@ -272,15 +287,18 @@ def test_a_script_can_change_no_key_whatever_it_says(scenario: Scenario) -> None
     effects = [{"kv": "set", "namespace": "company.team", "key": "k", "value": "forged"}]
     payload = json.dumps({"outputs": {}, "message": None, "effects": effects}) + "\n"
     message = f"penstock/1 inline result {len(payload)} 1\n{payload}"
-    script = f"cat > /dev/termination-log <<'END'\n{message}END\nkill -9 $PPID; kill -9 $$\n"
-    forged = "cat > /dev/termination-log <<'END'\n" + message + "END\nexec 2>/dev/null\nexit 0\n"
+    once = f"cat > /dev/termination-log <<'END'\n{message}END\n"
+    for_ever = (
+        f"cat > forged <<'END'\n{message}END\n"
+        "(while :; do cat forged > /dev/termination-log; done) > /dev/null 2>&1 < /dev/null &\n"
+    )
     image = {"containerImage": SHELL_IMAGE}
     execution = scenario.execution(
         scenario.flow(
             flow(
                 "attack",
-                {"type": SHELL, **image, "script": script, "allowFailure": True},
-                {"type": SHELL, **image, "script": forged, "allowFailure": True},
+                {"type": SHELL, **image, "script": once, "allowFailure": True},
+                {"type": SHELL, **image, "script": for_ever, "allowFailure": True},
             )
         )
     ).reaches("SUCCESS", "WARNING", "FAILED")

@@ -8,14 +8,13 @@ from pathlib import Path
 from penstock.engine.actions import Observation, StartAttempt
 from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.local.attempts import OnLog, Place
-from penstock.local.batches import batch_task
 from penstock.local.hosts import LocalHosts
 from penstock.local.plugins import Plugins
 from penstock.local.services import ExecutionServices
 from penstock.local.workspaces import Workspaces
 from penstock.resources.execution import State
 from penstock.storage.errors import StorageError
-from penstock.tasks.contract import CoreTask, TaskFailure
+from penstock.tasks.contract import TaskFailure
 from penstock.tasks.local import run_locally
 from penstock.tasks.services import Services
 
@@ -36,10 +35,7 @@ class LocalTasks:
             directory = await self._directory(place, start, host)
         except (TaskFailure, StorageError) as error:
             return Observation(State.FAILED, reason="TaskFailed", message=str(error))
-        return await run_locally(start, on_log, host, directory, self._further)
-
-    def _further(self, start: StartAttempt) -> CoreTask | None:
-        return batch_task(start) or self._plugins.task(start)
+        return await run_locally(start, on_log, host, directory, self._plugins.task)
 
     async def _directory(
         self, place: Place, start: StartAttempt, host: ExecutionServices

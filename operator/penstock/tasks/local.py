@@ -23,6 +23,7 @@ from penstock.tasks.captured import exit_words
 from penstock.tasks.catalog import core_type
 from penstock.tasks.contract import Container, CoreTask, TaskFailure
 from penstock.tasks.framing import TOO_LARGE
+from penstock.tasks.keeping import Kept
 from penstock.tasks.process import Ended, run_process
 from penstock.tasks.reading import read
 from penstock.tasks.registry import container
@@ -185,18 +186,18 @@ class _Script:
             )
         except OSError as error:
             return _failed("StartError", f"{what.command[0]}: {error.strerror}", 127)
-        kept = {}
+        kept = Kept()
         if not ended.timed_out:
-            kept = await asyncio.to_thread(keep_outputs, what, self._at, self._services)
+            kept = await asyncio.to_thread(
+                keep_outputs, what, self._at, self._services, strict=ended.code == 0
+            )
         return _script_observation(ended, kept, timeout)
 
 
-def _script_observation(
-    ended: Ended, kept: Mapping[str, str], timeout: timedelta | None
-) -> Observation:
+def _script_observation(ended: Ended, kept: Kept, timeout: timedelta | None) -> Observation:
     code, captured = ended.code, ended.captured
-    outputs = {"vars": captured.vars, "exitCode": code, "outputFiles": kept}
-    notes = "; ".join(captured.notes) or None
+    outputs = {"vars": captured.vars, "exitCode": code, "outputFiles": kept.files}
+    notes = "; ".join((*captured.notes, *kept.notes)) or None
     if ended.timed_out:
         seen = _timed_out(timeout, code, outputs)
     elif code != 0:

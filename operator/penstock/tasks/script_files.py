@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.tasks.contract import Container, TaskFailure
+from penstock.tasks.keeping import Kept, Upload, keep_beneath
 from penstock.tasks.localizing import Localizing
 from penstock.tasks.services import Services
-from penstock.tasks.working_files import keep, place, place_namespace_files
+from penstock.tasks.working_files import place, place_namespace_files
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -68,14 +69,27 @@ def prepare(
     return replace(made, output_directory=what.output_directory or localized.with_output)
 
 
-def keep_outputs(what: Container, at: ScriptFolders, services: Services | None) -> dict[str, str]:
-    """Keep what the script was to make; URIs by file name."""
-    kept: dict[str, str] = {}
+def keep_outputs(
+    what: Container, at: ScriptFolders, services: Services | None, *, strict: bool
+) -> Kept:
+    """Keep what the script was to make; ``strict`` where it said that it made it."""
+    kept = Kept()
     if what.output_directory:
-        kept |= keep(at.base / "output", ["**"], _needed(services).files)
+        keep_beneath(at.base / "output", ["**"], _upload(services), kept)
     if what.output_files:
-        kept |= keep(at.work, what.output_files, _needed(services).files)
+        keep_beneath(at.work, what.output_files, _upload(services), kept)
+        kept.check_names(strict=strict)
     return kept
+
+
+def _upload(services: Services | None) -> Upload:
+    files = _needed(services).files
+
+    def upload(name: str, path: Path) -> str:
+        with path.open("rb") as source:
+            return files.put(name, source)
+
+    return upload
 
 
 def _needed(services: Services | None) -> Services:

@@ -15,6 +15,7 @@ import pytest
 
 from penstock.catalog import expressions
 from penstock.controller.functions import Functions
+from penstock.controller.pairs import Pairs, pair_keys
 from penstock.controller.places import Places, place_of
 from penstock.controller.reading import Reading, ask
 from penstock.controller.store import ObjectStore
@@ -60,7 +61,9 @@ class Given:
         self.ready = asyncio.Event()
         self.opened: list[str] = []
         reading = Reading(self._of_tenant, Places(self.executions))
-        self.functions = Functions(reading.readers, lambda body: self.ready.set())
+        self.functions = Functions(
+            reading.readers, lambda body: self.ready.set(), Pairs(ObjectStore(pair_keys)).of
+        )
 
     def _of_tenant(self, tenant: str) -> Storage:
         self.opened.append(tenant)
@@ -72,7 +75,7 @@ class Given:
         return files.put_output("made", "run", "a.txt", io.BytesIO(text.encode()))
 
     async def begins(self, text: str) -> Step:
-        engine = Engine(flows.flow(text), expressions(), functions=self.functions.of)
+        engine = Engine(flows.flow(text), expressions(), functions=self.functions.of("ns"))
         identity = Identity("mine", "uid-mine", NOW)
         return await self.decided(lambda: engine.begin(identity, SPEC, NOW))
 

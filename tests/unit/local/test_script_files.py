@@ -12,7 +12,7 @@ import pytest
 from penstock.engine.actions import Observation
 from penstock.resources.execution import State
 from penstock.storage.execution import NamespaceFiles
-from penstock.tasks.contract import OUTPUT_DIR, WORKING_DIR
+from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 from tests.unit.local.conftest import Attempts
 
 SHELL = "io.kestra.plugin.scripts.shell.Commands"
