@@ -20,6 +20,7 @@ from urllib.parse import urljoin
 
 from penstock.storage.digests import digest_of
 from penstock.storage.errors import FileDamaged, FileMissing, StorageFull, StorageUnavailable
+from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.remote_logs import remote_logs
 from penstock.tasks.services import LogEntry, Origin
 from penstock.tasks.transfer import Download, Patience, connect, error_of, refusal, send
@@ -84,11 +85,9 @@ class Service:
                 except (OSError, HTTPException, StorageUnavailable) as error:
                     patience.after(error)
 
-    def logs(
-        self, origin: Origin, execution: str | None, tasks: Collection[str], level: str
-    ) -> Iterable[LogEntry]:
+    def logs(self, place: ExecutionPlace, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
         """What an execution logged, in the order of time."""
-        return remote_logs(self._url, self._grant, origin, execution, tasks, level)
+        return remote_logs(self._url, self._grant, place, tasks, level)
 
     def _post(self, path: str, body: bytes) -> Any:
         connection, target = connect(self._url + path)
@@ -189,9 +188,17 @@ class Remote:
         """Those of a namespace; of the flow's own where none is named."""
         return RemoteNamespaceFiles(self.service, namespace or self.origin.namespace)
 
-    def logs(self, execution: str | None, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
-        """The log of an execution of this flow: see :class:`~penstock.tasks.services.Services`."""
-        return self.service.logs(self.origin, execution, tasks, level)
+    def logs(
+        self,
+        execution: str | None,
+        tasks: Collection[str],
+        level: str,
+        flow: tuple[str, str] | None = None,
+    ) -> Iterable[LogEntry]:
+        """The log of an execution: see :class:`~penstock.tasks.services.Services`."""
+        named = flow or (self.origin.namespace, self.origin.flow)
+        place = ExecutionPlace(*named, execution or self.origin.execution)
+        return self.service.logs(place, tasks, level)
 
     def download(self, uri: str, to: Path) -> None:
         """Write a file of the storage to a local one, which is there only when it is whole."""

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from dataclasses import asdict
 from datetime import datetime
 from http.client import HTTPException
 from typing import Any
 
 from penstock.storage.errors import StorageUnavailable
-from penstock.tasks.services import LogEntry, Origin
+from penstock.storage.uris import ExecutionPlace
+from penstock.tasks.services import LogEntry
 from penstock.tasks.transfer import connect, refusal
 
 
 def remote_logs(
-    url: str, grant: str, origin: Origin, execution: str | None, tasks: Collection[str], level: str
+    url: str, grant: str, place: ExecutionPlace, tasks: Collection[str], level: str
 ) -> Iterator[LogEntry]:
-    """What an execution logged (None: this one), from a level on, in the order of time; of all
-    tasks where none is named. Raises :class:`~penstock.storage.errors.StorageError`.
+    """What an execution logged from a level on, in the order of time; of all tasks where none is
+    named. Raises :class:`~penstock.storage.errors.StorageError`.
     """
-    asked = {"execution": execution, "tasks": list(tasks), "level": level}
+    asked = {**asdict(place), "tasks": list(tasks), "level": level}
     connection, target = connect(f"{url}/v1/logs")
     headers = {"Authorization": f"Bearer {grant}", "Content-Type": "application/json"}
     try:
@@ -28,21 +30,21 @@ def remote_logs(
         if response.status != 200:
             raise refusal(response, "the storage service")
         for line in response:
-            yield _entry(json.loads(line), origin, execution or origin.execution)
+            yield _entry(json.loads(line), place)
     except (OSError, HTTPException) as error:
         raise StorageUnavailable(f"the logs could not be read to their end: {error}") from error
     finally:
         connection.close()
 
 
-def _entry(found: dict[str, Any], origin: Origin, execution: str) -> LogEntry:
+def _entry(found: dict[str, Any], place: ExecutionPlace) -> LogEntry:
     return LogEntry(
         datetime.fromisoformat(found["timestamp"]),
         found["level"],
         found["message"],
-        origin.namespace,
-        origin.flow,
-        execution,
+        place.namespace,
+        place.flow,
+        place.execution,
         found["taskId"],
         found["taskRunId"],
     )

@@ -140,9 +140,15 @@ class Services(Protocol):
         """The pairs of a namespace. Where none is named they are the flow's own, and a key that is
         missing there is read from the nearest namespace above that has it."""
 
-    def logs(self, execution: str | None, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
+    def logs(
+        self,
+        execution: str | None,
+        tasks: Collection[str],
+        level: str,
+        flow: tuple[str, str] | None = None,
+    ) -> Iterable[LogEntry]:
         """The log of an execution (None: this one) from a level on; of all tasks where none is
-        named."""
+        named. An execution of another flow needs that flow's namespace and id."""
 
     def render(self, template: str, variables: Mapping[str, Any]) -> str | None:
         """An expression with these variables alone."""
