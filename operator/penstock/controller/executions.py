@@ -70,6 +70,7 @@ class ExecutionReconciler:
         metrics: Metrics,
         functions: Functions,
         inputs: FileInputs,
+        with_logs: Callable[[Object, ExecutionStatus], ExecutionStatus],
         changed: Callable[[Object, ExecutionStatus | None, ExecutionStatus], None],
     ) -> None:
         self._executions = executions
@@ -85,6 +86,7 @@ class ExecutionReconciler:
         self._metrics = metrics
         self._functions = functions
         self._inputs = inputs
+        self._with_logs = with_logs
         self._changed = changed
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
@@ -171,6 +173,7 @@ class ExecutionReconciler:
         generation = int(body["metadata"].get("generation", 0))
         status = self._jobs.name(body, step.status, step.actions)
         status = with_conditions(status, generation, now, status.refusal)
+        status = self._with_logs(body, status)
         if status != before:
             status = await self._statuses.write(body, status, before)
         for report in step.reports:

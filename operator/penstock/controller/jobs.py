@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore, SeenAttempt
 from penstock.controller.grants import Grants, place_in
+from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
 from penstock.controller.taskpairs import TaskPairs
 from penstock.engine.actions import (
@@ -79,6 +80,7 @@ class Jobs:
         pending_timeout: float,
         pairs: TaskPairs,
         grants: Grants,
+        logs: Logs,
     ) -> None:
         self._api = api
         self._attempts = attempts
@@ -88,6 +90,7 @@ class Jobs:
         self._pending_timeout = pending_timeout
         self._pairs = pairs
         self._grants = grants
+        self._logs = logs
 
     def name(
         self, execution: Object, status: ExecutionStatus, actions: Iterable[Action]
@@ -109,7 +112,7 @@ class Jobs:
         """Let there be one Job for this attempt. What can't start fails the attempt."""
         uid = execution["metadata"]["uid"]
         seen = self._attempts.attempt(uid, action.key)
-        if seen.job is not None or seen.outcome is not None:
+        if seen.job is not None or seen.outcome is not None or self._logs.hold(execution, action):
             return
         try:
             objects = self._build(execution, action, status)

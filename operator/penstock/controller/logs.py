@@ -12,21 +12,23 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 from penstock.controller.logkeeping import LogKeeper, PodLog, log_of
+from penstock.controller.places import place_of
 from penstock.controller.queue import Key, KeyedQueue
+from penstock.controller.storage import StorageAccess
 from penstock.controller.store import ObjectStore, version_of
-from penstock.engine.actions import AttemptKey
+from penstock.engine.actions import AttemptKey, StartAttempt
 from penstock.kubernetes import podstatus
 from penstock.kubernetes.api import Api, ApiError, Object
 from penstock.kubernetes.logarchive import LogArchive
 from penstock.kubernetes.logcatching import has_begun
 from penstock.kubernetes.recent import Recent
+from penstock.resources.execution import ExecutionStatus
 from penstock.storage.errors import StorageError
-from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
+from penstock.tasks.catalog import core_type
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,9 @@ FIRST_PART = 10.0
 """Seconds that a task runs until a part of its log is kept: before the kubelet moves any of it."""
 NEXT_PART = 60.0
 """Seconds until the next part; a hundredth of the task's age where that is more."""
+FETCH = "io.kestra.plugin.core.log.Fetch"
+_LONGEST_WAIT = timedelta(seconds=60)
+"""For logs that a task reads."""
 _TRIES = 10
 _SETTLED = 20_000
 
@@ -46,15 +51,15 @@ class Logs:
     def __init__(
         self,
         api: Api,
-        storage: Storage,
+        storage: StorageAccess,
         executions: ObjectStore,
-        ready: Callable[[Key], None],
+        look_again: Callable[[Key, float], None],
     ) -> None:
         self.queue = KeyedQueue(self._archive, WORKERS)
         self._keeper = LogKeeper(api)
         self._storage = storage
         self._executions = executions
-        self._ready = ready
+        self._look_again = look_again
         self._logs: dict[Key, PodLog] = {}
         self._of: dict[str, set[Key]] = {}
         """The logs that are not settled, by the uid of their execution."""
@@ -94,7 +99,33 @@ class Logs:
         gone = Key("Execution", meta["namespace"], meta["name"])
         self._asked = {who: logs for who, logs in self._asked.items() if who[0] != gone}
 
-    def are_complete(self, execution_uid: str, asking: Key, attempt: AttemptKey) -> bool:
+    def with_place(self, execution: Object, status: ExecutionStatus) -> ExecutionStatus:
+        """The status, which says where the logs are as soon as that is known."""
+        if status.logs is not None or status.flow is None:
+            return status
+        meta, flow = execution["metadata"], status.flow
+        place = ExecutionPlace(flow.namespace, flow.id, meta["name"])
+        logs = self._storage.logs(meta["namespace"], place)
+        return status if logs is None else status.model_copy(update={"logs": logs})
+
+    def hold(self, execution: Object, action: StartAttempt) -> bool:
+        """Whether an attempt has to wait because it reads logs that are not archived yet. It does
+        not wait for ever, and the execution is told when it has waited enough.
+        """
+        core = core_type(action.task.type)
+        late = datetime.now(UTC) - action.attempt.created_date
+        if core is None or core.name != FETCH or late > _LONGEST_WAIT:
+            return False
+        meta = execution["metadata"]
+        named = action.properties.get("executionId")
+        read = self._executions.get(meta["namespace"], str(named)) if named else execution
+        asking = Key("Execution", meta["namespace"], meta["name"])
+        if read is None or self._are_complete(read["metadata"]["uid"], asking, action.key):
+            return False
+        self._look_again(asking, (_LONGEST_WAIT - late).total_seconds() + 0.1)
+        return True
+
+    def _are_complete(self, execution_uid: str, asking: Key, attempt: AttemptKey) -> bool:
         """Whether all that an execution printed until this was first asked is archived. The one
         that asks is told when it has become true.
         """
@@ -155,7 +186,7 @@ class Logs:
         if body is None or body["metadata"]["uid"] != log.execution_uid:
             return None
         place = place_of(body)
-        storage = self._storage.of(log.execution.namespace)
+        storage = self._storage.storage(log.execution.namespace)
         return None if place is None else LogArchive(storage, place)
 
     def _tell(self, key: Key) -> None:
@@ -164,7 +195,7 @@ class Logs:
             if key in waiting:
                 waiting.discard(key)
                 if not waiting:
-                    self._ready(asking)
+                    self._look_again(asking, 0.0)
 
     def _settle(self, key: Key) -> None:
         log = self._logs.pop(key, None)
@@ -176,14 +207,6 @@ class Logs:
         if not others:
             self._of.pop(log.execution_uid, None)
         self._tell(key)
-
-
-def place_of(body: Object) -> ExecutionPlace | None:
-    """Where the files of an execution are; None where it has not begun."""
-    flow: dict[str, Any] = (body.get("status") or {}).get("flow") or {}
-    if not flow.get("namespace") or not flow.get("id"):
-        return None
-    return ExecutionPlace(flow["namespace"], flow["id"], body["metadata"]["name"])
 
 
 def _until_next(log: PodLog) -> float:

@@ -24,6 +24,7 @@ from penstock.controller.gitsources import GitSourceReconciler
 from penstock.controller.grants import Grants
 from penstock.controller.jobs import Jobs, Throttle
 from penstock.controller.keyvalues import KeyValueReconciler
+from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
 from penstock.controller.pairs import Pairs, pair_keys
 from penstock.controller.pairwriter import PairWriter
@@ -88,6 +89,7 @@ class Operator:
         self.recorder = Recorder(api)
         self.storage = StorageAccess(api, settings.storage)
         self.queue = KeyedQueue(self._reconcile, settings.workers)
+        self.logs = Logs(api, self.storage, self.executions, self.queue.add_later)
         self._source_queue = KeyedQueue(self._reconcile, SOURCE_WORKERS)
         self.listed = asyncio.Event()
         """Set once everything that is there was looked at."""
@@ -121,6 +123,7 @@ class Operator:
                 places.parents,
                 timedelta(seconds=settings.pending_timeout_seconds),
             ),
+            self.logs,
         )
         archive = TaskRunArchive(api)
         statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)
@@ -143,6 +146,7 @@ class Operator:
             metrics,
             functions,
             FileInputs(reading, self._purges),
+            self.logs.with_place,
             self._execution_changed,
         )
         self._source_reconciler = GitSourceReconciler(
@@ -171,6 +175,7 @@ class Operator:
             tasks.create_task(self.recorder.run())
             tasks.create_task(self.storage.run())
             tasks.create_task(self._purges.run())
+            tasks.create_task(self.logs.run())
             tasks.create_task(self._resync_for_ever())
 
     def flow_seen(self, body: Object) -> None:
@@ -197,6 +202,7 @@ class Operator:
         self.executions.remove(body)
         self._execution_reconciler.forget(body)
         self._purges.removed(body)
+        self.logs.forget(body)
         self._tell(body, self._family.removed(body))
         flow = ((body.get("status") or {}).get("flow") or {}).get("name")
         if flow:
@@ -229,6 +235,7 @@ class Operator:
     def pod_seen(self, body: Object) -> None:
         """A pod was added, changed or removed: its last state is what counts."""
         self.attempts.put_pod(body)
+        self.logs.seen(body)
         self._add_owner(body)
 
     async def _reconcile(self, key: Key) -> None:
@@ -260,6 +267,7 @@ class Operator:
             self.attempts.put_job(body)
         for body in await self._list(PODS, EXECUTION_UID):
             self.attempts.put_pod(body)
+            self.logs.seen(body)
         for resource, store, kind in (
             (KEY_VALUES, self.pairs, "KeyValue"),
             (FLOWS, self.flows, "Flow"),

@@ -102,7 +102,13 @@ class TaskServices:
         name = namespace or self.origin.namespace
         return TaskPairs(self._local.pairs, name, namespace is None)
 
-    def logs(self, execution: str | None, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
+    def logs(
+        self,
+        execution: str | None,
+        tasks: Collection[str],
+        level: str,
+        flow: tuple[str, str] | None = None,
+    ) -> Iterable[LogEntry]:
         wanted = execution or self.origin.execution
         for entry in self._local.logs(wanted):
             if (not tasks or entry.task in tasks) and at_least(entry.level, level):

@@ -22,7 +22,6 @@ from penstock.kubernetes.logarchive import Key, LogArchive
 from penstock.server.door import Door
 from penstock.storage.errors import StorageError
 from penstock.storage.files import Storage
-from penstock.storage.grants import Grant
 from penstock.storage.logtokens import HEADER, check_log_token
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.services import at_least
@@ -41,11 +40,10 @@ class AskedLogs(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    namespace: str | None = None
-    """The flow's, where the execution is of another flow."""
-    flow: str | None = None
-    execution: str | None = None
-    """The task's own where none is named."""
+    namespace: str
+    """The flow's."""
+    flow: str
+    execution: str
     tasks: list[str] = []
     """Ids; all where none is named."""
     level: str = "TRACE"
@@ -83,13 +81,14 @@ class Logs:
         return await self._send(request, archive, is_wanted, lambda entry: True)
 
     async def fetch(self, request: web.Request) -> web.StreamResponse:
-        """What a task asks for with its grant: logs of its own tenant."""
+        """What a task asks for with its grant: logs of executions of its own tenant."""
         grant = await self._door.admitted(request, "logs")
         try:
             asked = AskedLogs.model_validate_json(await request.read())
         except ValidationError as error:
             raise StorageError(f"the request is not right: {error.errors()[0]['msg']}") from None
-        archive = LogArchive(self._storage.of(grant.tenant), _place(grant, asked))
+        place = ExecutionPlace(asked.namespace, asked.flow, asked.execution)
+        archive = LogArchive(self._storage.of(grant.tenant), place)
 
         def is_wanted(entry: Entry) -> bool:
             is_of_task = not asked.tasks or entry["taskId"] in asked.tasks
@@ -125,13 +124,6 @@ class Logs:
                 block = await asyncio.to_thread(next, blocks, b"")
             await response.write_eof()
             return response
-
-
-def _place(grant: Grant, asked: AskedLogs) -> ExecutionPlace:
-    own = grant.place
-    return ExecutionPlace(
-        asked.namespace or own.namespace, asked.flow or own.flow, asked.execution or own.execution
-    )
 
 
 def _told(archive: LogArchive) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from penstock.tasks.process import Ended, run_process
 from penstock.tasks.reading import read
 from penstock.tasks.registry import container
 from penstock.tasks.script_files import ScriptFolders, keep_outputs, prepare
-from penstock.tasks.services import Metric, Services
+from penstock.tasks.services import Metric, Services, log_lines
 from penstock.tasks.templated import TEMPLATED, inner_task
 from penstock.tasks.thread import run_in_thread
 
@@ -133,7 +133,7 @@ class _Log:
     def message(self, level: str, message: str) -> None:
         """One message of a core task."""
         shown = self._kept(level, message)
-        for line in (shown if level == "INFO" else f"{level} {shown}").split("\n"):
+        for line in log_lines(shown, level):
             self._on_log("stdout", line)
 
     def _kept(self, level: str, message: str) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_type_hints
 from penstock.tasks.catalog import core_type
 from penstock.tasks.contract import CoreTask, TaskFailure, TaskStopped
 from penstock.tasks.framing import TOO_LARGE, Result, encode_result
-from penstock.tasks.services import Services, at_least
+from penstock.tasks.services import Services, at_least, log_lines
 
 if TYPE_CHECKING:
     from penstock.tasks.pod_services import PodServices
@@ -42,7 +42,7 @@ class PodContext:
 
     def log(self, message: str, level: str = "INFO") -> None:
         if at_least(level, self._log_level):
-            print(message if level == "INFO" else f"{level} {message}", flush=True)
+            print("\n".join(log_lines(message, level)), flush=True)
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)

@@ -133,8 +133,14 @@ class PodServices:
             raise TaskFailure(f"`{self._type}` has no key-value pairs of `{namespace}` at hand")
         return self._pairs
 
-    def logs(self, execution: str | None, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
-        raise TaskFailure(f"`{self._type}` needs the logs of executions, and there are none here")
+    def logs(
+        self,
+        execution: str | None,
+        tasks: Collection[str],
+        level: str,
+        flow: tuple[str, str] | None = None,
+    ) -> Iterable[LogEntry]:
+        return self._remote.logs(execution, tasks, level, flow)
 
     def render(self, template: str, variables: Mapping[str, Any]) -> str | None:
         # Not known to this module, so that it stays light: it is the whole language.
