@@ -151,7 +151,7 @@ def _called(function: Callable[..., Any], call: Call) -> Any:
     except ExpressionError as error:
         return error
     except Exception as error:  # such as an argument too many
-        return ExpressionError(f"`{call.name}()` failed: {error or type(error).__name__}")
+        return ExpressionError(f"`{call.name}()` failed: {error}")
 
 
 def _telling(function: Callable[..., Any]) -> Callable[..., Any]:

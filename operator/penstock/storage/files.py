@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -130,7 +130,7 @@ class Storage:
             for found in sorted(self.filesystem.find(below)):
                 yield found.removeprefix(self._root)
 
-    def folders(self, folder: str) -> list[str]:
+    def folders(self, folder: str) -> Sequence[str]:
         """The names of the folders in a folder (a path that ends with ``/``), in order."""
         at = self._root + (folder if folder == "/" else f"{checked(folder.rstrip('/'))}/")
         with suppress(FileNotFoundError, NotADirectoryError):
