@@ -16,6 +16,8 @@ from penstock.storage.grants import Grant, Right
 REMEMBERED = 5.0
 """Seconds for which what was seen of a Job counts."""
 _MOST = 10_000
+_ENDED = frozenset({"Complete", "SuccessCriteriaMet", "Failed", "FailureTarget"})
+"""Conditions of a Job whose pod has ended; two of them come a second before the others."""
 
 
 class Door:
@@ -71,7 +73,6 @@ def wrong_with(grant: Grant, job: Object) -> str | None:
     if grant.owner not in owners or wanted.items() - labels.items():
         return "which is another task's"
     conditions = (job.get("status") or {}).get("conditions") or ()
-    ended = {"Complete", "Failed"}
-    if any(item["type"] in ended and item["status"] == "True" for item in conditions):
+    if any(item["type"] in _ENDED and item["status"] == "True" for item in conditions):
         return "which has ended"
     return "which is being deleted" if meta.get("deletionTimestamp") else None
