@@ -32,7 +32,12 @@ def pack(
     words.
     """
     skipped: list[str] = []
-    with tarfile.open(fileobj=archive, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+    with tarfile.open(
+        fileobj=archive,
+        mode="w|",
+        format=tarfile.PAX_FORMAT,
+        bufsize=_CHUNK_BYTES,
+    ) as tar:
         for root, folders, files, at in os.fwalk(directory):
             below = os.path.relpath(root, directory)
             for name in sorted((*folders, *files)):
@@ -50,7 +55,7 @@ def unpack(archive: BinaryIO, directory: Path) -> None:
     shared = bool(directory.stat().st_mode & stat.S_ISGID)
     folders: list[tuple[list[str], int]] = []
     try:
-        with tarfile.open(fileobj=archive, mode="r|") as tar:
+        with tarfile.open(fileobj=archive, mode="r|", bufsize=_CHUNK_BYTES) as tar:
             for member in tar:
                 *parents, name = parts = _parts(member.name)
                 mode = member.mode & 0o777
