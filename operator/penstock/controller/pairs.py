@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from penstock.controller.store import ObjectStore
 from penstock.kubernetes.api import Object
 from penstock.storage.pairs import Pair, ancestry, check_key
+from penstock.storage.uris import namespace_folder
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,11 @@ def pair_keys(body: Object) -> Iterable[Hashable]:
 def expiration(body: Object) -> datetime | None:
     """From when on the key counts as absent."""
     text = body["spec"].get("expirationDate")
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+    try:
+        return None if text is None else datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except ValueError:
+        # The API server knows leap seconds. Such a key stays, and stops nobody.
+        return None
 
 
 def is_live(body: Object, now: datetime) -> bool:
@@ -81,6 +86,7 @@ class Pairs:
 
     def keys(self, tenant: str, namespace: str, prefix: str = "") -> list[str]:
         """The keys that have a value, in order."""
+        namespace_folder(namespace)  # which refuses what is no namespace
         now = datetime.now(UTC)
         found = self._objects.find(_Namespace(tenant, namespace))
         keys = {str(body["spec"]["key"]) for body in found if is_live(body, now)}

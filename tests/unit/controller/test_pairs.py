@@ -162,6 +162,18 @@ def test_the_resource_takes_what_the_local_storage_takes() -> None:
         storage_pairs.check_key(TEAM, "a/b")
 
 
+@pytest.mark.parametrize("text", ["2030-01-01t00:00:00.1234567z", "2016-12-31T23:59:60Z"])
+def test_a_date_that_only_the_api_server_understands_stops_nobody(world: World, text: str) -> None:
+    world.given(TEAM, "k", 1, expirationDate=text)
+
+    assert world.value() == 1
+
+
+def test_what_is_no_namespace_has_no_keys(world: World) -> None:
+    with pytest.raises(StorageError, match="namespace"):
+        world.pairs.keys("t", "../a")
+
+
 # Each change once
 
 
