@@ -77,13 +77,13 @@ class Operator:
         self.executions = ObjectStore(execution_keys)
         self.sources = ObjectStore()
         self.pairs = ObjectStore(pair_keys)
+        pairs = Pairs(self.pairs)
         self.attempts = AttemptStore()
         self.recorder = Recorder(api)
         self.queue = KeyedQueue(self._reconcile, settings.workers)
         self._source_queue = KeyedQueue(self._reconcile, SOURCE_WORKERS)
         self.listed = asyncio.Event()
         """Set once everything that is there was looked at."""
-        pairs = Pairs(self.pairs)
         is_recorded = partial(recorded_in, self.executions)
         revisions = Revisions(api, settings.limits, host_functions(pairs))
         self._flow_reconciler = FlowReconciler(
@@ -91,7 +91,7 @@ class Operator:
             self.flows,
             self.executions,
             revisions,
-            Schedules(api, self.executions),
+            Schedules(api, self.executions, pairs),
             self.recorder,
             settings.executions,
         )
