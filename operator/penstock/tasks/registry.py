@@ -91,15 +91,14 @@ def _core_container(
 
     made: Any = read(core.load(), properties)
     task = {"type": core.name, "properties": write(made)}
-    granted: PairUse | None = None
+    use: PairUse | None = None
     if around is not None and hasattr(made, "pair_use"):
         use = made.pair_use(around.origin)
-        granted = use if use.changes else None
         task |= {"origin": asdict(around.origin), "pairs": around.snapshot(use)}
     text = json.dumps(task, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > 1024 * 1024 - 4096:
         raise TaskFailure("the task's properties are larger than 1 MiB")
-    return Container(("-m", "penstock.tasks.pod"), env={TASK_VARIABLE: text}, pairs=granted)
+    return Container(("-m", "penstock.tasks.pod"), env={TASK_VARIABLE: text}, pairs=use)
 
 
 def _without_effect(core: CoreType, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
