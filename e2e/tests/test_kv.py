@@ -214,6 +214,31 @@ def test_the_usual_patterns_of_flows(scenario: Scenario) -> None:
     assert execution.outputs("more") == {"value": url}
 
 
+def test_a_schedule_reads_pairs(scenario: Scenario) -> None:
+    given(scenario, "level", "high", namespace="company")
+    given(scenario, "on", True)
+    ticks = {
+        "id": "ticks",
+        "type": f"{CORE}.trigger.Schedule",
+        "cron": "*/2 * * * * *",
+        "withSeconds": True,
+        "when": "{{ kv('on') }}",
+        "inputs": {"level": "{{ kv('level') }}"},
+    }
+    scenario.flow(
+        flow(
+            "ticking",
+            shows("{{ inputs.level }}"),
+            inputs=[{"id": "level", "type": "STRING"}],
+            triggers=[ticks],
+        )
+    )
+
+    started = scenario.eventually("an execution", scenario.executions)[0]
+
+    assert started.body["spec"]["inputs"] == {"level": "high"}
+
+
 def test_the_example_counts_its_runs(scenario: Scenario) -> None:
     text = (ROOT / "examples" / "key-values.yaml").read_text()
     example = scenario.flow(text.replace("busybox:1.36", SHELL_IMAGE))

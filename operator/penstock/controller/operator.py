@@ -85,6 +85,7 @@ class Operator:
         self.executions = ObjectStore(execution_keys)
         self.sources = ObjectStore()
         self.pairs = ObjectStore(pair_keys)
+        pairs = Pairs(self.pairs)
         self.attempts = AttemptStore()
         self.recorder = Recorder(api)
         self.storage = StorageAccess(api, settings.storage)
@@ -93,7 +94,6 @@ class Operator:
         self._source_queue = KeyedQueue(self._reconcile, SOURCE_WORKERS)
         self.listed = asyncio.Event()
         """Set once everything that is there was looked at."""
-        pairs = Pairs(self.pairs)
         is_recorded = partial(recorded_in, self.executions)
         places = Places(self.executions)
         reading = Reading(self.storage.storage, places)
@@ -105,7 +105,7 @@ class Operator:
             self.flows,
             self.executions,
             revisions,
-            Schedules(api, self.executions),
+            Schedules(api, self.executions, pairs),
             self.recorder,
             settings.executions,
         )

@@ -6,13 +6,17 @@ several objects for one key the oldest counts.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from penstock.controller.store import ObjectStore
+from penstock.expressions import ExpressionError
 from penstock.kubernetes.api import Object
-from penstock.storage.pairs import Pair, ancestry, check_key
+from penstock.storage.errors import StorageError
+from penstock.storage.pairs import Pair, ancestry, check_key, kv_function
+from penstock.storage.uris import namespace_folder
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,11 @@ def pair_keys(body: Object) -> Iterable[Hashable]:
 def expiration(body: Object) -> datetime | None:
     """From when on the key counts as absent."""
     text = body["spec"].get("expirationDate")
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+    try:
+        return None if text is None else datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except ValueError:
+        # The API server knows leap seconds. Such a key stays, and stops nobody.
+        return None
 
 
 def is_live(body: Object, now: datetime) -> bool:
@@ -81,10 +89,23 @@ class Pairs:
 
     def keys(self, tenant: str, namespace: str, prefix: str = "") -> list[str]:
         """The keys that have a value, in order."""
+        namespace_folder(namespace)  # which refuses what is no namespace
         now = datetime.now(UTC)
         found = self._objects.find(_Namespace(tenant, namespace))
         keys = {str(body["spec"]["key"]) for body in found if is_live(body, now)}
         return sorted(key for key in keys if key.startswith(prefix))
+
+    def function(self, tenant: str, namespace: str) -> Callable[..., Any]:
+        """`kv()` for the expressions of a flow namespace that belong to no execution."""
+        kv = kv_function(self.of(tenant), namespace)
+
+        def telling(*args: Any, **named: Any) -> Any:
+            try:
+                return kv(*args, **named)
+            except StorageError as error:
+                raise ExpressionError(str(error)) from None
+
+        return telling
 
     def of(self, tenant: str) -> TenantPairs:
         """What the flows of one Kubernetes namespace see."""

@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 from penstock.controller.pairs import Pairs, is_live
 from penstock.controller.store import ObjectStore
 from penstock.kubernetes.api import KEY_VALUES, Api, ApiError, Object
-from penstock.kubernetes.labels import APPLIED
+from penstock.kubernetes.labels import APPLIED, IGNORE_UPDATES, MANAGED_BY
 from penstock.resources import API_VERSION
 from penstock.resources.keyvalue import key_value_name
 from penstock.storage.pairs import KeyExists, merged_value
@@ -114,7 +114,8 @@ def _body(tenant: str, change: Change, names: list[str], now: datetime) -> Objec
         "metadata": {
             "name": key_value_name(change.namespace, change.key),
             "namespace": tenant,
-            "annotations": _named({}, names),
+            "labels": {MANAGED_BY: "penstock"},
+            "annotations": _named({IGNORE_UPDATES: "true"}, names),
         },
         "spec": {"namespace": change.namespace, "key": change.key, **_content(change, {}, now)},
     }

@@ -13,6 +13,7 @@ from random import Random
 from pydantic import ValidationError
 
 from penstock.catalog import expressions
+from penstock.controller.pairs import Pairs
 from penstock.controller.revisions import AcceptedFlow
 from penstock.controller.store import ObjectStore
 from penstock.engine.actions import Report
@@ -31,9 +32,10 @@ from penstock.triggers.schedule import Schedule, is_schedule
 class Schedules:
     """Starts the executions that are due."""
 
-    def __init__(self, api: Api, executions: ObjectStore) -> None:
+    def __init__(self, api: Api, executions: ObjectStore, pairs: Pairs) -> None:
         self._api = api
         self._executions = executions
+        self._pairs = pairs
 
     async def serve(
         self,
@@ -66,7 +68,7 @@ class Schedules:
         if known is not None and known.last_date is not None and known.schedule == status.schedule:
             last = known.last_date
         report = None
-        context = _context(accepted, trigger, now)
+        context = self._context(accepted, trigger, now)
         if not live or schedule.allow_concurrent:
             call = due(schedule, last, now, context)
             last = call.handled
@@ -89,7 +91,8 @@ class Schedules:
         context: Context,
     ) -> Report | None:
         variables = schedule_variables(schedule, date, context)
-        body = _execution(accepted, trigger, schedule, date, variables)
+        inputs = self._inputs(accepted, schedule, variables, date)
+        body = _execution(accepted, trigger, date, variables, inputs)
         try:
             created = await self._api.create(EXECUTIONS, body["metadata"]["namespace"], body)
         except ApiError as error:
@@ -100,24 +103,47 @@ class Schedules:
         name = body["metadata"]["name"]
         return Report("Scheduled", f"trigger {trigger.id} was due at {date}: started {name}")
 
+    def _context(self, accepted: AcceptedFlow, trigger: Trigger, now: datetime) -> Context:
+        """What the conditions of a schedule see."""
+        flow = accepted.flow
+        assert flow is not None
+        host = self._host(accepted, now, trigger.id)
+        return Context(
+            evaluate=lambda template, variables: expressions().evaluate(template, variables, host),
+            variables=_flow_variables(accepted),
+            flow=FlowName(flow.namespace, flow.id),
+        )
+
+    def _inputs(
+        self,
+        accepted: AcceptedFlow,
+        schedule: Schedule,
+        variables: dict[str, str],
+        date: datetime,
+    ) -> dict[str, object]:
+        """The trigger's inputs, rendered. What can't be rendered is left: the execution reports
+        it."""
+        seen = _flow_variables(accepted) | {"trigger": variables, "schedule": variables}
+        host = self._host(accepted, date, str(date))
+        try:
+            rendered: dict[str, object] = expressions().render_tree(schedule.inputs, seen, host)
+        except ExpressionError:
+            return dict(schedule.inputs)
+        return rendered
+
+    def _host(self, accepted: AcceptedFlow, now: datetime, seed: str) -> Host:
+        meta, flow = accepted.body["metadata"], accepted.flow
+        assert flow is not None
+        kv = self._pairs.function(meta["namespace"], flow.namespace)
+        random = Random(f"{meta['uid']}/{seed}")
+        return Host(now=lambda: now, random=random, functions={"kv": kv})
+
 
 def execution_name(flow: str, flow_id: str, trigger: str, date: datetime) -> str:
     """The name of the execution for one due time: always the same, never that of another."""
     digest = hashlib.sha256(f"{flow}/{trigger}".encode()).hexdigest()[:8]
     stamp = date.astimezone(UTC).strftime("%Y%m%d-%H%M%S")
     return f"{slug(f'{flow_id}-{trigger}', 60)}-{digest}-{stamp}"
-
-
-def _context(accepted: AcceptedFlow, trigger: Trigger, now: datetime) -> Context:
-    """What the conditions of a schedule see."""
-    flow = accepted.flow
-    assert flow is not None
-    host = Host(now=lambda: now, random=Random(f"{accepted.body['metadata']['uid']}/{trigger.id}"))
-    return Context(
-        evaluate=lambda template, variables: expressions().evaluate(template, variables, host),
-        variables=_flow_variables(accepted),
-        flow=FlowName(flow.namespace, flow.id),
-    )
 
 
 def _flow_variables(accepted: AcceptedFlow) -> dict[str, object]:
@@ -132,14 +158,13 @@ def _flow_variables(accepted: AcceptedFlow) -> dict[str, object]:
 def _execution(
     accepted: AcceptedFlow,
     trigger: Trigger,
-    schedule: Schedule,
     date: datetime,
     variables: dict[str, str],
+    inputs: dict[str, object],
 ) -> Object:
     meta = accepted.body["metadata"]
     flow = accepted.flow
     assert flow is not None
-    inputs = _inputs(accepted, schedule, variables, date)
     return {
         "apiVersion": API_VERSION,
         "kind": "Execution",
@@ -159,16 +184,3 @@ def _execution(
             "trigger": {"id": trigger.id, "type": trigger.type, "variables": variables},
         },
     }
-
-
-def _inputs(
-    accepted: AcceptedFlow, schedule: Schedule, variables: dict[str, str], date: datetime
-) -> dict[str, object]:
-    """The trigger's inputs, rendered. What can't be rendered is left: the execution reports it."""
-    seen = _flow_variables(accepted) | {"trigger": variables, "schedule": variables}
-    host = Host(now=lambda: date, random=Random(f"{accepted.body['metadata']['uid']}/{date}"))
-    try:
-        rendered: dict[str, object] = expressions().render_tree(schedule.inputs, seen, host)
-    except ExpressionError:
-        return dict(schedule.inputs)
-    return rendered

@@ -82,7 +82,7 @@ def build_job(
     annotations = {EXECUTION_NAME: owner.name, TASK_ID: run.task_id}
     if run.value is not None:
         annotations[VALUE] = run.value[:_SHOWN_VALUE]
-    if container.pairs is not None:
+    if container.pairs is not None and container.pairs.changes:
         annotations[PAIRS] = container.pairs.to_json()
     meta = {
         "name": name,

@@ -112,4 +112,4 @@ class Container:
     resources: Resources = Resources()
     placement: Placement = Placement()
     pairs: PairUse | None = None
-    """The key-value pairs that its result may ask to be changed."""
+    """The key-value pairs that it has to do with."""

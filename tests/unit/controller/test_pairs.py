@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -163,6 +164,18 @@ def test_the_resource_takes_what_the_local_storage_takes() -> None:
         storage_pairs.check_key(TEAM, "a/b")
 
 
+@pytest.mark.parametrize("text", ["2030-01-01t00:00:00.1234567z", "2016-12-31T23:59:60Z"])
+def test_a_date_that_only_the_api_server_understands_stops_nobody(world: World, text: str) -> None:
+    world.given(TEAM, "k", 1, expirationDate=text)
+
+    assert world.value() == 1
+
+
+def test_what_is_no_namespace_has_no_keys(world: World) -> None:
+    with pytest.raises(StorageError, match="namespace"):
+        world.pairs.keys("t", "../a")
+
+
 # Each change once
 
 
@@ -301,6 +314,50 @@ async def test_what_is_over_is_deleted_unless_it_was_given_more_time(world: Worl
     world.given(TEAM, "soon", 1, expirationDate=in_seconds(50))
     left = await world.reconciler.reconcile("t", key_value_name(TEAM, "soon"))
     assert left is not None and 40 < left <= 50
+
+
+@pytest.mark.parametrize("seed", range(100))
+async def test_whenever_the_controller_dies_each_change_happens_once_and_in_its_order(
+    world: World, seed: int
+) -> None:
+    """Attempts are asked for in any order, and again until their end is written."""
+    dice = random.Random(seed)
+    kinds = [setting("a"), setting("b", overwrite=False), DELETION]
+    kinds.append(Change("merge", TEAM, "k", {"m": 1}))
+    asked = {f"a{n}": dice.choice(kinds) for n in range(8)}
+    expected: Any = None
+    done: set[str] = set()
+
+    while len(world.recorded) < len(asked):
+        attempt = dice.choice([name for name in asked if name not in world.recorded])
+        change = asked[attempt]
+        refused = False
+        try:
+            await world.change(change, attempt)
+        except KeyExists:
+            refused = True
+        if attempt not in done and not refused:
+            assert change.overwrite or expected is None, "exactly one may be the first"
+            if change.kind != "delete" or expected is not None:
+                done.add(attempt)  # else it changed nothing, and has its turn when asked again
+            expected = _after(change, expected)
+        assert world.value() == expected
+        if dice.random() < 0.5:
+            world.recorded.add(attempt)
+        if dice.random() < 0.3:
+            world.restart()
+        for _, name in list(world.api.objects):
+            await world.reconciler.reconcile("t", name)
+        if dice.random() < 0.3:
+            world.restart()
+
+
+def _after(change: Change, value: Any) -> Any:
+    if change.kind == "delete":
+        return None
+    if change.kind == "merge":
+        return {**(value if isinstance(value, dict) else {}), **change.value}
+    return change.value
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""What a task's result may change is written where its pod can't change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from penstock.engine.actions import StartAttempt
+from penstock.kubernetes.jobs import JobDefaults, Owner, build_job
+from penstock.kubernetes.labels import PAIRS
+from penstock.tasks.contract import Container
+from penstock.tasks.pairs import PairUse
+
+SET = "io.kestra.plugin.core.kv.Set"
+OWNER = Owner("flow-abc", "team", "11111111-2222-3333-4444-555555555555")
+
+
+@pytest.mark.parametrize(
+    ("use", "granted"),
+    [
+        (None, None),
+        (PairUse("company", prefix="x" * 500_000), None),
+        (PairUse("company", "k", reads=True), None),
+        (PairUse("company", "k", changes=True), PairUse("company", "k", changes=True)),
+    ],
+)
+def test_only_what_may_be_changed_stands_on_job_and_pod(
+    starting: Callable[..., StartAttempt], use: PairUse | None, granted: PairUse | None
+) -> None:
+    what = Container(("-m", "penstock.tasks.pod"), pairs=use)
+
+    job = build_job(starting(SET, {"key": "k", "value": 1}), OWNER, what, JobDefaults()).job
+
+    for meta in (job["metadata"], job["spec"]["template"]["metadata"]):
+        text = meta["annotations"].get(PAIRS)
+        assert (None if text is None else PairUse.from_json(text)) == granted
