@@ -34,7 +34,6 @@ _SUBFLOWS = frozenset(
 )
 
 _NOT_SERVED_INPUTS = {
-    "FILE": "inputs of type FILE are not served yet: the value is kept as it is given",
     "SECRET": "inputs of type SECRET are not encrypted yet: the value stands in the Execution",
 }
 
@@ -162,10 +161,9 @@ def _task_warnings(located: list[tuple[Location, Task]], types: TaskTypes) -> It
         if task_type is None:
             continue
         properties = task.properties if isinstance(task, RunnableTask) else {}
-        told = [("no_effect", task_type.warnings), ("not_on_cluster", task_type.not_served)]
-        for code, tell in told:
-            for name, reason in tell(properties) if tell is not None else ():
-                yield Problem((*at, *name.split(".")), reason, code=code, warning=True)
+        tell = task_type.warnings
+        for name, reason in tell(properties) if tell is not None else ():
+            yield Problem((*at, *name.split(".")), reason, code="no_effect", warning=True)
 
 
 def _not_served_inputs(flow: Flow) -> Iterator[Problem]:

@@ -40,8 +40,6 @@ class TaskType:
     """Checks the own properties of a runnable task."""
     warnings: Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]] | None = None
     """Properties that are accepted and have no effect, each with the reason."""
-    not_served: Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]] | None = None
-    """What runs on a machine and not on a cluster yet, by the property, each with the reason."""
     plain_log: bool = False
     """Whether its log is what a program of the user's prints: lines without levels."""
     typed: frozenset[str] = frozenset()

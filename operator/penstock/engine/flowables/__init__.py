@@ -47,16 +47,7 @@ def register(types: TaskTypes) -> None:
         deprecated = _DEPRECATED.get(model)
         types.register(TaskType(_NEW + name, (_OLD + name,), model, deprecated=deprecated))
     for model in _NEW_ONLY:
-        needs_storage = _needs_storage if model is ForEachItem else None
-        types.register(TaskType(_NEW + model.__name__, model=model, not_served=needs_storage))
+        types.register(TaskType(_NEW + model.__name__, model=model))
     types.register(TaskType(_NEW + "WaitFor", model=WaitFor, deprecated="use LoopUntil"))
     worker = (_OLD + "WorkingDirectory", _OLD + "Worker")
     types.register(TaskType(_NEW + "WorkingDirectory", worker, WorkingDirectory))
-
-
-def _needs_storage(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield (
-        "type",
-        "needs the internal storage, which is not served on a cluster yet: the task fails there, "
-        "and runs with `penstock run`",
-    )
