@@ -25,6 +25,9 @@ pytestmark = [
     pytest.mark.skipif(not FOLDER.exists(), reason="../shared/conformance is not beside us"),
 ]
 
+FILE = "".join(f"item {number}\n" for number in range(10))
+"""What stands in the file that a flow asks for."""
+
 RUNS: dict[str, dict[str, Any]] = {
     "allow-failure.yaml": {},
     "disable-simple.yaml": {},
@@ -33,9 +36,13 @@ RUNS: dict[str, dict[str, Any]] = {
     "each-sequential-nested.yaml": {},
     "errors.yaml": {},
     "fail-on-condition.yaml": {"param": "fail"},
+    "for-each-item-failed.yaml": {"file": FILE},
+    "for-each-item-no-wait.yaml": {"file": FILE},
+    "for-each-item.yaml": {"file": FILE, "batch": "4"},
     "foreach-concurrent-parallel.yaml": {},
     "foreach-concurrent.yaml": {},
     "foreach-non-concurrent.yaml": {},
+    "get-log.yaml": {},
     "if-without-else.yaml": {"param": "true"},
     "if.yaml": {"if1": "true", "if2": "false", "if3": "true"},
     "npe-labels-update-task.yml": {},
@@ -50,13 +57,22 @@ RUNS: dict[str, dict[str, Any]] = {
     "state.yaml": {"state": "each"},
     "subflow-parent.yaml": {},
     "switch.yaml": {"string": "SECOND"},
+    "task-allow-failure-executable-foreachitem.yml": {"file": FILE},
     "task-flow.yaml": {"string": "OK"},
     "task-runif.yml": {},
     "waitfor-multiple-tasks.yaml": {},
+    "working-directory-each.yaml": {},
+    "working-directory-inputs.yml": {},
+    "working-directory.yaml": {"failed": "false"},
 }
-"""The flows with what they are given: every flowable that needs no storage."""
+"""The flows with what they are given: every flowable, files, logs and state."""
 
-CALLED = ("subflow-child.yaml", "subflow-grand-child.yaml")
+CALLED = (
+    "for-each-item-subflow-failed.yaml",
+    "for-each-item-subflow.yaml",
+    "subflow-child.yaml",
+    "subflow-grand-child.yaml",
+)
 
 Outline = list[tuple[str, str | None, str]]
 
@@ -66,7 +82,7 @@ def test_a_cluster_does_what_a_local_run_does(scenario: Scenario, tmp_path: Path
         deploy(scenario, file, RUNS.get(file, {}))
     views = {
         file: scenario.execution(
-            flow_resource_name(flow_of(file).namespace, flow_of(file).id), given
+            flow_resource_name(flow_of(file).namespace, flow_of(file).id), as_uris(given)
         )
         for file, given in RUNS.items()
     }
@@ -108,11 +124,19 @@ def deploy(scenario: Scenario, file: str, given: Mapping[str, Any]) -> None:
     scenario.kubernetes.create("flows", scenario.namespace, body)
 
 
+def as_uris(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given to an Execution: a small file stands in it."""
+    return {key: f"data:,{item}" if key == "file" else item for key, item in given.items()}
+
+
 async def outline_of_a_local_run(
     flow: Flow, given: Mapping[str, Any], folder: Path
 ) -> tuple[str, Outline]:
     with Stage.set(folder, flow, given) as stage:
-        execution = stage.start(stage.flow(flow), given, {})
+        files = {key: folder / "given.txt" for key in given if key == "file"}
+        for file in files.values():
+            file.write_text(FILE)
+        execution = stage.start(stage.flow(flow), given, files)
         await stage.run()
         runs = [(run.task_id, run.value, str(run.state)) for run in execution.status.task_runs]
         return str(execution.status.state), sorted(runs, key=str)

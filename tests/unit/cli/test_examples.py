@@ -13,6 +13,11 @@ EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 
 EXPECTED: dict[str, tuple[int, str, dict[str, object]]] = {
     "errors-and-finally.yaml": (1, "FAILED", {}),
+    "file-tasks.yaml": (
+        0,
+        "SUCCESS",
+        {"kept": '{"order": 2, "amount": 175}\n{"order": 3, "amount": 300}\n'},
+    ),
     "files.yaml": (0, "SUCCESS", {"kept": ["loud.txt"]}),
     "foreach.yaml": (0, "SUCCESS", {}),
     "hello-world.yaml": (0, "SUCCESS", {"greeting": "Hello, World!"}),

@@ -1,8 +1,5 @@
 """The flowable tasks, one file each."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 from penstock.engine.flowable import Flowable
 from penstock.engine.flowables.allow_failure import AllowFailure
 from penstock.engine.flowables.approval import Approval
