@@ -135,6 +135,7 @@ async def outline_of_a_local_run(
     with Stage.set(folder, flow, given) as stage:
         files = {key: folder / "given.txt" for key in given if key == "file"}
         for file in files.values():
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(FILE)
         execution = stage.start(stage.flow(flow), given, files)
         await stage.run()
