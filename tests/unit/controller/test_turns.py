@@ -16,6 +16,7 @@ from penstock.engine.engine import Engine
 from penstock.engine.evaluation import no_functions
 from penstock.engine.limits import Limits
 from penstock.engine.turn import Turn
+from penstock.expressions import NotLoaded
 from penstock.kubernetes.api import Api
 from penstock.resources.execution import PinnedFlow
 from tests.fixtures import flows
@@ -107,3 +108,15 @@ async def test_a_place_is_kept_for_a_write_of_which_nothing_is_known() -> None:
     await given.turn("a")
     # then
     assert (await given.turn("b")).holders == 0
+
+
+async def test_who_has_to_read_first_holds_no_place() -> None:
+    # given: a decision that lacks something was not made, so nothing of it was written
+    given = Given(execution("a"), execution("b"))
+    body = given.executions.get("ns", "a")
+    assert body is not None
+    with pytest.raises(NotLoaded):
+        async with given.turns.decided(body, FLOW, ENGINE):
+            raise NotLoaded("a file")
+    # then
+    assert (await given.turn("b")).has_come
