@@ -115,9 +115,9 @@ class Functions:
         self._fetched.pop(body["metadata"]["uid"], None)
 
     async def _fetch(self, body: Object, call: Call) -> None:
-        function = self._readers(body, call.place)[call.name]
+        readers = partial(self._readers, body, call.place)
         running = asyncio.get_running_loop().run_in_executor(
-            self._threads[call.name], _called, function, call
+            self._threads[call.name], _called, readers, call
         )
         try:
             answer = await asyncio.wait_for(running, _SECONDS)
@@ -144,10 +144,10 @@ def _answer(fetched: _Fetched, place: ExecutionPlace, name: str, *args: Any, **n
     raise NotLoaded(call)
 
 
-def _called(function: Callable[..., Any], call: Call) -> Any:
+def _called(readers: Callable[[], Readers], call: Call) -> Any:
     args, named = json.loads(call.arguments)
     try:
-        return _telling(function)(*args, **named)
+        return _telling(readers()[call.name])(*args, **named)
     except ExpressionError as error:
         return error
     except Exception as error:  # such as an argument too many
