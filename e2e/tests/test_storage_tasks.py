@@ -159,11 +159,11 @@ def test_what_a_server_says(scenario: Scenario, web: str) -> None:
             type: io.kestra.plugin.core.flow.If
             condition: "{{{{ http('{web}/json').go and read(outputs.fetch.uri) is not empty }}}}"
             then:
-              - id: yes
+              - id: said
                 type: io.kestra.plugin.core.debug.Return
                 format: "{{{{ read(outputs.fetch.uri) }}}}"
             else:
-              - {{id: no, type: io.kestra.plugin.core.execution.Fail}}
+              - {{id: silent, type: io.kestra.plugin.core.execution.Fail}}
     """)
 
     execution = scenario.execution(flow).ends("SUCCESS")
@@ -171,7 +171,7 @@ def test_what_a_server_says(scenario: Scenario, web: str) -> None:
     fetched = execution.outputs("fetch")
     assert (fetched["code"], fetched["length"]) == (200, 8)
     assert fetched["uri"].endswith("/data.csv")
-    assert execution.outputs("yes") == {"value": "a,b\n1,2\n"}
+    assert execution.outputs("said") == {"value": "a,b\n1,2\n"}
 
 
 def test_a_flow_for_each_batch_of_items(scenario: Scenario) -> None:
