@@ -42,8 +42,7 @@ class ExecutionPlace:
     @property
     def folder(self) -> str:
         """The path that all files of the execution begin with."""
-        flow = f"{namespace_folder(self.namespace)}{slug(self.flow)}/"
-        return f"{flow}executions/{slug(self.execution)}/"
+        return f"{flow_folder(self.namespace, self.flow)}executions/{slug(self.execution)}/"
 
     def task_file(self, task: str, task_run: str, name: str) -> str:
         """The path of a file that a task makes."""
@@ -72,6 +71,11 @@ def namespace_folder(namespace: str) -> str:
     if _NAMESPACE.fullmatch(namespace) is None:
         raise StorageError(f"`{namespace}` is not a namespace that can have files")
     return f"/{namespace.replace('.', '/')}/"
+
+
+def flow_folder(namespace: str, flow: str) -> str:
+    """The path that everything of a flow begins with."""
+    return f"{namespace_folder(namespace)}{slug(flow)}/"
 
 
 def namespace_file(namespace: str, path: str) -> str:
