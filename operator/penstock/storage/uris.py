@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from urllib.parse import quote, unquote
 
 from penstock.storage.errors import AccessDenied, StorageError
@@ -42,7 +43,7 @@ class ExecutionPlace:
     @property
     def folder(self) -> str:
         """The path that all files of the execution begin with."""
-        return f"{flow_folder(self.namespace, self.flow)}executions/{slug(self.execution)}/"
+        return f"{flow_folder(self.namespace, self.flow)}executions/{_own_part(self.execution)}/"
 
     def task_file(self, task: str, task_run: str, name: str) -> str:
         """The path of a file that a task makes."""
@@ -64,6 +65,12 @@ def slug(text: str) -> str:
     if not made:
         raise StorageError(f"`{text}` can't be a part of a file's path")
     return made
+
+
+def _own_part(name: str) -> str:
+    """A name as a part of a path that no other name has: `run.1` is not `run-1`."""
+    made = slug(name)
+    return made if made == name else f"{made}-{sha256(name.encode()).hexdigest()[:10]}"
 
 
 def namespace_folder(namespace: str) -> str:
