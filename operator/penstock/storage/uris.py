@@ -45,9 +45,13 @@ class ExecutionPlace:
         """The path that all files of the execution begin with."""
         return f"{flow_folder(self.namespace, self.flow)}executions/{_own_part(self.execution)}/"
 
+    def task_folder(self, task: str, task_run: str) -> str:
+        """The path that all files begin with that a task run makes."""
+        return f"{self.folder}tasks/{slug(task)}/{slug(task_run)}/"
+
     def task_file(self, task: str, task_run: str, name: str) -> str:
         """The path of a file that a task makes."""
-        return checked(f"{self.folder}tasks/{slug(task)}/{slug(task_run)}/{name}")
+        return checked(f"{self.task_folder(task, task_run)}{name}")
 
     def input_file(self, input_id: str, name: str) -> str:
         """The path of a file that was given as an input."""
