@@ -43,7 +43,7 @@ class ExecutionPlace:
     @property
     def folder(self) -> str:
         """The path that all files of the execution begin with."""
-        return f"{flow_folder(self.namespace, self.flow)}executions/{_own_part(self.execution)}/"
+        return f"{flow_folder(self.namespace, self.flow)}executions/{own_part(self.execution)}/"
 
     def task_folder(self, task: str, task_run: str) -> str:
         """The path that all files begin with that a task run makes."""
@@ -71,7 +71,7 @@ def slug(text: str) -> str:
     return made
 
 
-def _own_part(name: str) -> str:
+def own_part(name: str) -> str:
     """A name as a part of a path that no other name has: `run.1` is not `run-1`."""
     made = slug(name)
     return made if made == name else f"{made}-{sha256(name.encode()).hexdigest()[:10]}"
