@@ -208,6 +208,19 @@ def controller() -> None:
 
 
 @cli.command()
+@click.option("--port", type=int, default=8082, show_default=True)
+def storage(port: int) -> None:
+    """Run the storage service: what the Deployment in the cluster calls beside the controller."""
+    import gc
+
+    gc.enable()
+    from penstock.controller.settings import settings_of_environment
+    from penstock.server.main import run as run_service
+
+    run_service(settings_of_environment().storage, port)
+
+
+@cli.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import PackageNotFoundError

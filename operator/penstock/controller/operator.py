@@ -26,6 +26,7 @@ from penstock.controller.schedules import Schedules
 from penstock.controller.settings import Settings
 from penstock.controller.starts import Starts
 from penstock.controller.statuskeeper import StatusKeeper
+from penstock.controller.storage import StorageAccess
 from penstock.controller.store import ObjectStore
 from penstock.controller.taking import Actions
 from penstock.controller.turns import Turns
@@ -71,6 +72,7 @@ class Operator:
         self.sources = ObjectStore()
         self.attempts = AttemptStore()
         self.recorder = Recorder(api)
+        self.storage = StorageAccess(api, settings.storage)
         self.queue = KeyedQueue(self._reconcile, settings.workers)
         self._source_queue = KeyedQueue(self._reconcile, SOURCE_WORKERS)
         self.listed = asyncio.Event()
@@ -135,6 +137,7 @@ class Operator:
             tasks.create_task(self.queue.run())
             tasks.create_task(self._source_queue.run())
             tasks.create_task(self.recorder.run())
+            tasks.create_task(self.storage.run())
             tasks.create_task(self._resync_for_ever())
 
     def flow_seen(self, body: Object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from penstock.storage.digests import Hashed, digest_of
 from penstock.storage.errors import FileMissing, StorageError, StorageFull
+from penstock.storage.reading import OpenFile
 from penstock.storage.uris import checked, uri_of
 from penstock.storage.writing import into_folder, into_store
 
@@ -31,17 +33,23 @@ class Storage:
     """
 
     def __init__(
-        self, filesystem: AbstractFileSystem, root: str, unfinished: str | None = None
+        self,
+        filesystem: AbstractFileSystem,
+        root: str,
+        unfinished: str | None = None,
+        *,
+        durable: bool = False,
     ) -> None:
         self.filesystem = filesystem
         self._root: str = filesystem._strip_protocol(root).rstrip("/")
         self._unfinished = unfinished or f"{self._root}/{_UNFINISHED}"
         """Where files are that are being written; not within any tenant."""
+        self._durable = durable
 
     @classmethod
-    def local(cls, folder: str) -> Storage:
-        """A storage in a folder of this machine."""
-        return cls(LocalFileSystem(auto_mkdir=True), folder)
+    def local(cls, folder: str, *, durable: bool = False) -> Storage:
+        """A storage in a folder of this machine. ``durable``: what was written is on the disk."""
+        return cls(LocalFileSystem(auto_mkdir=True), folder, durable=durable)
 
     def of(self, tenant: str) -> Storage:
         """What is below the folder of a tenant, which is a Kubernetes namespace. No path of it
@@ -49,7 +57,8 @@ class Storage:
         """
         if _TENANT.fullmatch(tenant) is None:
             raise StorageError(f"`{tenant[:100]}` is not the name of a Kubernetes namespace")
-        return Storage(self.filesystem, f"{self._root}/{tenant}", self._unfinished)
+        root = f"{self._root}/{tenant}"
+        return Storage(self.filesystem, root, self._unfinished, durable=self._durable)
 
     def open(self, path: str) -> BinaryIO:
         """The file as a stream to read; the caller closes it. Raises :class:`FileMissing`."""
@@ -57,6 +66,10 @@ class Storage:
             return cast("BinaryIO", self.filesystem.open(self.at(path), "rb"))
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise _missing(path) from None
+
+    def opened(self, path: str) -> OpenFile:
+        """The same, with what is known of the file. Raises :class:`FileMissing`."""
+        return OpenFile.of(self.open(path))
 
     def put(self, path: str, source: BinaryIO) -> None:
         """Write a file, or write it anew, as :meth:`writing` does."""
@@ -121,13 +134,22 @@ class Storage:
         """Whether the files lie in a folder of this machine."""
         return isinstance(self.filesystem, LocalFileSystem)
 
+    def discard_unfinished(self, older_than: float) -> None:
+        """Remove what was begun and never ended, where nobody wrote to it for so many seconds."""
+        if self.is_local and Path(self._unfinished).is_dir():
+            for file in Path(self._unfinished).iterdir():
+                with suppress(FileNotFoundError):
+                    if time.time() - file.stat().st_mtime > older_than:
+                        file.unlink()
+
     def at(self, path: str) -> str:
         """Where a file lies in the file system."""
         return self._root + checked(path)
 
     def _written(self, target: str, digest: str | None) -> AbstractContextManager[Hashed]:
         if self.is_local:
-            return into_folder(Path(self._unfinished), Path(target), digest)
+            unfinished = Path(self._unfinished)
+            return into_folder(unfinished, Path(target), digest, durable=self._durable)
         return into_store(self.filesystem, target, digest)
 
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from penstock.storage.errors import AccessDenied
 from penstock.storage.signing import matches, sign
 from penstock.storage.uris import ExecutionPlace
 
 Right = Literal["delete", "namespaces", "logs"]
-RIGHTS: frozenset[str] = frozenset(get_args(Right))
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Grant:
     expires: datetime
     parents: tuple[ExecutionPlace, ...] = ()
     """The executions that called this one, nearest first."""
-    rights: Collection[Right] = ()
+    rights: frozenset[Right] = frozenset()
 
     def token(self, key: bytes) -> str:
         """The grant as text: the same whenever it is asked for, since a Job's spec has it."""
@@ -58,6 +56,11 @@ class Grant:
         if found.expires.timestamp() < time.time():
             raise AccessDenied("the grant has expired")
         return found
+
+    def needs(self, right: Right) -> None:
+        """Raises :class:`AccessDenied` where the grant is without that right."""
+        if right not in self.rights:
+            raise AccessDenied(f"this task was not given the right `{right}`")
 
     def _document(self) -> dict[str, Any]:
         return {

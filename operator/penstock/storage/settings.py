@@ -84,7 +84,7 @@ class StorageSettings(Document):
 def opened(settings: StorageSettings) -> Storage:
     """The storage of the settings: all tenants. Nothing is read yet."""
     if settings.scheme == "file":
-        return Storage.local(urlsplit(settings.url).path)
+        return Storage.local(urlsplit(settings.url).path, durable=True)
     options = dict(settings.options)
     if settings.scheme == "s3":
         options = _for_s3(options)

@@ -18,8 +18,10 @@ _PRIVATE = 0o600
 
 
 @contextmanager
-def into_folder(unfinished: Path, target: Path, digest: str | None) -> Iterator[Hashed]:
-    """Write a local file beside, and move it to its place when it is whole and on the disk."""
+def into_folder(
+    unfinished: Path, target: Path, digest: str | None, *, durable: bool
+) -> Iterator[Hashed]:
+    """Write a local file beside, and move it to its place when it is whole."""
     unfinished.mkdir(parents=True, exist_ok=True)
     made = unfinished / uuid4().hex
     try:
@@ -29,7 +31,8 @@ def into_folder(unfinished: Path, target: Path, digest: str | None) -> Iterator[
             written.check(digest)
             keep(file, written.digest)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         target.parent.mkdir(parents=True, exist_ok=True)
         made.replace(target)
     finally:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+from urllib.parse import urljoin
 
 from penstock.storage.digests import digest_of
 from penstock.storage.errors import FileDamaged, FileMissing, StorageFull, StorageUnavailable
@@ -54,6 +55,8 @@ class Service:
         answer: dict[str, Any] = self.ask("/v1/files", document)["answers"][0]
         if "error" in answer:
             raise error_of(answer["error"])
+        if "url" in answer:
+            answer["url"] = urljoin(f"{self._url}/", answer["url"])  # its own are relative
         return answer
 
     def open(self, place: Place, name: str) -> Download:
