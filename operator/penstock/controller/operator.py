@@ -19,6 +19,7 @@ from penstock.controller.flows import FlowReconciler, execution_keys
 from penstock.controller.gitsources import GitSourceReconciler
 from penstock.controller.jobs import Jobs, Throttle
 from penstock.controller.metrics import Metrics
+from penstock.controller.namespacefiles import NamespaceFolders
 from penstock.controller.queue import Key, KeyedQueue
 from penstock.controller.recorder import Recorder
 from penstock.controller.revisions import Revisions, flow_keys
@@ -118,7 +119,12 @@ class Operator:
             self._execution_changed,
         )
         self._source_reconciler = GitSourceReconciler(
-            api, self.sources, self.flows, self.recorder, cache
+            api,
+            self.sources,
+            self.flows,
+            self.recorder,
+            cache,
+            NamespaceFolders(self.storage.storage),
         )
         self._reconcilers: dict[str, Reconcile] = {
             "Flow": self._flow_reconciler.reconcile,
