@@ -20,6 +20,7 @@ from penstock.kubernetes.labels import (
     EXECUTION_UID,
     IGNORE_UPDATES,
     MANAGED_BY,
+    PAIRS,
     SPEC_HASH,
     TASK,
     TASK_ID,
@@ -35,6 +36,7 @@ from penstock.kubernetes.podspec import (
     mounted_files,
     pod_spec,
 )
+from penstock.kubernetes.staged import PodStorage, staged, with_files
 from penstock.tasks.contract import Container
 from penstock.tasks.pod import LOG_LEVEL_VARIABLE
 
@@ -63,9 +65,16 @@ class JobObjects:
 
 
 def build_job(
-    start: StartAttempt, owner: Owner, container: Container, defaults: JobDefaults
+    start: StartAttempt,
+    owner: Owner,
+    container: Container,
+    defaults: JobDefaults,
+    storage: PodStorage | None = None,
 ) -> JobObjects:
-    """The Job of an attempt, and the ConfigMap that it needs where its texts are long."""
+    """The Job of an attempt, and the ConfigMap that it needs where its texts are long.
+
+    Raises :class:`~penstock.tasks.contract.TaskFailure` where it needs files and has no storage.
+    """
     run, attempt = start.task_run, start.attempt.number
     container = _with_log_level(container, start.task)
     name = job_name(owner.name, owner.uid, run.task_id, run.id, attempt)
@@ -73,6 +82,8 @@ def build_job(
     annotations = {EXECUTION_NAME: owner.name, TASK_ID: run.task_id}
     if run.value is not None:
         annotations[VALUE] = run.value[:_SHOWN_VALUE]
+    if container.pairs is not None:
+        annotations[PAIRS] = container.pairs.to_json()
     meta = {
         "name": name,
         "namespace": owner.namespace,
@@ -84,7 +95,11 @@ def build_job(
         },
         "ownerReferences": [_owner_reference(owner)],
     }
-    mounted = mounted_files(container)
+    container, plan = staged(start, container, storage)
+    mounted = mounted_files(container, plan)
+    pod = pod_spec(container, defaults, mounted, name, start.timeout)
+    if plan is not None and storage is not None:
+        pod = with_files(pod, container, plan, storage, defaults, mounted)
     spec: dict[str, Any] = {
         "backoffLimit": 0,
         "completions": 1,
@@ -101,7 +116,7 @@ def build_job(
         "ttlSecondsAfterFinished": defaults.ttl_seconds_after_finished,
         "template": {
             "metadata": {"labels": labels, "annotations": annotations},
-            "spec": pod_spec(container, defaults, mounted, name, start.timeout),
+            "spec": pod,
         },
     }
     if start.timeout is not None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from penstock.engine.actions import Observation, StartAttempt
 from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.local.attempts import OnLog, Place
-from penstock.local.batches import batch_task
 from penstock.local.hosts import LocalHosts
 from penstock.local.plugins import Plugins
 from penstock.local.services import ExecutionServices
@@ -18,7 +17,7 @@ from penstock.resources.execution import State
 from penstock.storage.errors import StorageError
 from penstock.storage.task_cache import TaskCaches, Use
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.contract import CoreTask, TaskFailure
+from penstock.tasks.contract import TaskFailure
 from penstock.tasks.local import run_locally
 from penstock.tasks.services import Services
 
@@ -43,7 +42,7 @@ class LocalTasks:
         cached = await asyncio.to_thread(self._cached, place, start)
         if cached is not None:
             return cached
-        seen = await run_locally(start, on_log, host, directory, self._further)
+        seen = await run_locally(start, on_log, host, directory, self._plugins.task)
         if start.cache is not None and seen.state is State.SUCCESS:
             await asyncio.to_thread(self._caches.keep, _use(place, start), seen.outputs, _now())
         return seen
@@ -57,9 +56,6 @@ class LocalTasks:
         if outputs is None:
             return None
         return Observation(State.SUCCESS, began, _now(), outputs=outputs)
-
-    def _further(self, start: StartAttempt) -> CoreTask | None:
-        return batch_task(start) or self._plugins.task(start)
 
     async def _directory(
         self, place: Place, start: StartAttempt, host: ExecutionServices

@@ -32,6 +32,8 @@ class Operation(_Strict):
     namespace: str | None = None
     path: str | None = None
     name: str | None = None
+    cache: str | None = None
+    """The name of a file that the executions of the flow have in common."""
     size: Annotated[int, Field(ge=0)] | None = None
     """Of what is put, in bytes."""
     sha256: Sha256 | None = None
@@ -115,6 +117,8 @@ class Exchange:
 
 
 def _read_path(grant: Grant, asked: Operation) -> str:
+    if asked.cache is not None:
+        return grant.place.cache_file(asked.cache)
     if asked.uri is not None:
         anywhere = "namespaces" in grant.rights
         return readable(asked.uri, grant.place, grant.parents, any_namespace=anywhere)
@@ -124,6 +128,8 @@ def _read_path(grant: Grant, asked: Operation) -> str:
 
 
 def _written_path(grant: Grant, asked: Operation) -> str:
+    if asked.cache is not None:
+        return grant.place.cache_file(asked.cache)
     if asked.name is not None:
         return grant.place.task_file(grant.task, grant.task_run, asked.name)
     if asked.namespace is None or asked.path is None:

@@ -53,6 +53,11 @@ class ExecutionPlace:
         """The path of a file that a task makes."""
         return checked(f"{self.task_folder(task, task_run)}{name}")
 
+    def cache_file(self, name: str) -> str:
+        """The path of what the executions of the flow have in common under a name."""
+        flow = f"{namespace_folder(self.namespace)}{slug(self.flow)}/"
+        return checked(f"{flow}cache/{slug(name)}.tar")
+
     def input_file(self, input_id: str, name: str) -> str:
         """The path of a file that was given as an input."""
         return checked(f"{self.folder}inputs/{slug(input_id)}/{name}")
