@@ -26,6 +26,7 @@ from penstock.controller.jobs import Jobs, Throttle
 from penstock.controller.keyvalues import KeyValueReconciler
 from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
+from penstock.controller.namespacefiles import NamespaceFolders
 from penstock.controller.pairs import Pairs, pair_keys
 from penstock.controller.pairwriter import PairWriter
 from penstock.controller.places import Places
@@ -150,7 +151,12 @@ class Operator:
             self._execution_changed,
         )
         self._source_reconciler = GitSourceReconciler(
-            api, self.sources, self.flows, self.recorder, cache
+            api,
+            self.sources,
+            self.flows,
+            self.recorder,
+            cache,
+            NamespaceFolders(self.storage.storage),
         )
         self._pair_reconciler = KeyValueReconciler(
             api, self.pairs, pairs, is_recorded, self.recorder
