@@ -78,6 +78,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [penstock.dev]
   resources: [gitsources]
   verbs: [get, list, watch]
+# Key-value pairs are changed as the results of tasks say, and deleted when their time is over.
+- apiGroups: [penstock.dev]
+  resources: [keyvalues]
+  verbs: [get, list, watch, create, update, delete]
 - apiGroups: [penstock.dev]
   resources: [flows/status, executions/status, gitsources/status]
   verbs: [update, patch]

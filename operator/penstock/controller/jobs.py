@@ -16,14 +16,15 @@ from datetime import UTC, datetime, timedelta
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore, SeenAttempt
 from penstock.controller.grants import Grants, place_in
+from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
+from penstock.controller.taskpairs import TaskPairs
 from penstock.engine.actions import (
     Action,
     Observation,
     StartAttempt,
     StopAttempt,
 )
-from penstock.engine.flowables.for_each_item import MERGE, SPLIT
 from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.kubernetes import results
 from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
@@ -77,7 +78,9 @@ class Jobs:
         throttle: Throttle,
         metrics: Metrics,
         pending_timeout: float,
-        grants: Grants | None = None,
+        pairs: TaskPairs,
+        grants: Grants,
+        logs: Logs,
     ) -> None:
         self._api = api
         self._attempts = attempts
@@ -85,7 +88,9 @@ class Jobs:
         self._throttle = throttle
         self._metrics = metrics
         self._pending_timeout = pending_timeout
+        self._pairs = pairs
         self._grants = grants
+        self._logs = logs
 
     def name(
         self, execution: Object, status: ExecutionStatus, actions: Iterable[Action]
@@ -107,7 +112,7 @@ class Jobs:
         """Let there be one Job for this attempt. What can't start fails the attempt."""
         uid = execution["metadata"]["uid"]
         seen = self._attempts.attempt(uid, action.key)
-        if seen.job is not None or seen.outcome is not None:
+        if seen.job is not None or seen.outcome is not None or self._logs.hold(execution, action):
             return
         try:
             objects = self._build(execution, action, status)
@@ -165,6 +170,7 @@ class Jobs:
         if observation.state.terminated:
             own = place_in(execution, status).task_folder(run.task_id, run.id)
             observation = results.with_own_files(observation, uri_of(own))
+            observation = await self._pairs.apply(execution, key, seen, observation)
             seen.outcome = replace(observation, end_date=_end_date(observation, datetime.now(UTC)))
             return seen.outcome, None
         return await self._check_pending(seen, observation)
@@ -209,15 +215,24 @@ class Jobs:
     def _build(
         self, execution: Object, action: StartAttempt, status: ExecutionStatus
     ) -> JobObjects:
-        _refuse_without_storage(action)
         meta = execution["metadata"]
         owner = Owner(meta["name"], meta["namespace"], meta["uid"])
-        what = _container(action)
+        what = self._container(execution, action, status)
         storage = None
-        if self._grants is not None and needs_storage(action, what):
+        if needs_storage(action, what):
             name = _job_name(execution, action.task_run, action.attempt)
             storage = self._grants.storage(execution, status, action, name, what)
         return build_job(action, owner, what, self._defaults, storage)
+
+    def _container(
+        self, execution: Object, action: StartAttempt, status: ExecutionStatus
+    ) -> Container:
+        """What an attempt runs. Raises ``TaskFailure``."""
+        if isinstance(action.task, WorkingDirectory):
+            return CLOSING
+        assert status.flow is not None
+        around = self._pairs.around(execution, status.flow, action)
+        return container(action.task.type, action.properties, around)
 
     def _may_wait(self, action: StartAttempt) -> bool:
         """Whether what an attempt needs may still come."""
@@ -258,22 +273,6 @@ class Jobs:
         for seen in ended:
             seen.ended_at = None
         return seconds
-
-
-def _refuse_without_storage(action: StartAttempt) -> None:
-    """Raises ``TaskFailure`` for what needs files that outlive a pod: a cluster keeps none yet."""
-    if action.task.type in (SPLIT, MERGE):
-        raise TaskFailure(
-            "a ForEachItem reads and writes files in the internal storage: Penstock has no storage "
-            "for that on a cluster yet; the flow runs with `penstock run`"
-        )
-
-
-def _container(action: StartAttempt) -> Container:
-    """What an attempt runs. Raises ``TaskFailure``."""
-    if isinstance(action.task, WorkingDirectory):
-        return CLOSING
-    return container(action.task.type, action.properties)
 
 
 def _job_name(execution: Object, run: TaskRun, attempt: Attempt) -> str:

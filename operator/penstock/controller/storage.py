@@ -6,16 +6,22 @@ import asyncio
 import logging
 import os
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from penstock.kubernetes.api import SERVICES, Api, ApiError
+from penstock.resources.execution import LogsReference
 from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.storage.files import Storage
 from penstock.storage.grants import Grant
+from penstock.storage.logtokens import log_token
 from penstock.storage.settings import StorageSettings, opened
 from penstock.storage.signing import read_key
+from penstock.storage.uris import ExecutionPlace
 
 logger = logging.getLogger(__name__)
 
+PORT = "storage"
+"""The name of the Service's port."""
 AGAIN = 2.0
 """Seconds until what was not there is looked for again."""
 
@@ -39,6 +45,11 @@ class StorageAccess:
         self._connected: _Connected | None = None
         self._missing = "the storage service was not looked for yet"
 
+    @property
+    def root(self) -> Storage:
+        """The files of all tenants."""
+        return self._storage
+
     def storage(self, tenant: str) -> Storage:
         """The files of a Kubernetes namespace. Its methods block: call them in a thread."""
         return self._storage.of(tenant)
@@ -55,6 +66,20 @@ class StorageAccess:
         crash: nothing in the grant may depend on the time at which this is called.
         """
         return grant.token(self._known().key)
+
+    def logs(self, tenant: str, place: ExecutionPlace) -> LogsReference | None:
+        """Where people read the archived logs of an execution: by the API server, since they may
+        have no other way into the cluster. None until the service is there.
+        """
+        namespace, service = _service()
+        if self._connected is None or not namespace or not service:
+            return None
+        names = (tenant, place.namespace, place.flow, place.execution)
+        path = "/".join(quote(name, safe="") for name in names)
+        return LogsReference(
+            path=f"/api/v1/namespaces/{namespace}/services/{service}:{PORT}/proxy/v1/logs/{path}",
+            token=log_token(self._connected.key, tenant, place),
+        )
 
     async def run(self) -> None:
         """Look for the key and the address of the service until both are there."""
@@ -76,8 +101,7 @@ class StorageAccess:
     async def _address(self) -> str:
         if self._settings.service_url is not None:
             return self._settings.service_url.rstrip("/")
-        namespace = os.environ.get("PENSTOCK_NAMESPACE")
-        name = os.environ.get("PENSTOCK_STORAGE_SERVICE")
+        namespace, name = _service()
         if not namespace or not name:
             raise StorageUnavailable(
                 "neither the setting `storage.serviceUrl` nor the variables PENSTOCK_NAMESPACE and "
@@ -89,3 +113,8 @@ class StorageAccess:
             raise StorageUnavailable(f"the Service `{name}` has no cluster IP")
         host = f"[{address}]" if ":" in address else address
         return f"http://{host}:{spec['ports'][0]['port']}"
+
+
+def _service() -> tuple[str | None, str | None]:
+    """The namespace and the name of the storage service's Service."""
+    return os.environ.get("PENSTOCK_NAMESPACE"), os.environ.get("PENSTOCK_STORAGE_SERVICE")

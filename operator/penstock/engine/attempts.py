@@ -16,6 +16,7 @@ from penstock.engine.executable import ExecutableTask
 from penstock.engine.flowable import Flowable, FlowableError
 from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.engine.limits import Limits
+from penstock.engine.metrics import added_metrics
 from penstock.engine.retrying import ExecutionRetries
 from penstock.engine.tree import FlowTree
 from penstock.expressions import ExpressionError
@@ -170,6 +171,7 @@ class Attempts:
                 "message": seen.message,
             },
             outputs=dict(seen.outputs) if seen.outputs is not None else run.outputs,
+            **added_metrics(run, seen.metrics),
         )
 
     def close(self, run: TaskRun, state: State) -> TaskRun:

@@ -20,6 +20,7 @@ from penstock.kubernetes.labels import (
     EXECUTION_UID,
     IGNORE_UPDATES,
     MANAGED_BY,
+    PAIRS,
     SPEC_HASH,
     TASK,
     TASK_ID,
@@ -81,6 +82,8 @@ def build_job(
     annotations = {EXECUTION_NAME: owner.name, TASK_ID: run.task_id}
     if run.value is not None:
         annotations[VALUE] = run.value[:_SHOWN_VALUE]
+    if container.pairs is not None:
+        annotations[PAIRS] = container.pairs.to_json()
     meta = {
         "name": name,
         "namespace": owner.namespace,

@@ -32,7 +32,9 @@ from penstock.kubernetes import podstatus
 from penstock.resources.execution import State
 from penstock.tasks.captured import Captured
 from penstock.tasks.framing import LOST, MAX_BYTES, TOO_LARGE, Marker, decode_result, parse_marker
+from penstock.tasks.metrics import read_metrics
 from penstock.tasks.pod_folders import KEPT_MARK
+from penstock.tasks.services import Metric
 
 Pod = Mapping[str, Any]
 Job = Mapping[str, Any]
@@ -54,6 +56,9 @@ class Outputs:
     outputs: Mapping[str, Any] | None = None
     message: str | None = None
     """A core task's own word on its failure, or what was ignored in a script's output."""
+    metrics: Sequence[Metric] = ()
+    effects: tuple[Any, ...] = ()
+    """What a core task wants changed in the world."""
     error: str | None = None
     """Set where the outputs cannot be had: the attempt has failed, whatever the exit code."""
 
@@ -82,18 +87,24 @@ def observe(
         end_date=dates[1],
         exit_code=exit_code,
         outputs=given.outputs,
+        metrics=given.metrics,
     )
     if timed_out:
         return replace(seen, reason="Timeout", message=_timeout(timeout))
     if exit_code == 0:
         if given.error is not None:
             return replace(seen, reason="InvalidOutputs", message=given.error)
-        return replace(seen, state=State.SUCCESS, message=given.message)
+        return replace(seen, state=State.SUCCESS, message=given.message, effects=given.effects)
     disruption = podstatus.disruption(pod, ended)
     if disruption is not None:
         state = State.FAILED if disruption.own_fault else State.RESUBMITTED
         return replace(
-            seen, state=state, reason=disruption.reason, message=disruption.message, outputs=None
+            seen,
+            state=state,
+            reason=disruption.reason,
+            message=disruption.message,
+            outputs=None,
+            metrics=(),
         )
     if podstatus.was_deleted(pod) and exit_code in (None, 137, 143):
         message = "the pod was deleted while the task ran"
@@ -168,6 +179,7 @@ def script_outputs(lines: str, exit_code: int) -> Outputs:
     return Outputs(
         _script_shape(captured.vars, exit_code, files),
         message="; ".join((*captured.notes, *notes)) or None,
+        metrics=captured.metrics,
     )
 
 
@@ -196,7 +208,12 @@ def _result(payload: str) -> Outputs:
     result = decode_result(payload)
     if result is None:
         return Outputs(error=LOST)
-    return Outputs(result.outputs, message=result.message)
+    return Outputs(
+        result.outputs,
+        message=result.message,
+        effects=tuple(result.effects),
+        metrics=read_metrics(result.metrics),
+    )
 
 
 def _marker(pod: Pod, kind: str) -> Marker | None:

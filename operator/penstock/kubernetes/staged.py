@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from penstock.engine.actions import StartAttempt
 from penstock.engine.flowables.working_directory import WorkingDirectory
@@ -80,7 +80,8 @@ def rights(start: StartAttempt, container: Container) -> frozenset[Right]:
     elsewhere = elsewhere or any(
         uri.startswith("nsfile://") and not uri.startswith("nsfile:///") for uri in uris
     )
-    return frozenset({"namespaces"} if elsewhere else ())
+    asked: set[Right] = {right for right in get_args(Right) if right in container.rights}
+    return frozenset(asked | ({"namespaces"} if elsewhere else set()))
 
 
 def staged(

@@ -13,6 +13,7 @@ from penstock.kubernetes.api import Api, connect
 from penstock.server.app import storage_app
 from penstock.server.door import Door
 from penstock.server.exchange import Exchange
+from penstock.server.logs import Logs
 from penstock.server.objects import BLOCK, Objects
 from penstock.server.urls import urls_for
 from penstock.storage.settings import StorageSettings, opened
@@ -54,4 +55,7 @@ def _made(settings: StorageSettings, api: Api) -> web.Application:
     key = create_key(storage)
     storage.discard_unfinished(ABANDONED)
     exchange = Exchange(storage, urls_for(storage, key), settings.max_file_bytes)
-    return storage_app(Door(key, api), exchange, Objects(storage, key))
+    door = Door(key, api)
+    app = storage_app(door, exchange, Objects(storage, key))
+    Logs(storage, key, door).register(app)
+    return app

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from penstock.tasks.pairs import PairUse
 from penstock.tasks.services import Services
 
 Level = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
 
-NO_SERVICES = (
-    "the internal storage, which is not served on a cluster yet; it runs with `penstock run`"
-)
-"""Why a task can't run in a pod."""
+RIGHTS = ("delete", "namespaces", "logs")
+"""What a task may be given beyond reading and making files (`penstock.storage.grants.Right`)."""
 
 
 class TaskFailure(Exception):
@@ -106,7 +105,11 @@ class Container:
     """Whether to keep every file of the output directory."""
     storage: bool = False
     """Whether what runs in Penstock's own image needs the internal storage."""
+    rights: tuple[str, ...] = ()
+    """What it may do there beyond reading what its execution may read, and making files."""
     pull_policy: str | None = None
     """`Always`, `IfNotPresent` or `Never`; None for the cluster's default."""
     resources: Resources = Resources()
     placement: Placement = Placement()
+    pairs: PairUse | None = None
+    """The key-value pairs that its result may ask to be changed."""

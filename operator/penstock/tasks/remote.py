@@ -10,7 +10,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -20,7 +20,9 @@ from urllib.parse import urljoin
 
 from penstock.storage.digests import digest_of
 from penstock.storage.errors import FileDamaged, FileMissing, StorageFull, StorageUnavailable
-from penstock.tasks.services import Origin
+from penstock.storage.uris import ExecutionPlace
+from penstock.tasks.remote_logs import remote_logs
+from penstock.tasks.services import LogEntry, Origin
 from penstock.tasks.transfer import Download, Patience, connect, error_of, refusal, send
 
 URL_VARIABLE = "PENSTOCK_STORAGE_URL"
@@ -82,6 +84,10 @@ class Service:
                     return cast("str", answer["uri"])
                 except (OSError, HTTPException, StorageUnavailable) as error:
                     patience.after(error)
+
+    def logs(self, place: ExecutionPlace, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
+        """What an execution logged, in the order of time."""
+        return remote_logs(self._url, self._grant, place, tasks, level)
 
     def _post(self, path: str, body: bytes) -> Any:
         connection, target = connect(self._url + path)
@@ -181,6 +187,18 @@ class Remote:
     def namespace_files(self, namespace: str | None = None) -> RemoteNamespaceFiles:
         """Those of a namespace; of the flow's own where none is named."""
         return RemoteNamespaceFiles(self.service, namespace or self.origin.namespace)
+
+    def logs(
+        self,
+        execution: str | None,
+        tasks: Collection[str],
+        level: str,
+        flow: tuple[str, str] | None = None,
+    ) -> Iterable[LogEntry]:
+        """The log of an execution: see :class:`~penstock.tasks.services.Services`."""
+        named = flow or (self.origin.namespace, self.origin.flow)
+        place = ExecutionPlace(*named, execution or self.origin.execution)
+        return self.service.logs(place, tasks, level)
 
     def download(self, uri: str, to: Path) -> None:
         """Write a file of the storage to a local one, which is there only when it is whole."""

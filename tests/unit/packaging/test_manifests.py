@@ -94,6 +94,7 @@ def test_the_controller_can_do_this_and_nothing_else() -> None:
         ("penstock.dev", "flows"): {"get", "list", "watch", "create", "patch", "delete"},
         ("penstock.dev", "executions"): {"get", "list", "watch", "create", "patch", "delete"},
         ("penstock.dev", "gitsources"): {"get", "list", "watch"},
+        ("penstock.dev", "keyvalues"): {"get", "list", "watch", "create", "update", "delete"},
         ("penstock.dev", "flows/status"): {"update", "patch"},
         ("penstock.dev", "executions/status"): {"update", "patch"},
         ("penstock.dev", "gitsources/status"): {"update", "patch"},
