@@ -246,10 +246,16 @@ def test_the_tasks_of_a_working_directory_share_it(scenario: Scenario) -> None:
                     "type": "io.kestra.plugin.core.debug.Return",
                     "format": "{{ taskrun.id }}",
                 },
+                {
+                    "id": "local",
+                    "type": "io.kestra.plugin.core.storage.LocalFiles",
+                    "inputs": {"extra.txt": "of a core task"},
+                    "outputs": ["go"],
+                },
                 shell(
                     "second",
                     "if [ ! -f tried ]; then touch tried; exit 1; fi",
-                    "./link; cat got.txt; ls",
+                    "./link; cat got.txt extra.txt; ls",
                     retry={"type": "constant", "interval": "PT0.1S", "maxAttempts": 3},
                 ),
             ],
@@ -260,10 +266,12 @@ def test_the_tasks_of_a_working_directory_share_it(scenario: Scenario) -> None:
     execution = scenario.execution(flow).ends("SUCCESS", 60)
 
     assert len(execution.run("second")["attempts"]) == 2
-    assert sorted(execution.outputs("here")["outputFiles"]) == ["got.txt", "greeting.txt"]
+    kept = sorted(execution.outputs("here")["outputFiles"])
+    assert kept == ["extra.txt", "got.txt", "greeting.txt"]
+    assert list(execution.outputs("local")["uris"]) == ["go"]
     said = log(execution, "second").split("\n")
     assert said[0] == "script"
-    assert said[1] == "hellogo"
+    assert said[1] == "helloof a core taskextra.txt"
     assert log(execution, "after").startswith("hello")
     assert "cached" not in log(execution, "first")
 
