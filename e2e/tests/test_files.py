@@ -190,11 +190,9 @@ def test_a_kill_while_files_are_kept_ends_at_once(scenario: Scenario) -> None:
             "for i in $(seq 5000); do echo $i > $i.txt; done; echo all made",
             outputFiles=["*.txt"],
         ),
-    ).reaches("RUNNING")
-    scenario.eventually(
-        "the files are kept",
-        lambda: execution.pods("a") and "all made" in log(execution, "a"),
     )
+    scenario.eventually("the task runs", lambda: execution.states().get("a") == "RUNNING")
+    scenario.eventually("the files are kept", lambda: "all made" in log(execution, "a"))
     execution.patched({"kill": True}).ends("KILLED", 30)
     scenario.eventually("the pod is gone", lambda: not execution.pods("a"), 40)
 
@@ -246,10 +244,16 @@ def test_the_tasks_of_a_working_directory_share_it(scenario: Scenario) -> None:
                     "type": "io.kestra.plugin.core.debug.Return",
                     "format": "{{ taskrun.id }}",
                 },
+                {
+                    "id": "local",
+                    "type": "io.kestra.plugin.core.storage.LocalFiles",
+                    "inputs": {"extra.txt": "of a core task"},
+                    "outputs": ["go"],
+                },
                 shell(
                     "second",
                     "if [ ! -f tried ]; then touch tried; exit 1; fi",
-                    "./link; cat got.txt; ls",
+                    "./link; cat got.txt extra.txt; ls",
                     retry={"type": "constant", "interval": "PT0.1S", "maxAttempts": 3},
                 ),
             ],
@@ -260,10 +264,12 @@ def test_the_tasks_of_a_working_directory_share_it(scenario: Scenario) -> None:
     execution = scenario.execution(flow).ends("SUCCESS", 60)
 
     assert len(execution.run("second")["attempts"]) == 2
-    assert sorted(execution.outputs("here")["outputFiles"]) == ["got.txt", "greeting.txt"]
+    kept = sorted(execution.outputs("here")["outputFiles"])
+    assert kept == ["extra.txt", "got.txt", "greeting.txt"]
+    assert list(execution.outputs("local")["uris"]) == ["go"]
     said = log(execution, "second").split("\n")
     assert said[0] == "script"
-    assert said[1] == "hellogo"
+    assert said[1] == "helloof a core taskextra.txt"
     assert log(execution, "after").startswith("hello")
     assert "cached" not in log(execution, "first")
 

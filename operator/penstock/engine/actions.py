@@ -84,6 +84,8 @@ class Workspace:
     left_by: tuple[tuple[str, str, int], ...] = ()
     """The attempts that were in it before and have ended, the latest first: task, task run, number.
     Where the directory lies on no common disk, one of them has left it."""
+    failed: bool = False
+    """Whether one of its tasks has failed: then nothing is missed of what it was to make."""
 
 
 @dataclass(frozen=True)

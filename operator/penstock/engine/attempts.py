@@ -121,13 +121,15 @@ class Attempts:
 
     def _used(self, workspace: Workspace) -> Workspace:
         """The directory, with the attempts that were in it."""
+        inside = self._board.children(workspace.id)
         before = [
             (run.task_id, run.id, attempt.number)
-            for run in self._board.children(workspace.id)
+            for run in inside
             for attempt in run.attempts
             if attempt.state.terminated
         ]
-        return replace(workspace, left_by=tuple(reversed(before)))
+        failed = any(run.state in (State.FAILED, State.KILLED) for run in inside)
+        return replace(workspace, left_by=tuple(reversed(before)), failed=failed)
 
     def observe(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
         """Take in what is known of the last attempt."""

@@ -218,6 +218,7 @@ def _shared(start: StartAttempt, place: ExecutionPlace) -> SharedDirectory | Non
         id=workspace.id,
         left_by=left,
         name="" if closing else _archive(start.attempt.number),
+        failed=workspace.failed,
         properties=_checked(workspace.properties),
     )
 

@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,15 +14,10 @@ from typing import Any, Self
 from penstock.engine.actions import Workspace
 from penstock.local.caches import Caches, Key
 from penstock.tasks.contract import NamespaceFilesOption
+from penstock.tasks.keeping import Kept, keep_beneath, upload_to
 from penstock.tasks.reading import read
 from penstock.tasks.services import Services
-from penstock.tasks.working_files import file_map, keep, place, place_namespace_files
-
-
-@dataclass(frozen=True)
-class _Kept:
-    output_files: list[str]
-    """Patterns, or their JSON."""
+from penstock.tasks.working_files import file_map, patterns, place, place_namespace_files
 
 
 class Workspaces:
@@ -88,8 +82,11 @@ class Workspaces:
             self._caches.save(_key(workspace, services), path, cache, datetime.now(UTC))
         if not properties.get("outputFiles"):
             return None
-        wanted = read(_Kept, {"outputFiles": properties["outputFiles"]})
-        return {"outputFiles": keep(path, wanted.output_files, services.files)}
+        kept = Kept()
+        wanted = patterns("outputFiles", properties["outputFiles"])
+        keep_beneath(path, wanted, upload_to(services.files), kept)
+        kept.check_names(strict=not workspace.failed)
+        return {"outputFiles": kept.files}
 
 
 def _key(workspace: Workspace, services: Services) -> Key:

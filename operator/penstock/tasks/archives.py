@@ -68,7 +68,7 @@ def unpack(archive: BinaryIO, directory: Path) -> None:
             pass  # to the very end, where the digest is looked at
         for parts, mode in reversed(folders):  # the last, since nothing gets into a closed one
             with _opened(directory, parts) as at:
-                os.fchmod(at, mode)
+                os.fchmod(at, mode | (stat.S_ISGID if shared else 0))
     except (tarfile.TarError, EOFError) as error:
         raise TaskFailure(f"the working directory can't be put back: {error}") from error
 

@@ -6,6 +6,7 @@ the script may not, so no link that the script puts there, at whatever moment, m
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -20,8 +21,10 @@ def open_beneath(directory: Path, name: str) -> BinaryIO:
 
     Raises ``OSError``, such as for a part of the path that has become a link.
     """
-    real = (directory / name).resolve(strict=True)
-    *folders, last = real.relative_to(directory.resolve()).parts
+    real, root = (directory / name).resolve(strict=True), directory.resolve()
+    if not real.is_relative_to(root) or real == root:
+        raise OSError(errno.ELOOP, "leads out of its directory", str(name))
+    *folders, last = real.relative_to(root).parts
     at = os.open(directory, _FOLDER)
     try:
         for folder in folders:

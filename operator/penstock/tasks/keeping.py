@@ -9,10 +9,21 @@ from pathlib import Path
 from penstock.tasks.beneath import open_beneath
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.globs import is_pattern, matcher
+from penstock.tasks.services import Files
 from penstock.tasks.working_files import file_errors, found
 
 Upload = Callable[[str, Path], str]
 """Keeps a file under a name; its URI."""
+
+
+def upload_to(files: Files) -> Upload:
+    """Keeps files as those of a task run."""
+
+    def upload(name: str, path: Path) -> str:
+        with path.open("rb") as source:
+            return files.put(name, source)
+
+    return upload
 
 
 @dataclass

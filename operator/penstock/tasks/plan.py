@@ -29,6 +29,8 @@ class SharedDirectory:
     name: str = ""
     """Under which name this attempt leaves it, as a file of its own; it does not where this is
     empty."""
+    failed: bool = False
+    """Whether one of its tasks has failed: then nothing is missed of what it was to make."""
     properties: dict[str, Any] = field(default_factory=dict)
     """What stands in it at first and what is kept of it: `inputFiles`, `namespaceFiles`,
     `outputFiles` and `cache`, rendered."""

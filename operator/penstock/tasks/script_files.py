@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.tasks.contract import Container, TaskFailure
-from penstock.tasks.keeping import Kept, Upload, keep_beneath
+from penstock.tasks.keeping import Kept, keep_beneath, upload_to
 from penstock.tasks.localizing import Localizing
 from penstock.tasks.services import Services
 from penstock.tasks.working_files import place, place_namespace_files
@@ -75,21 +75,11 @@ def keep_outputs(
     """Keep what the script was to make; ``strict`` where it said that it made it."""
     kept = Kept()
     if what.output_directory:
-        keep_beneath(at.base / "output", ["**"], _upload(services), kept)
+        keep_beneath(at.base / "output", ["**"], upload_to(_needed(services).files), kept)
     if what.output_files:
-        keep_beneath(at.work, what.output_files, _upload(services), kept)
+        keep_beneath(at.work, what.output_files, upload_to(_needed(services).files), kept)
         kept.check_names(strict=strict)
     return kept
-
-
-def _upload(services: Services | None) -> Upload:
-    files = _needed(services).files
-
-    def upload(name: str, path: Path) -> str:
-        with path.open("rb") as source:
-            return files.put(name, source)
-
-    return upload
 
 
 def _needed(services: Services | None) -> Services:

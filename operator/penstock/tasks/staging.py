@@ -18,7 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from penstock.storage.errors import StorageError
-from penstock.tasks import shared_directory
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.framing import MAX_INLINE_BYTES, Result, encode_result
 from penstock.tasks.keeping import Kept, keep_beneath
@@ -86,6 +85,8 @@ class Staging:
             folder.mkdir()
         warnings: list[str] = []
         if plan.shared is not None:
+            from penstock.tasks import shared_directory  # few need it, and all wait for imports
+
             warnings += shared_directory.enter(plan, folders.work, remote)
         if plan.namespace_files is not None:
             warnings += place_namespace_files(folders.work, plan.namespace_files, remote)
@@ -119,6 +120,8 @@ class Staging:
                 keep_beneath(folders.work, plan.output_files, remote.upload, kept)
                 kept.check_names(strict=code == 0)
             if plan.shared is not None:
+                from penstock.tasks import shared_directory
+
                 kept.notes += shared_directory.leave(plan.shared, folders.work, folders.run, remote)
         except (TaskFailure, StorageError, OSError) as error:
             if code == 0:

@@ -418,5 +418,14 @@ def test_other_pods_have_no_problem(given: dict[str, Any]) -> None:
     assert pending_problem(given) is None
 
 
+def test_a_pod_that_waits_for_the_container_of_its_files_says_so() -> None:
+    waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+    first = {"name": "files", "state": {"waiting": waiting}}
+    given = pod({"waiting": {"reason": "PodInitializing"}}, initContainerStatuses=[first])
+    found = pending_problem(given)
+    assert found is not None
+    assert (found.reason, found.message) == ("ImagePullBackOff", "no such image")
+
+
 def test_a_deleted_job_is_a_failure() -> None:
     assert job_deleted().reason == "JobDeleted"

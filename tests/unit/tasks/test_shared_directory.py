@@ -36,7 +36,7 @@ def folders(tmp_path: Path) -> PodFolders:
 
 
 def shared(left_by: list[str] | None = None, **properties: Any) -> SharedDirectory:
-    return SharedDirectory("wd1", left_by or [], "", properties)
+    return SharedDirectory("wd1", left_by or [], properties=properties)
 
 
 def left(remote: Remote, work: Path) -> str:
@@ -63,6 +63,12 @@ def test_a_file_that_nobody_made_fails_the_end(service: Running, folders: PodFol
     plan = Plan(ORIGIN, shared=shared(outputFiles=["a.txt"]))
     with pytest.raises(TaskFailure, match=r"made no file `a\.txt`"):
         close(plan, folders, service.client())
+
+
+def test_after_a_failure_nothing_is_missed(service: Running, folders: PodFolders) -> None:
+    directory = SharedDirectory("wd1", failed=True, properties={"outputFiles": ["a.txt"]})
+    result = close(Plan(ORIGIN, shared=directory), folders, service.client())
+    assert result.outputs == {"outputFiles": {}}
 
 
 @pytest.mark.parametrize(("ttl", "kept"), [(None, True), (3600, True), (0, False)])

@@ -284,7 +284,7 @@ class Chain:
         number = len(self.left)
         pod = Pod(self._at / f"pod-{number}", self._service)
         name = f".penstock/directory-{number}.tar"
-        shared = SharedDirectory("tr1", list(self.left), name, self._properties)
+        shared = SharedDirectory("tr1", list(self.left), name, properties=self._properties)
         work = pod.staged(Plan(ORIGIN, shared=shared))
         script(work)
         pod.end(code)
