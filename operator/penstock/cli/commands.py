@@ -263,6 +263,30 @@ def kv_delete(namespace: str, key: str, tenant: str | None) -> int:
 
 
 @cli.command()
+@click.argument("execution", metavar="EXECUTION")
+@click.option("--namespace", "-n", help="The Kubernetes namespace; that of the current context.")
+@click.option("--task", metavar="ID", help="Only what this task printed.")
+@click.option("--attempt", metavar="N", type=click.IntRange(1), help="Only these attempts.")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the Execution has ended.")
+@click.option("--output", "-o", type=click.Choice(["json"]), help="Each line as a JSON object.")
+def logs(
+    execution: str,
+    namespace: str | None,
+    task: str | None,
+    attempt: int | None,
+    follow: bool,
+    output: str | None,
+) -> int:
+    """Print what the tasks of an Execution in the cluster printed, also after their pods are gone.
+
+    In the order of time: when, in which level, which task, and for a further attempt its number.
+    """
+    from penstock.cli.logs import print_logs
+
+    return print_logs(execution, namespace, task, attempt, follow=follow, as_json=output == "json")
+
+
+@cli.command()
 def controller() -> None:
     """Run the controller: what the Deployment in the cluster calls."""
     import gc
@@ -271,6 +295,19 @@ def controller() -> None:
     from penstock.controller.main import run as run_controller
 
     run_controller()
+
+
+@cli.command()
+@click.option("--port", type=int, default=8082, show_default=True)
+def storage(port: int) -> None:
+    """Run the storage service: what the Deployment in the cluster calls beside the controller."""
+    import gc
+
+    gc.enable()
+    from penstock.controller.settings import settings_of_environment
+    from penstock.server.main import run as run_service
+
+    run_service(settings_of_environment().storage, port)
 
 
 @cli.command()

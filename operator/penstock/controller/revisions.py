@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from penstock.catalog import expressions, flow_parser
-from penstock.controller.functions import Functions
+from penstock.controller.functions import TenantFunctions
 from penstock.controller.store import ObjectStore
 from penstock.engine.engine import Engine
 from penstock.engine.limits import Limits
@@ -60,7 +60,7 @@ class AcceptedFlow:
 class Revisions:
     """Flows as engines: the newest of each Flow, and the older ones that executions still run."""
 
-    def __init__(self, api: Api, limits: Limits, functions: Functions) -> None:
+    def __init__(self, api: Api, limits: Limits, functions: TenantFunctions) -> None:
         self._api = api
         self._limits = limits
         self._functions = functions

@@ -92,6 +92,8 @@ class TaskServices:
         self.origin = origin
         self.directory = directory
         self.files = TaskFiles(files, origin)
+        self.published: list[Metric] = []
+        """What the attempt made known so far."""
 
     def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
         return NamespaceFiles(self._local.storage, namespace or self.origin.namespace)
@@ -100,7 +102,13 @@ class TaskServices:
         name = namespace or self.origin.namespace
         return TaskPairs(self._local.pairs, name, namespace is None)
 
-    def logs(self, execution: str | None, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
+    def logs(
+        self,
+        execution: str | None,
+        tasks: Collection[str],
+        level: str,
+        flow: tuple[str, str] | None = None,
+    ) -> Iterable[LogEntry]:
         wanted = execution or self.origin.execution
         for entry in self._local.logs(wanted):
             if (not tasks or entry.task in tasks) and at_least(entry.level, level):
@@ -113,4 +121,4 @@ class TaskServices:
             raise TaskFailure(str(error)) from None
 
     def publish(self, metric: Metric) -> None:
-        self._local.publish(self.origin, metric)
+        self.published.append(metric)

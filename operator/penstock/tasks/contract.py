@@ -11,15 +11,8 @@ from penstock.tasks.services import Services
 
 Level = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
 
-NO_SERVICES = (
-    "the internal storage, which is not served on a cluster yet; it runs with `penstock run`"
-)
-"""Why a task can't run in a pod."""
-
-WORKING_DIR = "/penstock/working-dir"
-OUTPUT_DIR = "/penstock/output-dir"
-"""What `{{ workingDir }}` and `{{ outputDir }}` are rendered to: where an attempt will run is not
-known then. Whoever runs it puts the real folders in their place."""
+RIGHTS = ("delete", "namespaces", "logs")
+"""What a task may be given beyond reading and making files (`penstock.storage.grants.Right`)."""
 
 
 class TaskFailure(Exception):
@@ -110,6 +103,10 @@ class Container:
     """Patterns of the files to keep when the command has ended."""
     output_directory: bool = False
     """Whether to keep every file of the output directory."""
+    storage: bool = False
+    """Whether what runs in Penstock's own image needs the internal storage."""
+    rights: tuple[str, ...] = ()
+    """What it may do there beyond reading what its execution may read, and making files."""
     pull_policy: str | None = None
     """`Always`, `IfNotPresent` or `Never`; None for the cluster's default."""
     resources: Resources = Resources()

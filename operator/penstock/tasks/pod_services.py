@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from penstock.tasks.contract import NO_SERVICES, TaskFailure
+from penstock.tasks.contract import TaskFailure
+from penstock.tasks.metrics import written_metric
 from penstock.tasks.pairs import Change
+from penstock.tasks.plan import Plan
+from penstock.tasks.pod_folders import BASE, PodFolders
 from penstock.tasks.services import Files, LogEntry, Metric, NamespaceFiles, Origin
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from penstock.tasks.remote import Remote
+
+_RENDERING = "penstock.tasks.pod_rendering"
 
 
 class PodPairs:
@@ -76,12 +85,16 @@ class PodPairs:
 
 
 class PodServices:
-    """All of it, as far as a pod has it."""
+    """All of it, as far as the task's type needs it."""
 
-    def __init__(self, task_type: str, task: Mapping[str, Any]) -> None:
+    def __init__(self, task_type: str, task: Mapping[str, Any], plan: Plan | None) -> None:
         self._type = task_type
         self.origin = Origin(**task["origin"])
+        self._plan = plan
         self._pairs = PodPairs(task["pairs"]) if "pairs" in task else None
+        self._folders: PodFolders | None = None
+        self.metrics: list[dict[str, Any]] = []
+        """What was published."""
 
     @property
     def effects(self) -> list[dict[str, Any]]:
@@ -90,28 +103,63 @@ class PodServices:
 
     @property
     def directory(self) -> Path:
-        self._missing()
+        """That of its own, or the one that it has in common with others."""
+        if self._folders is None:
+            self._folders = PodFolders(Path(os.environ.get("TMPDIR", BASE)))
+            self._folders.make()
+            if self._plan is not None and self._plan.shared is not None:
+                from penstock.tasks.shared_directory import enter
+
+                _warn(enter(self._plan, self._folders.work, self._remote))
+        return self._folders.work
+
+    def close(self) -> None:
+        """Leave the common directory to whoever comes next."""
+        if self._folders is None or self._plan is None or self._plan.shared is None:
+            return
+        from penstock.tasks.shared_directory import leave
+
+        _warn(leave(self._plan.shared, self._folders.work, self._folders.run, self._remote))
 
     @property
     def files(self) -> Files:
-        self._missing()
+        return self._remote.files
 
     def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
-        self._missing()
+        return self._remote.namespace_files(namespace)
 
     def kv(self, namespace: str | None = None) -> PodPairs:
         if self._pairs is None or self._pairs.namespace != (namespace or self.origin.namespace):
             raise TaskFailure(f"`{self._type}` has no key-value pairs of `{namespace}` at hand")
         return self._pairs
 
-    def logs(self, execution: str | None, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
-        self._missing()
+    def logs(
+        self,
+        execution: str | None,
+        tasks: Collection[str],
+        level: str,
+        flow: tuple[str, str] | None = None,
+    ) -> Iterable[LogEntry]:
+        return self._remote.logs(execution, tasks, level, flow)
 
     def render(self, template: str, variables: Mapping[str, Any]) -> str | None:
-        self._missing()
+        # Not known to this module, so that it stays light: it is the whole language.
+        rendered: str | None = import_module(_RENDERING).render(template, variables)
+        return rendered
 
     def publish(self, metric: Metric) -> None:
-        self._missing()
+        self.metrics.append(written_metric(metric))
 
-    def _missing(self) -> NoReturn:
-        raise TaskFailure(f"`{self._type}` needs {NO_SERVICES}")
+    @cached_property
+    def _remote(self) -> Remote:
+        from penstock.tasks.remote import Remote
+
+        remote = Remote.from_environment(self.origin)
+        if remote is None:
+            raise TaskFailure(f"`{self._type}` needs the internal storage, and there is none here")
+        return remote
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        print(f"WARN {warning}", flush=True)

@@ -8,10 +8,12 @@ from dataclasses import asdict
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from penstock.storage.uris import is_uri
 from penstock.tasks.catalog import CORE_TYPES, CoreType, core_type
-from penstock.tasks.contract import NO_SERVICES, Container, TaskFailure
+from penstock.tasks.contract import RIGHTS, Container, TaskFailure
 from penstock.tasks.pairs import PairUse
 from penstock.tasks.services import Origin
+from penstock.tasks.templated import TEMPLATED, inner_task
 
 if TYPE_CHECKING:
     from penstock.flow.types import TaskTypes
@@ -33,7 +35,7 @@ class Surroundings(Protocol):
 def register(types: TaskTypes) -> None:
     """Make every runnable task known."""
     from penstock.flow.types import TaskType
-    from penstock.tasks.scripts import SCRIPT_TYPES, script_not_served, script_warnings
+    from penstock.tasks.scripts import SCRIPT_TYPES, script_warnings
 
     for core in CORE_TYPES:
         types.register(
@@ -42,7 +44,7 @@ def register(types: TaskTypes) -> None:
                 core.aliases,
                 check=partial(_check_core, core),
                 warnings=partial(_without_effect, core) if core.without_effect else None,
-                not_served=_local_only if core.local_only else None,
+                not_served=_no_logs if "logs" in core.needs else None,
                 typed=frozenset(core.typed),
                 unrendered=frozenset(core.unrendered),
             )
@@ -53,7 +55,6 @@ def register(types: TaskTypes) -> None:
                 script.name,
                 check=partial(_check_script, script.name),
                 warnings=script_warnings,
-                not_served=script_not_served,
                 plain_log=True,
             )
         )
@@ -67,10 +68,13 @@ def container(
     Raises :class:`TaskFailure` with a message that names the property where one is of the wrong
     type: the attempt then fails without a Job.
     """
+    from penstock.tasks.reading import read
+
     core = core_type(task_type)
+    if core is not None and core.name == TEMPLATED:
+        return container(*inner_task(read(core.load(), properties).spec), around)
     if core is not None:
         return _core_container(core, properties, around)
-    from penstock.tasks.reading import read
     from penstock.tasks.scripts import script_container
 
     script = _scripts().get(task_type.lower())
@@ -94,11 +98,29 @@ def _core_container(
     use: PairUse | None = None
     if around is not None and hasattr(made, "pair_use"):
         use = made.pair_use(around.origin)
-        task |= {"origin": asdict(around.origin), "pairs": around.snapshot(use)}
+        task["pairs"] = around.snapshot(use)
+    storage = "files" in core.needs or ("uris" in core.needs and _has_uris(task["properties"]))
+    if around is not None and (use is not None or core.needs):
+        task["origin"] = asdict(around.origin)
     text = json.dumps(task, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > 1024 * 1024 - 4096:
         raise TaskFailure("the task's properties are larger than 1 MiB")
-    return Container(("-m", "penstock.tasks.pod"), env={TASK_VARIABLE: text}, pairs=use)
+    return Container(
+        ("-m", "penstock.tasks.pod"),
+        env={TASK_VARIABLE: text},
+        storage=storage,
+        rights=tuple(need for need in core.needs if need in RIGHTS),
+        pairs=use,
+    )
+
+
+def _has_uris(value: Any) -> bool:
+    """Whether a property may name a file of the storage."""
+    if isinstance(value, Mapping):
+        return any(map(_has_uris, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_uris, value))
+    return isinstance(value, str) and is_uri(value)
 
 
 def _without_effect(core: CoreType, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -110,8 +132,8 @@ def _without_effect(core: CoreType, properties: Mapping[str, Any]) -> Iterator[t
             yield path, f"`{path}` has no effect"
 
 
-def _local_only(properties: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    return [("type", f"needs {NO_SERVICES}")]
+def _no_logs(properties: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    return [("type", "needs the logs of executions, which a cluster does not keep yet")]
 
 
 def _check_core(core: CoreType, properties: Mapping[str, Any]) -> None:

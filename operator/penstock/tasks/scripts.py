@@ -28,7 +28,6 @@ MAX_FILES_BYTES = 1024 * 1024 - 4096
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 _ENV_NAME = re.compile(r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")
 _COMMANDS_FILE = ".penstock-commands"
-_NOT_SERVED = "files are not served on a cluster yet; they are with `penstock run`"
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class ScriptTask:
     """What all script tasks have.
 
     Outputs: `vars`, what the script printed as `::{"outputs": {…}}::`; `exitCode`; `outputFiles`,
-    which is empty (files are not served yet).
+    the URI of each file that was kept by its name.
     """
 
     container_image: str | None = None
@@ -214,21 +213,6 @@ def script_warnings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from runner_warnings("docker", properties["docker"])
     if isinstance(properties.get("inputFiles"), list):
         yield "inputFiles", "a list has no effect: a map by file name is wanted"
-
-
-def script_not_served(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a script has on this machine, and not in a pod yet."""
-    if properties.get("outputFiles"):
-        yield "outputFiles", _NOT_SERVED
-    if properties.get("outputDirectory"):
-        yield "outputDirectory", _NOT_SERVED
-    option = properties.get("namespaceFiles")
-    if option is not None and not (isinstance(option, Mapping) and option.get("enabled") is False):
-        yield "namespaceFiles", _NOT_SERVED
-    inputs = properties.get("inputFiles")
-    for name, content in inputs.items() if isinstance(inputs, Mapping) else ():
-        if isinstance(content, str) and is_uri(content):
-            yield f"inputFiles.{name}", f"`{content}` is not fetched: {_NOT_SERVED}"
 
 
 def script_container(kind: ScriptType, task: ScriptTask) -> Container:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.functions import host_functions
+from penstock.controller.functions import Functions
 from penstock.controller.keyvalues import KeyValueReconciler
 from penstock.controller.pairs import Pairs, pair_keys
 from penstock.controller.pairwriter import PairWriter, applied
@@ -137,10 +137,11 @@ def test_of_two_objects_for_one_key_the_oldest_counts_and_the_other_is_told(worl
 def test_kv_in_an_expression_is_as_it_is_locally(world: World) -> None:
     world.given("company", "k", {"a": 1})
     world.given("other", "o", None)
-    flow: Any = type("Flow", (), {"namespace": TEAM})
-    identity: Any = None
-    kv = host_functions(world.pairs)("t")(identity, flow)["kv"]
-    elsewhere = host_functions(world.pairs)("third")(identity, flow)["kv"]
+    flow: Any = type("Flow", (), {"namespace": TEAM, "id": "f"})
+    identity: Any = type("Identity", (), {"name": "e", "uid": "e"})
+    functions = Functions(lambda body, place: {}, lambda body: None, world.pairs.of)
+    kv = functions.of("t")(identity, flow)["kv"]
+    elsewhere = functions.of("third")(identity, flow)["kv"]
 
     assert kv("k") == kv(key="k", namespace=TEAM) == {"a": 1}
     assert kv("o", "other") is None
