@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore, SeenAttempt
 from penstock.controller.metrics import Metrics
+from penstock.controller.refusals import Refusals
 from penstock.engine.actions import (
     Action,
     AttemptKey,
@@ -29,6 +30,7 @@ from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job, job_name, matches
 from penstock.kubernetes.kept import refuse_foreign
 from penstock.kubernetes.podstatus import is_over, job_condition, pending_problem, terminated
+from penstock.kubernetes.refused import start_within
 from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.registry import container
@@ -80,6 +82,7 @@ class Jobs:
         self._throttle = throttle
         self._metrics = metrics
         self._pending_timeout = pending_timeout
+        self._refusals = Refusals(api)
 
     def name(
         self, execution: Object, status: ExecutionStatus, actions: Iterable[Action]
@@ -178,17 +181,23 @@ class Jobs:
         """A pod that can't start for too long fails its attempt, with the cause."""
         if observation.state is State.RUNNING or seen.job is None:
             return observation, None
-        created = datetime.fromisoformat(seen.job["metadata"]["creationTimestamp"])
-        left = self._pending_timeout - (datetime.now(UTC) - created).total_seconds()
-        problem = next(filter(None, (pending_problem(pod) for pod in seen.pods.values())), None)
-        hopeless = problem is not None and problem.hopeless
-        if left > 0 and not hopeless:
-            return observation, left
         meta = seen.job["metadata"]
+        limit = start_within(seen.job, self._pending_timeout)
+        age = (
+            datetime.now(UTC) - datetime.fromisoformat(meta["creationTimestamp"])
+        ).total_seconds()
+        left = limit - age
+        problem = next(filter(None, (pending_problem(pod) for pod in seen.pods.values())), None)
+        if not seen.pods:
+            problem = await self._refusals.of(meta, age)
+            left = min(left, self._refusals.again_after(age))
+        hopeless = problem is not None and problem.hopeless
+        if age < limit and not hopeless:
+            return observation, left
         await self._api.delete(JOBS, meta["namespace"], meta["name"], meta["uid"])
         reason = "PendingTimeout" if problem is None else problem.reason
         cause = "its pod did not start" if problem is None else f"{reason}: {problem.message}"
-        waited = "" if hopeless else f"not started within {self._pending_timeout:.0f} s: "
+        waited = "" if hopeless else f"not started within {limit:.0f} s: "
         seen.outcome = _failed(reason, waited + cause)
         return seen.outcome, None
 

@@ -26,7 +26,7 @@ from penstock.schema.reference_pages import (
     yaml_blocks,
 )
 from penstock.tasks.catalog import core_type
-from penstock.tasks.scripts import SCRIPT_TYPES
+from penstock.tasks.script_types import SCRIPT_TYPES
 
 _PREFIX = "io.kestra.plugin."
 
@@ -164,6 +164,11 @@ def _facts(task_type: TaskType, cls: type, described: Described) -> list[str]:
     if task_type.deprecated:
         facts.append(f"- deprecated: {task_type.deprecated}")
     facts.append(f"- runs: {_where(task_type, cls)}")
+    facts += [
+        f"- image: `{script.language.image}`, unless the task names one"
+        for script in SCRIPT_TYPES
+        if script.name == task_type.name
+    ]
     if described.outputs:
         facts.append(f"- outputs: {described.outputs}")
     return [*facts, ""]

@@ -20,7 +20,8 @@ TASK_VARIABLE = "PENSTOCK_TASK"
 def register(types: TaskTypes) -> None:
     """Make every runnable task known."""
     from penstock.flow.types import TaskType
-    from penstock.tasks.scripts import SCRIPT_TYPES, script_not_served, script_warnings
+    from penstock.tasks.script_types import SCRIPT_TYPES
+    from penstock.tasks.scripts import script_not_served, script_warnings
 
     for core in CORE_TYPES:
         types.register(
@@ -134,6 +135,6 @@ def _canonical(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _scripts() -> dict[str, Any]:
-    from penstock.tasks.scripts import SCRIPT_TYPES
+    from penstock.tasks.script_types import SCRIPT_TYPES
 
     return {script.name.lower(): script for script in SCRIPT_TYPES}
