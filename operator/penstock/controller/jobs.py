@@ -116,7 +116,11 @@ class Jobs:
             await self._create(execution, action, objects)
         except ApiError as error:
             over_quota = error.status == 403 and "quota" in str(error).lower()
-            if error.transient or error.not_found or over_quota:
+            if (
+                error.transient
+                or error.not_found
+                or (over_quota and self._may_wait(action, objects))
+            ):
                 raise
             seen.outcome = _failed(error.reason, f"the Job was refused: {error}")
             raise Again from error
@@ -194,12 +198,20 @@ class Jobs:
         hopeless = problem is not None and problem.hopeless
         if age < limit and not hopeless:
             return observation, left
+        if problem is None and seen.pods:
+            pod = next(iter(seen.pods.values()))
+            problem = await self._refusals.of_pod(pod["metadata"])
         await self._api.delete(JOBS, meta["namespace"], meta["name"], meta["uid"])
         reason = "PendingTimeout" if problem is None else problem.reason
         cause = "its pod did not start" if problem is None else f"{reason}: {problem.message}"
         waited = "" if hopeless else f"not started within {limit:.0f} s: "
         seen.outcome = _failed(reason, waited + cause)
         return seen.outcome, None
+
+    def _may_wait(self, action: StartAttempt, objects: JobObjects) -> bool:
+        """Whether there is time left for a Job's quota to have room again."""
+        waited = (datetime.now(UTC) - action.attempt.created_date).total_seconds()
+        return waited < start_within(objects.job, self._pending_timeout)
 
     def _build(self, execution: Object, action: StartAttempt) -> JobObjects:
         _refuse_without_storage(action)

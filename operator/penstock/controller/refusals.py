@@ -10,7 +10,7 @@ from typing import Any
 from penstock.kubernetes.api import EVENTS, Api
 from penstock.kubernetes.podstatus import PendingProblem
 from penstock.kubernetes.recent import Recent
-from penstock.kubernetes.refused import FIELDS, refusals
+from penstock.kubernetes.refused import FIELDS, last_warning, refusals
 
 _FIRST_SECONDS = 5.0
 """A Job that has no pod by then may have been refused one; before, it is still to be made."""
@@ -44,6 +44,13 @@ class Refusals:
             known = _Known(time.monotonic(), refusals(events))
             self._known.put(namespace, known)
         return known.by_job.get(job["uid"])
+
+    async def of_pod(self, pod: Mapping[str, Any]) -> PendingProblem | None:
+        """The last warning about a pod that does not start, by its metadata: of a volume that is
+        not there, for example, nothing but an Event tells. Raises :class:`ApiError`.
+        """
+        fields = f"regarding.kind=Pod,regarding.uid={pod['uid']},type=Warning"
+        return last_warning(await self._api.list(EVENTS, pod["namespace"], fields=fields))
 
     def again_after(self, age: float) -> float:
         """When to look again: rarer, the longer a Job has been waiting."""

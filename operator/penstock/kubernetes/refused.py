@@ -1,4 +1,4 @@
-"""Pods that the API server refuses to a Job: only the Job's Events tell of them."""
+"""Why a Job has no pod, and a pod no container: what only Events tell."""
 
 from __future__ import annotations
 
@@ -29,6 +29,15 @@ def refusals(events: Iterable[Mapping[str, Any]]) -> dict[str, PendingProblem]:
         if uid not in found or found[uid][0] <= seen:
             found[uid] = seen, _problem(str(event.get("note") or ""))
     return {uid: problem for uid, (_, problem) in found.items()}
+
+
+def last_warning(events: Iterable[Mapping[str, Any]]) -> PendingProblem | None:
+    """The newest of the Events about a pod."""
+    newest = max(events, key=_seen, default=None)
+    if newest is None:
+        return None
+    reason = str(newest.get("reason") or "Warning")
+    return PendingProblem(reason, str(newest.get("note") or reason).strip())
 
 
 def start_within(job: Mapping[str, Any], default: float) -> float:

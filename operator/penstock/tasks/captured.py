@@ -7,6 +7,7 @@ earlier ones, key by key. A line that is not JSON never fails a task: it is told
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,6 +15,14 @@ from typing import Any, NoReturn
 
 _OPEN, _CLOSE = "::{", "::"
 _SHOWN = 120
+
+ONLY_LOGS = r'^::{"logs": *\[{[^{}]*}\(, *{[^{}]*}\)*\]}::$'
+"""A line that gives messages for the log and no values, as Kestra's packages print it; a pattern of
+`grep`. A script may print any number of them."""
+_ONLY_LOGS = re.compile(r'::\{"logs": *\[\{[^{}]*\}(, *\{[^{}]*\})*\]\}::\n?')
+
+
+_SHELLS_WORDS = {126: "the command can't be run", 127: "the command was not found"}
 
 
 @dataclass
@@ -60,7 +69,9 @@ class Captured:
 
 
 def exit_words(code: int) -> str:
-    """An exit code, with the signal that it stands for."""
+    """An exit code, with what it stands for."""
+    if code in _SHELLS_WORDS:
+        return f"exit code {code} ({_SHELLS_WORDS[code]})"
     try:
         name = f" ({signal.Signals(code - 128).name})" if code > 128 else ""
     except ValueError:
@@ -71,7 +82,9 @@ def exit_words(code: int) -> str:
 def is_candidate(line: str) -> bool:
     """Whether a line may hold values; the same rule as the filter in a script's pod."""
     at = line.find(_OPEN)
-    return at >= 0 and (at == 0 or line.find("}::", at) >= 0)
+    if at < 0 or _ONLY_LOGS.fullmatch(line):
+        return False
+    return at == 0 or line.find("}::", at) >= 0
 
 
 def _refuse(name: str) -> NoReturn:

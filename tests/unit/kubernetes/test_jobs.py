@@ -163,6 +163,7 @@ def test_the_pod_of_a_python_script(starting: Starter) -> None:
         {"name": "TMPDIR", "value": "/penstock/tmp"},
         {"name": "WORKING_DIR", "value": "/penstock/work"},
         {"name": "PYTHONUNBUFFERED", "value": "1"},
+        {"name": "PIP_DISABLE_PIP_VERSION_CHECK", "value": "1"},
         {"name": "A", "value": "$$(HOME)"},
     ]
     assert "readOnlyRootFilesystem" not in main["securityContext"]
