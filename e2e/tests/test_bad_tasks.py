@@ -45,7 +45,8 @@ FAILING = {
     ),
     "no-config": (
         f"taskRunner: {{type: {RUNNER}, waitUntilRunning: PT5S,"
-        " volumes: [{name: x, configMap: {name: absent}}]}",
+        " volumes: [{name: x, configMap: {name: absent}}],"
+        " volumeMounts: [{name: x, mountPath: /x}]}",
         "FailedMount",
         ["not started within 5 s", 'configmap "absent" not found'],
     ),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from textwrap import indent
 
 import pytest
+import yaml
 
 from e2e.fixtures.scenario import PYTHON_IMAGE, SHELL_IMAGE, Scenario
 
@@ -47,6 +49,7 @@ COMMANDS = {
     "python": "python -c 'raise SystemExit(3)'",
     "shell": "exit 3",
 }
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "languages.yaml"
 IMAGES = {"python": PYTHON_IMAGE, "shell": SHELL_IMAGE}
 
 
@@ -98,3 +101,13 @@ def test_an_image_without_the_interpreter_fails_the_task(scenario: Scenario) -> 
     # then
     (attempt,) = execution.run("lacking")["attempts"]
     assert attempt["message"] == "exit code 127 (the command was not found)"
+
+
+def test_the_example_runs(scenario: Scenario) -> None:
+    # given: one image in place of those that a cluster without a registry can't pull
+    image = {"type": "io.kestra.plugin.scripts", "values": {"containerImage": IMAGE}}
+    document = {**yaml.safe_load(EXAMPLE.read_text()), "pluginDefaults": [image]}
+    # when
+    execution = scenario.execution(scenario.flow(yaml.safe_dump(document))).ends("SUCCESS")
+    # then
+    assert execution.status["outputs"] == {"six": 6}

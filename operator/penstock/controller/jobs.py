@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore, SeenAttempt
 from penstock.controller.metrics import Metrics
-from penstock.controller.refusals import Refusals
+from penstock.controller.pending import Pending
 from penstock.engine.actions import (
     Action,
     AttemptKey,
@@ -29,8 +29,7 @@ from penstock.kubernetes import results
 from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job, job_name, matches
 from penstock.kubernetes.kept import refuse_foreign
-from penstock.kubernetes.podstatus import is_over, job_condition, pending_problem, terminated
-from penstock.kubernetes.refused import start_within
+from penstock.kubernetes.podstatus import is_over, job_condition, terminated
 from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.registry import container
@@ -81,8 +80,7 @@ class Jobs:
         self._defaults = defaults
         self._throttle = throttle
         self._metrics = metrics
-        self._pending_timeout = pending_timeout
-        self._refusals = Refusals(api)
+        self._pending = Pending(api, pending_timeout)
 
     def name(
         self, execution: Object, status: ExecutionStatus, actions: Iterable[Action]
@@ -185,33 +183,13 @@ class Jobs:
         """A pod that can't start for too long fails its attempt, with the cause."""
         if observation.state is State.RUNNING or seen.job is None:
             return observation, None
-        meta = seen.job["metadata"]
-        limit = start_within(seen.job, self._pending_timeout)
-        age = (
-            datetime.now(UTC) - datetime.fromisoformat(meta["creationTimestamp"])
-        ).total_seconds()
-        left = limit - age
-        problem = next(filter(None, (pending_problem(pod) for pod in seen.pods.values())), None)
-        if not seen.pods:
-            problem = await self._refusals.of(meta, age)
-            left = min(left, self._refusals.again_after(age))
-        hopeless = problem is not None and problem.hopeless
-        if age < limit and not hopeless:
+        problem, left = await self._pending.check(seen.job, list(seen.pods.values()))
+        if problem is None:
             return observation, left
-        if problem is None and seen.pods:
-            pod = next(iter(seen.pods.values()))
-            problem = await self._refusals.of_pod(pod["metadata"])
+        meta = seen.job["metadata"]
         await self._api.delete(JOBS, meta["namespace"], meta["name"], meta["uid"])
-        reason = "PendingTimeout" if problem is None else problem.reason
-        cause = "its pod did not start" if problem is None else f"{reason}: {problem.message}"
-        waited = "" if hopeless else f"not started within {limit:.0f} s: "
-        seen.outcome = _failed(reason, waited + cause)
+        seen.outcome = _failed(problem.reason, problem.message)
         return seen.outcome, None
-
-    def _may_wait(self, action: StartAttempt, objects: JobObjects) -> bool:
-        """Whether there is time left for a Job's quota to have room again."""
-        waited = (datetime.now(UTC) - action.attempt.created_date).total_seconds()
-        return waited < start_within(objects.job, self._pending_timeout)
 
     def _build(self, execution: Object, action: StartAttempt) -> JobObjects:
         _refuse_without_storage(action)

@@ -118,6 +118,12 @@ def pod_spec(
         "containers": [_container(container, defaults, mounted, volumes)],
         "volumes": [*volumes, *map(dict, chosen.volumes)],
     }
+    if chosen.volumes and defaults.script_user is not None:
+        # A claim's volume belongs to root: the group makes it the task's too.
+        spec["securityContext"] |= {
+            "fsGroup": defaults.script_user,
+            "fsGroupChangePolicy": "OnRootMismatch",
+        }
     return {key: value for key, value in spec.items() if value not in (None, [], {})}
 
 

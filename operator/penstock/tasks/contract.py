@@ -109,6 +109,8 @@ class Container:
     """The whole command line, interpreter first."""
     image: str | None = None
     """The user's image; None for Penstock's own."""
+    programs: tuple[str, ...] = ()
+    """What has to be there to run a script: any of these."""
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     """Text files to stand in the working directory before the command starts, by name."""

@@ -87,6 +87,7 @@ def script_container(kind: ScriptType, task: ScriptTask) -> Container:
     return Container(
         command=(*task.interpreter, text),
         image=image or _image(kind.language, task),
+        programs=_programs(kind.language, task),
         env=env,
         files=files,
         fetched={name: content for name, content in by_name.items() if is_uri(content)},
@@ -97,6 +98,12 @@ def script_container(kind: ScriptType, task: ScriptTask) -> Container:
         resources=resources(at, runner if runner is not None else docker),
         placement=placement(runner),
     )
+
+
+def _programs(language: Language, task: ScriptTask) -> tuple[str, ...]:
+    if not isinstance(task, Inline) or not language.programs:
+        return (task.interpreter[0],)
+    return tuple(program.split()[0] for program in language.programs)
 
 
 def _image(language: Language, task: ScriptTask) -> str:

@@ -23,7 +23,9 @@ def run(**options: Any) -> Container:
 
 def test_every_option_of_the_runner_is_taken_over() -> None:
     # given
-    affinity: dict[str, Any] = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+    affinity: dict[str, Any] = {
+        "nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}
+    }
     # when
     what = run(
         resources={"request": {"cpu": "100m"}, "limit": {"nvidia.com/gpu": 1}},
