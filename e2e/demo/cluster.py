@@ -14,12 +14,12 @@ from e2e.fixtures.kubernetes import Object
 
 NAMESPACE = "demo"
 STAND_INS = {
-    "library/busybox:1.36": "busybox",
-    "library/python:3.13-slim": "python",
-    "library/node:latest": "languages",
-    "library/ruby:latest": "languages",
-    "library/perl:latest": "languages",
-    "library/php:latest": "languages",
+    "busybox:1.36": "busybox",
+    "python:3.13-slim": "python",
+    "node:latest": "languages",
+    "ruby:latest": "languages",
+    "perl:latest": "languages",
+    "php:latest": "languages",
     "nickblah/lua:latest": "languages",
 }
 """Images that the examples name, and the ready-made ones that stand in for them."""
@@ -60,7 +60,9 @@ def load_stand_ins() -> None:
     """Let the images that the examples name be on the node; nothing where they are already."""
     for name, ready_made in STAND_INS.items():
         archive = _cluster("image", ready_made)
-        _cluster("load", archive, f"docker.io/{name}")
+        _cluster(
+            "load", archive, f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}"
+        )
 
 
 def _cluster(*arguments: str) -> str:

@@ -52,7 +52,7 @@ class Pending:
             problem = next(filter(None, map(pending_problem, pods)), None)
         else:
             problem = await self._refusal(job, age)
-            left = min(left, max(_NO_POD_SECONDS - age, age))
+            left = min(left, age if age > _NO_POD_SECONDS else _NO_POD_SECONDS - age + 0.1)
         if problem is not None and problem.hopeless:
             return replace(problem, message=f"{problem.reason}: {problem.message}"), 0.0
         if age < limit:
