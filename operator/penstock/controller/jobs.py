@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from penstock.controller.again import Again
@@ -18,8 +19,10 @@ from penstock.controller.metrics import Metrics
 from penstock.controller.pending import Pending
 from penstock.engine.actions import (
     Action,
+    AttemptKey,
     Observation,
     StartAttempt,
+    StopAttempt,
 )
 from penstock.engine.flowables.for_each_item import MERGE, SPLIT
 from penstock.kubernetes import results
@@ -115,6 +118,61 @@ class Jobs:
             later = over_quota and self._pending.may_wait(objects.job, since)
             if error.transient or error.not_found or later:
                 raise
+            reason = "QuotaExceeded" if over_quota else error.reason
+            seen.outcome = _failed(reason, f"the Job was refused: {error}")
+            raise Again from error
+        self._metrics.job_created(self._take_edge(uid))
+
+    async def stop(self, execution: Object, action: StopAttempt) -> None:
+        """Let the attempt's Job be gone, with its pod."""
+        namespace = execution["metadata"]["namespace"]
+        name = action.attempt.job or _job_name(execution, action.task_run, action.attempt)
+        seen = self._attempts.attempt(execution["metadata"]["uid"], action.key)
+        if seen.job is not None:
+            await self._api.delete(JOBS, namespace, name, seen.job["metadata"]["uid"])
+
+    async def sweep(self, execution: Object) -> None:
+        """Delete what still runs of an execution that has ended: the controller may have died
+        between writing the end and stopping it.
+        """
+        for seen in list(self._attempts.of(execution["metadata"]["uid"]).values()):
+            if seen.job is not None and not seen.job_deleted and _is_live(seen):
+                meta = seen.job["metadata"]
+                await self._api.delete(JOBS, meta["namespace"], meta["name"], meta["uid"])
+
+    async def observe(
+        self, execution: Object, key: AttemptKey, attempt: Attempt
+    ) -> tuple[Observation | None, float | None]:
+        """What is known of an attempt (None: it has no Job yet), and when to look again."""
+        seen = self._attempts.attempt(execution["metadata"]["uid"], key)
+        if seen.outcome is not None:
+            return seen.outcome, None
+        if seen.job is None and not seen.pods:
+            if attempt.state is State.RUNNING or seen.job_deleted:
+                return results.job_deleted(), None
+            return None, None
+        observation = await self._read(seen)
+        if not observation.state.terminated and seen.job_deleted:
+            observation = results.job_deleted()
+        if observation.state.terminated:
+            seen.outcome = replace(observation, end_date=_end_date(observation, datetime.now(UTC)))
+            return seen.outcome, None
+        return await self._check_pending(seen, observation)
+
+    async def _read(self, seen: SeenAttempt) -> Observation:
+        """What the pods say; the log is fetched only where outputs were too long for them."""
+        pods = list(seen.pods.values())
+        request = results.needs_log(pods)
+        log: str | None = None
+        if request is not None:
+            namespace = pods[0]["metadata"]["namespace"]
+            try:
+                log = await self._api.log(
+                    namespace, request.pod, request.container, request.tail_lines, _LOG_LIMIT
+                )
+            except ApiError as error:
+                if error.transient:
+                    raise
                 logger.warning("the log of %s can't be read: %s", request.pod, error)
         return results.observe(seen.job, pods, _timeout(pods), log)
 
