@@ -42,7 +42,7 @@ _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*$", re.IGNORECASE
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
-_EFFECTIVE = frozenset(
+EFFECTIVE = frozenset(
     {
         "type", "image", "pull_policy", "cpu", "memory", "resources", "node_selector",
         "tolerations", "affinity", "volumes", "volume_mounts", "service_account_name",
@@ -50,6 +50,7 @@ _EFFECTIVE = frozenset(
         "container_spec", "device_requests",
     }
 )  # fmt: skip
+"""The properties of a runner that say something to a pod."""
 _EFFECTIVE_MEMORY = frozenset({"memory", "memory_reservation"})
 
 
@@ -62,7 +63,7 @@ def known_runner(name: object) -> str | None:
 
 def runner_warnings(at: str, options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What is accepted and does nothing, by the place of each property."""
-    names = {camel(item.name) for item in fields(Runner) if item.name not in _EFFECTIVE}
+    names = {camel(item.name) for item in fields(Runner) if item.name not in EFFECTIVE}
     for name in options:
         if name in names:
             yield f"{at}.{name}", f"`{name}` has no effect in a pod"
