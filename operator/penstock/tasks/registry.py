@@ -43,6 +43,7 @@ def register(types: TaskTypes) -> None:
                 warnings=script_warnings,
                 not_served=script_not_served,
                 plain_log=True,
+                deprecated=script.deprecated,
             )
         )
 

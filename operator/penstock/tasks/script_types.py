@@ -1,101 +1,18 @@
-"""The types of script tasks: each language in its two shapes, and what two of them have besides."""
+"""The types of script tasks: each language in its two shapes, and the two that were there first."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from penstock.tasks.languages import (
-    LANGUAGES,
-    POWERSHELL,
-    POWERSHELL_INTERPRETER,
-    PYTHON,
-    Language,
+from penstock.tasks.languages import LANGUAGES, POWERSHELL, PYTHON, SHELL, Language
+from penstock.tasks.old_scripts import Bash, OldScript, Python
+from penstock.tasks.script_shapes import (
+    PowerShellCommands,
+    PowerShellInline,
+    PythonCommands,
+    PythonInline,
 )
 from penstock.tasks.script_task import Commands, Inline, ScriptTask
-
-
-@dataclass(frozen=True, kw_only=True)
-class PythonPackages:
-    """What Python tasks have besides."""
-
-    dependencies: list[str] = field(default_factory=list)
-    """Packages that are installed with pip before the task runs."""
-    python_version: str | None = None
-    """The version of the default image, such as `3.12`; an image that is named brings its own."""
-    dependency_cache_enabled: bool = True
-    """Whether pip may take packages from its cache, where it has one that outlives the task."""
-    package_manager: str | None = None
-    """No effect: pip is used."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PythonInline(PythonPackages, Inline):
-    """One inline Python script.
-
-    ```yaml
-    id: mean
-    type: io.kestra.plugin.scripts.python.Script
-    dependencies: [kestra, numpy]
-    script: |
-      from kestra import Kestra
-      import numpy
-      Kestra.outputs({"mean": float(numpy.mean([3, 1, 4]))})
-    ```
-    """
-
-
-@dataclass(frozen=True, kw_only=True)
-class PythonCommands(PythonPackages, Commands):
-    """Shell commands in an image with Python.
-
-    ```yaml
-    id: report
-    type: io.kestra.plugin.scripts.python.Commands
-    inputFiles:
-      main.py: print("hello")
-    commands:
-      - python main.py
-    ```
-    """
-
-
-@dataclass(frozen=True, kw_only=True)
-class PowerShellInline(Inline):
-    """One inline PowerShell script.
-
-    ```yaml
-    id: hello
-    type: io.kestra.plugin.scripts.powershell.Script
-    script: |
-      $outputs = @{ outputs = @{ version = "$($PSVersionTable.PSVersion)" } }
-      Write-Output "::$($outputs | ConvertTo-Json -Compress)::"
-    ```
-    """
-
-    interpreter: list[str] = field(default_factory=lambda: [*POWERSHELL_INTERPRETER])
-    """The command line that is given the text of the task."""
-    fail_fast: bool = True
-    """Whether the first error ends the task (`$ErrorActionPreference = 'Stop'`)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PowerShellCommands(Commands):
-    """PowerShell commands, one after the other in one shell.
-
-    ```yaml
-    id: date
-    type: io.kestra.plugin.scripts.powershell.Commands
-    inputFiles: {main.ps1: "'hello' | Write-Output"}
-    commands:
-      - ./main.ps1
-      - Get-Date
-    ```
-    """
-
-    interpreter: list[str] = field(default_factory=lambda: [*POWERSHELL_INTERPRETER])
-    """The command line that is given the text of the task."""
-    fail_fast: bool = True
-    """Whether the first error ends the task (`$ErrorActionPreference = 'Stop'`)."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +20,10 @@ class ScriptType:
     """One type of script task."""
 
     name: str
-    task: type[ScriptTask]
+    task: type[ScriptTask] | type[OldScript]
     language: Language
+    deprecated: str | None = None
+    """What to use in its place."""
 
 
 _SHAPES: dict[str, tuple[type[ScriptTask], type[ScriptTask]]] = {
@@ -112,10 +31,16 @@ _SHAPES: dict[str, tuple[type[ScriptTask], type[ScriptTask]]] = {
     POWERSHELL.name: (PowerShellInline, PowerShellCommands),
 }
 
-SCRIPT_TYPES = tuple(
-    ScriptType(f"{language.prefix}.{kind}", task, language)
-    for language in LANGUAGES
-    for kind, task in zip(
-        ("Script", "Commands"), _SHAPES.get(language.name, (Inline, Commands)), strict=True
-    )
+_OLD = "io.kestra.core.tasks.scripts"
+
+SCRIPT_TYPES = (
+    *(
+        ScriptType(f"{language.prefix}.{kind}", task, language)
+        for language in LANGUAGES
+        for kind, task in zip(
+            ("Script", "Commands"), _SHAPES.get(language.name, (Inline, Commands)), strict=True
+        )
+    ),
+    ScriptType(f"{_OLD}.Bash", Bash, SHELL, f"use `{SHELL.prefix}.Commands`"),
+    ScriptType(f"{_OLD}.Python", Python, PYTHON, f"use `{PYTHON.prefix}.Script`"),
 )

@@ -9,10 +9,12 @@ from typing import Any
 
 from penstock.tasks.contract import Container, TaskFailure
 from penstock.tasks.languages import POSIX, Dialect, Language, dialect_of
+from penstock.tasks.old_scripts import OldScript
 from penstock.tasks.placing import placement
 from penstock.tasks.runners import known_runner, pull_policy, resources, runner_warnings
+from penstock.tasks.script_shapes import PythonPackages
 from penstock.tasks.script_task import Commands, Inline, ScriptTask
-from penstock.tasks.script_types import PythonPackages, ScriptType
+from penstock.tasks.script_types import ScriptType
 from penstock.tasks.working_files import file_map, is_uri, patterns
 
 MAX_ARGUMENT_BYTES = 96 * 1024
@@ -46,8 +48,9 @@ def script_warnings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "taskRunner.type", _no_process()
     if properties.get("runner") == "PROCESS":
         yield "runner", _no_process()
-    if isinstance(properties.get("docker"), Mapping):
-        yield from runner_warnings("docker", properties["docker"])
+    for name in ("docker", "dockerOptions"):
+        if isinstance(properties.get(name), Mapping):
+            yield from runner_warnings(name, properties[name])
     if isinstance(properties.get("inputFiles"), list):
         yield "inputFiles", "a list has no effect: a map by file name is wanted"
 
@@ -67,15 +70,16 @@ def script_not_served(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]
             yield f"inputFiles.{name}", f"`{content}` is not fetched: {_NOT_SERVED}"
 
 
-def script_container(kind: ScriptType, task: ScriptTask) -> Container:
+def script_container(kind: ScriptType, given: ScriptTask | OldScript) -> Container:
     """What a script task runs. Raises :class:`TaskFailure` naming the property."""
+    task = given.today() if isinstance(given, OldScript) else given
     runner, docker = task.task_runner, task.docker
     if runner is not None and known_runner(runner.type) is None:
         raise TaskFailure(f"property `taskRunner.type`: `{runner.type}` is not served")
     if not task.interpreter:
         raise TaskFailure("property `interpreter`: at least one word is wanted")
-    given = None if isinstance(task.input_files, list) else task.input_files
-    by_name = file_map("inputFiles", given)
+    inputs = None if isinstance(task.input_files, list) else task.input_files
+    by_name = file_map("inputFiles", inputs)
     files = {name: content for name, content in by_name.items() if not is_uri(content)}
     text = _text(kind.language, task, files)
     image = (runner and runner.image) or task.container_image or (docker and docker.image)
