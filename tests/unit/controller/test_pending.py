@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -32,14 +33,18 @@ def pending(events: Events, limit: float = 600.0) -> Pending:
     return Pending(cast(Api, events), limit)
 
 
-def job(age: float, number: int = 0, **annotations: str) -> dict[str, Any]:
+def job(
+    age: float, number: int = 0, annotations: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     created = (datetime.now(UTC) - timedelta(seconds=age)).isoformat()
     return {
         "metadata": {
             "uid": f"job-{number}",
             "namespace": "team",
             "creationTimestamp": created,
-            "annotations": {f"penstock.dev/{name}": text for name, text in annotations.items()},
+            "annotations": {
+                f"penstock.dev/{name}": text for name, text in (annotations or {}).items()
+            },
         }
     }
 
@@ -79,7 +84,7 @@ async def test_at_the_limit_the_quota_is_the_reason() -> None:
 
 
 async def test_a_task_chooses_its_limit() -> None:
-    impatient = job(age=11, **{"start-within": "10"})
+    impatient = job(age=11, annotations={"start-within": "10"})
     problem, _ = await pending(Events()).check(impatient, [])
     assert problem is not None
     assert problem.message == "not started within 10 s: its pod did not start"
