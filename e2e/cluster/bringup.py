@@ -14,6 +14,7 @@ from e2e.cluster import (
     network,
     packages,
     processes,
+    volumes,
 )
 from e2e.cluster.api import ApiClient
 from e2e.cluster.components import API_SERVER, NAMES, NODE
@@ -32,6 +33,7 @@ def bring_up(layout: Layout) -> None:
     _refuse_second_cluster(layout)
     if is_healthy(layout):
         _load_base_images(layout)
+        volumes.ensure(layout)
         say(f"already up, healthy: export KUBECONFIG={layout.kubeconfig}")
         return
     programs = _prepare(layout)
@@ -121,6 +123,7 @@ def _start(layout: Layout) -> None:
         commands.run(["mount", "--bind", layout.kubelet_data, layout.kubelet_root])
     _start_control_plane(layout)
     _start_node(layout)
+    volumes.ensure(layout)
     # Written last: who waits for this file finds a cluster that works.
     certificates.write_kubeconfig(layout.pki, "admin", API_SERVER, layout.kubeconfig)
 

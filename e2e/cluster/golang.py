@@ -52,6 +52,14 @@ def helm(layout: Layout) -> Program:
     return Program(name="helm", module=module, package="helm.sh/helm/v4/cmd/helm")
 
 
+def versitygw(layout: Layout) -> Program:
+    """The S3 server of the end-to-end tests."""
+    module = layout.repository / "e2e" / "cluster" / "versitygw"
+    return Program(
+        name="versitygw", module=module, package="github.com/versity/versitygw/cmd/versitygw"
+    )
+
+
 class Builder:
     """Builds programs with one Go, found or fetched on the first need."""
 

@@ -40,6 +40,10 @@ class Layout:
         return self.state / "pod-logs"
 
     @property
+    def volumes(self) -> Path:
+        return self.state / "volumes"
+
+    @property
     def tools(self) -> Path:
         """What users put on PATH: kubectl and helm."""
         return self.state / "bin"

@@ -53,8 +53,8 @@ def settings_of(bodies: list[Body]) -> Body:
 
 def container_of(bodies: list[Body]) -> Body:
     (deployment,) = of_kind(bodies, "Deployment")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    found: Body = container
+    found: Body
+    (found, _) = deployment["spec"]["template"]["spec"]["containers"]
     return found
 
 
@@ -104,6 +104,7 @@ def test_named_namespaces_mean_roles_there_and_nowhere_else() -> None:
 
     assert of_kind(bodies, "ClusterRole") == of_kind(bodies, "ClusterRoleBinding") == []
     roles, bindings = of_kind(bodies, "Role"), of_kind(bodies, "RoleBinding")
+    assert roles.pop()["rules"][0]["resourceNames"] == ["penstock-storage"]
     assert [role["metadata"]["namespace"] for role in roles] == ["a", "b"]
     assert all(role["rules"] == everywhere[0]["rules"] for role in roles)
     for binding in bindings:
@@ -152,6 +153,9 @@ def test_everything_optional_is_valid_for_the_api_server(tmp_path: Path) -> None
         controller__priorityClassName="system-cluster-critical",
         serviceAccount__annotations={"example.com/role": "penstock"},
         crds__install=False,
+        storage__secretName="bucket",
+        storage__env=[{"name": "AWS_REGION", "value": "eu-central-1"}],
+        storage__persistence__storageClass="fast",
         fullnameOverride="penstock-dry-run",
     )
     file = tmp_path / "all.yaml"
@@ -160,6 +164,27 @@ def test_everything_optional_is_valid_for_the_api_server(tmp_path: Path) -> None
     done = kubectl("apply", "--server-side", "--dry-run=server", "--filename", str(file))
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_bucket_needs_no_volume_and_its_secret_is_for_two_containers() -> None:
+    bodies = render(
+        settings__storage__url="s3://bucket/prefix",
+        storage__persistence__enabled=False,
+        storage__secretName="bucket",
+    )
+    (deployment,) = of_kind(bodies, "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+
+    assert of_kind(bodies, "PersistentVolumeClaim") == []
+    assert "storage" not in [volume["name"] for volume in pod["volumes"]]
+    for container in pod["containers"]:
+        assert container["envFrom"] == [{"secretRef": {"name": "bucket"}}]
+    assert settings_of(bodies)["storage"]["url"] == "s3://bucket/prefix"
+
+
+def test_a_folder_needs_a_volume() -> None:
+    done = helm("template", "x", str(CHART), "--set", "storage.persistence.enabled=false")
+    assert "name a bucket" in done.stderr
 
 
 def test_a_service_monitor_needs_its_service() -> None:

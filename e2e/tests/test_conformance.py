@@ -47,6 +47,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "sequential-with-local-errors.yaml": {},
     "sequential.yaml": {},
     "sla-max-duration-fail.yaml": {},
+    "state.yaml": {"state": "each"},
     "subflow-parent.yaml": {},
     "switch.yaml": {"string": "SECOND"},
     "task-flow.yaml": {"string": "OK"},

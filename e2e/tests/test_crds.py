@@ -29,8 +29,20 @@ FLOW: dict[str, Any] = {
 }
 EXECUTION: dict[str, Any] = {"flow": {"namespace": "company.team", "id": "hello"}}
 GIT_SOURCE: dict[str, Any] = {"url": "https://example.com/flows.git"}
-SPECS = {"flows": FLOW, "executions": EXECUTION, "gitsources": GIT_SOURCE}
-KINDS = {"flows": "Flow", "executions": "Execution", "gitsources": "GitSource"}
+KEY_VALUE: dict[str, Any] = {"namespace": "company.team", "key": "limit", "value": 1}
+SPECS = {
+    "flows": FLOW,
+    "executions": EXECUTION,
+    "gitsources": GIT_SOURCE,
+    "keyvalues": KEY_VALUE,
+}
+KINDS = {
+    "flows": "Flow",
+    "executions": "Execution",
+    "gitsources": "GitSource",
+    "keyvalues": "KeyValue",
+}
+WITH_STATUS = [plural for plural in SPECS if plural != "keyvalues"]
 
 Object = dict[str, Any]
 
@@ -159,6 +171,17 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("gitsources", "timeout", "500ms"),
     ("gitsources", "suspend", True),
     ("gitsources", "prune", False),
+    ("keyvalues", "namespace", "a_b.c-d"),
+    ("keyvalues", "namespace", "n" * 150),
+    ("keyvalues", "key", "A.b-c_9"),
+    ("keyvalues", "key", "k" * 200),
+    ("keyvalues", "value", None),
+    ("keyvalues", "value", "2030-01-01T00:00:00Z"),
+    ("keyvalues", "value", [1.5, {"a": None, "b": [True]}]),
+    ("keyvalues", "value", 2**63 - 1),
+    ("keyvalues", "value", {}),
+    ("keyvalues", "description", "d" * 1000),
+    ("keyvalues", "expirationDate", "2030-01-01T00:00:00.123456+00:00"),
 ]
 
 REFUSED: list[tuple[str, str, Any, str]] = [
@@ -233,6 +256,20 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("gitsources", "timeout", "60", "spec.timeout"),
     ("gitsources", "suspend", "maybe", "spec.suspend"),
     ("gitsources", "prune", 1, "spec.prune"),
+    ("keyvalues", "namespace", ..., "spec.namespace"),
+    ("keyvalues", "namespace", "Company", "spec.namespace"),
+    ("keyvalues", "namespace", "company..team", "spec.namespace"),
+    ("keyvalues", "namespace", "n" * 151, "spec.namespace"),
+    ("keyvalues", "key", ..., "spec.key"),
+    ("keyvalues", "key", "", "spec.key"),
+    ("keyvalues", "key", ".a", "spec.key"),
+    ("keyvalues", "key", "a/b", "spec.key"),
+    ("keyvalues", "key", "a\n", "spec.key"),
+    ("keyvalues", "key", "k" * 201, "spec.key"),
+    ("keyvalues", "value", ..., "spec.value"),
+    ("keyvalues", "description", "d" * 1001, "spec.description"),
+    ("keyvalues", "expirationDate", "tomorrow", "spec.expirationDate"),
+    ("keyvalues", "ttl", "PT1H", 'unknown field "spec.ttl"'),
 ]
 
 
@@ -295,6 +332,12 @@ CHANGES: list[tuple[str, str, Any, str | None]] = [
         "a control can't be changed",
     ),
     ("gitsources", "url", "https://example.com/other.git", None),
+    ("keyvalues", "namespace", "other", "`namespace` can't be changed"),
+    ("keyvalues", "key", "other", "`key` can't be changed"),
+    ("keyvalues", "value", {"another": ["type"]}, None),
+    ("keyvalues", "value", None, None),
+    ("keyvalues", "description", "new", None),
+    ("keyvalues", "expirationDate", "2031-01-01T00:00:00Z", None),
 ]
 
 
@@ -335,7 +378,7 @@ def test_changes(
     assert message in refusal(error)
 
 
-@pytest.mark.parametrize("plural", SPECS)
+@pytest.mark.parametrize("plural", WITH_STATUS)
 def test_a_new_object_is_not_observed_yet(cluster: Cluster, plural: str) -> None:
     """kstatus takes an object without conditions for finished; -1 is never a generation."""
     assert cluster.create(plural, SPECS[plural])["status"] == {"observedGeneration": -1}
@@ -374,9 +417,12 @@ CONDITION = {
     ("plural", "status", "message"),
     [
         *STATUSES,
-        *((name, {"conditions": [CONDITION]}, None) for name in SPECS),
-        *((name, {"conditions": [CONDITION, CONDITION]}, "Duplicate value") for name in SPECS),
-        *((name, {"conditions": [CONDITION | {"status": "No"}]}, "status") for name in SPECS),
+        *((name, {"conditions": [CONDITION]}, None) for name in WITH_STATUS),
+        *(
+            (name, {"conditions": [CONDITION, CONDITION]}, "Duplicate value")
+            for name in WITH_STATUS
+        ),
+        *((name, {"conditions": [CONDITION | {"status": "No"}]}, "status") for name in WITH_STATUS),
     ],
 )
 def test_statuses(
@@ -413,6 +459,26 @@ def test_executions_are_selected_by_their_fields(
     assert names("spec.flow.id=hello,spec.flow.namespace=company.team") == [name]
     assert names("spec.flow.id=other") == []
     assert name not in names("status.state=SKIPPED")
+
+
+def test_a_key_value_is_data_without_a_status(cluster: Cluster) -> None:
+    """As of a ConfigMap: kstatus takes it for current as soon as it is there."""
+    assert "status" not in cluster.create("keyvalues", KEY_VALUE)
+
+
+def test_key_values_are_selected_by_their_fields(
+    cluster: Cluster, existing: dict[str, Object]
+) -> None:
+    def names(selector: str) -> list[str]:
+        found = cluster.objects.list_namespaced_custom_object(
+            GROUP, VERSION, cluster.namespace, "keyvalues", field_selector=selector
+        )
+        return [item["metadata"]["name"] for item in found["items"]]
+
+    name = existing["keyvalues"]["metadata"]["name"]
+
+    assert names("spec.namespace=company.team,spec.key=limit") == [name]
+    assert names("spec.key=other") == []
 
 
 @pytest.mark.parametrize("plural", SPECS)

@@ -83,7 +83,8 @@ def _inside(namespace: str, folder: Path) -> dict[str, str]:
     """The environment of commands that need not say in which namespace they are."""
     copy = folder / "kubeconfig"
     shutil.copy(os.environ["KUBECONFIG"], copy)
-    environment = os.environ | {"KUBECONFIG": str(copy)}
+    path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    environment = os.environ | {"KUBECONFIG": str(copy), "PATH": path}
     subprocess.run(
         ["kubectl", "config", "set-context", "--current", f"--namespace={namespace}"],
         env=environment,

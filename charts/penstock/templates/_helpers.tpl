@@ -43,6 +43,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{/* The claim that the storage lies on; nothing where there is none. */}}
+{{- define "penstock.storageClaim" -}}
+{{- $persistence := .Values.storage.persistence }}
+{{- if $persistence.enabled }}
+{{- default (printf "%s-storage" (include "penstock.fullname" .)) $persistence.existingClaim }}
+{{- end }}
+{{- end }}
+
 {{/* The settings file: the values as they are, and the image for the pods of core tasks. */}}
 {{- define "penstock.settings" -}}
 {{- $image := dict "imagePullPolicy" .Values.image.pullPolicy "imagePullSecrets" .Values.image.pullSecrets }}
@@ -70,6 +78,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [penstock.dev]
   resources: [gitsources]
   verbs: [get, list, watch]
+# Key-value pairs are changed as the results of tasks say, and deleted when their time is over.
+- apiGroups: [penstock.dev]
+  resources: [keyvalues]
+  verbs: [get, list, watch, create, update, delete]
 - apiGroups: [penstock.dev]
   resources: [flows/status, executions/status, gitsources/status]
   verbs: [update, patch]

@@ -196,6 +196,96 @@ def outputs(execution: str, namespace: str | None, task: str | None) -> int:
     return print_outputs(execution, namespace, task)
 
 
+@cli.group()
+def kv() -> None:
+    """Look at the key-value pairs of flows in the cluster, and change them."""
+
+
+_FLOW_NAMESPACE = click.argument("namespace", metavar="FLOW_NAMESPACE")
+_KEY = click.argument("key", metavar="KEY")
+_TENANT = click.option(
+    "--namespace", "-n", "tenant", help="The Kubernetes namespace; that of the current context."
+)
+
+
+@kv.command("list")
+@click.argument("namespace", metavar="[FLOW_NAMESPACE]", required=False)
+@_TENANT
+@click.option("--output", "-o", type=click.Choice(["json"]), help="Keys and values as JSON.")
+def kv_list(namespace: str | None, tenant: str | None, output: str | None) -> int:
+    """Print the keys of all flow namespaces, or of one."""
+    from penstock.cli.pairs import print_pairs
+
+    return print_pairs(namespace, tenant, as_json=output == "json")
+
+
+@kv.command("get")
+@_FLOW_NAMESPACE
+@_KEY
+@_TENANT
+def kv_get(namespace: str, key: str, tenant: str | None) -> int:
+    """Print the value of a key as JSON. What a namespace inherits is not looked for."""
+    from penstock.cli.pairs import print_pair
+
+    return print_pair(namespace, key, tenant)
+
+
+@kv.command("set")
+@_FLOW_NAMESPACE
+@_KEY
+@click.argument("value", metavar="VALUE")
+@_TENANT
+@click.option(
+    "--type",
+    "-t",
+    type=click.Choice(["STRING", "NUMBER", "BOOLEAN", "DATETIME", "DATE", "DURATION", "JSON"]),
+    help="What VALUE is the text of; JSON where it is not said.",
+)
+@click.option("--ttl", metavar="5m", help="How long the value holds (30s, 5m, 1h30m, P7D).")
+@click.option("--description", help="What the key is for.")
+@click.option("--no-overwrite", is_flag=True, help="Fail where the key has a value.")
+def kv_set(tenant: str | None, no_overwrite: bool, **given: Any) -> int:
+    """Give a key a value."""
+    from penstock.cli.pairs import NewPair, set_pair
+
+    return set_pair(NewPair(**given, overwrite=not no_overwrite), tenant)
+
+
+@kv.command("delete")
+@_FLOW_NAMESPACE
+@_KEY
+@_TENANT
+def kv_delete(namespace: str, key: str, tenant: str | None) -> int:
+    """Delete a key."""
+    from penstock.cli.pairs import delete_pair
+
+    return delete_pair(namespace, key, tenant)
+
+
+@cli.command()
+@click.argument("execution", metavar="EXECUTION")
+@click.option("--namespace", "-n", help="The Kubernetes namespace; that of the current context.")
+@click.option("--task", metavar="ID", help="Only what this task printed.")
+@click.option("--attempt", metavar="N", type=click.IntRange(1), help="Only these attempts.")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the Execution has ended.")
+@click.option("--output", "-o", type=click.Choice(["json"]), help="Each line as a JSON object.")
+def logs(
+    execution: str,
+    namespace: str | None,
+    task: str | None,
+    attempt: int | None,
+    follow: bool,
+    output: str | None,
+) -> int:
+    """Print what the tasks of an Execution in the cluster printed, also after their pods are gone.
+
+    In the order of time: when, in which level, which task, and for a further attempt its number.
+    """
+    from penstock.cli.logs import print_logs
+
+    return print_logs(execution, namespace, task, attempt, follow=follow, as_json=output == "json")
+
+
 @cli.command()
 def controller() -> None:
     """Run the controller: what the Deployment in the cluster calls."""
@@ -205,6 +295,19 @@ def controller() -> None:
     from penstock.controller.main import run as run_controller
 
     run_controller()
+
+
+@cli.command()
+@click.option("--port", type=int, default=8082, show_default=True)
+def storage(port: int) -> None:
+    """Run the storage service: what the Deployment in the cluster calls beside the controller."""
+    import gc
+
+    gc.enable()
+    from penstock.controller.settings import settings_of_environment
+    from penstock.server.main import run as run_service
+
+    run_service(settings_of_environment().storage, port)
 
 
 @cli.command()

@@ -143,6 +143,14 @@ def tries(run: TaskRun) -> str:
     return f"{len(run.attempts)} attempts" if len(run.attempts) > 1 else ""
 
 
+def metrics(run: TaskRun) -> Iterator[str]:
+    """What a task run published, each as `name=value`, with its tags and the unit of a timer."""
+    for metric in run.metrics or ():
+        tags = ",".join(f"{key}={value}" for key, value in metric.tags.items())
+        unit = "s" if metric.type == "timer" else ""
+        yield f"{metric.name}{f'{{{tags}}}' if tags else ''}={metric.value:.15g}{unit}"
+
+
 def summary(status: ExecutionStatus) -> list[str]:
     """The end of an execution in a few lines, outputs last."""
     lines = [f"{status.state} after {status.duration}" if status.duration else str(status.state)]
@@ -177,6 +185,7 @@ def _after(run: TaskRun) -> str:
     if not run.state.terminated:
         return ""
     words = [seconds(run.start_date, run.end_date) if run.attempts else "", tries(run)]
+    words.append(shorten(" ".join(metrics(run)), 80))
     text = ", ".join(word for word in words if word)
     told = f": {run.message}" if run.message and run.state not in _ENDED_WELL else ""
     return (f" ({text})" if text else "") + told

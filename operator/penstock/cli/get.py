@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from penstock.cli.display import label, seconds, shorten
+from penstock.cli.display import label, metrics, seconds, shorten
 from penstock.cli.errors import OK
 from penstock.cli.reading import read_execution
 from penstock.resources.execution import ExecutionStatus, TaskRun
@@ -37,6 +37,16 @@ def _table(status: ExecutionStatus) -> Iterator[str]:
     for *columns, message in rows:
         padded = (text.ljust(width) for text, width in zip(columns, widths, strict=True))
         yield f"{'  '.join(padded)}  {message}".rstrip()
+    yield from _metrics(status)
+
+
+def _metrics(status: ExecutionStatus) -> Iterator[str]:
+    lines = [f"{label(run)}  {metric}" for run in status.task_runs for metric in metrics(run)]
+    if lines:
+        yield from ("", "METRICS", *lines)
+    dropped = sum(run.metrics_dropped or 0 for run in status.task_runs)
+    if dropped:
+        yield f"… and {dropped} more, which were not kept"
 
 
 def _row(run: TaskRun) -> tuple[str, str, str, str, str]:

@@ -18,6 +18,7 @@ from penstock.cli.display import (
     Names,
     as_text,
     label,
+    metrics,
     outputs,
     seconds,
     shorten,
@@ -196,7 +197,8 @@ def _row(depth: int, run: TaskRun) -> tuple[Text, Text, Text, Text]:
     sign, style = _STYLES.get(run.state, ("·", ""))
     duration = "" if run.state is State.SKIPPED else seconds(run.start_date, run.end_date)
     told = run.message if run.message and run.state is not State.SUCCESS else ""
-    notes = " · ".join(note for note in (tries(run), shorten(told, 80)) if note)
+    published = shorten(" ".join(metrics(run)), 80)
+    notes = " · ".join(note for note in (tries(run), published, shorten(told, 80)) if note)
     return (
         Text(f"{'  ' * depth}{sign} {label(run)}", style=style),
         Text(str(run.state), style=style),

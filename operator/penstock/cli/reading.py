@@ -26,14 +26,14 @@ def read_execution(name: str, namespace: str | None) -> tuple[Object, ExecutionS
 
 async def _fetch(name: str, namespace: str | None) -> tuple[Object, ExecutionStatus]:
     async with connect() as api:
-        where = namespace or _current_namespace()
+        where = namespace or current_namespace()
         body: dict[str, Any] = await api.get(EXECUTIONS, where, name)
         status = ExecutionStatus.from_json(body.get("status") or {})
         status, _ = await TaskRunArchive(api).fetch(body, status)
         return body, await OutputsKeeper(api).fetch(where, status)
 
 
-def _current_namespace() -> str:
+def current_namespace() -> str:
     """That of kubectl's current context."""
     try:
         _, active = aio.config.list_kube_config_contexts()

@@ -104,10 +104,9 @@ class Decisions:
             attempt = run.attempts[-1]
             if attempt.execution is not None:
                 continue
-            key = (run.id, attempt.number)
-            seen, again = await self._jobs.observe(body, key, attempt)
+            seen, again = await self._jobs.observe(body, status, run)
             if seen is not None:
-                observations[key] = seen
+                observations[run.id, attempt.number] = seen
             check = soonest(check, again)
         return observations, check
 

@@ -17,6 +17,8 @@ from pydantic import ValidationError
 from penstock.controller.attempts import AttemptStore
 from penstock.controller.decisions import Decisions, refused_controls, soonest
 from penstock.controller.family import Family
+from penstock.controller.fileinputs import FileInputs
+from penstock.controller.functions import Functions
 from penstock.controller.jobs import Jobs
 from penstock.controller.metrics import Metrics
 from penstock.controller.recorder import Recorder
@@ -36,6 +38,7 @@ from penstock.engine.actions import (
 )
 from penstock.engine.engine import refuse
 from penstock.engine.turn import ALONE
+from penstock.expressions import NotLoaded
 from penstock.kubernetes.api import Object
 from penstock.resources.execution import (
     ExecutionSpec,
@@ -65,6 +68,9 @@ class ExecutionReconciler:
         family: Family,
         recorder: Recorder,
         metrics: Metrics,
+        functions: Functions,
+        inputs: FileInputs,
+        with_logs: Callable[[Object, ExecutionStatus], ExecutionStatus],
         changed: Callable[[Object, ExecutionStatus | None, ExecutionStatus], None],
     ) -> None:
         self._executions = executions
@@ -78,6 +84,9 @@ class ExecutionReconciler:
         self._family = family
         self._recorder = recorder
         self._metrics = metrics
+        self._functions = functions
+        self._inputs = inputs
+        self._with_logs = with_logs
         self._changed = changed
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
@@ -98,6 +107,8 @@ class ExecutionReconciler:
             return await self._continue(body, spec, memory, now)
         except NotYet as wait:
             return wait.seconds
+        except NotLoaded as missing:
+            self._functions.fetch(body, missing)
         except Refusal as error:
             await self._refuse(body, memory, error, now)
         return None
@@ -107,9 +118,11 @@ class ExecutionReconciler:
         self._statuses.forget(body)
         self._attempts.forget(body["metadata"]["uid"])
         self._family.forget(body)
+        self._functions.done(body)
 
     async def _begin(self, body: Object, spec: ExecutionSpec, now: datetime) -> float | None:
         start = await self._starts.find(body, spec, now)
+        spec = await self._inputs.stored(body, spec, start)
         async with self._turns.decided(body, start.flow, start.engine) as turn:
             step = self._decisions.begin(body, spec, start, turn, now)
             step = await self._actions.prepare(body, step)
@@ -160,11 +173,12 @@ class ExecutionReconciler:
         generation = int(body["metadata"].get("generation", 0))
         status = self._jobs.name(body, step.status, step.actions)
         status = with_conditions(status, generation, now, status.refusal)
+        status = self._with_logs(body, status)
         if status != before:
             status = await self._statuses.write(body, status, before)
         for report in step.reports:
             self._recorder.record(body, report)
-        self._metrics.task_runs_ended(before, status)
+        self._metrics.task_runs_ended(body["metadata"]["namespace"], before, status)
         if status.end_date is not None and (before is None or before.end_date != status.end_date):
             self._metrics.execution_ended(status)
         self._changed(body, before, status)
@@ -172,6 +186,7 @@ class ExecutionReconciler:
 
     async def _act(self, body: Object, step: Step, status: ExecutionStatus) -> None:
         await self._actions.take(body, step, status)
+        self._functions.done(body)
         if status.finished:
             self.forget(body)
 

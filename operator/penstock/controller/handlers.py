@@ -57,6 +57,13 @@ def register(registry: kopf.OperatorRegistry, operator: Operator) -> None:
         else:
             operator.source_seen(event["object"])
 
+    @kopf.on.event(GROUP, VERSION, "keyvalues", registry=registry)
+    async def pair(event: Any, **_: Any) -> None:
+        if event["type"] == "DELETED":
+            operator.pair_removed(event["object"])
+        else:
+            operator.pair_seen(event["object"])
+
     @kopf.on.event("batch", "v1", "jobs", registry=registry)
     async def job(event: Any, **_: Any) -> None:
         if event["type"] == "DELETED":

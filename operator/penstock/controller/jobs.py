@@ -15,23 +15,28 @@ from datetime import UTC, datetime, timedelta
 
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore, SeenAttempt
+from penstock.controller.grants import Grants, place_in
+from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
 from penstock.controller.pending import Pending
+from penstock.controller.taskpairs import TaskPairs
 from penstock.engine.actions import (
     Action,
-    AttemptKey,
     Observation,
     StartAttempt,
     StopAttempt,
 )
-from penstock.engine.flowables.for_each_item import MERGE, SPLIT
+from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.kubernetes import results
 from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job, job_name, matches
 from penstock.kubernetes.kept import refuse_foreign
 from penstock.kubernetes.podstatus import is_over, job_condition, terminated
+from penstock.kubernetes.staged import CLOSING, needs_storage
 from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
-from penstock.tasks.contract import TaskFailure
+from penstock.storage.errors import StorageError, StorageUnavailable
+from penstock.storage.uris import uri_of
+from penstock.tasks.contract import Container, TaskFailure
 from penstock.tasks.registry import container
 
 logger = logging.getLogger(__name__)
@@ -74,6 +79,9 @@ class Jobs:
         throttle: Throttle,
         metrics: Metrics,
         pending_timeout: float,
+        pairs: TaskPairs,
+        grants: Grants,
+        logs: Logs,
     ) -> None:
         self._api = api
         self._attempts = attempts
@@ -81,6 +89,9 @@ class Jobs:
         self._throttle = throttle
         self._metrics = metrics
         self._pending = Pending(api, pending_timeout)
+        self._pairs = pairs
+        self._grants = grants
+        self._logs = logs
 
     def name(
         self, execution: Object, status: ExecutionStatus, actions: Iterable[Action]
@@ -98,15 +109,17 @@ class Jobs:
             runs.append(run)
         return status.model_copy(update={"task_runs": runs}) if changed else status
 
-    async def start(self, execution: Object, action: StartAttempt) -> None:
+    async def start(self, execution: Object, action: StartAttempt, status: ExecutionStatus) -> None:
         """Let there be one Job for this attempt. What can't start fails the attempt."""
         uid = execution["metadata"]["uid"]
         seen = self._attempts.attempt(uid, action.key)
-        if seen.job is not None or seen.outcome is not None:
+        if seen.job is not None or seen.outcome is not None or self._logs.hold(execution, action):
             return
         try:
-            objects = self._build(execution, action)
-        except TaskFailure as error:
+            objects = self._build(execution, action, status)
+        except (TaskFailure, StorageError) as error:
+            if isinstance(error, StorageUnavailable) and self._may_wait(action):
+                raise ApiError(503, "StorageUnavailable", str(error)) from error
             seen.outcome = _failed("InvalidTask", str(error))
             raise Again from error
         await self._throttle.take()
@@ -141,9 +154,13 @@ class Jobs:
                 await self._api.delete(JOBS, meta["namespace"], meta["name"], meta["uid"])
 
     async def observe(
-        self, execution: Object, key: AttemptKey, attempt: Attempt
+        self, execution: Object, status: ExecutionStatus, run: TaskRun
     ) -> tuple[Observation | None, float | None]:
-        """What is known of an attempt (None: it has no Job yet), and when to look again."""
+        """What is known of the last attempt of a task run (None: it has no Job yet), and when to
+        look again.
+        """
+        attempt = run.attempts[-1]
+        key = (run.id, attempt.number)
         seen = self._attempts.attempt(execution["metadata"]["uid"], key)
         if seen.outcome is not None:
             return seen.outcome, None
@@ -155,6 +172,9 @@ class Jobs:
         if not observation.state.terminated and seen.job_deleted:
             observation = results.job_deleted()
         if observation.state.terminated:
+            own = place_in(execution, status).task_folder(run.task_id, run.id)
+            observation = results.with_own_files(observation, uri_of(own))
+            observation = await self._pairs.apply(execution, key, seen, observation)
             seen.outcome = replace(observation, end_date=_end_date(observation, datetime.now(UTC)))
             return seen.outcome, None
         return await self._check_pending(seen, observation)
@@ -190,13 +210,32 @@ class Jobs:
         seen.outcome = _failed(problem.reason, problem.message)
         return seen.outcome, None
 
-    def _build(self, execution: Object, action: StartAttempt) -> JobObjects:
-        _refuse_without_storage(action)
+    def _build(
+        self, execution: Object, action: StartAttempt, status: ExecutionStatus
+    ) -> JobObjects:
         meta = execution["metadata"]
         owner = Owner(meta["name"], meta["namespace"], meta["uid"])
-        return build_job(
-            action, owner, container(action.task.type, action.properties), self._defaults
-        )
+        what = self._container(execution, action, status)
+        storage = None
+        if needs_storage(action, what):
+            name = _job_name(execution, action.task_run, action.attempt)
+            storage = self._grants.storage(execution, status, action, name, what)
+        return build_job(action, owner, what, self._defaults, storage)
+
+    def _container(
+        self, execution: Object, action: StartAttempt, status: ExecutionStatus
+    ) -> Container:
+        """What an attempt runs. Raises ``TaskFailure``."""
+        if isinstance(action.task, WorkingDirectory):
+            return CLOSING
+        assert status.flow is not None
+        around = self._pairs.around(execution, status.flow, action)
+        return container(action.task.type, action.properties, around)
+
+    def _may_wait(self, action: StartAttempt) -> bool:
+        """Whether what an attempt needs may still come."""
+        waited = datetime.now(UTC) - action.attempt.created_date
+        return waited.total_seconds() < self._pending.limit
 
     async def _create(self, execution: Object, action: StartAttempt, objects: JobObjects) -> None:
         namespace = execution["metadata"]["namespace"]
@@ -232,20 +271,6 @@ class Jobs:
         for seen in ended:
             seen.ended_at = None
         return seconds
-
-
-def _refuse_without_storage(action: StartAttempt) -> None:
-    """Raises ``TaskFailure`` for what needs files that outlive a pod: a cluster keeps none yet."""
-    if action.workspace is not None:
-        what = "the tasks of a WorkingDirectory share a directory"
-    elif action.task.type in (SPLIT, MERGE):
-        what = "a ForEachItem reads and writes files in the internal storage"
-    else:
-        return
-    raise TaskFailure(
-        f"{what}: Penstock has no storage for that on a cluster yet; "
-        "the flow runs with `penstock run`"
-    )
 
 
 def _job_name(execution: Object, run: TaskRun, attempt: Attempt) -> str:

@@ -14,7 +14,7 @@ from penstock.controller.handlers import register
 from penstock.controller.metrics import Metrics
 from penstock.controller.operator import Operator
 from penstock.controller.probes import metrics_app, probe_app, serve
-from penstock.controller.settings import Settings, load_settings
+from penstock.controller.settings import Settings, settings_of_environment
 from penstock.kubernetes.api import connect
 
 METRICS_PORT = 8080
@@ -30,8 +30,7 @@ def run() -> None:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    path = os.environ.get("PENSTOCK_SETTINGS")
-    settings = load_settings(Path(path) if path else None)
+    settings = settings_of_environment()
     image = os.environ.get("PENSTOCK_IMAGE")
     if image:
         settings = settings.model_copy(update={"jobs": {"image": image, **settings.jobs}})

@@ -1,4 +1,8 @@
-"""Prometheus metrics. No label holds a name that users choose: their number has no bound."""
+"""Prometheus metrics.
+
+No label of the controller's own metrics holds a name that users choose: their number has no bound.
+Those that tasks publish have such labels, and are bounded: see :mod:`.taskmetrics`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from penstock.controller.taskmetrics import TaskMetrics
 from penstock.kubernetes.api import Object
 from penstock.resources.execution import ExecutionStatus
 
@@ -58,6 +63,9 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._of_tasks = TaskMetrics()
+        self.registry.register(self._of_tasks)
+
     def watch_state(self, executions: Iterable[Object], depth: Callable[[], int]) -> None:
         """Metrics that are read from the state itself when they are asked for."""
         self.registry.register(_StateCollector(executions, depth))
@@ -75,11 +83,15 @@ class Metrics:
     def execution_ended(self, status: ExecutionStatus) -> None:
         self._ended.labels(str(status.state)).inc()
 
-    def task_runs_ended(self, before: ExecutionStatus | None, after: ExecutionStatus) -> None:
+    def task_runs_ended(
+        self, namespace: str, before: ExecutionStatus | None, after: ExecutionStatus
+    ) -> None:
+        """Count what ended with this status, and what it published."""
         known = {run.id for run in before.task_runs if run.state.terminated} if before else set()
         for run in after.task_runs:
             if run.state.terminated and run.id not in known:
                 self._task_runs.labels(str(run.state)).inc()
+                self._of_tasks.add(namespace, after.flow, run)
                 if run.end_date is not None and run.attempts:
                     seconds = (run.end_date - run.start_date).total_seconds()
                     self._task_duration.observe(max(seconds, 0.0))

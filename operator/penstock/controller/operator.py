@@ -7,6 +7,8 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from penstock.controller.again import Again
@@ -15,25 +17,39 @@ from penstock.controller.commands import Commands
 from penstock.controller.decisions import Decisions
 from penstock.controller.executions import ExecutionReconciler
 from penstock.controller.family import Family
+from penstock.controller.fileinputs import FileInputs
 from penstock.controller.flows import FlowReconciler, execution_keys
+from penstock.controller.functions import Functions
 from penstock.controller.gitsources import GitSourceReconciler
+from penstock.controller.grants import Grants
 from penstock.controller.jobs import Jobs, Throttle
+from penstock.controller.keyvalues import KeyValueReconciler
+from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
+from penstock.controller.namespacefiles import NamespaceFolders
+from penstock.controller.pairs import Pairs, pair_keys
+from penstock.controller.pairwriter import PairWriter
+from penstock.controller.places import Places
+from penstock.controller.purges import Purges
 from penstock.controller.queue import Key, KeyedQueue
+from penstock.controller.reading import Reading
 from penstock.controller.recorder import Recorder
 from penstock.controller.revisions import Revisions, flow_keys
 from penstock.controller.schedules import Schedules
 from penstock.controller.settings import Settings
 from penstock.controller.starts import Starts
 from penstock.controller.statuskeeper import StatusKeeper
+from penstock.controller.storage import StorageAccess
 from penstock.controller.store import ObjectStore
 from penstock.controller.taking import Actions
+from penstock.controller.taskpairs import TaskPairs, recorded_in
 from penstock.controller.turns import Turns
 from penstock.kubernetes.api import (
     EXECUTIONS,
     FLOWS,
     GIT_SOURCES,
     JOBS,
+    KEY_VALUES,
     PODS,
     Api,
     ApiError,
@@ -69,13 +85,22 @@ class Operator:
         self.flows = ObjectStore(flow_keys)
         self.executions = ObjectStore(execution_keys)
         self.sources = ObjectStore()
+        self.pairs = ObjectStore(pair_keys)
         self.attempts = AttemptStore()
         self.recorder = Recorder(api)
+        self.storage = StorageAccess(api, settings.storage)
         self.queue = KeyedQueue(self._reconcile, settings.workers)
+        self.logs = Logs(api, self.storage, self.executions, self.queue.add_later)
         self._source_queue = KeyedQueue(self._reconcile, SOURCE_WORKERS)
         self.listed = asyncio.Event()
         """Set once everything that is there was looked at."""
-        revisions = Revisions(api, settings.limits)
+        pairs = Pairs(self.pairs)
+        is_recorded = partial(recorded_in, self.executions)
+        places = Places(self.executions)
+        reading = Reading(self.storage.storage, places)
+        self._purges = Purges(self.storage.root, self.executions, settings.namespaces)
+        functions = Functions(reading.readers, partial(self._add, "Execution"), pairs.of)
+        revisions = Revisions(api, settings.limits, functions.of)
         self._flow_reconciler = FlowReconciler(
             api,
             self.flows,
@@ -93,6 +118,13 @@ class Operator:
             throttle,
             metrics,
             settings.pending_timeout_seconds,
+            TaskPairs(pairs, PairWriter(api, self.pairs, pairs, is_recorded)),
+            Grants(
+                self.storage,
+                places.parents,
+                timedelta(seconds=settings.pending_timeout_seconds),
+            ),
+            self.logs,
         )
         archive = TaskRunArchive(api)
         statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)
@@ -113,15 +145,27 @@ class Operator:
             self._family,
             self.recorder,
             metrics,
+            functions,
+            FileInputs(reading, self._purges),
+            self.logs.with_place,
             self._execution_changed,
         )
         self._source_reconciler = GitSourceReconciler(
-            api, self.sources, self.flows, self.recorder, cache
+            api,
+            self.sources,
+            self.flows,
+            self.recorder,
+            cache,
+            NamespaceFolders(self.storage.storage),
+        )
+        self._pair_reconciler = KeyValueReconciler(
+            api, self.pairs, pairs, is_recorded, self.recorder
         )
         self._reconcilers: dict[str, Reconcile] = {
             "Flow": self._flow_reconciler.reconcile,
             "Execution": self._execution_reconciler.reconcile,
             "GitSource": self._source_reconciler.reconcile,
+            "KeyValue": self._pair_reconciler.reconcile,
         }
         metrics.watch_state(self.executions, lambda: self.queue.depth + self._source_queue.depth)
 
@@ -135,6 +179,9 @@ class Operator:
             tasks.create_task(self.queue.run())
             tasks.create_task(self._source_queue.run())
             tasks.create_task(self.recorder.run())
+            tasks.create_task(self.storage.run())
+            tasks.create_task(self._purges.run())
+            tasks.create_task(self.logs.run())
             tasks.create_task(self._resync_for_ever())
 
     def flow_seen(self, body: Object) -> None:
@@ -160,6 +207,8 @@ class Operator:
     def execution_removed(self, body: Object) -> None:
         self.executions.remove(body)
         self._execution_reconciler.forget(body)
+        self._purges.removed(body)
+        self.logs.forget(body)
         self._tell(body, self._family.removed(body))
         flow = ((body.get("status") or {}).get("flow") or {}).get("name")
         if flow:
@@ -173,6 +222,14 @@ class Operator:
         self.sources.remove(body)
         await self._source_reconciler.removed(body)
 
+    def pair_seen(self, body: Object) -> None:
+        if self.pairs.put(body):
+            self._add("KeyValue", body)
+
+    def pair_removed(self, body: Object) -> None:
+        self.pairs.remove(body)
+        self._pair_reconciler.forget(body)
+
     def job_seen(self, body: Object) -> None:
         self.attempts.put_job(body)
         self._add_owner(body)
@@ -184,6 +241,7 @@ class Operator:
     def pod_seen(self, body: Object) -> None:
         """A pod was added, changed or removed: its last state is what counts."""
         self.attempts.put_pod(body)
+        self.logs.seen(body)
         self._add_owner(body)
 
     async def _reconcile(self, key: Key) -> None:
@@ -215,7 +273,9 @@ class Operator:
             self.attempts.put_job(body)
         for body in await self._list(PODS, EXECUTION_UID):
             self.attempts.put_pod(body)
+            self.logs.seen(body)
         for resource, store, kind in (
+            (KEY_VALUES, self.pairs, "KeyValue"),
             (FLOWS, self.flows, "Flow"),
             (GIT_SOURCES, self.sources, "GitSource"),
             (EXECUTIONS, self.executions, "Execution"),
@@ -225,6 +285,8 @@ class Operator:
             for body in store:
                 if body["metadata"]["uid"] not in present:
                     store.remove(body)
+                    if kind == "Execution":
+                        self._purges.removed(body)
             for body in listed:
                 store.put(body)
                 self._add(kind, body)

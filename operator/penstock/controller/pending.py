@@ -31,12 +31,13 @@ class Pending:
 
     def __init__(self, api: Api, limit: float) -> None:
         self._api = api
-        self._limit = limit
+        self.limit = limit
+        """Seconds that a pod may wait whose task says nothing of it."""
         self._known: Recent[str, _Known] = Recent(_NAMESPACES)
 
     def may_wait(self, job: Object, since: datetime) -> bool:
         """Whether there is time left for a Job's pod to start."""
-        return _seconds_since(since) < start_within(job, self._limit)
+        return _seconds_since(since) < start_within(job, self.limit)
 
     async def check(
         self, job: Object, pods: Sequence[Object]
@@ -45,7 +46,7 @@ class Pending:
 
         Raises :class:`ApiError`.
         """
-        limit = start_within(job, self._limit)
+        limit = start_within(job, self.limit)
         age = _seconds_since(datetime.fromisoformat(job["metadata"]["creationTimestamp"]))
         left = limit - age
         if pods:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from penstock.catalog import expressions, flow_parser
+from penstock.controller.functions import TenantFunctions
 from penstock.controller.store import ObjectStore
 from penstock.engine.engine import Engine
 from penstock.engine.limits import Limits
@@ -59,9 +60,10 @@ class AcceptedFlow:
 class Revisions:
     """Flows as engines: the newest of each Flow, and the older ones that executions still run."""
 
-    def __init__(self, api: Api, limits: Limits) -> None:
+    def __init__(self, api: Api, limits: Limits, functions: TenantFunctions) -> None:
         self._api = api
         self._limits = limits
+        self._functions = functions
         self._accepted: dict[str, AcceptedFlow] = {}
         self._engines: Recent[tuple[str, str, int], Engine] = Recent(_CACHED_ENGINES)
         self._locks: dict[str, asyncio.Lock] = {}
@@ -84,10 +86,13 @@ class Revisions:
             parsed = flow_parser().parse(SourceDocument(body.get("spec")))
         except InvalidFlow as error:
             return AcceptedFlow(body, None, None, error.problems)
-        engine = Engine(parsed.flow, expressions(), self._limits)
+        engine = self._engine(body["metadata"]["namespace"], parsed.flow)
         revision = await self._keep(body)
         self._engines.put(_engine_key(body, revision), engine)
         return AcceptedFlow(body, engine, revision, parsed.warnings)
+
+    def _engine(self, namespace: str, flow: Flow) -> Engine:
+        return Engine(flow, expressions(), self._limits, self._functions(namespace))
 
     async def pinned(self, namespace: str, reference: PinnedFlow) -> Engine:
         """The engine of a revision. Raises ``ApiError`` where it is not kept any more."""
@@ -100,7 +105,7 @@ class Revisions:
             if (kept["metadata"].get("labels") or {}).get(FLOW) != label_value(reference.name):
                 raise ApiError(404, "NotFound", f"the ControllerRevision {name} is somebody else's")
             parsed = flow_parser().parse(SourceDocument(kept["data"]["spec"]))
-            engine = Engine(parsed.flow, expressions(), self._limits)
+            engine = self._engine(namespace, parsed.flow)
             self._engines.put(key, engine)
         return engine
 

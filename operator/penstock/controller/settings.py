@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from pydantic import Field
 
 from penstock.engine.limits import Limits
 from penstock.flow.model import Document
+from penstock.storage.settings import StorageSettings
 
 
 class ExecutionSettings(Document):
@@ -39,6 +41,8 @@ class Settings(Document):
     pending_timeout_seconds: Annotated[int, Field(ge=1)] = 600
     """How long a task's pod may wait for its image or a node before the task fails."""
     executions: ExecutionSettings = ExecutionSettings()
+    storage: StorageSettings = StorageSettings()
+    """The internal storage."""
     jobs: dict[str, Any] = {}
     """Defaults of the tasks' pods (see `penstock.kubernetes.jobs.JobDefaults`)."""
     env_prefix: str = "ENV_"
@@ -54,6 +58,12 @@ class Settings(Document):
             loop_values=chosen.max_loop_values,
             lost_attempts=chosen.lost_task_retries,
         )
+
+
+def settings_of_environment() -> Settings:
+    """The settings of the file that the environment names; the defaults where it names none."""
+    path = os.environ.get("PENSTOCK_SETTINGS")
+    return load_settings(Path(path) if path else None)
 
 
 def load_settings(path: Path | None) -> Settings:

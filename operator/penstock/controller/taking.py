@@ -45,7 +45,7 @@ class Actions:
         """Take all actions, in their order. Raises ``Again`` where something became known."""
         for action in step.actions:
             if isinstance(action, StartAttempt):
-                await self._jobs.start(body, action)
+                await self._jobs.start(body, action, status)
             elif isinstance(action, StopAttempt):
                 await self._jobs.stop(body, action)
             elif isinstance(action, StartExecution):

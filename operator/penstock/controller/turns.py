@@ -15,6 +15,7 @@ from penstock.controller.revisions import Revisions
 from penstock.controller.store import ObjectStore, state_of
 from penstock.engine.engine import Engine
 from penstock.engine.turn import ALONE, Turn
+from penstock.expressions import NotLoaded
 from penstock.flow.document import Concurrency
 from penstock.kubernetes.api import Object
 from penstock.resources.execution import PinnedFlow, State
@@ -46,7 +47,11 @@ class Turns:
         async with lock:
             unsure = self._unsure.setdefault(key, set())
             unsure.add(name)
-            yield self._turn(body, key, concurrency)
+            try:
+                yield self._turn(body, key, concurrency)
+            except NotLoaded:  # nothing was decided, so nothing was written
+                unsure.discard(name)
+                raise
             unsure.discard(name)
             if not unsure:
                 self._unsure.pop(key, None)

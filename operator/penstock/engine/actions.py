@@ -7,12 +7,12 @@ again, so each action must be safe to take twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal, Protocol
 
-from penstock.flow.task import RunnableTask, Task
+from penstock.flow.task import RunnableTask, Task, TaskCache
 from penstock.resources.execution import (
     Attempt,
     Control,
@@ -24,6 +24,19 @@ from penstock.resources.execution import (
 
 AttemptKey = tuple[str, int]
 """A task run's id and the attempt's number: one Job."""
+
+
+class Published(Protocol):
+    """A metric as a task published it."""
+
+    @property
+    def type(self) -> Literal["counter", "timer", "gauge"]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def tags(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,11 @@ class Observation:
     """One word for the cause of a failure, such as `OOMKilled`."""
     message: str | None = None
     outputs: Mapping[str, Any] | None = None
+    metrics: Sequence[Published] = ()
+    """What the attempt published."""
+    effects: tuple[Any, ...] = ()
+    """What a successful task wants changed in the world. Whoever observes makes it so before the
+    engine is asked, and fails the attempt where it can't be."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +81,9 @@ class Workspace:
     properties: Mapping[str, Any]
     """What stands in it at first and what is kept of it: `inputFiles`, `namespaceFiles`,
     `outputFiles` and `cache`, rendered."""
+    left_by: tuple[tuple[str, str, int], ...] = ()
+    """The attempts that were in it before and have ended, the latest first: task, task run, number.
+    Where the directory lies on no common disk, one of them has left it."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +104,14 @@ class StartAttempt:
     def written(self) -> Mapping[str, Any]:
         """The task's own properties as they stand in the flow."""
         return self.task.properties if isinstance(self.task, RunnableTask) else {}
+
+    @property
+    def cache(self) -> TaskCache | None:
+        """How the outputs of an earlier run may be taken in place of this one; None where it has
+        to run. What a task in a shared directory does there is not in its outputs."""
+        cache = self.task.task_cache
+        spares = cache is not None and cache.enabled and self.workspace is None
+        return cache if spares else None
 
     @property
     def key(self) -> AttemptKey:

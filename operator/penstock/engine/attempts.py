@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from penstock.engine.executable import ExecutableTask
 from penstock.engine.flowable import Flowable, FlowableError
 from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.engine.limits import Limits
+from penstock.engine.metrics import added_metrics
 from penstock.engine.retrying import ExecutionRetries
 from penstock.engine.tree import FlowTree
 from penstock.expressions import ExpressionError
@@ -98,7 +100,7 @@ class Attempts:
         if isinstance(task, CommandTask):
             return Perform(run, attempt, task.command(evaluator))
         if isinstance(task, WorkingDirectory):
-            workspace = task.workspace(run, evaluator)
+            workspace = self._used(task.workspace(run, evaluator))
             return StartAttempt(run, attempt, task, workspace.properties, workspace=workspace)
         assert isinstance(task, RunnableTask)
         timeout = task.timeout
@@ -115,7 +117,17 @@ class Attempts:
         task = self._tree[around.task_id].task
         if not isinstance(task, WorkingDirectory):
             return None
-        return task.workspace(around, self._evaluation.of_task_run(around, task))
+        return self._used(task.workspace(around, self._evaluation.of_task_run(around, task)))
+
+    def _used(self, workspace: Workspace) -> Workspace:
+        """The directory, with the attempts that were in it."""
+        before = [
+            (run.task_id, run.id, attempt.number)
+            for run in self._board.children(workspace.id)
+            for attempt in run.attempts
+            if attempt.state.terminated
+        ]
+        return replace(workspace, left_by=tuple(reversed(before)))
 
     def observe(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
         """Take in what is known of the last attempt."""
@@ -157,6 +169,7 @@ class Attempts:
                 "message": seen.message,
             },
             outputs=dict(seen.outputs) if seen.outputs is not None else run.outputs,
+            **added_metrics(run, seen.metrics),
         )
 
     def close(self, run: TaskRun, state: State) -> TaskRun:

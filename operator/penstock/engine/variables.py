@@ -18,6 +18,7 @@ from penstock.flow.document import Flow
 from penstock.flow.inputs import nest
 from penstock.flow.task import Task
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
+from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 
 _ERROR_LOGS = 25
 """As many as Kestra's `errorLogs()` gives."""
@@ -88,6 +89,8 @@ def task_run_variables(board: Board, run: TaskRun, task: Task) -> dict[str, Call
         "task": lambda: {"id": task.id, "type": task.type},
         "taskrun": lambda: _describe(run),
         "parents": lambda: parents,
+        "workingDir": lambda: WORKING_DIR,
+        "outputDir": lambda: OUTPUT_DIR,
         # Ours alone: by it the merge of a ForEachItem finds its executions, in whatever loop.
         "siblings": lambda: {
             other.task_id: other.outputs or {} for other in board.children(run.parent)

@@ -8,7 +8,7 @@ The Pebble dialect of Kestra on Jinja2's sandbox. This room does no I/O: what co
 from typing import TYPE_CHECKING, Any
 
 from penstock.expressions.errors import ExpressionError, UndefinedError
-from penstock.expressions.host import Host
+from penstock.expressions.host import Host, NotLoaded
 from penstock.expressions.limits import Limits
 from penstock.expressions.truth import is_truthy
 
@@ -20,6 +20,7 @@ __all__ = [
     "Expressions",
     "Host",
     "Limits",
+    "NotLoaded",
     "UndefinedError",
     "has_expression",
     "is_truthy",

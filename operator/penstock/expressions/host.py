@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+
+class NotLoaded(BaseException):
+    """A host function needs something that whoever renders has to fetch first.
+
+    No failure, and so no ``Exception``: neither ``??`` nor anything between the function and the
+    one who fetches may take it for one. The rendering is then done anew.
+    """
+
+    def __init__(self, wanted: Hashable) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
 
 
 def _now() -> datetime:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
+from aiohttp import ClientError, ClientTimeout
 from kubernetes import aio
 
 from penstock.resources import GROUP, VERSION
@@ -68,9 +69,11 @@ class Resource:
 FLOWS = Resource(GROUP, VERSION, "flows")
 EXECUTIONS = Resource(GROUP, VERSION, "executions")
 GIT_SOURCES = Resource(GROUP, VERSION, "gitsources")
+KEY_VALUES = Resource(GROUP, VERSION, "keyvalues")
 JOBS = Resource("batch", "v1", "jobs")
 PODS = Resource("", "v1", "pods")
 CONFIG_MAPS = Resource("", "v1", "configmaps")
+SERVICES = Resource("", "v1", "services")
 EVENTS = Resource("events.k8s.io", "v1", "events")
 CONTROLLER_REVISIONS = Resource("apps", "v1", "controllerrevisions")
 
@@ -120,6 +123,14 @@ class Api:
             "PUT", resource, meta["namespace"], meta["name"], "status", body=body
         )
 
+    async def replace(self, resource: Resource, body: Object) -> Object:
+        """Write an object whole. Its resourceVersion guards against a lost update."""
+        meta = body["metadata"]
+        query = {"fieldManager": FIELD_MANAGER}
+        return await self._call(
+            "PUT", resource, meta["namespace"], meta["name"], query=query, body=body
+        )
+
     async def patch(
         self, resource: Resource, namespace: str, name: str, body: Object, part: str = ""
     ) -> Object:
@@ -137,12 +148,19 @@ class Api:
         )
 
     async def delete(
-        self, resource: Resource, namespace: str, name: str, uid: str | None = None
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        uid: str | None = None,
+        version: str | None = None,
     ) -> None:
-        """Delete in the background. What is already gone, or is another object now, is left."""
+        """Delete in the background. What is already gone, is another object now, or was changed
+        since that version, is left."""
         body: Object = {"propagationPolicy": "Background"}
-        if uid is not None:
-            body["preconditions"] = {"uid": uid}
+        wanted = {"uid": uid, "resourceVersion": version}
+        if conditions := {name: value for name, value in wanted.items() if value is not None}:
+            body["preconditions"] = conditions
         try:
             await self._call("DELETE", resource, namespace, name, body=body)
         except ApiError as error:
@@ -160,6 +178,39 @@ class Api:
         }
         raw = await self._request("GET", PODS, namespace, pod, "log", query, None, "")
         return raw.decode("utf-8", "replace")
+
+    async def log_stream(
+        self, namespace: str, pod: str, query: Mapping[str, str], silence: float | None = TIMEOUT
+    ) -> AsyncIterator[bytes]:
+        """A container's log as it comes, piece by piece; none of it is held in memory."""
+        path = f"{PODS.prefix}/namespaces/{quote(namespace)}/pods/{quote(pod)}/log"
+        async for piece in self.stream(path, query, silence=silence):
+            yield piece
+
+    async def stream(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+        silence: float | None = TIMEOUT,
+    ) -> AsyncIterator[bytes]:
+        """The answer to a GET, piece by piece; given up after so many seconds of silence."""
+        sent = {"Accept": "*/*", "User-Agent": "penstock", **(headers or {})}
+        status, response = 0, None
+        timeout = ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=silence)
+        try:
+            response = await self._send("GET", path, query, sent, None, timeout)
+            status = response.status
+            if status >= 400:
+                raise _refusal(status, await response.read())
+            async for piece in response.response.content.iter_any():
+                yield piece
+        except (OSError, TimeoutError, ClientError, aio.client.ApiException) as error:
+            raise ApiError(0, "Unreachable", f"the API server can't be reached: {error}") from error
+        finally:
+            self._observe("GET", "log", status)
+            if response is not None:
+                response.response.close()
 
     async def _call(
         self,
@@ -196,14 +247,7 @@ class Api:
             headers["Content-Type"] = content_type
         status = 0
         try:
-            await self._client.update_params_for_auth(
-                headers, [], ["BearerToken"], path, verb, body
-            )
-            url = self._client.configuration.host + path
-            url += "?" + urlencode(query) if query else ""
-            response = await self._client.call_api(
-                verb, url, headers, body, _request_timeout=TIMEOUT
-            )
+            response = await self._send(verb, path, query, headers, body, TIMEOUT)
             status = response.status
             raw: bytes = await response.read()
         except (OSError, TimeoutError, aio.client.ApiException) as error:
@@ -213,6 +257,20 @@ class Api:
         if status >= 400:
             raise _refusal(status, raw)
         return raw
+
+    async def _send(
+        self,
+        verb: Verb,
+        path: str,
+        query: Mapping[str, str] | None,
+        headers: dict[str, str],
+        body: Object | None,
+        timeout: object,
+    ) -> Any:
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
+        url = self._client.configuration.host + path
+        url += "?" + urlencode(query) if query else ""
+        return await self._client.call_api(verb, url, headers, body, _request_timeout=timeout)
 
 
 def _refusal(status: int, raw: bytes) -> ApiError:

@@ -20,6 +20,7 @@ from penstock.kubernetes.labels import (
     EXECUTION_UID,
     IGNORE_UPDATES,
     MANAGED_BY,
+    PAIRS,
     SPEC_HASH,
     START_WITHIN,
     TASK,
@@ -36,6 +37,7 @@ from penstock.kubernetes.podspec import (
     mounted_files,
     pod_spec,
 )
+from penstock.kubernetes.staged import PodStorage, staged, with_files
 from penstock.tasks.contract import Container
 from penstock.tasks.pod import LOG_LEVEL_VARIABLE
 
@@ -64,9 +66,16 @@ class JobObjects:
 
 
 def build_job(
-    start: StartAttempt, owner: Owner, container: Container, defaults: JobDefaults
+    start: StartAttempt,
+    owner: Owner,
+    container: Container,
+    defaults: JobDefaults,
+    storage: PodStorage | None = None,
 ) -> JobObjects:
-    """The Job of an attempt, and the ConfigMap that it needs where its texts are long."""
+    """The Job of an attempt, and the ConfigMap that it needs where its texts are long.
+
+    Raises :class:`~penstock.tasks.contract.TaskFailure` where it needs files and has no storage.
+    """
     run, attempt = start.task_run, start.attempt.number
     container = _with_log_level(container, start.task)
     name = job_name(owner.name, owner.uid, run.task_id, run.id, attempt)
@@ -77,6 +86,8 @@ def build_job(
     chosen = container.placement
     if chosen.start_within is not None:
         annotations[START_WITHIN] = str(deadline(chosen.start_within))
+    if container.pairs is not None:
+        annotations[PAIRS] = container.pairs.to_json()
     meta = {
         "name": name,
         "namespace": owner.namespace,
@@ -88,7 +99,11 @@ def build_job(
         },
         "ownerReferences": [_owner_reference(owner)],
     }
-    mounted = mounted_files(container)
+    container, plan = staged(start, container, storage)
+    mounted = mounted_files(container, plan)
+    pod = pod_spec(container, defaults, mounted, name, start.timeout)
+    if plan is not None and storage is not None:
+        pod = with_files(pod, container, plan, storage, defaults, mounted)
     spec: dict[str, Any] = {
         "backoffLimit": 0,
         "completions": 1,
@@ -105,7 +120,7 @@ def build_job(
         "ttlSecondsAfterFinished": defaults.ttl_seconds_after_finished,
         "template": {
             "metadata": {"labels": {**chosen.labels, **labels}, "annotations": annotations},
-            "spec": pod_spec(container, defaults, mounted, name, start.timeout),
+            "spec": pod,
         },
     }
     if start.timeout is not None:

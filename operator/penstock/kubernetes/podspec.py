@@ -10,17 +10,17 @@ from typing import Any, Self
 
 from penstock.kubernetes.prelude import PRELUDE
 from penstock.tasks.contract import Container, Resources
+from penstock.tasks.plan import Plan
 from penstock.tasks.pod import camel
+from penstock.tasks.pod_folders import BASE, WORK
 from penstock.tasks.registry import TASK_VARIABLE
 from penstock.tasks.scripts import MAX_ARGUMENT_BYTES
 
 CONTAINER_NAME = "task"
-BASE = "/penstock"
-"""The one writable directory of a script's pod: work, home and tmp are below it."""
-WORK = f"{BASE}/work"
 FILES = "/penstock-files"
 """Where files that are too long for a command line are mounted."""
 TASK_FILE = "task.json"
+PLAN_FILE = "plan.json"
 TERMINATION_FILE = "/dev/termination-log"
 MAX_SECONDS = 2**31 - 1
 
@@ -74,17 +74,23 @@ class Mounted:
     data: Mapping[str, str]
 
 
-def mounted_files(container: Container) -> Mounted | None:
+def mounted_files(container: Container, plan: Plan | None = None) -> Mounted | None:
     """What does not fit a command line or the environment and so has to be mounted."""
-    if container.image is None:
-        task = container.env.get(TASK_VARIABLE, "")
-        if len(task.encode()) <= MAX_ARGUMENT_BYTES:
-            return None
-        return Mounted({TASK_FILE: TASK_FILE}, {TASK_FILE: task})
-    if sum(len(text.encode()) for text in container.files.values()) <= MAX_ARGUMENT_BYTES:
-        return None
-    keys = {name: f"file-{index}" for index, name in enumerate(container.files)}
-    return Mounted(keys, {keys[name]: text for name, text in container.files.items()})
+    keys: dict[str, str] = {}
+    data: dict[str, str] = {}
+    task = container.env.get(TASK_VARIABLE, "") if container.image is None else ""
+    if _is_long(task):
+        keys[TASK_FILE], data[TASK_FILE] = TASK_FILE, task
+    if container.image is not None and _is_long(*container.files.values()):
+        keys |= {name: f"file-{index}" for index, name in enumerate(container.files)}
+        data |= {keys[name]: text for name, text in container.files.items()}
+    if plan is not None and _is_long(text := plan.to_json()):
+        data[PLAN_FILE] = text
+    return Mounted(keys, data) if data else None
+
+
+def _is_long(*texts: str) -> bool:
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) > MAX_ARGUMENT_BYTES
 
 
 def pod_spec(
@@ -154,7 +160,7 @@ def _container(
             {"name": name, "value": literal(value)}
             for name, value in _environment(container, defaults, mounted).items()
         ],
-        "resources": _resources(container.resources, defaults.resources),
+        "resources": merged_resources(container.resources, defaults.resources),
         "securityContext": _security(own, defaults),
         "terminationMessagePath": TERMINATION_FILE,
         "terminationMessagePolicy": "File",
@@ -182,7 +188,9 @@ def _arguments(container: Container, mounted: Mounted | None) -> list[str]:
     words = [BASE, TERMINATION_FILE]
     for name, text in container.files.items():
         words += (
-            ["-f", name, text] if mounted is None else ["-c", name, f"{FILES}/{mounted.keys[name]}"]
+            ["-c", name, f"{FILES}/{mounted.keys[name]}"]
+            if mounted is not None and name in mounted.keys
+            else ["-f", name, text]
         )
     return [*words, "--", *container.command]
 
@@ -191,7 +199,7 @@ def _environment(
     container: Container, defaults: JobDefaults, mounted: Mounted | None
 ) -> Mapping[str, str]:
     if container.image is None:
-        if mounted is None:
+        if mounted is None or TASK_FILE not in mounted.data:
             return container.env
         rest = {key: value for key, value in container.env.items() if key != TASK_VARIABLE}
         return {**rest, f"{TASK_VARIABLE}_FILE": f"{FILES}/{TASK_FILE}"}
@@ -199,8 +207,8 @@ def _environment(
     return {**home, "TMPDIR": f"{BASE}/tmp", "WORKING_DIR": WORK, **container.env}
 
 
-def _resources(wanted: Resources, default: Resources) -> dict[str, dict[str, str]]:
-    """What the task says of a resource counts alone: a default may not contradict it."""
+def merged_resources(wanted: Resources, default: Resources) -> dict[str, dict[str, str]]:
+    """What is said of a resource counts alone: a default may not contradict it."""
     said = {*wanted.requests, *wanted.limits}
     made = {}
     for name, own, defaults in (

@@ -5,7 +5,7 @@ Objects come from a watch and may be of any version, so every part may be missin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -148,11 +148,11 @@ def pending_problem(pod: Mapping[str, Any]) -> PendingProblem | None:
     """Why a pod that has not started will perhaps never do so."""
     if is_over(pod) or terminated(pod) is not None or started(pod) is not None:
         return None
-    waiting = _state(pod, "waiting") or {}
-    reason = waiting.get("reason")
-    if reason in _PENDING:
-        message = waiting.get("message") or reason
-        return PendingProblem(reason, str(message), reason in _HOPELESS)
+    for waiting in _waiting(pod):
+        reason = waiting.get("reason")
+        if reason in _PENDING:
+            message = waiting.get("message") or reason
+            return PendingProblem(reason, str(message), reason in _HOPELESS)
     for condition in _status(pod).get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             reason = condition.get("reason") or "Unschedulable"
@@ -170,6 +170,14 @@ def date(text: object) -> datetime | None:
 
 def _status(pod: Mapping[str, Any]) -> Mapping[str, Any]:
     return pod.get("status") or {}
+
+
+def _waiting(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What each container waits for; those that come before the task's own are among them."""
+    status = _status(pod)
+    for kind in ("initContainerStatuses", "containerStatuses"):
+        for container in status.get(kind) or ():
+            yield (container.get("state") or {}).get("waiting") or {}
 
 
 def _state(pod: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:

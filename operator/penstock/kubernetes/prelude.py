@@ -20,12 +20,17 @@ What it has to get right, and how:
   come at the beginning of the next file (before: 1 of 16 such scripts lost its values on a busy
   node). How much that was stands in `/proc`, which counts for the children of a process as well.
 - Without the tools (a bare image) the command runs plainly, and the log itself is looked through.
+- Where the pod has files, a second container moves them (:mod:`penstock.tasks.pod_folders` says how
+  the two talk). The command waits until they are in place; when it has ended, its end waits until
+  what it made is kept, unless it was stopped. What they tell is read by the shell alone.
 
 Arguments: the base directory, the termination message's file, then for each file `-f NAME TEXT` or
 `-c NAME SOURCE`, then `--` and the command. Works in dash, busybox ash and bash.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from penstock.tasks.captured import ONLY_LOGS
 from penstock.tasks.framing import BEGIN_MARK, END_MARK, MAX_BYTES, MAX_INLINE_BYTES
@@ -42,7 +47,7 @@ _TEMPLATE = r"""
 __penstock_base=$1 __penstock_message=$2 __penstock_run=$1/run __penstock_signal= __penstock_pid=
 shift 2
 trap '__penstock_signal=1; [ -z "$__penstock_pid" ] || kill -TERM "$__penstock_pid" 2>/dev/null' \
-  TERM INT QUIT HUP
+  TERM INT QUIT HUP@STAGED@
 mkdir -p "$__penstock_run" "$__penstock_base/work" "$__penstock_base/home" "$__penstock_base/tmp" &&
   cd "$__penstock_base/work" || exit 125
 while [ "$1" != -- ]; do
@@ -91,10 +96,10 @@ while :; do
   __penstock_waited=$?
   [ "$__penstock_waited" = 127 ] && [ -n "$__penstock_code" ] || __penstock_code=$__penstock_waited
   [ -n "$__penstock_signal" ] || break
-done
+@STOPPED@done
 trap '' TERM INT QUIT HUP
 if [ -z "$__penstock_tools" ]; then
-  printf 'penstock/1 unfiltered lines 0 0\n' 2>/dev/null >"$__penstock_message"
+@KEPT@@SAID@  printf 'penstock/1 unfiltered lines 0 0\n' 2>/dev/null >"$__penstock_message"
   exit "$__penstock_code"
 fi
 ( sleep 2; kill -9 $__penstock_tees ) </dev/null >/dev/null 2>&1 &
@@ -104,13 +109,13 @@ __penstock_watch=$!
   kill -9 "$__penstock_watch"
   wait "$__penstock_watch"
 } 2>/dev/null
-exec 2>/dev/null
+@KEPT@exec 2>/dev/null
 cd "$__penstock_run" || exit "$__penstock_code"
-if [ ! -s out.found ] && [ ! -s err.found ]; then
+if [ ! -s out.found ] && [ ! -s err.found ]@NOTHING_KEPT@; then
   printf 'penstock/1 inline lines 0 0\n' >"$__penstock_message"
   exit "$__penstock_code"
 fi
-cat out.found err.found >found
+cat out.found err.found@ALSO@ >found
 __penstock_bytes=$(($(wc -c <found))) __penstock_lines=$(($(wc -l <found)))
 if [ "$__penstock_bytes" -le @MAX_INLINE@ ]; then
   {
@@ -135,15 +140,71 @@ fi
 exit "$__penstock_code"
 """
 
-PRELUDE = (
-    _TEMPLATE.strip()
-    .replace("@MAX_LINE@", str(_MAX_LINE_BYTES))
-    .replace("@ONLY_LOGS@", ONLY_LOGS)
-    .replace("@MAX_FOUND@", str(_MAX_FOUND_BYTES))
-    .replace("@MAX_INLINE@", str(MAX_INLINE_BYTES))
-    .replace("@MAX_BYTES@", str(MAX_BYTES))
-    .replace("@ROTATED@", str(_ROTATED_BYTES))
-    .replace("@ROTATION_SECONDS@", str(_ROTATION_SECONDS))
-    .replace("@BEGIN@", BEGIN_MARK)
-    .replace("@END@", END_MARK)
-)
+
+_STAGED = r"""
+__penstock_stopped=
+__penstock_say() {
+  while IFS= read -r __penstock_line || [ -n "$__penstock_line" ]; do
+    printf '%s\n' "$__penstock_line"
+  done <"$__penstock_run/$1"
+}
+__penstock_wait() {
+  until [ -e "$__penstock_run/$1" ] || [ -e "$__penstock_run/failed" ]; do
+    [ -z "$__penstock_signal" ] || exit 143
+    sleep 0.05 2>/dev/null || sleep 1
+  done
+  [ -e "$__penstock_run/failed" ] || return 0
+  __penstock_say failed >"$__penstock_message"
+  return 1
+}
+__penstock_keep() {
+  [ -z "$__penstock_stopped" ] || exit "$__penstock_code"
+  trap '__penstock_signal=1' TERM INT QUIT HUP
+  printf '%s\n' "$__penstock_code" >"$__penstock_run/done"
+  __penstock_wait kept || exit $((__penstock_code ? __penstock_code : 1))
+  trap '' TERM INT QUIT HUP
+}
+__penstock_wait staged || exit 1
+__penstock_say staged
+"""
+
+_WITHOUT_FILES = {
+    "STAGED": "",
+    "STOPPED": "",
+    "KEPT": "",
+    "SAID": "",
+    "NOTHING_KEPT": "",
+    "ALSO": "",
+}
+_WITH_FILES = {
+    "STAGED": _STAGED.rstrip(),
+    "STOPPED": "  __penstock_stopped=1\n",
+    "KEPT": "__penstock_keep\n",
+    "SAID": "  __penstock_say kept\n",
+    "NOTHING_KEPT": " && [ ! -s kept ]",
+    "ALSO": " kept",
+}
+
+
+def _made(parts: Mapping[str, str]) -> str:
+    values = {
+        **parts,
+        "MAX_LINE": str(_MAX_LINE_BYTES),
+        "ONLY_LOGS": ONLY_LOGS,
+        "MAX_FOUND": str(_MAX_FOUND_BYTES),
+        "MAX_INLINE": str(MAX_INLINE_BYTES),
+        "MAX_BYTES": str(MAX_BYTES),
+        "ROTATED": str(_ROTATED_BYTES),
+        "ROTATION_SECONDS": str(_ROTATION_SECONDS),
+        "BEGIN": BEGIN_MARK,
+        "END": END_MARK,
+    }
+    text = _TEMPLATE.strip()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
+PRELUDE = _made(_WITHOUT_FILES)
+FILES_PRELUDE = _made(_WITH_FILES)
+"""For a pod with a container that moves its files."""

@@ -32,6 +32,9 @@ from penstock.kubernetes import podstatus
 from penstock.resources.execution import State
 from penstock.tasks.captured import Captured
 from penstock.tasks.framing import LOST, MAX_BYTES, TOO_LARGE, Marker, decode_result, parse_marker
+from penstock.tasks.metrics import read_metrics
+from penstock.tasks.pod_folders import KEPT_MARK
+from penstock.tasks.services import Metric
 
 Pod = Mapping[str, Any]
 Job = Mapping[str, Any]
@@ -53,6 +56,9 @@ class Outputs:
     outputs: Mapping[str, Any] | None = None
     message: str | None = None
     """A core task's own word on its failure, or what was ignored in a script's output."""
+    metrics: Sequence[Metric] = ()
+    effects: tuple[Any, ...] = ()
+    """What a core task wants changed in the world."""
     error: str | None = None
     """Set where the outputs cannot be had: the attempt has failed, whatever the exit code."""
 
@@ -81,18 +87,24 @@ def observe(
         end_date=dates[1],
         exit_code=exit_code,
         outputs=given.outputs,
+        metrics=given.metrics,
     )
     if timed_out:
         return replace(seen, reason="Timeout", message=_timeout(timeout))
     if exit_code == 0:
         if given.error is not None:
             return replace(seen, reason="InvalidOutputs", message=given.error)
-        return replace(seen, state=State.SUCCESS, message=given.message)
+        return replace(seen, state=State.SUCCESS, message=given.message, effects=given.effects)
     disruption = podstatus.disruption(pod, ended)
     if disruption is not None:
         state = State.FAILED if disruption.own_fault else State.RESUBMITTED
         return replace(
-            seen, state=state, reason=disruption.reason, message=disruption.message, outputs=None
+            seen,
+            state=state,
+            reason=disruption.reason,
+            message=disruption.message,
+            outputs=None,
+            metrics=(),
         )
     if podstatus.was_deleted(pod) and exit_code in (None, 137, 143):
         message = "the pod was deleted while the task ran"
@@ -102,6 +114,25 @@ def observe(
         return replace(seen, reason="TaskFailed", message=given.message)
     words = [cause.message, given.error, given.message]
     return replace(seen, reason=cause.reason, message="; ".join(word for word in words if word))
+
+
+def with_own_files(seen: Observation, folder: str) -> Observation:
+    """The observation, where the output files that it names are those of the task run, below the
+    folder of this URI. A pod's word is not taken for the files of others.
+    """
+    files = (seen.outputs or {}).get("outputFiles")
+    if not isinstance(files, Mapping):
+        return seen
+    foreign = [name for name, uri in files.items() if not str(uri).startswith(folder)]
+    if not foreign:
+        return seen
+    return replace(
+        seen,
+        state=State.FAILED,
+        reason="InvalidOutputs",
+        message=f"`outputFiles`: `{foreign[0]}` is no file that the task made",
+        outputs=None,
+    )
 
 
 def job_deleted() -> Observation:
@@ -141,24 +172,48 @@ def outputs_of(pod: Pod, log: str | None = None) -> Outputs:
 
 def script_outputs(lines: str, exit_code: int) -> Outputs:
     """The outputs of a script from its `::{…}::` lines, in the shape that Kestra gives them."""
+    lines, files, notes = _kept(lines)
     captured = Captured().add_all(lines.split("\n"))
     if len(json.dumps(captured.vars, ensure_ascii=False).encode()) > MAX_BYTES:
         return Outputs(error=TOO_LARGE)
     return Outputs(
-        _script_shape(captured.vars, exit_code),
-        message="; ".join(captured.notes) or None,
+        _script_shape(captured.vars, exit_code, files),
+        message="; ".join((*captured.notes, *notes)) or None,
+        metrics=captured.metrics,
     )
 
 
-def _script_shape(values: dict[str, Any], exit_code: int) -> dict[str, Any]:
-    return {"vars": values, "exitCode": exit_code, "outputFiles": {}}
+def _script_shape(values: dict[str, Any], exit_code: int, files: dict[str, str]) -> dict[str, Any]:
+    return {"vars": values, "exitCode": exit_code, "outputFiles": files}
+
+
+def _kept(lines: str) -> tuple[str, dict[str, str], list[str]]:
+    """The lines of the script itself; and what the container beside it says of its files, in the
+    last one: their URIs by name, and notes.
+    """
+    begin = lines.rfind(KEPT_MARK)
+    if begin < 0 or (begin > 0 and lines[begin - 1] != "\n"):
+        return lines, {}, []
+    text, _, after = lines[begin:].partition("\n")
+    try:
+        said = json.loads(text.removeprefix(KEPT_MARK))
+        files = {str(name): str(uri) for name, uri in said["files"].items()}
+        notes = [str(note) for note in said["notes"]]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return lines, {}, []
+    return lines[:begin] + after, files, notes
 
 
 def _result(payload: str) -> Outputs:
     result = decode_result(payload)
     if result is None:
         return Outputs(error=LOST)
-    return Outputs(result.outputs, message=result.message)
+    return Outputs(
+        result.outputs,
+        message=result.message,
+        effects=tuple(result.effects),
+        metrics=read_metrics(result.metrics),
+    )
 
 
 def _marker(pod: Pod, kind: str) -> Marker | None:

@@ -24,7 +24,7 @@ from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.pairs import KeyValues
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.services import LogEntry, Metric, Origin, Services
+from penstock.tasks.services import LogEntry, Origin
 
 _MAX_ENTRIES = 100_000
 _MAX_MESSAGE = 10 * 1024
@@ -38,7 +38,6 @@ class LocalServices:
         self.pairs = KeyValues(self.storage)
         self.secrets = Secrets(secrets)
         self._entries: deque[LogEntry] = deque(maxlen=_MAX_ENTRIES)
-        self._metrics: list[tuple[Origin, Metric]] = []
         self._lock = Lock()
 
     @classmethod
@@ -89,15 +88,6 @@ class LocalServices:
         with self._lock:
             self._entries.append(entry)
 
-    def metrics(self) -> list[tuple[Origin, Metric]]:
-        """What was published, oldest first, and by which task run."""
-        with self._lock:
-            return list(self._metrics)
-
-    def publish(self, origin: Origin, metric: Metric) -> None:
-        with self._lock:
-            self._metrics.append((origin, metric))
-
 
 class ExecutionServices:
     """What one execution is offered: the host of its attempts and of its expressions."""
@@ -131,7 +121,9 @@ class ExecutionServices:
             name = unquote(given.rpartition("/")[2])
             return self.files.put_input(input_id, name, source)
 
-    def services(self, task: str, task_run: str, value: str | None, directory: Path) -> Services:
+    def services(
+        self, task: str, task_run: str, value: str | None, directory: Path
+    ) -> TaskServices:
         """What one attempt may use."""
         origin = self._origin(task, task_run, value)
         return TaskServices(self.local, self.files, origin, directory)

@@ -60,8 +60,20 @@ class TaskPairs:
             raise KeyError(key)
         return pair.value
 
-    def set(self, key: str, value: Any, ttl: timedelta | None, *, overwrite: bool) -> None:
+    def set(
+        self,
+        key: str,
+        value: Any,
+        ttl: timedelta | None,
+        *,
+        overwrite: bool,
+        description: str | None = None,
+    ) -> None:
+        """The description is for those who look at a cluster's keys: there are none here."""
         self._pairs.set(self._namespace, key, value, ttl, overwrite=overwrite)
+
+    def merge(self, key: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        return self._pairs.merge(self._namespace, key, values)
 
     def delete(self, key: str) -> bool:
         return self._pairs.delete(self._namespace, key)
@@ -80,6 +92,8 @@ class TaskServices:
         self.origin = origin
         self.directory = directory
         self.files = TaskFiles(files, origin)
+        self.published: list[Metric] = []
+        """What the attempt made known so far."""
 
     def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
         return NamespaceFiles(self._local.storage, namespace or self.origin.namespace)
@@ -88,7 +102,13 @@ class TaskServices:
         name = namespace or self.origin.namespace
         return TaskPairs(self._local.pairs, name, namespace is None)
 
-    def logs(self, execution: str | None, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
+    def logs(
+        self,
+        execution: str | None,
+        tasks: Collection[str],
+        level: str,
+        flow: tuple[str, str] | None = None,
+    ) -> Iterable[LogEntry]:
         wanted = execution or self.origin.execution
         for entry in self._local.logs(wanted):
             if (not tasks or entry.task in tasks) and at_least(entry.level, level):
@@ -101,4 +121,4 @@ class TaskServices:
             raise TaskFailure(str(error)) from None
 
     def publish(self, metric: Metric) -> None:
-        self._local.publish(self.origin, metric)
+        self.published.append(metric)

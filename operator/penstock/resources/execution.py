@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -277,6 +277,16 @@ class Attempt(ResourceModel):
     message: str | None = None
 
 
+class Metric(ResourceModel):
+    """A number that a task published."""
+
+    type: Literal["counter", "timer", "gauge"]
+    name: str
+    value: float
+    """Of a timer: seconds. Of a counter or a timer that was published several times: the sum."""
+    tags: dict[str, str] = {}
+
+
 class OutputsReference(ResourceModel):
     """Outputs, or values of a loop, that are too large for the status: in a ConfigMap of the
     execution."""
@@ -327,6 +337,10 @@ class TaskRun(ResourceModel):
     attempts: list[Attempt] = []
     outputs: dict[str, Any] | None = None
     outputs_ref: OutputsReference | None = None
+    metrics: list[Metric] | None = None
+    """What the task published, over all attempts; at most 100."""
+    metrics_dropped: int | None = None
+    """How many more it published, which are not kept."""
     values: list[str] | None = None
     """The values over which a loop runs, fixed when it opened."""
     values_ref: OutputsReference | None = None
@@ -359,6 +373,16 @@ _LEFT_OUT_WHERE_EMPTY = (
     "archive", "paused", "atBreakpoints", "passedBreakpoints", "restarts", "controls",
 )  # fmt: skip
 """What most executions have nothing of."""
+
+
+class LogsReference(ResourceModel):
+    """Where the archived logs of an execution are read: see `penstock logs`."""
+
+    path: str
+    """A path of the API server, which passes it on to the storage service."""
+    token: str
+    """Is to be shown there. It opens the logs of this execution and nothing else, so that whoever
+    may read the Execution may read its logs."""
 
 
 class ExecutionStatus(ResourceModel):
@@ -410,6 +434,8 @@ class ExecutionStatus(ResourceModel):
     """Why the execution ended as it did, where that needs saying."""
     refusal: str | None = None
     """Why it was ended before anything of it ran, in one word."""
+    logs: LogsReference | None = None
+    """Where its archived logs are."""
     conditions: list[Condition] = []
 
     @property

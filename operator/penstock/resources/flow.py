@@ -100,16 +100,21 @@ def is_flow_test(value: Any) -> bool:
 
 
 def flow_resource_name(namespace: str, flow_id: str) -> str:
-    """The name of the Flow resource for a flow: itself where that is a valid name.
+    """The name of the Flow resource for a flow: itself where that is a valid name."""
+    return named_after(namespace, flow_id, "flow")
 
-    Kestra's ids may have upper case, `_` and dots; those get a hash behind them, so that two flows
-    never share a name (`a.b` with id `c`, and `a` with id `b.c`).
+
+def named_after(namespace: str, name: str, kind: str) -> str:
+    """The name of the resource for something that a flow namespace has.
+
+    Ids and keys may have upper case, `_` and dots; those get a hash behind them, so that two never
+    share a name (`a.b` with id `c`, and `a` with id `b.c`).
     """
-    plain = f"{namespace}.{flow_id}"
-    if len(plain) <= _MAX_NAME and _NAMESPACE.fullmatch(namespace) and _FLOW_ID.fullmatch(flow_id):
+    plain = f"{namespace}.{name}"
+    if len(plain) <= _MAX_NAME and _NAMESPACE.fullmatch(namespace) and _FLOW_ID.fullmatch(name):
         return plain
-    both = f"{namespace}\0{flow_id}".encode("utf-8", "surrogatepass")
+    both = f"{namespace}\0{name}".encode("utf-8", "surrogatepass")
     digest = hashlib.sha256(both).hexdigest()[:10]
     slug = re.sub(r"[^a-z0-9.]+", "-", plain.lower())
     slug = re.sub(r"[-.]*\.[-.]*", ".", slug).strip("-.")[:_MAX_NAME].strip("-.")
-    return f"{slug}-{digest}" if slug else f"flow-{digest}"
+    return f"{slug}-{digest}" if slug else f"{kind}-{digest}"

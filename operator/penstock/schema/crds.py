@@ -10,6 +10,7 @@ from penstock.resources import GROUP, VERSION
 from penstock.resources.execution import ExecutionSpec, ExecutionStatus
 from penstock.resources.flow import FlowStatus
 from penstock.resources.gitsource import GitSourceSpec, GitSourceStatus
+from penstock.resources.keyvalue import KeyValueSpec
 from penstock.schema.flow_spec import flow_spec
 from penstock.schema.structural import Schema, structural
 
@@ -43,7 +44,8 @@ class Kind:
     short_name: str
     description: str
     spec: Schema
-    status: Schema
+    status: Schema | None
+    """None for a kind that is data only, as a ConfigMap is."""
     columns: Sequence[Column]
     selectable: Sequence[str] = ()
     """Fields that `--field-selector` takes."""
@@ -57,8 +59,8 @@ _AGE = Column("Age", ".metadata.creationTimestamp", "date")
 
 
 def kinds() -> list[Kind]:
-    """The three kinds of `penstock.dev/v1alpha1`."""
-    return [_execution(), _flow(), _git_source()]
+    """The kinds of `penstock.dev/v1alpha1`."""
+    return [_execution(), _flow(), _git_source(), _key_value()]
 
 
 def _flow() -> Kind:
@@ -183,6 +185,34 @@ def _git_source() -> Kind:
     )
 
 
+def _key_value() -> Kind:
+    spec = structural(KeyValueSpec)
+    # The API server takes a null out of a field that is not nullable, and null is a value.
+    spec["properties"]["value"]["nullable"] = True
+    for name in ("namespace", "key"):
+        spec["properties"][name] |= _rules(
+            ("self == oldSelf", f"`{name}` can't be changed: make another KeyValue")
+        )
+    return Kind(
+        kind="KeyValue",
+        plural="keyvalues",
+        short_name="kv",
+        description="A value under a key of a flow namespace, which flows read and change.",
+        spec=spec,
+        status=None,
+        columns=[
+            Column("Flow-Namespace", ".spec.namespace"),
+            Column("Key", ".spec.key"),
+            # Not of type date: kubectl writes a date in the future as <invalid>.
+            Column("Expires", ".spec.expirationDate"),
+            _AGE,
+            Column("Description", ".spec.description", wide=True),
+            Column("Value", ".spec.value", wide=True),
+        ],
+        selectable=[".spec.namespace", ".spec.key"],
+    )
+
+
 def _rules(*rules: tuple[str, str]) -> Schema:
     return {
         "x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]
@@ -200,9 +230,12 @@ def _fixed(name: str) -> tuple[str, str]:
 
 def definition(kind: Kind) -> dict[str, Any]:
     """The CustomResourceDefinition of one kind."""
-    status = kind.status
-    # kstatus takes an object without conditions for finished; -1 says that nobody looked at it yet.
-    status["properties"]["observedGeneration"]["default"] = -1
+    properties: Schema = {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": {"type": "object"},
+        "spec": kind.spec,
+    }
     version: dict[str, Any] = {
         "name": VERSION,
         "served": True,
@@ -213,17 +246,15 @@ def definition(kind: Kind) -> dict[str, Any]:
                 "description": kind.description,
                 "type": "object",
                 "required": ["spec"],
-                "properties": {
-                    "apiVersion": {"type": "string"},
-                    "kind": {"type": "string"},
-                    "metadata": {"type": "object"},
-                    "spec": kind.spec,
-                    "status": {"default": {"observedGeneration": -1}} | status,
-                },
+                "properties": properties,
             }
         },
-        "subresources": {"status": {}},
     }
+    if kind.status is not None:
+        # kstatus takes an object without conditions for finished; -1 says that nobody looked at it.
+        kind.status["properties"]["observedGeneration"]["default"] = -1
+        properties["status"] = {"default": {"observedGeneration": -1}} | kind.status
+        version["subresources"] = {"status": {}}
     if kind.selectable:
         version["selectableFields"] = [{"jsonPath": path} for path in kind.selectable]
     return {

@@ -20,11 +20,14 @@ from penstock.schema.files import HEADER_OF_CHART, dump
 NAMESPACE = "penstock-system"
 
 _HELM_LABELS = ("app.kubernetes.io/managed-by", "helm.sh/chart")
-_CHECKSUM = "penstock.dev/settings"
+_HELM_ANNOTATIONS = ("penstock.dev/settings", "helm.sh/resource-policy")
 _FILES = {
     "ServiceAccount": "rbac/serviceaccount.yaml",
     "ClusterRole": "rbac/roles.yaml",
     "ClusterRoleBinding": "rbac/bindings.yaml",
+    "Role": "rbac/roles.yaml",
+    "RoleBinding": "rbac/bindings.yaml",
+    "PersistentVolumeClaim": "controller/storage.yaml",
     "Deployment": "controller/deployment.yaml",
     "Service": "controller/service.yaml",
 }
@@ -70,7 +73,8 @@ def _without_helm(body: dict[str, Any]) -> dict[str, Any]:
         for label in _HELM_LABELS:
             meta["labels"].pop(label, None)
         annotations = meta.get("annotations", {})
-        annotations.pop(_CHECKSUM, None)
+        for annotation in _HELM_ANNOTATIONS:
+            annotations.pop(annotation, None)
         if not annotations:
             meta.pop("annotations", None)
     return body

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import shutil
-from collections.abc import Iterator
-from contextlib import suppress
+import time
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import BinaryIO, cast
-from uuid import uuid4
 
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-from penstock.storage.errors import FileMissing, StorageError
+from penstock.storage.digests import Hashed, digest_of
+from penstock.storage.errors import FileMissing, StorageError, StorageFull
+from penstock.storage.reading import OpenFile
 from penstock.storage.uris import checked, uri_of
+from penstock.storage.writing import into_folder, into_store
 
 _CHUNK_BYTES = 1024 * 1024
 _UNFINISHED = ".unfinished"
+_TENANT = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Storage:
@@ -24,69 +33,146 @@ class Storage:
     Everything is a stream: no file is held in memory as a whole.
     """
 
-    def __init__(self, filesystem: AbstractFileSystem, root: str) -> None:
-        self._files = filesystem
+    def __init__(
+        self,
+        filesystem: AbstractFileSystem,
+        root: str,
+        unfinished: str | None = None,
+        *,
+        durable: bool = False,
+    ) -> None:
+        self.filesystem = filesystem
         self._root: str = filesystem._strip_protocol(root).rstrip("/")
+        self._unfinished = unfinished or f"{self._root}/{_UNFINISHED}"
+        """Where files are that are being written; not within any tenant."""
+        self._durable = durable
 
     @classmethod
-    def local(cls, folder: str) -> Storage:
-        """A storage in a folder of this machine."""
-        return cls(LocalFileSystem(auto_mkdir=True), folder)
+    def local(cls, folder: str, *, durable: bool = False) -> Storage:
+        """A storage in a folder of this machine. ``durable``: what was written is on the disk."""
+        return cls(LocalFileSystem(auto_mkdir=True), folder, durable=durable)
+
+    def of(self, tenant: str) -> Storage:
+        """What is below the folder of a tenant, which is a Kubernetes namespace. No path of it
+        leads out again. Raises :class:`StorageError` where it can't be the name of one.
+        """
+        if _TENANT.fullmatch(tenant) is None:
+            raise StorageError(f"`{tenant[:100]}` is not the name of a Kubernetes namespace")
+        root = f"{self._root}/{tenant}"
+        return Storage(self.filesystem, root, self._unfinished, durable=self._durable)
 
     def open(self, path: str) -> BinaryIO:
         """The file as a stream to read; the caller closes it. Raises :class:`FileMissing`."""
         try:
-            return cast("BinaryIO", self._files.open(self._at(path), "rb"))
+            return cast("BinaryIO", self.filesystem.open(self.at(path), "rb"))
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise _missing(path) from None
 
+    def opened(self, path: str) -> OpenFile:
+        """The same, with what is known of the file. Raises :class:`FileMissing`."""
+        return OpenFile.of(self.open(path))
+
     def put(self, path: str, source: BinaryIO) -> None:
-        """Write a file, or write it anew: whoever reads sees the old one or the whole new one."""
-        target = self._at(path)
-        if self._files.isdir(target):
+        """Write a file, or write it anew, as :meth:`writing` does."""
+        digest = None
+        if not self.is_local and source.seekable():  # an object's metadata is said before its bytes
+            start = source.tell()
+            digest, _ = digest_of(source)
+            source.seek(start)
+        with self.writing(path, digest) as file:
+            shutil.copyfileobj(source, file, _CHUNK_BYTES)
+
+    @contextmanager
+    def writing(self, path: str, digest: str | None = None) -> Iterator[Hashed]:
+        """A file to write: it is there, whole, when the block ends, and stays what it was when the
+        block raises. Raises :class:`FileDamaged` where its digest is not the one that was said.
+        """
+        target = self.at(path)
+        if self.filesystem.isdir(target):
             raise StorageError(f"`{uri_of(path)}` is a folder")
-        unfinished = f"{self._root}/{_UNFINISHED}/{uuid4().hex}"
         try:
-            with self._files.open(unfinished, "wb") as file:
-                shutil.copyfileobj(source, file, _CHUNK_BYTES)
-            self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
-            self._files.mv(unfinished, target)
+            with self._written(target, digest) as file:
+                yield file
         except (FileExistsError, NotADirectoryError):
             raise StorageError(f"`{uri_of(path)}`: a part of the path is a file") from None
-        finally:
-            with suppress(FileNotFoundError):
-                self._files.rm_file(unfinished)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise StorageFull(
+                    f"`{uri_of(path)}` can't be written: the internal storage has no space left"
+                ) from None
+            raise
 
     def delete(self, path: str) -> bool:
         """Whether there was such a file."""
         if not self.exists(path):
             return False
         with suppress(FileNotFoundError):
-            self._files.rm_file(self._at(path))
+            self.filesystem.rm_file(self.at(path))
             return True
         return False
 
     def exists(self, path: str) -> bool:
-        return bool(self._files.isfile(self._at(path)))
+        return bool(self.filesystem.isfile(self.at(path)))
 
     def size(self, path: str) -> int:
         """In bytes. Raises :class:`FileMissing`."""
         if not self.exists(path):
             raise _missing(path)
         try:
-            return int(self._files.size(self._at(path)))
+            return int(self.filesystem.size(self.at(path)))
         except FileNotFoundError:
             raise _missing(path) from None
 
     def list(self, folder: str) -> Iterator[str]:
         """The paths of all files below a folder (a path that ends with ``/``), in order."""
-        below = self._at(f"{folder}x")[:-1].rstrip("/")
+        below = self.at(f"{folder}x")[:-1].rstrip("/")
         with suppress(FileNotFoundError, NotADirectoryError):
-            for found in sorted(self._files.find(below)):
+            for found in sorted(self.filesystem.find(below)):
                 yield found.removeprefix(self._root)
 
-    def _at(self, path: str) -> str:
+    def folders(self, folder: str) -> list[str]:
+        """The names of the folders in a folder (a path that ends with ``/``), in order."""
+        at = self._root + (folder if folder == "/" else f"{checked(folder.rstrip('/'))}/")
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found = self.filesystem.ls(at, detail=True)
+            names = (item["name"] for item in found if item["type"] == "directory")
+            return sorted(name.rstrip("/").rpartition("/")[2] for name in names)
+        return []
+
+    def clear(self, folder: str, spared: Collection[str] = ()) -> int:
+        """Delete all files below a folder but those below a folder of a spared name; how many."""
+        count = 0
+        for path in list(self.list(folder)):
+            if not set(path.removeprefix(folder).split("/")[:-1]).intersection(spared):
+                count += self.delete(path)
+        if self.is_local:
+            for parent, _, _ in os.walk(self.at(folder.rstrip("/")), topdown=False):
+                with suppress(OSError):  # what is not empty stays
+                    Path(parent).rmdir()
+        return count
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the files lie in a folder of this machine."""
+        return isinstance(self.filesystem, LocalFileSystem)
+
+    def discard_unfinished(self, older_than: float) -> None:
+        """Remove what was begun and never ended, where nobody wrote to it for so many seconds."""
+        if self.is_local and Path(self._unfinished).is_dir():
+            for file in Path(self._unfinished).iterdir():
+                with suppress(FileNotFoundError):
+                    if time.time() - file.stat().st_mtime > older_than:
+                        file.unlink()
+
+    def at(self, path: str) -> str:
+        """Where a file lies in the file system."""
         return self._root + checked(path)
+
+    def _written(self, target: str, digest: str | None) -> AbstractContextManager[Hashed]:
+        if self.is_local:
+            unfinished = Path(self._unfinished)
+            return into_folder(unfinished, Path(target), digest, durable=self._durable)
+        return into_store(self.filesystem, target, digest)
 
 
 def _missing(path: str) -> FileMissing:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from threading import RLock
-from typing import Any
+from typing import Any, Protocol
 
 from penstock.storage.errors import FileMissing, StorageError
 from penstock.storage.files import Storage
@@ -22,6 +22,19 @@ _MAX_KEY = 200
 class KeyExists(StorageError):
     """The key has a value that must not be replaced."""
 
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"Cannot set value for key '{key}'. Key already exists and `overwrite` is set to "
+            "`false`."
+        )
+
+
+class KeyMissing(StorageError):
+    """The key has no value."""
+
+    def __init__(self, namespace: str, key: str) -> None:
+        super().__init__(f"The key '{key}' does not exist in the namespace '{namespace}'.")
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -30,6 +43,14 @@ class Pair:
     value: Any
     """A JSON value; dates and durations are ISO text."""
     expires: datetime | None = None
+
+
+class Readable(Protocol):
+    """Pairs of several namespaces. Both raise :class:`StorageError` for what is no key."""
+
+    def get(self, namespace: str, key: str) -> Pair | None: ...
+
+    def inherited(self, namespace: str, key: str) -> Pair | None: ...
 
 
 class KeyValues:
@@ -77,11 +98,16 @@ class KeyValues:
         text = json.dumps({"value": value, "expires": expires}, ensure_ascii=False)
         with self._lock:
             if not overwrite and self.get(namespace, key) is not None:
-                raise KeyExists(
-                    f"Cannot set value for key '{key}'. Key already exists and `overwrite` is set "
-                    "to `false`."
-                )
+                raise KeyExists(key)
             self._storage.put(path, BytesIO(text.encode("utf-8", "surrogatepass")))
+
+    def merge(self, namespace: str, key: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Put entries into the map that the key holds, and in no other value; the map."""
+        with self._lock:
+            known = self.get(namespace, key)
+            merged = merged_value(None if known is None else known.value, values)
+            self.set(namespace, key, merged)
+            return merged
 
     def delete(self, namespace: str, key: str) -> bool:
         """Whether the key had a value."""
@@ -108,6 +134,30 @@ def ancestry(namespace: str) -> Iterator[str]:
     while namespace:
         yield namespace
         namespace = namespace.rpartition(".")[0]
+
+
+def merged_value(known: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The map with those entries; what was no map is replaced."""
+    return {**(known if isinstance(known, dict) else {}), **values}
+
+
+def kv_function(pairs: Readable, own: str) -> Callable[..., Any]:
+    """`kv()` of expressions, for the flows of a namespace. It raises :class:`StorageError`."""
+
+    # The names of the arguments are those that a template may write.
+    def kv(key: str, namespace: str | None = None, errorOnMissing: bool = True) -> Any:
+        name = own if namespace is None else str(namespace)
+        pair = (pairs.inherited if name == own else pairs.get)(name, str(key))
+        if pair is None and errorOnMissing:
+            raise KeyMissing(name, str(key))
+        return None if pair is None else pair.value
+
+    return kv
+
+
+def check_key(namespace: str, key: str) -> None:
+    """Raises :class:`StorageError` where there can't be such a key, or such a namespace."""
+    _path(namespace, key)
 
 
 def _path(namespace: str, key: str) -> str:

@@ -1,7 +1,8 @@
-"""What a script says: by its exit code, and by `::{"outputs": …}::` lines that give values back.
+"""What a script says: by its exit code, and by `::{…}::` lines that give values back.
 
-Such a line may stand on stdout or on stderr, with other text around it. Later ones are merged over
-earlier ones, key by key. A line that is not JSON never fails a task: it is told of.
+Such a line, `::{"outputs": {…}, "metrics": […]}::`, may stand on stdout or on stderr, with other
+text around it. Later outputs are merged over earlier ones, key by key; metrics are added up. A line
+that is not JSON never fails a task: it is told of.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from penstock.tasks.metrics import read_metric
+from penstock.tasks.services import Metric
+
 _OPEN, _CLOSE = "::{", "::"
 _SHOWN = 120
+_MAX_METRICS = 10_000
 
 ONLY_LOGS = r'^::{"logs": *\[{[^{}]*}\(, *{[^{}]*}\)*\]}::$'
 """A line that gives messages for the log and no values, as Kestra's packages print it; a pattern of
@@ -30,6 +35,8 @@ class Captured:
     """What the lines of one attempt say together."""
 
     vars: dict[str, Any] = field(default_factory=dict)
+    metrics: list[Metric] = field(default_factory=list)
+    """In the order in which they were printed."""
     notes: list[str] = field(default_factory=list)
     """What was ignored, for the person who wrote the script."""
 
@@ -55,17 +62,33 @@ class Captured:
             closed, end, outputs = False, at + len(_OPEN), None
         if closed and isinstance(outputs, dict):
             self.vars.update(outputs)
+            self._add_metrics(value.get("metrics"))
             return end
         if "}::" in line[at:]:
             self._note(line[at:])
             return len(line)
         return end
 
+    def _add_metrics(self, given: object) -> None:
+        """Take in the metrics of a line; one that is none is told of, and fails nothing."""
+        if given is not None and not isinstance(given, list):
+            self._tell("ignored `metrics` that are not a list")
+            return
+        for item in given or ():
+            try:
+                self.metrics.append(read_metric(item))
+            except ValueError as error:
+                self._tell(f"ignored a metric: {error}: {_short(json.dumps(item))}")
+        if len(self.metrics) > _MAX_METRICS:
+            self._tell(f"ignored metrics beyond {_MAX_METRICS}")
+            del self.metrics[_MAX_METRICS:]
+
     def _note(self, text: str) -> None:
-        shown = text.strip()
-        shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
-        if len(self.notes) < 3:
-            self.notes.append(f"ignored a malformed ::{{…}}:: line: {shown}")
+        self._tell(f"ignored a malformed ::{{…}}:: line: {_short(text.strip())}")
+
+    def _tell(self, note: str) -> None:
+        if len(self.notes) < 3 and note not in self.notes:
+            self.notes.append(note)
 
 
 def exit_words(code: int) -> str:
@@ -85,6 +108,10 @@ def is_candidate(line: str) -> bool:
     if at < 0 or _ONLY_LOGS.fullmatch(line):
         return False
     return at == 0 or line.find("}::", at) >= 0
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _refuse(name: str) -> NoReturn:

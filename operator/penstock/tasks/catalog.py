@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Literal
 
 _CORE = "io.kestra.plugin.core"
 _OLD = "io.kestra.core.tasks"
+
+
+Need = Literal["files", "uris", "delete", "namespaces", "logs", "metrics"]
+"""`files`: the internal storage; `uris`: the same, where a property names a file by URI; `delete`:
+to delete files by URI; `namespaces`: to write namespace files, and to read those of every
+namespace; `logs`: the logs of other executions; `metrics`: to publish numbers.
+"""
 
 
 @dataclass(frozen=True)
@@ -17,8 +25,8 @@ class CoreType:
     source: str
     """`module:Class`; imported only where a task of this type is run or checked."""
     aliases: tuple[str, ...] = ()
-    local_only: bool = False
-    """Whether it needs services that only `penstock run` has yet."""
+    needs: tuple[Need, ...] = ()
+    """What it needs of the world beyond its properties. It is given that and nothing else."""
     typed: tuple[str, ...] = ()
     """Properties of which a single expression keeps its type."""
     unrendered: tuple[str, ...] = ()
@@ -53,80 +61,100 @@ _TYPES = (
         f"{_CORE}.http.Request",
         "penstock.tasks.http_tasks:Request",
         ("io.kestra.plugin.fs.http.Request",),
+        needs=("uris",),
         without_effect=_HTTP_WITHOUT_EFFECT,
     ),
     CoreType(
         f"{_CORE}.http.Download",
         "penstock.tasks.http_tasks:Download",
         ("io.kestra.plugin.fs.http.Download",),
-        local_only=True,
+        needs=("files", "metrics"),
         without_effect=_HTTP_WITHOUT_EFFECT,
     ),
 )
 
 
-def _local(
+def _type(
     name: str,
     source: str,
     *aliases: str,
+    needs: tuple[Need, ...] = (),
     typed: tuple[str, ...] = (),
     unrendered: tuple[str, ...] = (),
 ) -> CoreType:
-    """A type that needs services."""
     path = f"penstock.tasks.{source}"
-    return CoreType(f"{_CORE}.{name}", path, aliases, True, typed, unrendered)
+    return CoreType(f"{_CORE}.{name}", path, aliases, needs, typed, unrendered)
 
 
-_LOCAL_TYPES = (
-    _local("kv.Set", "kv:Set", f"{_CORE}.kv.Put", typed=("value",)),
-    _local("kv.Get", "kv:Get"),
-    _local("kv.GetKeys", "kv:GetKeys"),
-    _local("kv.Delete", "kv:Delete"),
-    _local("state.Set", "state:Set", f"{_OLD}.states.Set"),
-    _local("state.Get", "state:Get", f"{_OLD}.states.Get"),
-    _local("state.Delete", "state:Delete", f"{_OLD}.states.Delete"),
-    _local("storage.Write", "storage:Write"),
-    _local("storage.Concat", "storage:Concat", f"{_OLD}.storages.Concat"),
-    _local("storage.Delete", "storage:Delete", f"{_OLD}.storages.Delete"),
-    _local("storage.Size", "storage:Size", f"{_OLD}.storages.Size"),
-    _local("storage.Reverse", "storage:Reverse", f"{_OLD}.storages.Reverse"),
-    _local("storage.Split", "split:Split", f"{_OLD}.storages.Split"),
-    _local(
+_FILES: tuple[Need, ...] = ("files",)
+_DELETE: tuple[Need, ...] = ("files", "delete")
+_NAMESPACES: tuple[Need, ...] = ("files", "namespaces")
+
+_SERVED_TYPES = (
+    _type("kv.Set", "kv:Set", f"{_CORE}.kv.Put", typed=("value",)),
+    _type("kv.Get", "kv:Get"),
+    _type("kv.GetKeys", "kv:GetKeys"),
+    _type("kv.Delete", "kv:Delete"),
+    _type("state.Set", "state:Set", f"{_OLD}.states.Set"),
+    _type("state.Get", "state:Get", f"{_OLD}.states.Get"),
+    _type("state.Delete", "state:Delete", f"{_OLD}.states.Delete"),
+    _type("storage.Write", "storage:Write", needs=_FILES),
+    _type("storage.Concat", "storage:Concat", f"{_OLD}.storages.Concat", needs=_FILES),
+    _type("storage.Delete", "storage:Delete", f"{_OLD}.storages.Delete", needs=_DELETE),
+    _type("storage.Size", "storage:Size", f"{_OLD}.storages.Size", needs=_FILES),
+    _type("storage.Reverse", "storage:Reverse", f"{_OLD}.storages.Reverse", needs=_FILES),
+    _type("storage.Split", "split:Split", f"{_OLD}.storages.Split", needs=_FILES),
+    _type(
         "storage.FilterItems",
         "items:FilterItems",
         f"{_OLD}.storages.FilterItems",
+        needs=_FILES,
         unrendered=("filterCondition",),
     ),
-    _local(
+    _type(
         "storage.DeduplicateItems",
         "items:DeduplicateItems",
         f"{_OLD}.storages.DeduplicateItems",
+        needs=_FILES,
         unrendered=("expr",),
     ),
-    _local("storage.LocalFiles", "local_files:LocalFiles", f"{_OLD}.storages.LocalFiles"),
-    _local(
+    _type(
+        "storage.LocalFiles",
+        "local_files:LocalFiles",
+        f"{_OLD}.storages.LocalFiles",
+        needs=_FILES,
+    ),
+    _type(
         "storage.PurgeCurrentExecutionFiles",
         "storage:PurgeCurrentExecutionFiles",
         f"{_OLD}.storages.PurgeExecution",
         f"{_CORE}.storage.PurgeExecution",
+        needs=_DELETE,
     ),
-    _local("namespace.UploadFiles", "namespace:UploadFiles"),
-    _local("namespace.DownloadFiles", "namespace:DownloadFiles"),
-    _local("namespace.DeleteFiles", "namespace:DeleteFiles"),
-    _local("log.Fetch", "log_fetch:Fetch", f"{_OLD}.log.Fetch"),
-    _local("metric.Publish", "metric_publish:Publish"),
-    _local(
+    _type("namespace.UploadFiles", "namespace:UploadFiles", needs=_NAMESPACES),
+    _type("namespace.DownloadFiles", "namespace:DownloadFiles", needs=_NAMESPACES),
+    _type("namespace.DeleteFiles", "namespace:DeleteFiles", needs=(*_NAMESPACES, "metrics")),
+    _type("log.Fetch", "log_fetch:Fetch", f"{_OLD}.log.Fetch", needs=("files", "logs")),
+    _type("metric.Publish", "metric_publish:Publish", needs=("metrics",)),
+    _type(
         "templating.TemplatedTask",
         "templated:TemplatedTask",
         f"{_OLD}.templating.TemplatedTask",
     ),
 )
 
-CORE_TYPES = (*_TYPES, *_LOCAL_TYPES)
+CORE_TYPES = (*_TYPES, *_SERVED_TYPES)
+"""Those that a flow may name."""
+
+_PARTS = (
+    _type("flow.ForEachItem$ForEachItemSplit", "for_each_item:SplitItems", needs=_FILES),
+    _type("flow.ForEachItem$ForEachItemMergeOutputs", "for_each_item:MergeOutputs", needs=_FILES),
+)
+"""Those that a task of a flow opens into."""
 
 _BY_NAME = {
     name.lower(): core_type
-    for core_type in CORE_TYPES
+    for core_type in (*CORE_TYPES, *_PARTS)
     for name in (core_type.name, *core_type.aliases)
 }
 

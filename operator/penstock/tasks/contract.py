@@ -7,19 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, Protocol
 
+from penstock.tasks.pairs import PairUse
 from penstock.tasks.services import Services
 
 Level = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
 
-NO_SERVICES = (
-    "the internal storage, which is not served on a cluster yet; it runs with `penstock run`"
-)
-"""Why a task can't run in a pod."""
-
-WORKING_DIR = "/penstock/working-dir"
-OUTPUT_DIR = "/penstock/output-dir"
-"""What `{{ workingDir }}` and `{{ outputDir }}` are rendered to: where an attempt will run is not
-known then. Whoever runs it puts the real folders in their place."""
+RIGHTS = ("delete", "namespaces", "logs")
+"""What a task may be given beyond reading and making files (`penstock.storage.grants.Right`)."""
 
 
 class TaskFailure(Exception):
@@ -122,7 +116,13 @@ class Container:
     """Patterns of the files to keep when the command has ended."""
     output_directory: bool = False
     """Whether to keep every file of the output directory."""
+    storage: bool = False
+    """Whether what runs in Penstock's own image needs the internal storage."""
+    rights: tuple[str, ...] = ()
+    """What it may do there beyond reading what its execution may read, and making files."""
     pull_policy: str | None = None
     """`Always`, `IfNotPresent` or `Never`; None for the cluster's default."""
     resources: Resources = Resources()
     placement: Placement = Placement()
+    pairs: PairUse | None = None
+    """The key-value pairs that its result may ask to be changed."""

@@ -19,7 +19,8 @@ Standard library only: this is imported in the pod and by the controller.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 MAX_INLINE_BYTES = 3584
@@ -99,11 +100,17 @@ class Result:
     outputs: dict[str, Any] | None = None
     message: str | None = None
     """Why it failed."""
+    effects: Sequence[Any] = field(default_factory=tuple)
+    """What it wants changed in the world, such as key-value pairs (see `penstock.tasks.pairs`)."""
+    metrics: Sequence[Any] = field(default_factory=tuple)
+    """The numbers that it publishes: `{"type", "name", "value", "tags"}`."""
 
 
 def encode_result(result: Result) -> tuple[str, str]:
     """The termination message, and what to print at the end of stdout."""
-    values = {"outputs": result.outputs, "message": result.message}
+    values: dict[str, Any] = {"outputs": result.outputs, "message": result.message}
+    values |= {"effects": list(result.effects)} if result.effects else {}
+    values |= {"metrics": list(result.metrics)} if result.metrics else {}
     payload = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
     size = len(payload.encode("utf-8", "replace"))
     if size <= MAX_INLINE_BYTES:
@@ -128,4 +135,10 @@ def decode_result(payload: str) -> Result | None:
     return Result(
         outputs if isinstance(outputs, dict) else None,
         message if isinstance(message, str) else None,
+        _list(values.get("effects")),
+        _list(values.get("metrics")),
     )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -17,6 +17,11 @@ def matcher(patterns: Iterable[str], *, anywhere: bool = False) -> Callable[[str
     return lambda path: any(expression.fullmatch(path) for expression in expressions)
 
 
+def is_pattern(text: str) -> bool:
+    """Whether it may match other names than the one that it is."""
+    return any(character in text for character in "*?[{\\")
+
+
 def _compiled(pattern: str, anywhere: bool) -> re.Pattern[str]:
     bare = pattern.removeprefix("glob:")
     prefix = r"(?:.*/)?" if anywhere and not bare.startswith("/") else ""

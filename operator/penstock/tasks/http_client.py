@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -19,6 +19,13 @@ _KEEP_METHOD = frozenset({307, 308})
 _OF_BODY = frozenset({"content-type", "content-length"})
 _OF_ORIGIN = frozenset({"authorization", "cookie"})
 _UNQUOTED = "%/:=&?~#+!$,;'@()*[]"
+
+CheckAddress = Callable[[str], None]
+"""Is given the address of each server before anything is sent to it; raises TaskFailure."""
+
+
+def any_address(address: str) -> None:
+    """Every server may be asked."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,14 @@ class Answer:
 
 
 @contextmanager
-def send(request: HttpRequest, options: HttpOptions) -> Iterator[Answer]:
+def send(
+    request: HttpRequest, options: HttpOptions, check: CheckAddress = any_address
+) -> Iterator[Answer]:
     """Send a request, and follow where it leads. Raises :class:`TaskFailure`."""
     if (authorization := options.authorization) is not None:
         request = replace(request, headers={**request.headers, "Authorization": authorization})
     try:
-        with _followed(request, options) as answer:
+        with _followed(request, options, check) as answer:
             yield answer
     except (OSError, HTTPException, UnicodeError) as error:
         told = str(error) or type(error).__name__
@@ -63,10 +72,12 @@ def send(request: HttpRequest, options: HttpOptions) -> Iterator[Answer]:
 
 
 @contextmanager
-def _followed(request: HttpRequest, options: HttpOptions) -> Iterator[Answer]:
+def _followed(request: HttpRequest, options: HttpOptions, check: CheckAddress) -> Iterator[Answer]:
     for _ in range(_MAX_REDIRECTS + 1):
         connection = _connect(request, options)
         try:
+            connection.connect()
+            check(connection.sock.getpeername()[0])
             response = _exchange(connection, request, options)
             target = response.getheader("Location")
             if response.status in _REDIRECTS and target and options.follow_redirects:
@@ -119,7 +130,6 @@ def _exchange(
     if request.body is not None:
         headers["Content-Length"] = str(request.length)
         request.body.seek(0)
-    connection.connect()
     connection.sock.settimeout(options.read_seconds)
     connection.request(request.method, target, body=request.body, headers=headers)
     return connection.getresponse()

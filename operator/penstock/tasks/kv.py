@@ -10,6 +10,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from penstock.tasks.contract import Context, TaskFailure
+from penstock.tasks.pairs import PairUse
+from penstock.tasks.services import Origin
 
 KvType = Literal["STRING", "NUMBER", "BOOLEAN", "DATETIME", "DATE", "DURATION", "JSON"]
 
@@ -50,9 +52,18 @@ class Set:
     """What the key is for."""
 
     def run(self, context: Context) -> None:
-        value = _typed(self.value, self.kv_type) if self.kv_type is not None else self.value
+        value = typed(self.value, self.kv_type) if self.kv_type is not None else self.value
         pairs = context.services.kv(self.namespace)
-        pairs.set(self.key, value, self.ttl, overwrite=self.overwrite)
+        pairs.set(
+            self.key,
+            value,
+            self.ttl,
+            overwrite=self.overwrite,
+            description=self.kv_description,
+        )
+
+    def pair_use(self, origin: Origin) -> PairUse:
+        return PairUse(self.namespace or origin.namespace, self.key, changes=True)
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,11 @@ class Get:
                 raise TaskFailure(_missing(self.key, self.namespace, context)) from None
             return {"value": None}
 
+    def pair_use(self, origin: Origin) -> PairUse:
+        namespace = self.namespace or origin.namespace
+        inherits = namespace == origin.namespace
+        return PairUse(namespace, self.key, inherits=inherits, reads=True)
+
 
 @dataclass(frozen=True)
 class GetKeys:
@@ -101,6 +117,9 @@ class GetKeys:
 
     def run(self, context: Context) -> Mapping[str, Any]:
         return {"keys": context.services.kv(self.namespace).keys(self.prefix or "")}
+
+    def pair_use(self, origin: Origin) -> PairUse:
+        return PairUse(self.namespace or origin.namespace, prefix=self.prefix or "")
 
 
 @dataclass(frozen=True)
@@ -127,14 +146,40 @@ class Delete:
             raise TaskFailure(_missing(self.key, self.namespace, context))
         return {"deleted": deleted}
 
+    def pair_use(self, origin: Origin) -> PairUse:
+        return PairUse(self.namespace or origin.namespace, self.key, changes=True)
+
 
 def _missing(key: str, namespace: str | None, context: Context) -> str:
     name = namespace or context.services.origin.namespace
     return f"The key '{key}' does not exist in the namespace '{name}'."
 
 
-def _typed(value: Any, kind: KvType) -> Any:
-    """Text as a value of that type; what is not text has a type already."""
+def type_of(value: Any) -> KvType:
+    """The type of a value, as Kestra names it; dates and durations are told by their text."""
+    if isinstance(value, bool):
+        return "BOOLEAN"
+    if isinstance(value, int | float):
+        return "NUMBER"
+    if not isinstance(value, str):
+        return "JSON"
+    kinds: tuple[KvType, ...] = ("DURATION", "DATE", "DATETIME")
+    return next((kind for kind in kinds if _is(value, kind)), "STRING")
+
+
+def _is(text: str, kind: KvType) -> bool:
+    try:
+        _parsed(text, kind)
+    except ValueError:
+        return False
+    return kind != "DATE" or len(text) == len("2026-01-02")
+
+
+def typed(value: Any, kind: KvType) -> Any:
+    """Text as a value of that type; what is not text has a type already.
+
+    Raises :class:`TaskFailure`.
+    """
     if not isinstance(value, str):
         return json.dumps(value) if kind == "STRING" and value is not None else value
     try:

@@ -25,11 +25,13 @@ from penstock.tasks.captured import exit_words
 from penstock.tasks.catalog import core_type
 from penstock.tasks.contract import Container, CoreTask, TaskFailure
 from penstock.tasks.framing import TOO_LARGE
+from penstock.tasks.keeping import Kept
+from penstock.tasks.localizing import Localizing
 from penstock.tasks.process import Ended, run_process
 from penstock.tasks.reading import read
 from penstock.tasks.registry import container
 from penstock.tasks.script_files import ScriptFolders, keep_outputs, prepare
-from penstock.tasks.services import Services
+from penstock.tasks.services import Metric, Services, log_lines
 from penstock.tasks.templated import TEMPLATED, inner_task
 from penstock.tasks.thread import run_in_thread
 
@@ -41,10 +43,19 @@ def _ignore(stream: str, line: str) -> None:
     """Logs that nobody wants."""
 
 
+class AttemptServices(Services, Protocol):
+    """What one attempt is offered, and what it made of it."""
+
+    published: list[Metric]
+    """The metrics that it published so far."""
+
+
 class Host(Protocol):
     """What an execution on this machine offers its attempts."""
 
-    def services(self, task: str, task_run: str, value: str | None, directory: Path) -> Services:
+    def services(
+        self, task: str, task_run: str, value: str | None, directory: Path
+    ) -> AttemptServices:
         """The services of one attempt."""
 
     def keep_log(self, task: str, task_run: str, level: str, message: str) -> None:
@@ -75,7 +86,7 @@ async def run_locally(
         services = host.services(run.task_id, run.id, run.value, at.work) if host else None
         try:
             start = _inner(start)
-            task = further(start) or _core_task(start)
+            task = further(start) or _core_task(start, at)
             if task is not None:
                 seen = await _run_core(task, start, log, services)
             else:
@@ -86,15 +97,18 @@ async def run_locally(
         except StorageError as error:
             seen = _failed("TaskFailed", str(error))
     message = host.mask(seen.message) if host and seen.message else seen.message
-    values = {**vars(seen), "message": message, "start_date": began, "end_date": datetime.now(UTC)}
-    return Observation(**values)
+    metrics = [*seen.metrics, *(services.published if services else ())]
+    return replace(
+        seen, message=message, metrics=metrics, start_date=began, end_date=datetime.now(UTC)
+    )
 
 
-def _core_task(start: StartAttempt) -> CoreTask | None:
+def _core_task(start: StartAttempt, at: ScriptFolders) -> CoreTask | None:
     core = core_type(start.task.type)
     if core is None:
         return None
-    task: CoreTask = read(core.load(), start.properties)
+    localizing = Localizing(str(at.work), f"{at.base}/output", "", with_uris=False)
+    task: CoreTask = read(core.load(), localizing.tree(start.properties))
     return task
 
 
@@ -123,7 +137,7 @@ class _Log:
     def message(self, level: str, message: str) -> None:
         """One message of a core task."""
         shown = self._kept(level, message)
-        for line in (shown if level == "INFO" else f"{level} {shown}").split("\n"):
+        for line in log_lines(shown, level):
             self._on_log("stdout", line)
 
     def _kept(self, level: str, message: str) -> str:
@@ -177,9 +191,11 @@ class _Script:
         except OSError as error:
             words = f"{what.command[0]}: {error.strerror}"
             return _failed("StartError", words + _lacking(what, environment), 127)
-        kept = {}
+        kept = Kept()
         if not ended.timed_out:
-            kept = await asyncio.to_thread(keep_outputs, what, self._at, self._services)
+            kept = await asyncio.to_thread(
+                keep_outputs, what, self._at, self._services, strict=ended.code == 0
+            )
         seen = _script_observation(ended, kept, timeout)
         if ended.code == 127 and not ended.timed_out:
             seen = replace(seen, message=f"{seen.message}{_lacking(what, environment)}")
@@ -203,20 +219,20 @@ def _pip_cache() -> str:
     return os.environ.get("PIP_CACHE_DIR") or f"{caches}/pip"
 
 
-def _script_observation(
-    ended: Ended, kept: Mapping[str, str], timeout: timedelta | None
-) -> Observation:
+def _script_observation(ended: Ended, kept: Kept, timeout: timedelta | None) -> Observation:
     code, captured = ended.code, ended.captured
-    outputs = {"vars": captured.vars, "exitCode": code, "outputFiles": kept}
-    notes = "; ".join(captured.notes) or None
+    outputs = {"vars": captured.vars, "exitCode": code, "outputFiles": kept.files}
+    notes = "; ".join((*captured.notes, *kept.notes)) or None
     if ended.timed_out:
-        return _timed_out(timeout, code, outputs)
-    if code != 0:
+        seen = _timed_out(timeout, code, outputs)
+    elif code != 0:
         words = [exit_words(code), TOO_LARGE if ended.too_large else None, notes]
-        return _failed("ExitCode", "; ".join(word for word in words if word), code, outputs)
-    if ended.too_large:
+        seen = _failed("ExitCode", "; ".join(word for word in words if word), code, outputs)
+    elif ended.too_large:
         return _failed("InvalidOutputs", TOO_LARGE, code)
-    return Observation(State.SUCCESS, exit_code=code, message=notes, outputs=outputs)
+    else:
+        seen = Observation(State.SUCCESS, exit_code=code, message=notes, outputs=outputs)
+    return replace(seen, metrics=captured.metrics)
 
 
 def _timed_out(

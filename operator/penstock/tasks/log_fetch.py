@@ -39,7 +39,9 @@ class Fetch:
             raise TaskFailure("`namespace` and `flowId` are given together or not at all")
         if self.namespace is not None and self.execution_id is None:
             raise TaskFailure("`namespace` and `flowId` need `executionId` besides")
-        entries = context.services.logs(self.execution_id, self.tasks_id, self.level)
+        named = self.namespace is not None and self.flow_id is not None
+        flow = (str(self.namespace), str(self.flow_id)) if named else None
+        entries = context.services.logs(self.execution_id, self.tasks_id, self.level, flow)
         size = 0
         with making(context, "logs.ion") as made:
             for entry in entries:

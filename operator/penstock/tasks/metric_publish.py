@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.tasks.contract import Context, TaskFailure
-from penstock.tasks.services import Metric, MetricType
-
-_TYPES: dict[Any, MetricType] = {"counter": "counter", "timer": "timer", "gauge": "gauge"}
+from penstock.tasks.metrics import read_metric
+from penstock.tasks.services import Metric
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,7 @@ class Publish:
 
 
 def _metric(index: int, given: Mapping[str, Any]) -> Metric:
-    at = f"property `metrics[{index}]`"
-    name, tags = given.get("name"), given.get("tags") or {}
-    if given.get("type") not in _TYPES:
-        raise TaskFailure(f"{at}: `type` must be counter, timer or gauge")
-    if not isinstance(name, str) or not isinstance(tags, dict):
-        raise TaskFailure(f"{at}: a `name` is needed, and `tags` are a map")
     try:
-        value = float(given.get("value", ""))
-    except (TypeError, ValueError):
-        raise TaskFailure(f"{at}: `value` must be a number") from None
-    return Metric(_TYPES[given["type"]], name, value, {key: str(tags[key]) for key in tags})
+        return read_metric(given)
+    except ValueError as error:
+        raise TaskFailure(f"property `metrics[{index}]`: {error}") from None

@@ -15,12 +15,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
-from typing import Any, NoReturn, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_type_hints
 
 from penstock.tasks.catalog import core_type
-from penstock.tasks.contract import NO_SERVICES, CoreTask, TaskFailure, TaskStopped
+from penstock.tasks.contract import CoreTask, TaskFailure, TaskStopped
 from penstock.tasks.framing import TOO_LARGE, Result, encode_result
-from penstock.tasks.services import Services, at_least
+from penstock.tasks.services import Services, at_least, log_lines
+
+if TYPE_CHECKING:
+    from penstock.tasks.pod_services import PodServices
 
 TERMINATION_FILE = "/dev/termination-log"
 LOG_LEVEL_VARIABLE = "PENSTOCK_LOG_LEVEL"
@@ -30,36 +33,50 @@ LOG_LEVEL_VARIABLE = "PENSTOCK_LOG_LEVEL"
 class PodContext:
     """The pod's stdout is the task's log."""
 
-    def __init__(self, task_type: str, log_level: str | None = None) -> None:
+    def __init__(
+        self, task_type: str, log_level: str | None = None, services: PodServices | None = None
+    ) -> None:
         self._type = task_type
         self._log_level = log_level
+        self._services = services
 
     def log(self, message: str, level: str = "INFO") -> None:
         if at_least(level, self._log_level):
-            print(message if level == "INFO" else f"{level} {message}", flush=True)
+            print("\n".join(log_lines(message, level)), flush=True)
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
 
     @property
     def services(self) -> Services:
-        raise TaskFailure(f"`{self._type}` needs {NO_SERVICES}")
+        if self._services is None:
+            raise TaskFailure(f"`{self._type}` is given nothing but its properties")
+        return self._services
 
 
 def main() -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _stop)
     code, result = run(_read_task())
-    _publish(result)
+    publish(result)
     return code
 
 
 def run(task: Mapping[str, Any]) -> tuple[int, Result]:
     """Run one task: the exit code and the result."""
     try:
-        context = PodContext(task["type"], os.environ.get(LOG_LEVEL_VARIABLE))
-        outputs = revive(task["type"], task["properties"]).run(context)
-        result = Result(dict(outputs) if outputs is not None else None)
+        services = _services(task)
+        context = PodContext(task["type"], os.environ.get(LOG_LEVEL_VARIABLE), services)
+        try:
+            outputs = revive(task["type"], task["properties"]).run(context)
+        finally:
+            if services is not None:
+                services.close()
+        result = Result(
+            dict(outputs) if outputs is not None else None,
+            effects=services.effects if services is not None else (),
+            metrics=tuple(services.metrics) if services is not None else (),
+        )
         too_large = encode_result(result)[0].startswith("penstock/1 oversized")
     except TaskFailure as failure:
         return 1, Result(failure.outputs, str(failure))
@@ -68,9 +85,23 @@ def run(task: Mapping[str, Any]) -> tuple[int, Result]:
     except Exception as error:  # the log and the result both have to say why
         import traceback
 
+        from penstock.storage.errors import StorageError
+
+        if isinstance(error, StorageError):
+            return 1, Result(message=str(error))
         traceback.print_exc()
         return 1, Result(message=f"{type(error).__name__}: {error}")
     return (1, Result(message=TOO_LARGE)) if too_large else (0, result)
+
+
+def _services(task: Mapping[str, Any]) -> PodServices | None:
+    """What the task may use of the world; most need nothing of it, and do not wait for it."""
+    if "origin" not in task:
+        return None
+    from penstock.tasks.plan import read_plan
+    from penstock.tasks.pod_services import PodServices
+
+    return PodServices(task["type"], task, read_plan())
 
 
 def revive(type_name: str, properties: Mapping[str, Any]) -> CoreTask:
@@ -117,7 +148,8 @@ def _read_task() -> Mapping[str, Any]:
     return task
 
 
-def _publish(result: Result) -> None:
+def publish(result: Result) -> None:
+    """Let the controller have the result."""
     message, block = encode_result(result)
     if block:
         sys.stdout.write(block)

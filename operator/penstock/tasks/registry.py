@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from penstock.storage.uris import is_uri
 from penstock.tasks.catalog import CORE_TYPES, CoreType, core_type
-from penstock.tasks.contract import NO_SERVICES, Container, TaskFailure
+from penstock.tasks.contract import RIGHTS, Container, TaskFailure
+from penstock.tasks.pairs import PairUse
+from penstock.tasks.services import Origin
+from penstock.tasks.templated import TEMPLATED, inner_task
 
 if TYPE_CHECKING:
     from penstock.flow.types import TaskTypes
@@ -17,11 +22,21 @@ TASK_VARIABLE = "PENSTOCK_TASK"
 """Holds a core task in the environment of its pod."""
 
 
+class Surroundings(Protocol):
+    """What a core task is told of the world before it runs in a pod."""
+
+    @property
+    def origin(self) -> Origin: ...
+
+    def snapshot(self, use: PairUse) -> Mapping[str, Any]:
+        """The key-value pairs that it needs. Raises :class:`TaskFailure`."""
+
+
 def register(types: TaskTypes) -> None:
     """Make every runnable task known."""
     from penstock.flow.types import TaskType
     from penstock.tasks.script_types import SCRIPT_TYPES
-    from penstock.tasks.scripts import script_not_served, script_warnings
+    from penstock.tasks.scripts import script_warnings
 
     for core in CORE_TYPES:
         types.register(
@@ -30,7 +45,7 @@ def register(types: TaskTypes) -> None:
                 core.aliases,
                 check=partial(_check_core, core),
                 warnings=partial(_without_effect, core) if core.without_effect else None,
-                not_served=_local_only if core.local_only else None,
+                not_served=_no_logs if "logs" in core.needs else None,
                 typed=frozenset(core.typed),
                 unrendered=frozenset(core.unrendered),
             )
@@ -41,23 +56,27 @@ def register(types: TaskTypes) -> None:
                 script.name,
                 check=partial(_check_script, script.name),
                 warnings=script_warnings,
-                not_served=script_not_served,
                 plain_log=True,
                 deprecated=script.deprecated,
             )
         )
 
 
-def container(task_type: str, properties: Mapping[str, Any]) -> Container:
+def container(
+    task_type: str, properties: Mapping[str, Any], around: Surroundings | None = None
+) -> Container:
     """What one attempt runs, from rendered properties.
 
     Raises :class:`TaskFailure` with a message that names the property where one is of the wrong
     type: the attempt then fails without a Job.
     """
-    core = core_type(task_type)
-    if core is not None:
-        return _core_container(core, properties)
     from penstock.tasks.reading import read
+
+    core = core_type(task_type)
+    if core is not None and core.name == TEMPLATED:
+        return container(*inner_task(read(core.load(), properties).spec), around)
+    if core is not None:
+        return _core_container(core, properties, around)
     from penstock.tasks.scripts import script_container
 
     script = _scripts().get(task_type.lower())
@@ -71,14 +90,39 @@ def is_script(task_type: str) -> bool:
     return task_type.lower() in _scripts()
 
 
-def _core_container(core: CoreType, properties: Mapping[str, Any]) -> Container:
+def _core_container(
+    core: CoreType, properties: Mapping[str, Any], around: Surroundings | None
+) -> Container:
     from penstock.tasks.reading import read, write
 
-    task = {"type": core.name, "properties": write(read(core.load(), properties))}
+    made: Any = read(core.load(), properties)
+    task = {"type": core.name, "properties": write(made)}
+    use: PairUse | None = None
+    if around is not None and hasattr(made, "pair_use"):
+        use = made.pair_use(around.origin)
+        task["pairs"] = around.snapshot(use)
+    storage = "files" in core.needs or ("uris" in core.needs and _has_uris(task["properties"]))
+    if around is not None and (use is not None or core.needs):
+        task["origin"] = asdict(around.origin)
     text = json.dumps(task, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > 1024 * 1024 - 4096:
         raise TaskFailure("the task's properties are larger than 1 MiB")
-    return Container(command=("-m", "penstock.tasks.pod"), env={TASK_VARIABLE: text})
+    return Container(
+        ("-m", "penstock.tasks.pod"),
+        env={TASK_VARIABLE: text},
+        storage=storage,
+        rights=tuple(need for need in core.needs if need in RIGHTS),
+        pairs=use,
+    )
+
+
+def _has_uris(value: Any) -> bool:
+    """Whether a property may name a file of the storage."""
+    if isinstance(value, Mapping):
+        return any(map(_has_uris, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_uris, value))
+    return isinstance(value, str) and is_uri(value)
 
 
 def _without_effect(core: CoreType, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -90,8 +134,8 @@ def _without_effect(core: CoreType, properties: Mapping[str, Any]) -> Iterator[t
             yield path, f"`{path}` has no effect"
 
 
-def _local_only(properties: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    return [("type", f"needs {NO_SERVICES}")]
+def _no_logs(properties: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    return [("type", "needs the logs of executions, which a cluster does not keep yet")]
 
 
 def _check_core(core: CoreType, properties: Mapping[str, Any]) -> None:

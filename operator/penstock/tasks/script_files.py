@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote
 
-from penstock.tasks.contract import OUTPUT_DIR, WORKING_DIR, Container, TaskFailure
+from penstock.tasks.contract import Container, TaskFailure
+from penstock.tasks.keeping import Kept, Upload, keep_beneath
+from penstock.tasks.localizing import Localizing
 from penstock.tasks.services import Services
-from penstock.tasks.working_files import keep, place, place_namespace_files
+from penstock.tasks.working_files import place, place_namespace_files
 
-_URI = re.compile(r"kestra:///[-A-Za-z0-9%._~+#=/]*[-A-Za-z0-9%_~+#=/]")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -55,49 +54,42 @@ def prepare(
     files = services.files if services is not None else None
     for name, uri in what.fetched.items():
         place(at.work, name, uri, files)
-    localized = _Localizing(at, services)
+    localized = Localizing(
+        str(at.work), f"{at.base}/output", f"{at.base}/fetched", with_uris=services is not None
+    )
     for name, text in what.files.items():
         place(at.work, name, localized.text(text), None)
-    return replace(
+    made = replace(
         what,
         command=tuple(map(localized.text, what.command)),
         env={name: localized.text(value) for name, value in what.env.items()},
     )
+    for uri, path in localized.paths.items():
+        place(at.base, str(Path(path).relative_to(at.base)), uri, files)
+    return replace(made, output_directory=what.output_directory or localized.with_output)
 
 
-def keep_outputs(what: Container, at: ScriptFolders, services: Services | None) -> dict[str, str]:
-    """Keep what the script was to make; URIs by file name."""
-    kept: dict[str, str] = {}
+def keep_outputs(
+    what: Container, at: ScriptFolders, services: Services | None, *, strict: bool
+) -> Kept:
+    """Keep what the script was to make; ``strict`` where it said that it made it."""
+    kept = Kept()
     if what.output_directory:
-        kept |= keep(at.base / "output", ["**"], _needed(services).files)
+        keep_beneath(at.base / "output", ["**"], _upload(services), kept)
     if what.output_files:
-        kept |= keep(at.work, what.output_files, _needed(services).files)
+        keep_beneath(at.work, what.output_files, _upload(services), kept)
+        kept.check_names(strict=strict)
     return kept
 
 
-class _Localizing:
-    """Replaces what stands for folders and files by their paths; each file is fetched once."""
+def _upload(services: Services | None) -> Upload:
+    files = _needed(services).files
 
-    def __init__(self, at: ScriptFolders, services: Services | None) -> None:
-        self._at = at
-        self._services = services
-        self._paths: dict[str, str] = {}
+    def upload(name: str, path: Path) -> str:
+        with path.open("rb") as source:
+            return files.put(name, source)
 
-    def text(self, text: str) -> str:
-        text = text.replace(WORKING_DIR, str(self._at.work))
-        text = text.replace(OUTPUT_DIR, f"{self._at.base}/output")
-        if self._services is None:
-            return text
-        return _URI.sub(lambda match: self._path(match.group()), text)
-
-    def _path(self, uri: str) -> str:
-        if uri not in self._paths:
-            folder = self._at.base / "fetched" / str(len(self._paths))
-            folder.mkdir()
-            name = unquote(uri.rpartition("/")[2]) or "file"
-            place(folder, name, uri, _needed(self._services).files)
-            self._paths[uri] = str(folder / name)
-        return self._paths[uri]
+    return upload
 
 
 def _needed(services: Services | None) -> Services:

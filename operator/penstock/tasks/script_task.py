@@ -15,7 +15,7 @@ class ScriptTask:
     """What all script tasks have.
 
     Outputs: `vars`, what the script printed as `::{"outputs": {…}}::`; `exitCode`; `outputFiles`,
-    which is empty (files are not served yet).
+    the URI of each file that was kept by its name.
     """
 
     container_image: str | None = None

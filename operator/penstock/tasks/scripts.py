@@ -24,7 +24,6 @@ MAX_FILES_BYTES = 1024 * 1024 - 4096
 
 _VERSION = re.compile(r"^\d+(\.\d+){0,2}$")
 _ENV_NAME = re.compile(r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")
-_NOT_SERVED = "files are not served on a cluster yet; they are with `penstock run`"
 
 _WITHOUT_EFFECT = {
     "warningOnStdErr": "`warningOnStdErr` has no effect: the exit code alone decides",
@@ -53,21 +52,6 @@ def script_warnings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield from runner_warnings(name, properties[name])
     if isinstance(properties.get("inputFiles"), list):
         yield "inputFiles", "a list has no effect: a map by file name is wanted"
-
-
-def script_not_served(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a script has on this machine, and not in a pod yet."""
-    if properties.get("outputFiles"):
-        yield "outputFiles", _NOT_SERVED
-    if properties.get("outputDirectory"):
-        yield "outputDirectory", _NOT_SERVED
-    option = properties.get("namespaceFiles")
-    if option is not None and not (isinstance(option, Mapping) and option.get("enabled") is False):
-        yield "namespaceFiles", _NOT_SERVED
-    inputs = properties.get("inputFiles")
-    for name, content in inputs.items() if isinstance(inputs, Mapping) else ():
-        if isinstance(content, str) and is_uri(content):
-            yield f"inputFiles.{name}", f"`{content}` is not fetched: {_NOT_SERVED}"
 
 
 def script_container(kind: ScriptType, given: ScriptTask | OldScript) -> Container:

@@ -100,7 +100,19 @@ class KeyValues(Protocol):
     def get(self, key: str) -> Any:
         """Raises ``KeyError`` where there is none, or its time is over."""
 
-    def set(self, key: str, value: Any, ttl: timedelta | None, *, overwrite: bool) -> None: ...
+    def set(
+        self,
+        key: str,
+        value: Any,
+        ttl: timedelta | None,
+        *,
+        overwrite: bool,
+        description: str | None = None,
+    ) -> None: ...
+
+    def merge(self, key: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Put entries into the map that the key holds, whatever others put there at the same
+        time; the map."""
 
     def delete(self, key: str) -> bool:
         """Whether the key had a value."""
@@ -128,15 +140,32 @@ class Services(Protocol):
         """The pairs of a namespace. Where none is named they are the flow's own, and a key that is
         missing there is read from the nearest namespace above that has it."""
 
-    def logs(self, execution: str | None, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
+    def logs(
+        self,
+        execution: str | None,
+        tasks: Collection[str],
+        level: str,
+        flow: tuple[str, str] | None = None,
+    ) -> Iterable[LogEntry]:
         """The log of an execution (None: this one) from a level on; of all tasks where none is
-        named."""
+        named. An execution of another flow needs that flow's namespace and id."""
 
     def render(self, template: str, variables: Mapping[str, Any]) -> str | None:
         """An expression with these variables alone."""
 
     def publish(self, metric: Metric) -> None:
         """Make a number known."""
+
+
+def log_lines(message: str, level: str) -> list[str]:
+    """The lines of a message as they are printed: each says its level, unless it is INFO and does
+    not look as if it said another.
+    """
+
+    def is_plain(line: str) -> bool:
+        return level == "INFO" and line.partition(" ")[0] not in LEVELS
+
+    return [line if is_plain(line) else f"{level} {line}" for line in message.split("\n")]
 
 
 def at_least(level: str, minimum: str | None) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from penstock.tasks.contract import Context, TaskFailure
-from penstock.tasks.services import KeyValues
+from penstock.tasks.pairs import PairUse
+from penstock.tasks.services import KeyValues, Origin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +21,8 @@ class _State:
     taskrun_value: bool = True
     """Whether each value of the loop around the task has a state of its own."""
 
-    def key(self, context: Context) -> str:
+    def key(self, origin: Origin) -> str:
         """`<flow>_states_tasks-states_<name>[_<hash of the loop's value>]`."""
-        origin = context.services.origin
         parts = [] if self.namespace else [origin.flow]
         parts += ["states", "tasks-states", self.name]
         if self.taskrun_value and origin.value is not None:
@@ -35,10 +35,13 @@ class _State:
 
     def read(self, context: Context) -> dict[str, Any] | None:
         try:
-            stored = self.pairs(context).get(self.key(context))
+            stored = self.pairs(context).get(self.key(context.services.origin))
         except KeyError:
             return None
         return dict(stored) if isinstance(stored, dict) else None
+
+    def pair_use(self, origin: Origin) -> PairUse:
+        return PairUse(origin.namespace, self.key(origin), reads=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +60,12 @@ class Set(_State):
     """The values, which replace those of the same name."""
 
     def run(self, context: Context) -> Mapping[str, Any]:
-        merged = (self.read(context) or {}) | self.data
-        key = self.key(context)
-        self.pairs(context).set(key, merged, None, overwrite=True)
+        key = self.key(context.services.origin)
+        merged = self.pairs(context).merge(key, self.data)
         return {"count": len(merged), "key": key}
+
+    def pair_use(self, origin: Origin) -> PairUse:
+        return replace(super().pair_use(origin), changes=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +102,10 @@ class Delete(_State):
     """Whether the task fails where there is no such state."""
 
     def run(self, context: Context) -> Mapping[str, Any]:
-        deleted = self.pairs(context).delete(self.key(context))
+        deleted = self.pairs(context).delete(self.key(context.services.origin))
         if not deleted and self.error_on_missing:
             raise TaskFailure(f"there is no state `{self.name}`")
         return {"deleted": deleted}
+
+    def pair_use(self, origin: Origin) -> PairUse:
+        return replace(super().pair_use(origin), reads=False, changes=True)

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from penstock.tasks.contract import NamespaceFilesOption, TaskFailure
 from penstock.tasks.globs import matcher
 from penstock.tasks.records import save
-from penstock.tasks.services import Files, Services
+from penstock.tasks.services import Files, NamespaceFiles, Origin
 
 _URIS = ("kestra://", "nsfile://", "file://")
+_FULL = (ENOSPC, EDQUOT)
+
+
+class NamespacesSeen(Protocol):
+    """Whoever offers namespace files."""
+
+    @property
+    def origin(self) -> Origin: ...
+
+    def namespace_files(self, namespace: str | None = None) -> NamespaceFiles: ...
 
 
 def is_uri(text: str) -> bool:
@@ -52,11 +64,21 @@ def checked_name(name: str, file: str) -> str:
     return file
 
 
+@contextmanager
+def file_errors(name: str) -> Iterator[None]:
+    """Lets trouble with the disk name the file. Raises :class:`TaskFailure`."""
+    try:
+        yield
+    except OSError as error:
+        words = "the disk of the pod is full" if error.errno in _FULL else error.strerror or error
+        raise TaskFailure(f"`{name}`: {words}") from error
+
+
 def place(directory: Path, name: str, content: str, files: Files | None) -> None:
     """Let a file stand in the directory: the text, or what the URI names."""
-    target = _target(directory, name)
+    at = target(directory, name)
     if not is_uri(content):
-        target.write_text(content, encoding="utf-8", errors="surrogateescape", newline="")
+        at.write_text(content, encoding="utf-8", errors="surrogateescape", newline="")
     elif content.startswith("file://"):
         raise TaskFailure(
             f"`{content}`: files of the machine are not served; use nsfile:// or kestra://"
@@ -64,12 +86,12 @@ def place(directory: Path, name: str, content: str, files: Files | None) -> None
     elif files is None:
         raise TaskFailure(f"`{content}` can't be fetched: there is no internal storage")
     else:
-        with files.open(content) as source, target.open("wb") as file:
+        with files.open(content) as source, at.open("wb") as file:
             save(source, file)
 
 
 def place_namespace_files(
-    directory: Path, option: NamespaceFilesOption, services: Services
+    directory: Path, option: NamespaceFilesOption, services: NamespacesSeen
 ) -> Iterator[str]:
     """Let namespace files stand in the directory. Gives what is worth a warning."""
     if not option.enabled:
@@ -92,7 +114,8 @@ def place_namespace_files(
                 if option.if_exists != "OVERWRITE":
                     continue
             own.add(name)
-            with files.open(path) as source, _target(directory, name).open("wb") as file:
+            at = target(directory, name)
+            with file_errors(name), files.open(path) as source, at.open("wb") as file:
                 save(source, file)
 
 
@@ -115,17 +138,18 @@ def keep(directory: Path, wanted: Iterable[str], files: Files) -> dict[str, str]
     return kept
 
 
-def _target(directory: Path, name: str) -> Path:
-    target = directory / name
+def target(directory: Path, name: str) -> Path:
+    """Where a file of that name is to be written. Raises :class:`TaskFailure`."""
+    at = directory / name
     try:
-        if not target.parent.resolve().is_relative_to(directory.resolve()) or target.is_symlink():
+        if not at.parent.resolve().is_relative_to(directory.resolve()) or at.is_symlink():
             raise TaskFailure(f"`{name}` leads out of the working directory")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        at.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise TaskFailure(f"`{name}`: a part of the path is a file") from None
-    if target.is_dir():
+    if at.is_dir():
         raise TaskFailure(f"`{name}` is a folder")
-    return target
+    return at
 
 
 def _from_json(name: str, text: str) -> Mapping[str, Any]:

@@ -13,8 +13,18 @@ EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 
 EXPECTED: dict[str, tuple[int, str, dict[str, object]]] = {
     "errors-and-finally.yaml": (1, "FAILED", {}),
+    "files.yaml": (0, "SUCCESS", {"kept": ["loud.txt"]}),
     "foreach.yaml": (0, "SUCCESS", {}),
     "hello-world.yaml": (0, "SUCCESS", {"greeting": "Hello, World!"}),
+    "key-values.yaml": (
+        0,
+        "SUCCESS",
+        {
+            "runs": 1,
+            "said": "Hello",
+            "keys": ["key-values_states_tasks-states_default", "lock", "runs"],
+        },
+    ),
     "parallel-and-retry.yaml": (0, "SUCCESS", {}),
     "python-script.yaml": (0, "SUCCESS", {"mean": 3.875}),
     "runner-options.yaml": (0, "SUCCESS", {"bytes": 1048576}),

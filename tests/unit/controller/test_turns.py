@@ -13,6 +13,7 @@ from penstock.controller.revisions import Revisions, flow_keys
 from penstock.controller.store import ObjectStore
 from penstock.controller.turns import Turns
 from penstock.engine.engine import Engine
+from penstock.engine.evaluation import no_functions
 from penstock.engine.limits import Limits
 from penstock.engine.turn import Turn
 from penstock.kubernetes.api import Api
@@ -45,7 +46,7 @@ class Given:
         for body in executions:
             self.executions.put(body)
         nowhere = Api(None)
-        revisions = Revisions(nowhere, Limits())
+        revisions = Revisions(nowhere, Limits(), lambda namespace: no_functions)
         self.turns = Turns(self.executions, ObjectStore(flow_keys), revisions)
 
     async def turn(self, name: str) -> Turn:

@@ -25,6 +25,7 @@ from penstock.resources.execution import (
 )
 from penstock.resources.flow import FlowStatus, TriggerStatus
 from penstock.resources.gitsource import GitSourceSpec, GitSourceStatus
+from penstock.resources.keyvalue import KeyValueSpec
 from tests.unit.docs.snippets import (
     API_VERSION,
     ROOT,
@@ -58,6 +59,8 @@ def test_manifests_and_flows_are_valid(block: Block, document: Any) -> None:
         if document["kind"] == "GitSource":
             url = str(spec["url"]).replace("$FLOWS_URL", "https://git.example.com/flows.git")
             GitSourceSpec.model_validate(spec | {"url": url})
+        elif document["kind"] == "KeyValue":
+            KeyValueSpec.model_validate(spec)
         else:
             assert document["kind"] == "Execution"
             ExecutionSpec.model_validate(spec)
@@ -84,6 +87,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     [
         ("gitsource", [GitSourceSpec, GitSourceStatus]),
         ("flow", [FlowStatus, TriggerStatus]),
+        ("kv", [KeyValueSpec]),
         (
             "execution",
             [ExecutionSpec, FlowReference, ExecutionStatus, TaskRun, Attempt, OutputsReference],

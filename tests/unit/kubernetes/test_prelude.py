@@ -8,13 +8,13 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from penstock.kubernetes.prelude import PRELUDE
+from penstock.kubernetes.prelude import FILES_PRELUDE, PRELUDE
 from penstock.tasks.framing import MAX_BYTES, MAX_INLINE_BYTES, Marker, parse_marker
 
 SHELLS = [
@@ -47,6 +47,8 @@ class Ended:
 class Pod:
     """A pretended pod: its base directory and its termination message."""
 
+    prelude = PRELUDE
+
     def __init__(self, shell: Sequence[str], at: Path) -> None:
         self.shell, self.base = shell, at / "base"
         self.message = at / "termination-log"
@@ -63,7 +65,7 @@ class Pod:
                 shutil.which(self.shell[0]) or "",
                 *self.shell[1:],
                 "-c",
-                PRELUDE,
+                self.prelude,
                 "penstock",
                 str(self.base),
                 str(self.message),
@@ -381,3 +383,161 @@ def test_messages_for_the_log_are_no_values(pod: Pod) -> None:
     # then
     assert ended.out.count(b'"logs"') == count
     assert (ended.marker.form, ended.payload) == ("inline", '::{"outputs":{"a":1}}::\n')
+
+
+class FilesPod(Pod):
+    """A pretended pod in which a second container moves files."""
+
+    prelude = FILES_PRELUDE
+
+    def tell(self, name: str, text: str) -> None:
+        """What that container says."""
+        unfinished = self.base / "run" / f".{name}"
+        unfinished.write_text(text)
+        unfinished.rename(self.base / "run" / name)
+
+    def wait_for_end(self) -> str:
+        """The exit code, as the script's container tells it."""
+        done = self.base / "run" / "done"
+        until(lambda: done.exists() and done.read_text().endswith("\n"))
+        return done.read_text().strip()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+KEPT = '::penstock-files {"files":{"a":"kestra:///a"},"notes":[]}\n'
+
+
+@pytest.fixture(params=SHELLS, ids=" ".join)
+def files_pod(request: pytest.FixtureRequest, tmp_path: Path) -> FilesPod:
+    pod = FilesPod(request.param, tmp_path)
+    for name in ("run", "work"):
+        (pod.base / name).mkdir(parents=True)
+    return pod
+
+
+def test_the_command_waits_for_its_files_and_its_end_for_what_is_kept(files_pod: FilesPod) -> None:
+    # given
+    process = files_pod.start(["/bin/sh", "-c", """cat input; echo '::{"outputs":{"a":1}}::'"""])
+    (files_pod.base / "work" / "input").write_text("given\n")
+    # when
+    files_pod.tell("staged", "WARN look out\n")
+    assert files_pod.wait_for_end() == "0"
+    assert process.poll() is None
+    files_pod.tell("kept", KEPT)
+    ended = files_pod.end(process)
+    # then
+    assert (ended.code, ended.out) == (0, b'WARN look out\ngiven\n::{"outputs":{"a":1}}::\n')
+    assert ended.payload == f'::{{"outputs":{{"a":1}}}}::\n{KEPT}'
+
+
+def test_files_that_could_not_be_put_in_place_fail_without_the_command(files_pod: FilesPod) -> None:
+    # given
+    process = files_pod.start(["/bin/sh", "-c", "echo ran"])
+    # when
+    files_pod.tell("failed", "penstock/1 inline result 3 1\nthe reason\n")
+    ended = files_pod.end(process)
+    # then
+    assert (ended.code, ended.out) == (1, b"")
+    assert ended.message == "penstock/1 inline result 3 1\nthe reason\n"
+
+
+@pytest.mark.parametrize(("code", "ends"), [(0, 1), (3, 3)])
+def test_files_that_could_not_be_kept_fail_the_task(
+    files_pod: FilesPod, code: int, ends: int
+) -> None:
+    # given
+    process = files_pod.start(["/bin/sh", "-c", f"echo all of it; exit {code}"])
+    files_pod.tell("staged", "")
+    # when
+    assert files_pod.wait_for_end() == str(code)
+    files_pod.tell("failed", "penstock/1 inline result 3 1\nthe reason\n")
+    ended = files_pod.end(process)
+    # then
+    assert (ended.code, ended.out) == (ends, b"all of it\n")
+    assert ended.message.endswith("the reason\n")
+
+
+def test_the_files_of_a_failed_script_are_kept_with_its_code(files_pod: FilesPod) -> None:
+    # given
+    process = files_pod.start(["/bin/sh", "-c", "exit 7"])
+    files_pod.tell("staged", "")
+    # when
+    files_pod.wait_for_end()
+    files_pod.tell("kept", KEPT)
+    ended = files_pod.end(process)
+    # then
+    assert (ended.code, ended.payload) == (7, KEPT)
+
+
+def test_many_kept_files_leave_at_the_end_of_the_log(files_pod: FilesPod) -> None:
+    # given
+    files = {f"file {number} é": f"kestra:///{number}" for number in range(5000)}
+    kept = f"::penstock-files {json.dumps({'files': files, 'notes': []})}\n"
+    process = files_pod.start(["/bin/sh", "-c", ":"])
+    files_pod.tell("staged", "")
+    # when
+    files_pod.wait_for_end()
+    files_pod.tell("kept", kept)
+    ended = files_pod.end(process)
+    # then
+    assert ended.marker.form == "framed"
+    assert ended.payload == kept
+
+
+@pytest.mark.parametrize("during", ["before", "after"])
+def test_termination_ends_the_wait_for_the_files(files_pod: FilesPod, during: str) -> None:
+    # given
+    process = files_pod.start(["/bin/sh", "-c", "echo ended"])
+    if during == "after":
+        files_pod.tell("staged", "")
+        files_pod.wait_for_end()
+    else:
+        until(lambda: catches_termination(process.pid))
+    # when
+    process.send_signal(signal.SIGTERM)
+    # then
+    assert files_pod.end(process).code == 143
+
+
+def catches_termination(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_script_that_was_stopped_does_not_wait_for_its_files(files_pod: FilesPod) -> None:
+    # given
+    process = files_pod.start(["/bin/sh", "-c", "echo ready; exec sleep 20"])
+    files_pod.tell("staged", "")
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    # when
+    process.send_signal(signal.SIGTERM)
+    # then
+    assert files_pod.end(process).code == 143
+    assert not (files_pod.base / "run" / "done").exists()
+
+
+def test_a_bare_image_tells_of_its_files_in_the_log(files_pod: FilesPod, tmp_path: Path) -> None:
+    # given
+    if files_pod.shell[0] == "busybox":
+        pytest.skip("busybox finds its own applets whatever the PATH is")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("mkdir", "sleep"):
+        (tools / tool).symlink_to(shutil.which(tool) or "")
+    process = files_pod.start(["/bin/sh", "-c", "echo ran"], env={"PATH": str(tools)})
+    files_pod.tell("staged", "")
+    # when
+    files_pod.wait_for_end()
+    files_pod.tell("kept", KEPT)
+    ended = files_pod.end(process)
+    # then
+    assert (ended.code, ended.out.decode()) == (0, f"ran\n{KEPT}")
+    assert ended.marker.form == "unfiltered"

@@ -220,12 +220,12 @@ async def test_upload_download_and_delete_namespace_files(
     }
     assert got["files"]["in/a/x.sql"].startswith(f"kestra://{HERE.folder}tasks/t/r/d/in/")
     # when
-    await attempts.outputs("namespace.DeleteFiles", namespace="company.data", files="/in/**/*.sql")
+    delete = {"namespace": "company.data", "files": "/in/**/*.sql"}
+    (metric,) = (await attempts.run(f"{CORE}.namespace.DeleteFiles", delete)).metrics
     # then
+    assert (metric.name, metric.value) == ("deleted", 2)
     left = await attempts.outputs("namespace.DownloadFiles", namespace="company.data", files=["**"])
     assert list(left["files"]) == ["in/z.txt"]
-    ((origin, metric),) = attempts.local.metrics()
-    assert (origin.task, metric.name, metric.value) == ("t", "deleted", 2)
 
 
 async def test_upload_may_leave_or_refuse_what_is_there(attempts: Attempts) -> None:
@@ -276,9 +276,9 @@ async def test_a_log_level_drops_lines_below_it(attempts: Attempts) -> None:
 async def test_metrics_are_published(attempts: Attempts) -> None:
     # when
     metrics = [{"type": "timer", "name": "m", "value": "1.5", "tags": {"a": 1}}]
-    await attempts.outputs("metric.Publish", metrics=metrics)
+    seen = await attempts.run(f"{CORE}.metric.Publish", {"metrics": metrics})
     # then
-    ((_, metric),) = attempts.local.metrics()
+    (metric,) = seen.metrics
     assert (metric.type, metric.name, metric.value, metric.tags) == ("timer", "m", 1.5, {"a": "1"})
     told = await attempts.failure("metric.Publish", metrics=[{"type": "x", "name": "m"}])
     assert told.startswith("property `metrics[0]`")

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from penstock.controller.settings import ExecutionSettings, Settings
 from penstock.kubernetes.podspec import JobDefaults
+from penstock.storage.settings import StorageSettings
 from penstock.tasks.pod import camel
 
 ROOT = Path(__file__).parents[3]
@@ -45,6 +46,11 @@ def test_every_value_is_documented() -> None:
             ExecutionSettings,
             VALUES["settings"]["executions"],
             SETTINGS["executions"]["properties"],
+        ),
+        (
+            StorageSettings,
+            VALUES["settings"]["storage"],
+            SETTINGS["storage"]["properties"],
         ),
     ],
 )

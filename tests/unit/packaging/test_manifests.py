@@ -44,16 +44,18 @@ def test_every_resource_of_a_kustomization_is_there(path: Path) -> None:
 def test_the_controller_passes_pod_security_restricted() -> None:
     (deployment,) = of_kind("Deployment")
     pod = deployment["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
 
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    assert all({"emptyDir", "configMap"} & set(volume) for volume in pod["volumes"])
+    assert [container["name"] for container in pod["containers"]] == ["controller", "storage"]
+    for container in pod["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+    kinds = {"emptyDir", "configMap", "persistentVolumeClaim"}
+    assert all(kinds & set(volume) for volume in pod["volumes"])
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
 
 
@@ -66,10 +68,10 @@ def test_there_are_never_two_controllers() -> None:
 
 def test_core_tasks_run_in_the_image_of_the_controller() -> None:
     (deployment,) = of_kind("Deployment")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    environment = {item["name"]: item["value"] for item in container["env"]}
+    container, service = deployment["spec"]["template"]["spec"]["containers"]
+    environment = {item["name"]: item.get("value") for item in container["env"]}
 
-    assert environment["PENSTOCK_IMAGE"] == container["image"]
+    assert environment["PENSTOCK_IMAGE"] == container["image"] == service["image"]
 
 
 @pytest.mark.parametrize("role", ["penstock", "penstock-viewer", "penstock-editor"])
@@ -92,6 +94,7 @@ def test_the_controller_can_do_this_and_nothing_else() -> None:
         ("penstock.dev", "flows"): {"get", "list", "watch", "create", "patch", "delete"},
         ("penstock.dev", "executions"): {"get", "list", "watch", "create", "patch", "delete"},
         ("penstock.dev", "gitsources"): {"get", "list", "watch"},
+        ("penstock.dev", "keyvalues"): {"get", "list", "watch", "create", "update", "delete"},
         ("penstock.dev", "flows/status"): {"update", "patch"},
         ("penstock.dev", "executions/status"): {"update", "patch"},
         ("penstock.dev", "gitsources/status"): {"update", "patch"},
@@ -102,6 +105,20 @@ def test_the_controller_can_do_this_and_nothing_else() -> None:
         ("apps", "controllerrevisions"): {"get", "list", "create", "delete"},
         ("events.k8s.io", "events"): {"create", "patch", "list"},
     }
+
+
+def test_the_controller_reads_one_service_and_no_other() -> None:
+    (role,) = of_kind("Role")
+
+    assert role["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["services"],
+            "resourceNames": ["penstock-storage"],
+            "verbs": ["get"],
+        }
+    ]
+    assert "penstock-storage" in [body["metadata"]["name"] for body in of_kind("Service")]
 
 
 def test_nothing_of_helm_is_left() -> None:

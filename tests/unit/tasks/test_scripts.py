@@ -197,13 +197,10 @@ def test_what_has_no_effect_is_accepted_and_told_of(types: TaskTypes) -> None:
     assert task_type is not None
     assert task_type.check is not None
     assert task_type.warnings is not None
-    assert task_type.not_served is not None
     # when
     task_type.check(properties)
     told = {name for name, _ in task_type.warnings(properties)}
-    not_served = {name for name, _ in task_type.not_served(properties)}
     # then
-    assert not_served == {"outputFiles", "namespaceFiles", "inputFiles.c"}
     assert told == {
         "warningOnStdErr",
         "targetOS",

@@ -51,9 +51,7 @@ def register(types: TaskTypes) -> None:
         types.register(TaskType(_NEW + model.__name__, model=model, not_served=needs_storage))
     types.register(TaskType(_NEW + "WaitFor", model=WaitFor, deprecated="use LoopUntil"))
     worker = (_OLD + "WorkingDirectory", _OLD + "Worker")
-    types.register(
-        TaskType(_NEW + "WorkingDirectory", worker, WorkingDirectory, not_served=_needs_storage)
-    )
+    types.register(TaskType(_NEW + "WorkingDirectory", worker, WorkingDirectory))
 
 
 def _needs_storage(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from penstock.engine.actions import StartAttempt
-from penstock.engine.flowables.for_each_item import MERGE, SPLIT
-from penstock.tasks.contract import Context, CoreTask
-from penstock.tasks.reading import read
+from penstock.tasks.contract import Context
 from penstock.tasks.split import Split
 
 
@@ -69,14 +66,3 @@ class MergeOutputs:
         lines = "".join(f"{json.dumps(child, ensure_ascii=False)}\n" for child in self.children)
         uri = context.services.files.put("outputs.jsonl", BytesIO(lines.encode()))
         return {"subflowOutputs": uri}
-
-
-def batch_task(start: StartAttempt) -> CoreTask | None:
-    """The task of an attempt, where it is one of these. Raises :class:`TaskFailure`."""
-    if start.task.type == SPLIT:
-        split: CoreTask = read(SplitItems, start.properties)
-        return split
-    if start.task.type == MERGE:
-        merge: CoreTask = read(MergeOutputs, start.properties)
-        return merge
-    return None

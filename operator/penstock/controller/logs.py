@@ -1,0 +1,215 @@
+"""Keeps the logs of tasks: what a pod printed goes to the internal storage when it has ended, and
+now and then while it runs, so that a lost node loses little.
+
+Nothing waits for it but a task that reads logs. It has workers of its own; what is archived is
+known by what stands in the storage, so a controller that starts anew goes on where it was: every
+pod that is still there is looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from penstock.controller.logkeeping import LogKeeper, PodLog, log_of
+from penstock.controller.places import place_of
+from penstock.controller.queue import Key, KeyedQueue
+from penstock.controller.storage import StorageAccess
+from penstock.controller.store import ObjectStore, version_of
+from penstock.engine.actions import AttemptKey, StartAttempt
+from penstock.kubernetes import podstatus
+from penstock.kubernetes.api import Api, ApiError, Object
+from penstock.kubernetes.logarchive import LogArchive
+from penstock.kubernetes.logcatching import has_begun
+from penstock.kubernetes.recent import Recent
+from penstock.resources.execution import ExecutionStatus
+from penstock.storage.errors import StorageError
+from penstock.storage.uris import ExecutionPlace
+from penstock.tasks.catalog import core_type
+
+logger = logging.getLogger(__name__)
+
+WORKERS = 4
+"""Logs that are read at once."""
+FIRST_PART = 10.0
+"""Seconds that a task runs until a part of its log is kept: before the kubelet moves any of it."""
+NEXT_PART = 60.0
+"""Seconds until the next part; a hundredth of the task's age where that is more."""
+FETCH = "io.kestra.plugin.core.log.Fetch"
+_LONGEST_WAIT = timedelta(seconds=60)
+"""For logs that a task reads."""
+_TRIES = 10
+_SETTLED = 20_000
+
+
+class Logs:
+    """The archived logs of all executions."""
+
+    def __init__(
+        self,
+        api: Api,
+        storage: StorageAccess,
+        executions: ObjectStore,
+        look_again: Callable[[Key, float], None],
+    ) -> None:
+        self.queue = KeyedQueue(self._archive, WORKERS)
+        self._keeper = LogKeeper(api)
+        self._storage = storage
+        self._executions = executions
+        self._look_again = look_again
+        self._logs: dict[Key, PodLog] = {}
+        self._of: dict[str, set[Key]] = {}
+        """The logs that are not settled, by the uid of their execution."""
+        self._settled: Recent[str, None] = Recent(_SETTLED)
+        self._asked: dict[tuple[Key, AttemptKey], set[Key]] = {}
+        """Who waits for which logs."""
+
+    async def run(self) -> None:
+        await self.queue.run()
+
+    def seen(self, pod: Object) -> None:
+        """A pod was added, changed or removed."""
+        meta = pod["metadata"]
+        if meta.get("uid") in self._settled or not has_begun(pod):
+            return
+        key = Key("Log", meta["namespace"], meta["name"])
+        log = self._logs.get(key)
+        is_new = log is None
+        if log is None:
+            log = log_of(pod)
+            if log is None:
+                return
+            self._logs[key] = log
+            self._of.setdefault(log.execution_uid, set()).add(key)
+        elif version_of(pod) >= version_of(log.pod):
+            log.pod = pod
+        if log.ends:
+            self.queue.add(key)
+        elif is_new:
+            self.queue.add_later(key, FIRST_PART)
+
+    def forget(self, execution: Object) -> None:
+        """The execution is gone: its files go with it."""
+        meta = execution["metadata"]
+        for key in list(self._of.get(meta["uid"], ())):
+            self._settle(key)
+        gone = Key("Execution", meta["namespace"], meta["name"])
+        self._asked = {who: logs for who, logs in self._asked.items() if who[0] != gone}
+
+    def with_place(self, execution: Object, status: ExecutionStatus) -> ExecutionStatus:
+        """The status, which says where the logs are as soon as that is known."""
+        if status.logs is not None or status.flow is None:
+            return status
+        meta, flow = execution["metadata"], status.flow
+        place = ExecutionPlace(flow.namespace, flow.id, meta["name"])
+        logs = self._storage.logs(meta["namespace"], place)
+        return status if logs is None else status.model_copy(update={"logs": logs})
+
+    def hold(self, execution: Object, action: StartAttempt) -> bool:
+        """Whether an attempt has to wait because it reads logs that are not archived yet. It does
+        not wait for ever, and the execution is told when it has waited enough.
+        """
+        core = core_type(action.task.type)
+        late = datetime.now(UTC) - action.attempt.created_date
+        if core is None or core.name != FETCH or late > _LONGEST_WAIT:
+            return False
+        meta = execution["metadata"]
+        named = action.properties.get("executionId")
+        read = self._executions.get(meta["namespace"], str(named)) if named else execution
+        asking = Key("Execution", meta["namespace"], meta["name"])
+        if read is None or self._are_complete(read["metadata"]["uid"], asking, action.key):
+            return False
+        self._look_again(asking, (_LONGEST_WAIT - late).total_seconds() + 0.1)
+        return True
+
+    def _are_complete(self, execution_uid: str, asking: Key, attempt: AttemptKey) -> bool:
+        """Whether all that an execution printed until this was first asked is archived. The one
+        that asks is told when it has become true.
+        """
+        who = (asking, attempt)
+        if who not in self._asked:
+            self._asked[who] = set(self._of.get(execution_uid, ()))
+            for key in self._asked[who]:
+                self.queue.add(key)
+        if self._asked[who]:
+            return False
+        del self._asked[who]
+        return True
+
+    async def _archive(self, key: Key) -> None:
+        log = self._logs.get(key)
+        if log is None:
+            return
+        ends = log.ends
+        try:
+            is_done = await self._bring_on(log)
+        except (ApiError, StorageError, OSError) as error:
+            log.failures += 1
+            logger.warning("the log of %s/%s: %s", key.namespace, key.name, error)
+            if log.failures < _TRIES:
+                self.queue.add_later(key, min(2.0**log.failures, NEXT_PART))
+                return
+            is_done = log.ends
+            if is_done:
+                await self._give_up(log, str(error))
+        if is_done:
+            self._settle(key)
+        elif log.ends and not ends:  # it ended meanwhile
+            self.queue.add(key)
+        else:
+            self._tell(key)
+            self.queue.add_later(key, _until_next(log))
+
+    async def _bring_on(self, log: PodLog) -> bool:
+        """Archive what there is; whether that is all there will ever be."""
+        archive = self._archive_of(log)
+        if archive is None:
+            return True
+        is_done = await self._keeper.bring_on(log, archive)
+        log.failures = 0
+        if self._archive_of(log) is None:  # deleted meanwhile, and its files perhaps before this
+            await asyncio.to_thread(archive.delete)
+        return is_done
+
+    async def _give_up(self, log: PodLog, why: str) -> None:
+        archive = self._archive_of(log)
+        with suppress(StorageError, OSError):
+            if archive is not None:
+                await self._keeper.give_up(log, archive, why)
+
+    def _archive_of(self, log: PodLog) -> LogArchive | None:
+        """None where the execution is gone."""
+        body = self._executions.get(log.execution.namespace, log.execution.name)
+        if body is None or body["metadata"]["uid"] != log.execution_uid:
+            return None
+        place = place_of(body)
+        storage = self._storage.storage(log.execution.namespace)
+        return None if place is None else LogArchive(storage, place)
+
+    def _tell(self, key: Key) -> None:
+        """Let those look again who wait for nothing else than this log."""
+        for (asking, _), waiting in self._asked.items():
+            if key in waiting:
+                waiting.discard(key)
+                if not waiting:
+                    self._look_again(asking, 0.0)
+
+    def _settle(self, key: Key) -> None:
+        log = self._logs.pop(key, None)
+        if log is None:
+            return
+        self._settled.put(log.pod["metadata"]["uid"], None)
+        others = self._of.get(log.execution_uid, set())
+        others.discard(key)
+        if not others:
+            self._of.pop(log.execution_uid, None)
+        self._tell(key)
+
+
+def _until_next(log: PodLog) -> float:
+    started = podstatus.started(log.pod)
+    age = (datetime.now(UTC) - started).total_seconds() if started is not None else 0.0
+    return max(NEXT_PART, age / 100)

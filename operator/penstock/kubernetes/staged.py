@@ -1,0 +1,235 @@
+"""What an attempt's pod has to do with files: its plan, and the container that follows it.
+
+A script's files are moved by a container of Penstock's own beside it, which alone holds the grant.
+It is a native sidecar, since it works before and after the script. A script without files has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, get_args
+
+from penstock.engine.actions import StartAttempt
+from penstock.engine.flowables.working_directory import WorkingDirectory
+from penstock.kubernetes.podspec import (
+    FILES,
+    PLAN_FILE,
+    JobDefaults,
+    Mounted,
+    literal,
+    merged_resources,
+)
+from penstock.kubernetes.prelude import FILES_PRELUDE
+from penstock.storage.grants import Right
+from penstock.storage.uris import ExecutionPlace, uri_of
+from penstock.tasks.contract import Container, NamespaceFilesOption, Resources, TaskFailure
+from penstock.tasks.localizing import Localizing
+from penstock.tasks.plan import PLAN_VARIABLE, Plan, SharedDirectory
+from penstock.tasks.pod_folders import BASE, FETCHED, OUTPUT, WORK
+from penstock.tasks.reading import read
+from penstock.tasks.services import Origin
+from penstock.tasks.working_files import file_map
+
+FILES_CONTAINER = "files"
+STAGING_COMMAND = ("-m", "penstock.tasks.staging")
+CLOSING = Container(command=("-m", "penstock.tasks.closing"), storage=True)
+"""What the attempt of a WorkingDirectory itself runs."""
+FILES_RESOURCES = Resources(requests={"cpu": "10m", "memory": "32Mi"}, limits={"memory": "256Mi"})
+"""It holds a few MiB of a file at a time, so that it needs some 30 MiB however large files are. The
+limit guards the node; the rest of it is for what the kernel keeps of files that are being written.
+"""
+
+_USER = 65532
+_WORK_MOUNT: dict[str, Any] = {"name": "work", "mountPath": BASE}
+
+
+@dataclass(frozen=True)
+class PodStorage:
+    """How the pod of an attempt reaches the internal storage."""
+
+    place: ExecutionPlace
+    environment: Mapping[str, str]
+    """Where the service is, and the grant."""
+
+
+def needs_storage(start: StartAttempt, container: Container) -> bool:
+    """Whether the pod of an attempt needs a grant."""
+    if container.image is None:
+        return container.storage
+    option = container.namespace_files
+    return (
+        start.workspace is not None
+        or bool(container.fetched or container.output_files or container.output_directory)
+        or (option is not None and option.enabled)
+        or _needs_paths(container)
+    )
+
+
+def rights(start: StartAttempt, container: Container) -> frozenset[Right]:
+    """What the grant of an attempt that moves files has to allow beyond the usual."""
+    options = [container.namespace_files]
+    uris = list(container.fetched.values())
+    if start.workspace is not None:
+        option, given = (
+            start.workspace.properties.get(name) for name in ("namespaceFiles", "inputFiles")
+        )
+        options.append(read(NamespaceFilesOption, option) if option is not None else None)
+        uris += file_map("inputFiles", given).values()
+    elsewhere = any(option is not None and option.namespaces for option in options)
+    elsewhere = elsewhere or any(
+        uri.startswith("nsfile://") and not uri.startswith("nsfile:///") for uri in uris
+    )
+    asked: set[Right] = {right for right in get_args(Right) if right in container.rights}
+    return frozenset(asked | ({"namespaces"} if elsewhere else set()))
+
+
+def staged(
+    start: StartAttempt, container: Container, storage: PodStorage | None
+) -> tuple[Container, Plan | None]:
+    """The container with paths in its texts, and the plan for its files; None where it has none.
+
+    Raises :class:`TaskFailure` where files are needed and there is no storage.
+    """
+    if not needs_storage(start, container):
+        return _localized(container, Localizing(WORK, OUTPUT, FETCHED, with_uris=False)), None
+    if storage is None:
+        raise TaskFailure(
+            "the task has to do with files, and this installation has no internal storage"
+        )
+    localizing = Localizing(WORK, OUTPUT, FETCHED, with_uris=container.image is not None)
+    made = _localized(container, localizing)
+    option = container.namespace_files
+    plan = Plan(
+        origin=_origin(start, storage.place),
+        fetched=dict(container.fetched),
+        beside={path.removeprefix(f"{BASE}/"): uri for uri, path in localizing.paths.items()},
+        namespace_files=option if option is not None and option.enabled else None,
+        output_files=list(container.output_files),
+        output_directory=container.output_directory or localizing.with_output,
+        shared=_shared(start, storage.place),
+    )
+    return made, plan
+
+
+def with_files(
+    pod: Mapping[str, Any],
+    container: Container,
+    plan: Plan,
+    storage: PodStorage,
+    defaults: JobDefaults,
+    mounted: Mounted | None,
+) -> dict[str, Any]:
+    """The pod with all that its plan needs."""
+    grant = _environment(plan, storage, mounted)
+    task = dict(pod["containers"][0])
+    if container.image is None:
+        return _with_room(pod, task, grant)
+    task["command"] = [*task["command"][:2], literal(FILES_PRELUDE), *task["command"][3:]]
+    if plan.output_directory:
+        task["env"] = [{"name": "OUTPUT_DIR", "value": OUTPUT}, *task["env"]]
+    security = dict(pod["securityContext"])
+    if defaults.script_user != _USER:
+        security["fsGroup"] = _USER  # both users may write to what is in the common folder
+    return {
+        **pod,
+        "securityContext": security,
+        "initContainers": [_files_container(grant, defaults, mounted)],
+        "containers": [task],
+    }
+
+
+def _with_room(
+    pod: Mapping[str, Any], task: dict[str, Any], grant: list[dict[str, str]]
+) -> dict[str, Any]:
+    """A pod of Penstock's own image alone: it holds the grant itself, and gets a disk."""
+    task["env"] = [*task.get("env", ()), *grant]
+    task["volumeMounts"] = [*task.get("volumeMounts", ()), _WORK_MOUNT]
+    volumes = [*pod.get("volumes", ()), {"name": "work", "emptyDir": {}}]
+    return {**pod, "containers": [task], "volumes": volumes}
+
+
+def _environment(plan: Plan, storage: PodStorage, mounted: Mounted | None) -> list[dict[str, str]]:
+    values = {**storage.environment, "TMPDIR": BASE}
+    if mounted is not None and PLAN_FILE in mounted.data:
+        values[f"{PLAN_VARIABLE}_FILE"] = f"{FILES}/{PLAN_FILE}"
+    else:
+        values[PLAN_VARIABLE] = plan.to_json()
+    return [{"name": name, "value": literal(value)} for name, value in values.items()]
+
+
+def _files_container(
+    grant: list[dict[str, str]], defaults: JobDefaults, mounted: Mounted | None
+) -> dict[str, Any]:
+    mounts = [_WORK_MOUNT]
+    if mounted is not None and PLAN_FILE in mounted.data:
+        mounts.append({"name": "files", "mountPath": FILES, "readOnly": True})
+    made = {
+        "name": FILES_CONTAINER,
+        "image": defaults.image,
+        "imagePullPolicy": defaults.image_pull_policy,
+        "restartPolicy": "Always",
+        "command": [literal(word) for word in (*defaults.task_command, *STAGING_COMMAND)],
+        "env": grant,
+        "resources": merged_resources(FILES_RESOURCES, defaults.resources),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "runAsNonRoot": True,
+        },
+        "volumeMounts": mounts,
+    }
+    return {key: value for key, value in made.items() if value is not None}
+
+
+def _needs_paths(container: Container) -> bool:
+    localizing = Localizing(WORK, OUTPUT, FETCHED)
+    _localized(container, localizing)
+    return bool(localizing.paths) or localizing.with_output
+
+
+def _localized(container: Container, localizing: Localizing) -> Container:
+    return replace(
+        container,
+        files={name: localizing.text(text) for name, text in container.files.items()},
+        command=tuple(map(localizing.text, container.command)),
+        env={name: localizing.text(value) for name, value in container.env.items()},
+    )
+
+
+def _origin(start: StartAttempt, place: ExecutionPlace) -> Origin:
+    run = start.task_run
+    return Origin(place.namespace, place.flow, place.execution, run.task_id, run.id, run.value)
+
+
+def _shared(start: StartAttempt, place: ExecutionPlace) -> SharedDirectory | None:
+    workspace = start.workspace
+    if workspace is None:
+        return None
+    left = [
+        uri_of(place.task_file(task, run, _archive(number)))
+        for task, run, number in workspace.left_by
+    ]
+    closing = isinstance(start.task, WorkingDirectory)
+    return SharedDirectory(
+        id=workspace.id,
+        left_by=left,
+        name="" if closing else _archive(start.attempt.number),
+        properties=_checked(workspace.properties),
+    )
+
+
+def _checked(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties of a WorkingDirectory as its pods read them."""
+    made = dict(properties)
+    if (option := made.get("namespaceFiles")) is not None:
+        made["namespaceFiles"] = asdict(read(NamespaceFilesOption, option))
+    return made
+
+
+def _archive(attempt: int) -> str:
+    """Under which name an attempt leaves the directory, as a file of its task run."""
+    return f".penstock/directory-{attempt}.tar"

@@ -1,0 +1,5 @@
+"""The storage service: what pods ask for files, and what streams them where no object store does.
+
+It holds the key and the credentials of the storage, so that no pod has to. A pod shows its grant
+and gets URLs of single files.
+"""

@@ -1,0 +1,149 @@
+"""What a grant is good for: operations on files, each answered with a URL or with what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from penstock.server.answers import described
+from penstock.server.urls import Urls
+from penstock.storage.errors import AccessDenied, FileMissing, FileTooLarge, StorageError
+from penstock.storage.execution import ExecutionFiles, NamespaceFiles
+from penstock.storage.files import Storage
+from penstock.storage.grants import Grant
+from penstock.storage.uris import namespace_file, readable, uri_of
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Operation(_Strict):
+    """One thing to do. The file is named by `uri`, by `namespace` and `path`, or, where it is a
+    new one of the task run, by `name`.
+    """
+
+    do: Literal["get", "put", "stat", "delete", "purge", "list"]
+    uri: str | None = None
+    namespace: str | None = None
+    path: str | None = None
+    name: str | None = None
+    cache: str | None = None
+    """The name of a file that the executions of the flow have in common."""
+    size: Annotated[int, Field(ge=0)] | None = None
+    """Of what is put, in bytes."""
+    sha256: Sha256 | None = None
+    """Of what is put."""
+
+
+class Operations(_Strict):
+    """What is asked at once."""
+
+    operations: Annotated[list[Operation], Field(min_length=1, max_length=1000)]
+
+
+class Exchange:
+    """Answers operations; each by itself, so that one that fails does not spoil the others."""
+
+    def __init__(self, storage: Storage, urls: Urls, max_file_bytes: int) -> None:
+        self._storage = storage
+        self._urls = urls
+        self._largest = min(max_file_bytes, urls.largest or max_file_bytes)
+
+    def answers(self, grant: Grant, asked: Operations) -> list[dict[str, Any]]:
+        """In the order of the operations. It reads and writes: call it in a thread."""
+        return [self._answered(grant, operation) for operation in asked.operations]
+
+    def _answered(self, grant: Grant, operation: Operation) -> dict[str, Any]:
+        doing: Mapping[str, Any] = {
+            "get": self._get,
+            "put": self._put,
+            "stat": self._stat,
+            "delete": self._delete,
+            "purge": self._purge,
+            "list": self._list,
+        }
+        try:
+            answer: dict[str, Any] = doing[operation.do](grant, operation)
+            return answer
+        except StorageError as error:
+            return described(error)
+
+    def _get(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        path = _read_path(grant, asked)
+        size = self._storage.of(grant.tenant).size(path)
+        return {"url": self._urls.get(grant.tenant, path).url, "size": size}
+
+    def _put(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        path = _written_path(grant, asked)
+        if asked.size is None or asked.sha256 is None:
+            raise StorageError("`put` needs `size` and `sha256`")
+        if asked.size > self._largest:
+            raise FileTooLarge(
+                f"`{uri_of(path)}` has {asked.size} bytes, and one file may have {self._largest} "
+                "(the setting `storage.maxFileGib`, and at most 5 GiB in an S3 bucket)"
+            )
+        signed = self._urls.put(grant.tenant, path, asked.size, asked.sha256)
+        return {"url": signed.url, "headers": dict(signed.headers), "uri": uri_of(path)}
+
+    def _stat(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        path = _read_path(grant, asked)
+        try:
+            return {"size": self._storage.of(grant.tenant).size(path)}
+        except FileMissing:
+            return {"size": None}
+
+    def _delete(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        storage = self._storage.of(grant.tenant)
+        if asked.uri is not None:
+            grant.needs("delete")
+            return {"deleted": self._files(grant).delete(asked.uri)}
+        return {"deleted": storage.delete(_written_path(grant, asked))}
+
+    def _purge(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        grant.needs("delete")
+        return {"uris": self._files(grant).purge()}
+
+    def _list(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        namespace = _namespace(grant, asked)
+        return {"paths": NamespaceFiles(self._storage.of(grant.tenant), namespace).paths()}
+
+    def _files(self, grant: Grant) -> ExecutionFiles:
+        return ExecutionFiles(self._storage.of(grant.tenant), grant.place, grant.parents)
+
+
+def _read_path(grant: Grant, asked: Operation) -> str:
+    if asked.cache is not None:
+        return grant.place.cache_file(asked.cache)
+    if asked.uri is not None:
+        anywhere = "namespaces" in grant.rights
+        return readable(asked.uri, grant.place, grant.parents, any_namespace=anywhere)
+    if asked.path is None:
+        raise StorageError(f"`{asked.do}` needs `uri`, or `namespace` and `path`")
+    return namespace_file(_namespace(grant, asked), asked.path)
+
+
+def _written_path(grant: Grant, asked: Operation) -> str:
+    if asked.cache is not None:
+        return grant.place.cache_file(asked.cache)
+    if asked.name is not None:
+        return grant.place.task_file(grant.task, grant.task_run, asked.name)
+    if asked.namespace is None or asked.path is None:
+        raise StorageError(f"`{asked.do}` needs `name`, or `namespace` and `path`")
+    grant.needs("namespaces")
+    return namespace_file(asked.namespace, asked.path)
+
+
+def _namespace(grant: Grant, asked: Operation) -> str:
+    """A namespace whose files may be read: the flow's own, or any with the right to it."""
+    name = asked.namespace or grant.place.namespace
+    if name != grant.place.namespace and "namespaces" not in grant.rights:
+        raise AccessDenied(
+            f"the files of the namespace `{name}` are not open to this task, whose own namespace "
+            f"is `{grant.place.namespace}`"
+        )
+    return name

@@ -1,0 +1,61 @@
+"""Start the storage service: make the key, open the storage, and serve."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+
+from aiohttp import web
+
+from penstock.kubernetes.api import Api, connect
+from penstock.server.app import storage_app
+from penstock.server.door import Door
+from penstock.server.exchange import Exchange
+from penstock.server.logs import Logs
+from penstock.server.objects import BLOCK, Objects
+from penstock.server.urls import urls_for
+from penstock.storage.settings import StorageSettings, opened
+from penstock.storage.signing import create_key
+
+PORT = 8082
+ABANDONED = 24 * 3600.0
+"""Seconds after which a file that was begun and not ended is removed."""
+
+logger = logging.getLogger(__name__)
+
+
+def run(settings: StorageSettings, port: int = PORT) -> None:
+    """Serve until SIGTERM."""
+    logging.basicConfig(
+        level=os.environ.get("PENSTOCK_LOG_LEVEL", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    asyncio.run(_run(settings, port))
+
+
+async def _run(settings: StorageSettings, port: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with connect() as api:
+        app = await asyncio.to_thread(_made, settings, api)
+        runner = web.AppRunner(app, access_log=None, read_bufsize=BLOCK, shutdown_timeout=20)
+        await runner.setup()
+        await web.TCPSite(runner, port=port).start()
+        logger.info("the storage service has started, on port %d, with %s", port, settings.url)
+        await stop.wait()
+        await runner.cleanup()
+
+
+def _made(settings: StorageSettings, api: Api) -> web.Application:
+    storage = opened(settings)
+    key = create_key(storage)
+    storage.discard_unfinished(ABANDONED)
+    exchange = Exchange(storage, urls_for(storage, key), settings.max_file_bytes)
+    door = Door(key, api)
+    app = storage_app(door, exchange, Objects(storage, key))
+    Logs(storage, key, door).register(app)
+    return app

@@ -1,0 +1,156 @@
+"""Single files under signed URLs: streamed, in either direction, with little memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import TypeVar
+
+from aiohttp import ClientPayloadError, web
+
+from penstock.storage.errors import AccessDenied, StorageError, StorageUnavailable
+from penstock.storage.files import Storage
+from penstock.storage.reading import OpenFile
+from penstock.storage.signing import Method, OneObject
+
+TIMEOUT = 60.0
+"""Seconds without a byte after which a transfer is given up."""
+AT_ONCE = 128
+"""Transfers at the same time; who comes then is told to come again."""
+BLOCK = 512 * 1024
+
+T = TypeVar("T")
+
+
+class Objects:
+    """The files of the storage, each to whoever has a URL for it."""
+
+    def __init__(self, storage: Storage, key: bytes) -> None:
+        self._storage = storage
+        self._key = key
+        self._transfers = 0
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """The file, or the part of it from a byte on."""
+        wanted = self._wanted("GET", request)
+        with self._transfer():
+            found = await asyncio.to_thread(self._storage.of(wanted.tenant).opened, wanted.path)
+            try:
+                return await _answered(request, found)
+            finally:
+                await asyncio.to_thread(found.file.close)
+
+    async def put(self, request: web.Request) -> web.StreamResponse:
+        """Write the file: it is there once all of it came."""
+        wanted = self._wanted("PUT", request)
+        if wanted.size is None or request.content_length != wanted.size:
+            raise StorageError("Content-Length is not the size that the URL was signed for")
+        with self._transfer():
+            writing = self._storage.of(wanted.tenant).writing(wanted.path, wanted.digest)
+            async with _in_thread(writing) as file:
+                async for data in _received(request, wanted.size):
+                    await asyncio.to_thread(file.write, data)
+        return web.Response(status=201)
+
+    def _wanted(self, method: Method, request: web.Request) -> OneObject:
+        query = request.query
+        try:
+            wanted = OneObject(
+                method,
+                request.match_info["tenant"],
+                "/" + request.match_info["path"],
+                int(query["expires"]),
+                int(query["size"]) if "size" in query else None,
+                query.get("sha256"),
+            )
+            wanted.check(self._key, query["signature"])
+        except (KeyError, ValueError):
+            raise AccessDenied("this is no signed URL") from None
+        return wanted
+
+    def _transfer(self) -> AbstractContextManager[object]:
+        return _Place(self)
+
+
+class _Place:
+    """One of the transfers that go on at the same time."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def __enter__(self) -> None:
+        if self._objects._transfers >= AT_ONCE:
+            raise StorageUnavailable("too many files are transferred at once")
+        self._objects._transfers += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._objects._transfers -= 1
+
+
+async def _answered(request: web.Request, found: OpenFile) -> web.StreamResponse:
+    start, stop = _range(request, found.size)
+    whole = (start, stop) == (0, found.size)
+    headers = {"ETag": f'"{found.tag}"', "Accept-Ranges": "bytes"}
+    if found.digest is not None:
+        headers["X-Penstock-SHA256"] = found.digest
+    if not whole:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{found.size}"
+    response = web.StreamResponse(status=200 if whole else 206, headers=headers)
+    response.content_type = "application/octet-stream"
+    response.content_length = stop - start
+    await response.prepare(request)
+    if start:
+        await asyncio.to_thread(found.file.seek, start)
+    left = stop - start
+    while left:
+        data = await asyncio.to_thread(found.file.read, min(BLOCK, left))
+        if not data:  # it became shorter; whoever reads sees that the connection breaks
+            raise ConnectionAbortedError("the file became shorter")
+        async with asyncio.timeout(TIMEOUT):
+            await response.write(data)
+        left -= len(data)
+    return response
+
+
+def _range(request: web.Request, size: int) -> tuple[int, int]:
+    """From which byte to before which; the whole file where nothing is said."""
+    if "Range" not in request.headers:
+        return 0, size
+    try:
+        start, stop, _ = request.http_range.indices(size)
+    except ValueError:
+        start = stop = size
+    if start >= stop:
+        raise web.HTTPRequestRangeNotSatisfiable(headers={"Content-Range": f"bytes */{size}"})
+    return start, stop
+
+
+async def _received(request: web.Request, size: int) -> AsyncIterator[bytes]:
+    came = 0
+    try:
+        while True:
+            async with asyncio.timeout(TIMEOUT):
+                data = await request.content.readany()
+            if not data:
+                break
+            came += len(data)
+            yield data
+    except (ClientPayloadError, TimeoutError):
+        came = -1
+    if came != size:
+        raise StorageUnavailable("the upload broke off")
+
+
+@asynccontextmanager
+async def _in_thread(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
+    """A context manager that reads and writes while it is entered and left."""
+    entered = await asyncio.to_thread(manager.__enter__)
+    try:
+        yield entered
+    except BaseException as error:
+        left = asyncio.to_thread(manager.__exit__, type(error), error, error.__traceback__)
+        if not await asyncio.shield(left):
+            raise
+    else:
+        await asyncio.to_thread(manager.__exit__, None, None, None)

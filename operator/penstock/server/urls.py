@@ -1,0 +1,102 @@
+"""URLs of one object and one direction: the object store's own, or this service's."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import quote, urlencode
+
+from penstock.storage.digests import METADATA
+from penstock.storage.files import Storage
+from penstock.storage.signing import OneObject
+
+LIFETIME = 3600
+"""Seconds for which a URL is good."""
+OBJECTS = "/o"
+"""Below it are the objects of this service."""
+
+
+@dataclass(frozen=True)
+class SignedUrl:
+    """What a client asks for, and the headers that it has to send along."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Urls(Protocol):
+    """Makes URLs of the files of a tenant."""
+
+    @property
+    def largest(self) -> int | None:
+        """The most bytes that one PUT may bring; None for any number."""
+
+    def get(self, tenant: str, path: str) -> SignedUrl: ...
+
+    def put(self, tenant: str, path: str, size: int, digest: str) -> SignedUrl: ...
+
+
+class OwnUrls:
+    """URLs of this service, relative to its own."""
+
+    largest = None
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def get(self, tenant: str, path: str) -> SignedUrl:
+        return self._signed(OneObject("GET", tenant, path, _expiry()))
+
+    def put(self, tenant: str, path: str, size: int, digest: str) -> SignedUrl:
+        return self._signed(OneObject("PUT", tenant, path, _expiry(), size, digest))
+
+    def _signed(self, wanted: OneObject) -> SignedUrl:
+        return SignedUrl(url_of(wanted, wanted.signature(self._key)))
+
+
+def url_of(wanted: OneObject, signature: str) -> str:
+    """The URL that says what is wanted."""
+    query: dict[str, str | int] = {"expires": wanted.expires}
+    if wanted.size is not None and wanted.digest is not None:
+        query |= {"size": wanted.size, "sha256": wanted.digest}
+    path = quote(f"/{wanted.tenant}{wanted.path}", safe="/-._~")
+    return f"{OBJECTS}{path}?{urlencode({**query, 'signature': signature})}"
+
+
+class S3Urls:
+    """Presigned by the S3 client. The digest goes along twice: as the checksum, by which the server
+    refuses what changed on its way, and as metadata, by which whoever reads the object checks it.
+    """
+
+    largest = 5 * 1024**3
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def get(self, tenant: str, path: str) -> SignedUrl:
+        at = self._storage.of(tenant).at(path)
+        return SignedUrl(self._storage.filesystem.url(at, expires=LIFETIME))
+
+    def put(self, tenant: str, path: str, size: int, digest: str) -> SignedUrl:
+        checksum = base64.b64encode(bytes.fromhex(digest)).decode()
+        url = self._storage.filesystem.url(
+            self._storage.of(tenant).at(path),
+            expires=LIFETIME,
+            client_method="put_object",
+            ContentLength=size,
+            ChecksumSHA256=checksum,
+            Metadata={METADATA: digest},
+        )
+        return SignedUrl(url, {"x-amz-checksum-sha256": checksum, f"x-amz-meta-{METADATA}": digest})
+
+
+def urls_for(storage: Storage, key: bytes) -> Urls:
+    """Those of the object store where it makes them, else the service's own."""
+    return S3Urls(storage) if "s3" in storage.filesystem.protocol else OwnUrls(key)
+
+
+def _expiry() -> int:
+    return int(time.time()) + LIFETIME

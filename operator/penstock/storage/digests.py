@@ -1,0 +1,69 @@
+"""The SHA-256 of a file, kept with the file itself: it is replaced and deleted together with it.
+
+In a folder it is an extended attribute; with S3, metadata of the object. Where a file system has no
+such attributes (NFS before 4.2), none is kept, and a download is checked by its size alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from typing import BinaryIO
+
+from penstock.storage.errors import FileDamaged
+
+METADATA = "penstock-sha256"
+"""The name of the S3 object's metadata; in HTTP it is the header `x-amz-meta-penstock-sha256`."""
+
+_ATTRIBUTE = "user.penstock.sha256"
+_BLOCK = 1024 * 1024
+
+
+def digest_of(source: BinaryIO) -> tuple[str, int]:
+    """The digest and the size of what is left of a stream."""
+    made, size = hashlib.sha256(), 0
+    while block := source.read(_BLOCK):
+        made.update(block)
+        size += len(block)
+    return made.hexdigest(), size
+
+
+def keep(file: BinaryIO, digest: str) -> bool:
+    """Keep the digest of a local file with it. Whether the file system can."""
+    try:
+        os.setxattr(file.fileno(), _ATTRIBUTE, digest.encode("ascii"))
+    except OSError:
+        return False
+    return True
+
+
+def kept(file: BinaryIO) -> str | None:
+    """The digest that was kept with an open file; None where there is none."""
+    with suppress(OSError, AttributeError):
+        return os.getxattr(file.fileno(), _ATTRIBUTE).decode("ascii")
+    return None
+
+
+class Hashed:
+    """A file to write, whose digest is made on the way."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._made = hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        self._made.update(data)
+        self._file.write(data)
+
+    @property
+    def digest(self) -> str:
+        """The digest of what was written so far."""
+        return self._made.hexdigest()
+
+    def check(self, expected: str | None) -> None:
+        """Raises :class:`FileDamaged` where another digest was expected."""
+        if expected is not None and expected != self.digest:
+            raise FileDamaged(
+                f"the file changed on its way: its SHA-256 is {self.digest}, {expected} was said"
+            )

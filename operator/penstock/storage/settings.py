@@ -1,0 +1,109 @@
+"""What an administrator says of the internal storage, and the storage that comes of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+import fsspec
+from pydantic import Field, model_validator
+
+from penstock.flow.model import Document
+from penstock.storage.files import Storage
+
+GIB = 1024**3
+
+_OPTIONS: Mapping[str, frozenset[str]] = {
+    "file": frozenset(),
+    "s3": frozenset({"endpoint_url", "client_kwargs", "config_kwargs", "use_ssl", "anon"}),
+    "gs": frozenset({"project", "endpoint_url", "consistency", "requester_pays"}),
+    "az": frozenset({"account_name", "account_host", "location_mode"}),
+}
+"""What `options` may say, by the scheme of the URL."""
+
+_SECRET = re.compile(
+    r"secret|password|token|credential|connection_string|(^|_)key($|_)", re.IGNORECASE
+)
+_S3_BLOCK = 8 * 1024 * 1024
+"""Bytes of a file that are held in memory while it is read or written through s3fs."""
+
+
+class StorageSettings(Document):
+    """Where the internal storage is. Credentials are no settings: they come as variables of the
+    environment, from a Secret.
+    """
+
+    url: str = "file:///var/lib/penstock"
+    """A folder (`file:///…`, on a volume), or a bucket: `s3://bucket/prefix`, `gs://…`, `az://…`."""
+    options: dict[str, Any] = {}
+    """Options for the file system of that URL, such as `endpoint_url` for S3."""
+    service_url: str | None = None
+    """Where pods reach the storage service; the address of its Service where it is null."""
+    max_file_gib: Annotated[float, Field(gt=0)] = 100
+    """How large one file may be. S3 takes 5 GiB at most in any case."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        scheme, rest = self.scheme, urlsplit(self.url)
+        if scheme not in _OPTIONS:
+            raise ValueError(
+                f"`storage.url` is `{self.url}`; it begins with file://, s3://, gs:// or az://"
+            )
+        if scheme == "file" and (rest.netloc or not rest.path.strip("/")):
+            raise ValueError("`storage.url` names no folder; write file:///var/lib/penstock")
+        if scheme != "file" and not rest.netloc:
+            raise ValueError(f"`storage.url` names no bucket; write {scheme}://bucket/prefix")
+        if rest.username or rest.query or rest.fragment:
+            raise ValueError("`storage.url` has more than a bucket or a folder and a path")
+        for name in self.options.keys() - _OPTIONS[scheme]:
+            known = ", ".join(sorted(_OPTIONS[scheme])) or "none"
+            raise ValueError(f"`storage.options.{name}` is not known for {scheme}:// ({known})")
+        for name in _names(self.options):
+            if _SECRET.search(name):
+                raise ValueError(
+                    f"`storage.options` must not hold `{name}`: credentials come from a Secret"
+                )
+        if self.service_url is not None and not self.service_url.startswith(
+            ("http://", "https://")
+        ):
+            raise ValueError("`storage.serviceUrl` must begin with http:// or https://")
+        return self
+
+    @property
+    def scheme(self) -> str:
+        """What kind of file system it is."""
+        return self.url.partition("://")[0]
+
+    @property
+    def max_file_bytes(self) -> int:
+        return int(self.max_file_gib * GIB)
+
+
+def opened(settings: StorageSettings) -> Storage:
+    """The storage of the settings: all tenants. Nothing is read yet."""
+    if settings.scheme == "file":
+        return Storage.local(urlsplit(settings.url).path, durable=True)
+    options = dict(settings.options)
+    if settings.scheme == "s3":
+        options = _for_s3(options)
+    # Two processes write: what one of them remembered of a listing may be wrong.
+    files = fsspec.filesystem(settings.scheme, use_listings_cache=False, **options)
+    return Storage(files, settings.url)
+
+
+def _for_s3(options: dict[str, Any]) -> dict[str, Any]:
+    """Signatures of version 4, which every S3 server takes, and bounded memory."""
+    config = {"signature_version": "s3v4", **options.get("config_kwargs", {})}
+    return {**options, "config_kwargs": config, "default_block_size": _S3_BLOCK}
+
+
+def _names(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield str(name)
+            yield from _names(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _names(inner)

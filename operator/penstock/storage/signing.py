@@ -1,0 +1,85 @@
+"""Signatures of Penstock's own: who holds the key can say what is allowed, and tell it is true.
+
+A signature is HMAC-SHA256 over a word that says what kind of thing is signed and over its parts, so
+that what was signed as one thing is never taken for another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from penstock.storage.errors import AccessDenied, FileMissing, StorageUnavailable
+from penstock.storage.files import Storage
+
+Method = Literal["GET", "PUT"]
+
+KEY_PATH = "/.penstock/key"
+"""Within the storage, beside the tenants: no URI leads there."""
+
+_KEY_BYTES = 32
+_KEY = re.compile(rb"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class OneObject:
+    """What a signed URL allows: one object, one direction, until a time."""
+
+    method: Method
+    tenant: str
+    path: str
+    expires: int
+    """Seconds since 1970."""
+    size: int | None = None
+    """Of what is put, in bytes."""
+    digest: str | None = None
+    """The SHA-256 of what is put."""
+
+    def signature(self, key: bytes) -> str:
+        parts = (self.method, self.tenant, self.path, self.expires, self.size, self.digest)
+        text = "\n".join("" if part is None else str(part) for part in parts)
+        return sign(key, "url", text.encode())
+
+    def check(self, key: bytes, signature: str) -> None:
+        """Raises :class:`AccessDenied` where the signature is wrong, or its time is over."""
+        if not matches(self.signature(key), signature):
+            raise AccessDenied("the URL's signature is not right")
+        if self.expires < time.time():
+            raise AccessDenied("the URL has expired")
+
+
+def sign(key: bytes, kind: str, data: bytes) -> str:
+    """The signature, in hexadecimal digits."""
+    return hmac.new(key, f"penstock/1 {kind}\n".encode() + data, hashlib.sha256).hexdigest()
+
+
+def matches(right: str, given: str) -> bool:
+    """Whether two signatures are the same; how long that takes tells nothing."""
+    return hmac.compare_digest(right.encode(), given.encode("utf-8", "surrogatepass"))
+
+
+def create_key(storage: Storage) -> bytes:
+    """The key; it is made where there is none yet. One process alone calls this."""
+    if not storage.exists(KEY_PATH):
+        with storage.writing(KEY_PATH) as file:
+            file.write(secrets.token_hex(_KEY_BYTES).encode())
+    return read_key(storage)
+
+
+def read_key(storage: Storage) -> bytes:
+    """The key. Raises :class:`StorageUnavailable` where there is none yet."""
+    try:
+        with storage.open(KEY_PATH) as file:
+            text = file.read()
+    except FileMissing:
+        raise StorageUnavailable(
+            "the storage has no signing key yet; the container `storage` makes it when it starts"
+        ) from None
+    if _KEY.fullmatch(text) is None:
+        raise StorageUnavailable(f"what the storage has as its signing key ({KEY_PATH}) is none")
+    return bytes.fromhex(text.decode())

@@ -1,0 +1,57 @@
+"""What runs in the pod of a WorkingDirectory itself: `python -m penstock.tasks.closing`.
+
+Its tasks have ended. It keeps what they left: the output files, and the files of the cache.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from penstock.storage.errors import StorageError
+from penstock.tasks import shared_directory
+from penstock.tasks.contract import TaskFailure
+from penstock.tasks.framing import Result
+from penstock.tasks.keeping import Kept, keep_beneath
+from penstock.tasks.plan import Plan, read_plan
+from penstock.tasks.pod import publish
+from penstock.tasks.pod_folders import BASE, PodFolders
+from penstock.tasks.remote import Remote
+from penstock.tasks.working_files import patterns
+
+
+def close(plan: Plan, folders: PodFolders, remote: shared_directory.Storing) -> Result:
+    """Keep what is to be kept. Raises :class:`TaskFailure` and :class:`StorageError`."""
+    assert plan.shared is not None
+    folders.make()
+    shared_directory.enter(plan, folders.work, remote)
+    shared_directory.save_cache(plan.shared, folders.work, folders.run, remote)
+    wanted = plan.shared.properties.get("outputFiles")
+    if not wanted:
+        return Result()
+    kept = Kept()
+    keep_beneath(folders.work, patterns("outputFiles", wanted), remote.upload, kept)
+    kept.check_names(strict=True)
+    for note in kept.notes:
+        print(f"WARN {note}", flush=True)
+    return Result({"outputFiles": kept.files})
+
+
+def main() -> int:
+    plan = read_plan()
+    assert plan is not None
+    try:
+        remote = Remote.from_environment(plan.origin)
+        if remote is None:
+            raise TaskFailure("a WorkingDirectory needs the internal storage, and there is none")
+        result = close(plan, PodFolders(Path(os.environ.get("TMPDIR", BASE))), remote)
+    except (TaskFailure, StorageError, OSError) as error:
+        publish(Result(message=str(error)))
+        return 1
+    publish(result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

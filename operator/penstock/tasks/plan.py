@@ -1,0 +1,80 @@
+"""What Penstock's own container in a pod has to do with files, as JSON from the controller.
+
+Standard library only: it is written by the controller and read in the pod.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from penstock.tasks.contract import NamespaceFilesOption
+from penstock.tasks.services import Origin
+
+PLAN_VARIABLE = "PENSTOCK_STAGING"
+"""Holds the plan; with `_FILE` behind it, the name of the file that does."""
+
+
+@dataclass(frozen=True)
+class SharedDirectory:
+    """The directory of a WorkingDirectory, which is carried from task to task as an archive."""
+
+    id: str
+    """The id of the WorkingDirectory's task run: the same in every execution of the flow."""
+    left_by: list[str] = field(default_factory=list)
+    """The URIs under which earlier attempts may have left it, the latest first."""
+    name: str = ""
+    """Under which name this attempt leaves it, as a file of its own; it does not where this is
+    empty."""
+    properties: dict[str, Any] = field(default_factory=dict)
+    """What stands in it at first and what is kept of it: `inputFiles`, `namespaceFiles`,
+    `outputFiles` and `cache`, rendered."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to put in place before a command, and what to keep after it.
+
+    Names are of files below the working directory, paths of files below the pod's base directory.
+    """
+
+    origin: Origin
+    fetched: dict[str, str] = field(default_factory=dict)
+    """URIs by name."""
+    beside: dict[str, str] = field(default_factory=dict)
+    """URIs by path, of files that stand beside the working directory."""
+    written: dict[str, str] = field(default_factory=dict)
+    """Texts by name."""
+    namespace_files: NamespaceFilesOption | None = None
+    output_files: list[str] = field(default_factory=list)
+    output_directory: bool = False
+    shared: SharedDirectory | None = None
+
+    def to_json(self) -> str:
+        """What :func:`plan_of` reads."""
+        values = {name: value for name, value in asdict(self).items() if value}
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def plan_of(text: str) -> Plan:
+    """The plan that was written as this text."""
+    values: dict[str, Any] = json.loads(text)
+    values["origin"] = Origin(**values["origin"])
+    if option := values.get("namespace_files"):
+        values["namespace_files"] = NamespaceFilesOption(**option)
+    if shared := values.get("shared"):
+        values["shared"] = SharedDirectory(**shared)
+    return Plan(**values)
+
+
+def read_plan(environment: Mapping[str, str] = os.environ) -> Plan | None:
+    """This pod's plan; None where it has none."""
+    path = environment.get(f"{PLAN_VARIABLE}_FILE")
+    if path is None:
+        text = environment.get(PLAN_VARIABLE)
+        return None if text is None else plan_of(text)
+    with open(path, encoding="utf-8") as file:
+        return plan_of(file.read())

@@ -1,0 +1,157 @@
+"""What runs beside a script that has to do with files: `python -m penstock.tasks.staging`.
+
+It puts in place what the plan names, waits until the script has ended, and keeps what the script
+made. It holds the grant, which the script's own container does not; see :mod:`pod_folders` for how
+the two talk. Begun anew after it was killed it goes on where it was. SIGTERM ends it at once: the
+kubelet sends it when the script's container has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from penstock.storage.errors import StorageError
+from penstock.tasks import shared_directory
+from penstock.tasks.contract import TaskFailure
+from penstock.tasks.framing import MAX_INLINE_BYTES, Result, encode_result
+from penstock.tasks.keeping import Kept, keep_beneath
+from penstock.tasks.plan import Plan, read_plan
+from penstock.tasks.pod_folders import BASE, KEPT_MARK, PodFolders
+from penstock.tasks.remote import Remote
+from penstock.tasks.working_files import file_errors, place, place_namespace_files, target
+
+MAX_STARTS = 4
+"""How often it may be begun: each time but the first it was killed, such as for its memory."""
+_LOOK_SECONDS = 0.05
+
+
+class Staging:
+    """The files of one attempt."""
+
+    def __init__(
+        self, plan: Plan, folders: PodFolders, remote: Callable[[], Remote | None]
+    ) -> None:
+        self._plan = plan
+        self._folders = folders
+        self._make_remote = remote
+
+    def run(self) -> None:
+        """Everything, once; how it went is told in the folders."""
+        folders = self._folders
+        folders.make()
+        if folders.said("kept") or folders.said("failed"):
+            return
+        try:
+            self._count()
+            remote = self._remote()
+            if not folders.said("staged"):
+                folders.say("staged", "".join(f"WARN {line}\n" for line in self._stage(remote)))
+            kept = self._keep(remote, self._exit_code())
+            line = json.dumps({"files": kept.files, "notes": kept.notes}, separators=(",", ":"))
+            folders.say("kept", f"{KEPT_MARK}{line}\n")
+        except (TaskFailure, StorageError, OSError) as error:
+            folders.say("failed", failed_message(str(error)))
+        except Exception as error:
+            import traceback
+
+            traceback.print_exc()
+            folders.say("failed", failed_message(f"{type(error).__name__}: {error}"))
+
+    def _count(self) -> None:
+        with (self._folders.run / "starts").open("ab") as file:
+            file.write(b".")
+            if file.tell() > MAX_STARTS:
+                raise TaskFailure(
+                    f"the container that moves the task's files was killed {MAX_STARTS} times"
+                )
+
+    def _remote(self) -> Remote:
+        remote = self._make_remote()
+        if remote is None:
+            raise TaskFailure("the task's files need the internal storage, and there is none")
+        return remote
+
+    def _stage(self, remote: Remote) -> list[str]:
+        """Put everything in place; what is worth a warning."""
+        plan, folders = self._plan, self._folders
+        for folder in (folders.work, folders.base / "fetched"):
+            shutil.rmtree(folder, ignore_errors=True)  # what an earlier start left unfinished
+            folder.mkdir()
+        warnings: list[str] = []
+        if plan.shared is not None:
+            warnings += shared_directory.enter(plan, folders.work, remote)
+        if plan.namespace_files is not None:
+            warnings += place_namespace_files(folders.work, plan.namespace_files, remote)
+        for name, uri in plan.fetched.items():
+            fetch(remote, folders.work, name, uri)
+        for path, uri in plan.beside.items():
+            fetch(remote, folders.base, path, uri)
+        for name, text in plan.written.items():
+            place(folders.work, name, text, None)
+        return warnings
+
+    def _exit_code(self) -> int:
+        """Waits until the script has ended."""
+        done = self._folders.run / "done"
+        while True:
+            try:
+                text = done.read_text(encoding="ascii", errors="replace")
+            except FileNotFoundError:
+                text = ""
+            if text.endswith("\n"):
+                return int(text) if text.strip().isdigit() else 1
+            time.sleep(_LOOK_SECONDS)
+
+    def _keep(self, remote: Remote, code: int) -> Kept:
+        """A script that failed is told of with its own code: what can't be kept is a note then."""
+        plan, folders, kept = self._plan, self._folders, Kept()
+        try:
+            if plan.output_directory:
+                keep_beneath(folders.output, ["**"], remote.upload, kept)
+            if plan.output_files:
+                keep_beneath(folders.work, plan.output_files, remote.upload, kept)
+                kept.check_names(strict=code == 0)
+            if plan.shared is not None:
+                kept.notes += shared_directory.leave(plan.shared, folders.work, folders.run, remote)
+        except (TaskFailure, StorageError, OSError) as error:
+            if code == 0:
+                raise
+            kept.notes.append(str(error))
+        return kept
+
+
+def fetch(remote: Remote, directory: Path, name: str, uri: str) -> None:
+    """Let the file of a URI stand in a directory."""
+    with file_errors(name):
+        remote.download(uri, target(directory, name))
+
+
+def failed_message(message: str) -> str:
+    """A whole termination message; cut to what one holds."""
+    while True:
+        made, block = encode_result(Result(message=message))
+        if not block and not made.startswith("penstock/1 oversized"):
+            return made
+        message = f"{message[: min(len(message) * 3 // 4, MAX_INLINE_BYTES)]}…"
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
+    os.umask(0o002)  # a script of another user may write to what stands in its directory
+    plan = read_plan()
+    if plan is None:
+        sys.exit("there is no plan")
+    Staging(plan, PodFolders(Path(BASE)), lambda: Remote.from_environment(plan.origin)).run()
+    while True:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Files over HTTP, to and from signed URLs. Standard library only, and bounded memory.
+
+A download that breaks off goes on where it was; an upload that breaks off starts again. Both give
+up after some attempts that brought nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
+
+from penstock.storage.errors import (
+    AccessDenied,
+    FileDamaged,
+    FileMissing,
+    FileTooLarge,
+    StorageError,
+    StorageFull,
+    StorageUnavailable,
+)
+
+ATTEMPTS = 10
+"""How often something is tried that brings nothing: for 40 s where nobody answers, which is longer
+than a storage service needs that is started anew."""
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 8.0
+"""Seconds between attempts: each pause is twice the one before."""
+TIMEOUT = 60.0
+"""Seconds without a byte after which a connection counts as broken."""
+
+_DIGESTS = ("x-penstock-sha256", "x-amz-meta-penstock-sha256")
+_ERRORS: Mapping[str, type[StorageError]] = {
+    "missing": FileMissing,
+    "denied": AccessDenied,
+    "damaged": FileDamaged,
+    "full": StorageFull,
+    "too-large": FileTooLarge,
+    "unavailable": StorageUnavailable,
+}
+_OF_STATUS = {403: "denied", 404: "missing", 413: "too-large", 507: "full"}
+_DAMAGED_CODES = ("BadDigest", "XAmzContentChecksumMismatch", "IncompleteBody")
+_SHOWN = 4096
+_BROKEN = (OSError, HTTPException)
+
+
+class Patience:
+    """How often what broke off is tried again: without end while it makes progress."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._failed = 0
+
+    def progress(self) -> None:
+        """Something came through: the count starts anew."""
+        self._failed = 0
+
+    def after(self, error: Exception) -> None:
+        """Wait before the next attempt. Raises :class:`StorageUnavailable` after the last one."""
+        self._failed += 1
+        if self._failed >= ATTEMPTS:
+            raise StorageUnavailable(
+                f"{self._what}: the connection broke {self._failed} times in a row: {error}"
+            ) from error
+        time.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._failed - 1)))
+
+
+class Download(io.RawIOBase):
+    """A file that is read as it comes, with its size and its digest checked at the end."""
+
+    def __init__(self, ask: Callable[[], str], name: str) -> None:
+        self._ask = ask
+        self._name = name
+        self._patience = Patience(f"`{name}` can't be read")
+        self._made = hashlib.sha256()
+        self._offset = 0
+        self._size: int | None = None
+        self._tag: str | None = None
+        self._digest: str | None = None
+        self._connection: HTTPConnection | None = None
+        self._response: HTTPResponse | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while True:
+            try:
+                count = self._connected().readinto(buffer)
+                if count == 0 and self._size is not None and self._offset < self._size:
+                    raise ConnectionError(f"it ended after {self._offset} of {self._size} bytes")
+            except (*_BROKEN, StorageUnavailable) as error:
+                self._drop()
+                self._patience.after(error)
+                continue
+            if count == 0:
+                self._check()
+                return 0
+            self._patience.progress()
+            self._made.update(memoryview(buffer)[:count])
+            self._offset += count
+            return count
+
+    def close(self) -> None:
+        self._drop()
+        super().close()
+
+    def _connected(self) -> HTTPResponse:
+        if self._response is None:
+            url = self._ask()  # anew: the one before may have expired
+            headers = {"Range": f"bytes={self._offset}-"} if self._offset else {}
+            self._connection, target = connect(url)
+            self._connection.request("GET", target, headers=headers)
+            self._response = self._accepted(self._connection.getresponse())
+        return self._response
+
+    def _accepted(self, response: HTTPResponse) -> HTTPResponse:
+        if response.status != (206 if self._offset else 200):
+            raise refusal(response, self._name)
+        tag = response.getheader("ETag")
+        if self._offset and tag != self._tag:
+            raise FileDamaged(f"`{self._name}` changed while it was read")
+        if not self._offset:
+            length = response.getheader("Content-Length")
+            self._size, self._tag = int(length) if length else None, tag
+            self._digest = next(filter(None, map(response.getheader, _DIGESTS)), None)
+        return response
+
+    def _check(self) -> None:
+        if self._digest not in (None, self._made.hexdigest()):
+            raise FileDamaged(
+                f"`{self._name}` is damaged: its SHA-256 is {self._made.hexdigest()}, and was "
+                f"{self._digest} when it was written"
+            )
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._response = None
+
+
+def send(url: str, headers: Mapping[str, str], source: BinaryIO, size: int, name: str) -> None:
+    """PUT what is left of a file. Raises ``OSError`` or ``HTTPException`` where it broke off."""
+    connection, target = connect(url)
+    try:
+        connection.putrequest("PUT", target)
+        for key, value in {**headers, "Content-Length": str(size)}.items():
+            connection.putheader(key, value)
+        connection.endheaders()
+        broken = _pour(connection, source, size, name)
+        try:
+            response = connection.getresponse()
+        except _BROKEN:
+            raise broken or ConnectionError("there was no answer") from None
+        if response.status not in (200, 201, 204):
+            raise refusal(response, name)
+        response.read()
+    finally:
+        connection.close()
+
+
+def _pour(connection: HTTPConnection, source: BinaryIO, size: int, name: str) -> OSError | None:
+    """Send the bytes. A server that refuses stops reading: what it says is read all the same."""
+    if not size:
+        return None
+    try:
+        sent = connection.sock.sendfile(source, source.tell(), size)
+    except OSError as error:
+        return error
+    if sent != size:
+        raise FileDamaged(f"`{name}` became shorter while it was uploaded")
+    return None
+
+
+def connect(url: str) -> tuple[HTTPConnection, str]:
+    """A connection to the server of a URL, and what to ask for there."""
+    parts = urlsplit(url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    return kind(parts.netloc, timeout=TIMEOUT), target
+
+
+def refusal(response: HTTPResponse, name: str) -> StorageError:
+    """What a server said instead of doing it: Penstock's own in JSON, an object store's in XML."""
+    text = response.read(_SHOWN).decode("utf-8", "replace")
+    try:
+        return error_of(json.loads(text)["error"])
+    except (ValueError, KeyError, TypeError):
+        pass
+    found = dict(re.findall(r"<(Code|Message)>([^<]*)</", text))
+    said = ": ".join(filter(None, (found.get("Code"), found.get("Message")))) or response.reason
+    reason = _OF_STATUS.get(response.status, "unavailable" if response.status >= 500 else "")
+    if found.get("Code") in _DAMAGED_CODES:
+        reason = "damaged"
+    message = f"`{name}`: the object store answered {response.status}: {said}"
+    return error_of({"reason": reason, "message": message})
+
+
+def error_of(said: Mapping[str, Any]) -> StorageError:
+    """The error that the storage service described."""
+    return _ERRORS.get(said["reason"], StorageError)(said["message"])

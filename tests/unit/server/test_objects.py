@@ -1,0 +1,131 @@
+"""Signed URLs: one object, one direction, until a time."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import replace
+from http.client import HTTPResponse
+from pathlib import Path
+
+import pytest
+
+from penstock.server.urls import url_of
+from penstock.storage.signing import OneObject
+from penstock.tasks.transfer import connect
+from tests.fixtures.storageservice import Running
+
+CONTENT = b"0123456789" * 100_000
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+GET = OneObject("GET", "team", "/company/a file", int(time.time()) + 3600)
+PUT = replace(GET, method="PUT", size=len(CONTENT), digest=DIGEST)
+
+
+@pytest.fixture
+def stored(service: Running) -> Running:
+    with service.storage.of("team").writing("/company/a file") as file:
+        file.write(CONTENT)
+    return service
+
+
+def asked(
+    running: Running,
+    method: str,
+    wanted: OneObject,
+    body: bytes | None = None,
+    *,
+    signature: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> HTTPResponse:
+    signature = wanted.signature(running.key) if signature is None else signature
+    connection, target = connect(running.url + url_of(wanted, signature))
+    connection.request(method, target, body, headers or {})
+    response = connection.getresponse()
+    response.body = response.read()  # type: ignore[attr-defined]
+    connection.close()
+    return response
+
+
+def test_a_file_is_read_and_written(stored: Running) -> None:
+    # when
+    written = asked(stored, "PUT", PUT, CONTENT)
+    read = asked(stored, "GET", GET)
+    # then
+    assert written.status == 201
+    assert (read.status, read.body) == (200, CONTENT)  # type: ignore[attr-defined]
+    assert read.getheader("X-Penstock-SHA256") == DIGEST
+
+
+def test_a_part_of_a_file_is_read(stored: Running) -> None:
+    # when
+    read = asked(stored, "GET", GET, headers={"Range": "bytes=999995-"})
+    beyond = asked(stored, "GET", GET, headers={"Range": "bytes=1000000-"})
+    # then
+    assert (read.status, read.body) == (206, b"56789")  # type: ignore[attr-defined]
+    assert read.getheader("Content-Range") == "bytes 999995-999999/1000000"
+    assert beyond.status == 416
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"path": "/company/another"},
+        {"path": "/company/../company/a file"},
+        {"tenant": "others"},
+        {"tenant": ".penstock", "path": "/key"},
+        {"expires": GET.expires + 1},
+        {"size": 3, "digest": DIGEST},
+    ],
+    ids=str,
+)
+def test_a_signature_is_for_one_thing_alone(stored: Running, changed: dict[str, object]) -> None:
+    # when
+    signature = GET.signature(stored.key)
+    other = replace(GET, **changed)  # type: ignore[arg-type]
+    # then
+    assert asked(stored, "GET", other, signature=signature).status == 403
+
+
+@pytest.mark.parametrize("signature", ["", "0" * 64, "ä", "x" * 5000])
+def test_what_is_no_signature_is_refused(stored: Running, signature: str) -> None:
+    assert asked(stored, "GET", GET, signature=signature).status == 403
+
+
+def test_a_url_has_one_direction(stored: Running) -> None:
+    for method, wanted in (("PUT", GET), ("GET", PUT), ("HEAD", GET), ("DELETE", GET)):
+        assert asked(stored, method, wanted, CONTENT[:0]).status in (400, 403, 405)
+    assert stored.storage.of("team").size("/company/a file") == len(CONTENT)
+
+
+def test_a_url_that_has_expired_is_refused(stored: Running) -> None:
+    # when
+    answer = asked(stored, "GET", replace(GET, expires=int(time.time()) - 1))
+    # then
+    assert answer.status == 403
+    assert b"has expired" in answer.body  # type: ignore[attr-defined]
+
+
+def test_another_content_than_was_signed_is_not_written(stored: Running) -> None:
+    # when
+    longer = asked(stored, "PUT", PUT, CONTENT + b"x")
+    other = asked(stored, "PUT", PUT, b"x" * len(CONTENT))
+    # then
+    assert longer.status == 400
+    assert other.status == 422
+    assert asked(stored, "GET", GET).body == CONTENT  # type: ignore[attr-defined]
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(stored: Running, tmp_path: Path) -> None:
+    # when
+    connection, target = connect(stored.url + url_of(PUT, PUT.signature(stored.key)))
+    connection.putrequest("PUT", target)
+    connection.putheader("Content-Length", str(len(CONTENT)))
+    connection.endheaders(b"x" * 1000)
+    connection.close()
+    # then
+    unfinished = tmp_path / "storage/.unfinished"
+    deadline = time.monotonic() + 10
+    while list(unfinished.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not list(unfinished.iterdir())
+    assert asked(stored, "GET", GET).body == CONTENT  # type: ignore[attr-defined]
