@@ -25,6 +25,8 @@ from e2e.cluster.teardown import remove_cluster
 
 _CLIENTS = ("admin", *NAMES[3:])
 
+_BASE_IMAGES = (images.pause, images.busybox, images.python, images.languages)
+
 
 def bring_up(layout: Layout) -> None:
     """Make sure that a working cluster runs; quick when one does already."""
@@ -91,7 +93,7 @@ def _prepare(layout: Layout) -> dict[str, Path]:
     with ThreadPoolExecutor(max_workers=1) as background:
         building = background.submit(golang.Builder(layout, wanted).build_all)
         packages.ensure_installed()
-        for make in (images.pause, images.busybox, images.python):
+        for make in _BASE_IMAGES:
             make(layout)
         return building.result()
 
@@ -154,5 +156,5 @@ def _start_node(layout: Layout) -> None:
 
 
 def _load_base_images(layout: Layout) -> None:
-    for archive in (images.pause(layout), images.busybox(layout), images.python(layout)):
-        load_image(layout, archive)
+    for make in _BASE_IMAGES:
+        load_image(layout, make(layout))

@@ -17,7 +17,12 @@ from e2e.cluster.components import API_SERVER
 from e2e.cluster.console import ClusterError, say
 from e2e.cluster.paths import LOCK, Layout, discover
 
-_IMAGES = {"busybox": images.busybox, "pause": images.pause, "python": images.python}
+_IMAGES = {
+    "busybox": images.busybox,
+    "languages": images.languages,
+    "pause": images.pause,
+    "python": images.python,
+}
 
 
 def main(arguments: Sequence[str]) -> int:

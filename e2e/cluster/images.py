@@ -1,4 +1,5 @@
-"""The images that need no registry: a shell, a pause, a Python base, made from Debian's packages.
+"""The images that need no registry, made from Debian's packages: a shell, a pause, a Python base,
+and one with the interpreters of other languages.
 
 Each is a docker-archive in the cache, under a hash of what it is made from.
 """
@@ -18,18 +19,23 @@ BUSYBOX = "penstock.local/busybox:1"
 PAUSE = "penstock.local/pause:1"
 PYTHON_BASE = "penstock.local/python-base:bookworm"
 PYTHON = "penstock.local/python:3"
+LANGUAGES = "penstock.local/languages:1"
 
 _SUITE = "bookworm"
 _PYTHON_PACKAGES = (
     *("python3", "python3-pip", "python3-venv"),
     *("git", "ca-certificates", "openssh-client"),
 )
+_SMALLER = 'rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/*'
 # As in the usual Python images: `python` exists, and pip may install into the system.
 _PYTHON_TOUCHES = (
     'ln -s python3 "$1/usr/bin/python"',
     'rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED',
-    'rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/*',
+    _SMALLER,
 )
+# R and Go are left out: each is as large as all of these together.
+_LANGUAGE_PACKAGES = ("nodejs", "ruby", "perl", "php-cli", "lua5.4")
+_LANGUAGE_TOUCHES = (_SMALLER,)
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BUSYBOX_PROGRAM = Path("/bin/busybox")
 # A signal without a handler does not reach the first process of a container: hence the trap.
@@ -51,17 +57,36 @@ def pause(layout: Layout) -> Path:
 
 def python(layout: Layout) -> Path:
     """Debian with Python, pip and git: the base of our image, and an image for Python tasks."""
-    recipe = repr((_SUITE, _PYTHON_PACKAGES, _PYTHON_TOUCHES, archive.architecture()))
-    target = _archive_path(layout, "python", recipe.encode())
+    config = ImageConfig(command=["python3"], environment=[_PATH, "LANG=C.UTF-8"])
+    tags = [PYTHON_BASE, PYTHON]
+    return _debian_image(layout, "python", tags, _PYTHON_PACKAGES, _PYTHON_TOUCHES, config)
+
+
+def languages(layout: Layout) -> Path:
+    """Debian with the interpreters of several languages, for the tests of script tasks."""
+    config = ImageConfig(command=["sh"], environment=[_PATH, "LANG=C.UTF-8"])
+    return _debian_image(
+        layout, "languages", [LANGUAGES], _LANGUAGE_PACKAGES, _LANGUAGE_TOUCHES, config
+    )
+
+
+def _debian_image(
+    layout: Layout,
+    name: str,
+    tags: list[str],
+    packages: tuple[str, ...],
+    touches: tuple[str, ...],
+    config: ImageConfig,
+) -> Path:
+    recipe = repr((_SUITE, packages, touches, archive.architecture()))
+    target = _archive_path(layout, name, recipe.encode())
     if target.exists():
         return target
-    say("making the Python base image: about a minute, the first time")
-    with step(f"{PYTHON_BASE} made"), _workspace(target) as workspace:
-        layer = Path(workspace) / "layer.tar"
-        commands.run(_mmdebstrap(layer), env={"TMPDIR": workspace})
-        config = ImageConfig(command=["python3"], environment=[_PATH, "LANG=C.UTF-8"])
-        finished = Path(workspace) / "image.tar"
-        archive.write(layer, config, [PYTHON_BASE, PYTHON], finished)
+    say(f"making {tags[0]}: about a minute, the first time")
+    with step(f"{tags[0]} made"), _workspace(target) as workspace:
+        layer, finished = Path(workspace) / "layer.tar", Path(workspace) / "image.tar"
+        commands.run(_mmdebstrap(layer, packages, touches), env={"TMPDIR": workspace})
+        archive.write(layer, config, tags, finished)
         finished.replace(target)
     return target
 
@@ -95,11 +120,13 @@ def _busybox_image(layout: Layout, name: str, tag: str, config: ImageConfig) -> 
     return target
 
 
-def _mmdebstrap(layer: Path) -> list[str | Path]:
-    hooks = [f"--customize-hook={touch}" for touch in _PYTHON_TOUCHES]
+def _mmdebstrap(
+    layer: Path, packages: tuple[str, ...], touches: tuple[str, ...]
+) -> list[str | Path]:
+    hooks = [f"--customize-hook={touch}" for touch in touches]
     return [
         *("mmdebstrap", "--quiet", "--variant=minbase"),
-        f"--include={','.join(_PYTHON_PACKAGES)}",
+        f"--include={','.join(packages)}",
         *hooks,
         *(_SUITE, layer),
         *_debian_sources(),

@@ -13,7 +13,15 @@ from e2e.cluster.paths import discover
 from e2e.fixtures.kubernetes import Object
 
 NAMESPACE = "demo"
-STAND_INS = {"busybox:1.36": "busybox", "python:3.13-slim": "python"}
+STAND_INS = {
+    "busybox:1.36": "busybox",
+    "python:3.13-slim": "python",
+    "node:latest": "languages",
+    "ruby:latest": "languages",
+    "perl:latest": "languages",
+    "php:latest": "languages",
+    "nickblah/lua:latest": "languages",
+}
 """Images that the examples name, and the ready-made ones that stand in for them."""
 
 
@@ -52,7 +60,9 @@ def load_stand_ins() -> None:
     """Let the images that the examples name be on the node; nothing where they are already."""
     for name, ready_made in STAND_INS.items():
         archive = _cluster("image", ready_made)
-        _cluster("load", archive, f"docker.io/library/{name}")
+        _cluster(
+            "load", archive, f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}"
+        )
 
 
 def _cluster(*arguments: str) -> str:

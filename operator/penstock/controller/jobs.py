@@ -18,6 +18,7 @@ from penstock.controller.attempts import AttemptStore, SeenAttempt
 from penstock.controller.grants import Grants, place_in
 from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
+from penstock.controller.pending import Pending
 from penstock.controller.taskpairs import TaskPairs
 from penstock.engine.actions import (
     Action,
@@ -30,7 +31,7 @@ from penstock.kubernetes import results
 from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job, job_name, matches
 from penstock.kubernetes.kept import refuse_foreign
-from penstock.kubernetes.podstatus import is_over, job_condition, pending_problem, terminated
+from penstock.kubernetes.podstatus import is_over, job_condition, terminated
 from penstock.kubernetes.staged import CLOSING, needs_storage
 from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
 from penstock.storage.errors import StorageError, StorageUnavailable
@@ -87,7 +88,7 @@ class Jobs:
         self._defaults = defaults
         self._throttle = throttle
         self._metrics = metrics
-        self._pending_timeout = pending_timeout
+        self._pending = Pending(api, pending_timeout)
         self._pairs = pairs
         self._grants = grants
         self._logs = logs
@@ -126,9 +127,12 @@ class Jobs:
             await self._create(execution, action, objects)
         except ApiError as error:
             over_quota = error.status == 403 and "quota" in str(error).lower()
-            if error.transient or error.not_found or over_quota:
+            since = action.attempt.created_date
+            later = over_quota and self._pending.may_wait(objects.job, since)
+            if error.transient or error.not_found or later:
                 raise
-            seen.outcome = _failed(error.reason, f"the Job was refused: {error}")
+            reason = "QuotaExceeded" if over_quota else error.reason
+            seen.outcome = _failed(reason, f"the Job was refused: {error}")
             raise Again from error
         self._metrics.job_created(self._take_edge(uid))
 
@@ -198,18 +202,12 @@ class Jobs:
         """A pod that can't start for too long fails its attempt, with the cause."""
         if observation.state is State.RUNNING or seen.job is None:
             return observation, None
-        created = datetime.fromisoformat(seen.job["metadata"]["creationTimestamp"])
-        left = self._pending_timeout - (datetime.now(UTC) - created).total_seconds()
-        problem = next(filter(None, (pending_problem(pod) for pod in seen.pods.values())), None)
-        hopeless = problem is not None and problem.hopeless
-        if left > 0 and not hopeless:
+        problem, left = await self._pending.check(seen.job, list(seen.pods.values()))
+        if problem is None:
             return observation, left
         meta = seen.job["metadata"]
         await self._api.delete(JOBS, meta["namespace"], meta["name"], meta["uid"])
-        reason = "PendingTimeout" if problem is None else problem.reason
-        cause = "its pod did not start" if problem is None else f"{reason}: {problem.message}"
-        waited = "" if hopeless else f"not started within {self._pending_timeout:.0f} s: "
-        seen.outcome = _failed(reason, waited + cause)
+        seen.outcome = _failed(problem.reason, problem.message)
         return seen.outcome, None
 
     def _build(
@@ -237,7 +235,7 @@ class Jobs:
     def _may_wait(self, action: StartAttempt) -> bool:
         """Whether what an attempt needs may still come."""
         waited = datetime.now(UTC) - action.attempt.created_date
-        return waited.total_seconds() < self._pending_timeout
+        return waited.total_seconds() < self._pending.limit
 
     async def _create(self, execution: Object, action: StartAttempt, objects: JobObjects) -> None:
         namespace = execution["metadata"]["namespace"]

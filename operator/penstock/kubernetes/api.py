@@ -94,11 +94,16 @@ class Api:
         return await self._call("GET", resource, namespace, name)
 
     async def list(
-        self, resource: Resource, namespace: str | None = None, selector: str | None = None
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        selector: str | None = None,
+        fields: str | None = None,
     ) -> list[Object]:
         """Every object, in chunks, so that no answer is unbounded."""
         items: list[Object] = []
         query = {"limit": "500"} | ({"labelSelector": selector} if selector else {})
+        query |= {"fieldSelector": fields} if fields else {}
         while True:
             page = await self._call("GET", resource, namespace, query=query)
             items += page.get("items", [])

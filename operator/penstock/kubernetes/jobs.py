@@ -22,6 +22,7 @@ from penstock.kubernetes.labels import (
     MANAGED_BY,
     PAIRS,
     SPEC_HASH,
+    START_WITHIN,
     TASK,
     TASK_ID,
     TASK_RUN,
@@ -82,6 +83,9 @@ def build_job(
     annotations = {EXECUTION_NAME: owner.name, TASK_ID: run.task_id}
     if run.value is not None:
         annotations[VALUE] = run.value[:_SHOWN_VALUE]
+    chosen = container.placement
+    if chosen.start_within is not None:
+        annotations[START_WITHIN] = str(deadline(chosen.start_within))
     if container.pairs is not None and container.pairs.changes:
         annotations[PAIRS] = container.pairs.to_json()
     meta = {
@@ -115,12 +119,14 @@ def build_job(
         },
         "ttlSecondsAfterFinished": defaults.ttl_seconds_after_finished,
         "template": {
-            "metadata": {"labels": labels, "annotations": annotations},
+            "metadata": {"labels": {**chosen.labels, **labels}, "annotations": annotations},
             "spec": pod,
         },
     }
     if start.timeout is not None:
-        seconds = deadline(start.timeout) + defaults.pending_seconds
+        waits = chosen.start_within
+        pending = deadline(waits) if waits is not None else defaults.pending_seconds
+        seconds = deadline(start.timeout) + pending
         spec["activeDeadlineSeconds"] = min(seconds, MAX_SECONDS)
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
     return JobObjects(job, _config_map(meta, mounted) if mounted is not None else None)

@@ -106,6 +106,7 @@ def pod_spec(
     volumes: list[dict[str, Any]] = [] if own else [{"name": "work", "emptyDir": {}}]
     if mounted is not None:
         volumes.append({"name": "files", "configMap": {"name": config_map}})
+    pull_secrets = dict.fromkeys((*defaults.image_pull_secrets, *chosen.image_pull_secrets))
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -115,12 +116,20 @@ def pod_spec(
         "securityContext": _pod_security(own, defaults),
         "serviceAccountName": chosen.service_account_name or defaults.service_account_name,
         "priorityClassName": defaults.priority_class_name,
-        "imagePullSecrets": [{"name": name} for name in defaults.image_pull_secrets],
+        "runtimeClassName": chosen.runtime_class_name,
+        "imagePullSecrets": [{"name": name} for name in pull_secrets],
+        "affinity": dict(chosen.affinity),
         "nodeSelector": {**defaults.node_selector, **chosen.node_selector},
         "tolerations": [dict(item) for item in (*defaults.tolerations, *chosen.tolerations)],
         "containers": [_container(container, defaults, mounted, volumes)],
-        "volumes": volumes,
+        "volumes": [*volumes, *map(dict, chosen.volumes)],
     }
+    if chosen.volumes and defaults.script_user is not None:
+        # A claim's volume belongs to root: the group makes it the task's too.
+        spec["securityContext"] |= {
+            "fsGroup": defaults.script_user,
+            "fsGroupChangePolicy": "OnRootMismatch",
+        }
     return {key: value for key, value in spec.items() if value not in (None, [], {})}
 
 
@@ -156,12 +165,15 @@ def _container(
         "terminationMessagePath": TERMINATION_FILE,
         "terminationMessagePolicy": "File",
         "volumeMounts": [
-            {
-                "name": volume["name"],
-                "mountPath": mounts[volume["name"]],
-                **({"readOnly": True} if volume["name"] == "files" else {}),
-            }
-            for volume in volumes
+            *(
+                {
+                    "name": volume["name"],
+                    "mountPath": mounts[volume["name"]],
+                    **({"readOnly": True} if volume["name"] == "files" else {}),
+                }
+                for volume in volumes
+            ),
+            *map(dict, container.placement.volume_mounts),
         ],
     }
     if own:

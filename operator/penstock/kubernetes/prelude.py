@@ -12,6 +12,7 @@ What it has to get right, and how:
   command at once. The command runs in the background for that, so as every background command of a
   shell it starts with SIGINT and SIGQUIT ignored.
 - A process that is left behind and holds the pipes is waited for 2 s, then its pipes are closed.
+- Messages for the log alone don't count as values, however many there are.
 - One endless line doesn't fill the memory (`cut`), and endless values don't fill the disk (`head`).
 - If the copy breaks, the output goes on: the copying `tee` ignores SIGPIPE.
 - The kubelet looks at a log every 10 s and moves it away once it has 10 MiB, and what was moved
@@ -31,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from penstock.tasks.captured import ONLY_LOGS
 from penstock.tasks.framing import BEGIN_MARK, END_MARK, MAX_BYTES, MAX_INLINE_BYTES
 
 _MAX_LINE_BYTES = 2 * MAX_BYTES
@@ -65,7 +67,7 @@ __penstock_scan() {
   trap '' TERM INT QUIT HUP
   {
     if command -v cut >/dev/null; then LC_ALL=C cut -b -@MAX_LINE@; else cat; fi |
-      LC_ALL=C grep -a -e '::{.*}::' -e '^::{' |
+      LC_ALL=C grep -a -e '::{.*}::' -e '^::{' | LC_ALL=C grep -a -v -e '@ONLY_LOGS@' |
       { head -c @MAX_FOUND@ >"$__penstock_run/$1.found"; cat >/dev/null; }
   } <"$__penstock_run/$1.copy" 2>/dev/null
 }
@@ -188,6 +190,7 @@ def _made(parts: Mapping[str, str]) -> str:
     values = {
         **parts,
         "MAX_LINE": str(_MAX_LINE_BYTES),
+        "ONLY_LOGS": ONLY_LOGS,
         "MAX_FOUND": str(_MAX_FOUND_BYTES),
         "MAX_INLINE": str(MAX_INLINE_BYTES),
         "MAX_BYTES": str(MAX_BYTES),

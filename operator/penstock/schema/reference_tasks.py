@@ -26,9 +26,12 @@ from penstock.schema.reference_pages import (
     yaml_blocks,
 )
 from penstock.tasks.catalog import core_type
-from penstock.tasks.scripts import SCRIPT_TYPES
+from penstock.tasks.script_types import SCRIPT_TYPES
 
 _PREFIX = "io.kestra.plugin."
+_OLD = "io.kestra.core.tasks."
+_OLD_FAMILY = "old"
+"""The family of types whose successors have another shape."""
 
 
 def tasks_pages() -> dict[str, str]:
@@ -44,6 +47,8 @@ def tasks_pages() -> dict[str, str]:
 
 def family(task_type: TaskType) -> str:
     """`core.flow` for `io.kestra.plugin.core.flow.If`, `scripts` for all of `….scripts.…`."""
+    if task_type.name.startswith(_OLD):
+        return _OLD_FAMILY
     parts = task_type.name.removeprefix(_PREFIX).split(".")
     return ".".join(parts[:2]) if parts[0] == "core" else parts[0]
 
@@ -88,7 +93,12 @@ def _path(name: str) -> str:
 
 def _short(task_type: TaskType) -> str:
     """The heading of a type on the page of its family."""
-    return task_type.name.removeprefix(f"{_PREFIX}{family(task_type)}.")
+    return task_type.name.removeprefix(_begin(family(task_type)))
+
+
+def _begin(family_name: str) -> str:
+    """What the types of a family begin with."""
+    return _OLD if family_name == _OLD_FAMILY else f"{_PREFIX}{family_name}."
 
 
 def _overview(families: dict[str, list[TaskType]]) -> str:
@@ -104,7 +114,8 @@ def _overview(families: dict[str, list[TaskType]]) -> str:
         for task_type in families[name]:
             address = f"{file}#{_anchor(_short(task_type))}"
             summary = describe_class(task_class(task_type)).summary
-            lines.append(f"| [`{name}.{_short(task_type)}`]({address}) | {summary} |")
+            shown = task_type.name.removeprefix(_PREFIX)
+            lines.append(f"| [`{shown}`]({address}) | {summary} |")
     lines += [
         "",
         "## Properties of every task",
@@ -121,7 +132,7 @@ def _family_page(name: str, members: list[TaskType]) -> str:
     path = _path(name)
     link = linker(path, PLACES)
     lines = [
-        f"Types that begin with `{_PREFIX}{name}.`. Each has the "
+        f"Types that begin with `{_begin(name)}`. Each has the "
         "[properties of every task](README.md#properties-of-every-task) besides.",
         "",
         legend(path),
@@ -164,6 +175,11 @@ def _facts(task_type: TaskType, cls: type, described: Described) -> list[str]:
     if task_type.deprecated:
         facts.append(f"- deprecated: {task_type.deprecated}")
     facts.append(f"- runs: {_where(task_type, cls)}")
+    facts += [
+        f"- image: `{script.language.image}`, unless the task names one"
+        for script in SCRIPT_TYPES
+        if script.name == task_type.name
+    ]
     if described.outputs:
         facts.append(f"- outputs: {described.outputs}")
     return [*facts, ""]

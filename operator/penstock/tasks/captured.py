@@ -8,6 +8,7 @@ that is not JSON never fails a task: it is told of.
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +20,14 @@ from penstock.tasks.services import Metric
 _OPEN, _CLOSE = "::{", "::"
 _SHOWN = 120
 _MAX_METRICS = 10_000
+
+ONLY_LOGS = r'^::{"logs": *\[{[^{}]*}\(, *{[^{}]*}\)*\]}::$'
+"""A line that gives messages for the log and no values, as Kestra's packages print it; a pattern of
+`grep`. A script may print any number of them."""
+_ONLY_LOGS = re.compile(r'::\{"logs": *\[\{[^{}]*\}(, *\{[^{}]*\})*\]\}::\n?')
+
+
+_SHELLS_WORDS = {126: "the command can't be run", 127: "the command was not found"}
 
 
 @dataclass
@@ -83,7 +92,9 @@ class Captured:
 
 
 def exit_words(code: int) -> str:
-    """An exit code, with the signal that it stands for."""
+    """An exit code, with what it stands for."""
+    if code in _SHELLS_WORDS:
+        return f"exit code {code} ({_SHELLS_WORDS[code]})"
     try:
         name = f" ({signal.Signals(code - 128).name})" if code > 128 else ""
     except ValueError:
@@ -94,7 +105,9 @@ def exit_words(code: int) -> str:
 def is_candidate(line: str) -> bool:
     """Whether a line may hold values; the same rule as the filter in a script's pod."""
     at = line.find(_OPEN)
-    return at >= 0 and (at == 0 or line.find("}::", at) >= 0)
+    if at < 0 or _ONLY_LOGS.fullmatch(line):
+        return False
+    return at == 0 or line.find("}::", at) >= 0
 
 
 def _short(text: str) -> str:

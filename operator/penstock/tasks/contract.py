@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 from penstock.tasks.pairs import PairUse
@@ -62,7 +63,17 @@ class Placement:
 
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, Any], ...] = ()
+    affinity: Mapping[str, Any] = field(default_factory=dict)
     service_account_name: str | None = None
+    runtime_class_name: str | None = None
+    image_pull_secrets: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[Mapping[str, Any], ...] = ()
+    """Volumes of safe kinds; their names clash with none of Penstock's."""
+    volume_mounts: tuple[Mapping[str, Any], ...] = ()
+    """Where the task's own container has them."""
+    start_within: timedelta | None = None
+    """How long the pod may wait for its start; None for the administrator's limit."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,8 @@ class Container:
     """The whole command line, interpreter first."""
     image: str | None = None
     """The user's image; None for Penstock's own."""
+    programs: tuple[str, ...] = ()
+    """What has to be there to run a script: any of these."""
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     """Text files to stand in the working directory before the command starts, by name."""

@@ -8,6 +8,8 @@ processes, killing the process group does here.
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -181,19 +183,40 @@ class _Script:
         )
         for warning in warnings:
             self._log.message("WARN", warning)
-        environment = self._at.environment(what.env)
+        environment = {"PIP_CACHE_DIR": _pip_cache(), **self._at.environment(what.env)}
         try:
             ended = await run_process(
                 what.command, self._at.work, environment, timeout, self._log.line
             )
         except OSError as error:
-            return _failed("StartError", f"{what.command[0]}: {error.strerror}", 127)
+            words = f"{what.command[0]}: {error.strerror}"
+            return _failed("StartError", words + _lacking(what, environment), 127)
         kept = Kept()
         if not ended.timed_out:
             kept = await asyncio.to_thread(
                 keep_outputs, what, self._at, self._services, strict=ended.code == 0
             )
-        return _script_observation(ended, kept, timeout)
+        seen = _script_observation(ended, kept, timeout)
+        if ended.code == 127 and not ended.timed_out:
+            seen = replace(seen, message=f"{seen.message}{_lacking(what, environment)}")
+        return seen
+
+
+def _lacking(what: Container, environment: Mapping[str, str]) -> str:
+    """Says that this machine has no interpreter of a script, where that is so."""
+    path = environment.get("PATH")
+    if not what.programs or any(shutil.which(program, path=path) for program in what.programs):
+        return ""
+    return (
+        f": this machine has no `{what.programs[0]}`, and `penstock run` runs scripts with the "
+        "machine's interpreters, not in images"
+    )
+
+
+def _pip_cache() -> str:
+    """Where pip keeps packages on this machine: the home of an attempt is its own, and empty."""
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return os.environ.get("PIP_CACHE_DIR") or f"{caches}/pip"
 
 
 def _script_observation(ended: Ended, kept: Kept, timeout: timedelta | None) -> Observation:

@@ -35,7 +35,8 @@ class Surroundings(Protocol):
 def register(types: TaskTypes) -> None:
     """Make every runnable task known."""
     from penstock.flow.types import TaskType
-    from penstock.tasks.scripts import SCRIPT_TYPES, script_warnings
+    from penstock.tasks.script_types import SCRIPT_TYPES
+    from penstock.tasks.scripts import script_warnings
 
     for core in CORE_TYPES:
         types.register(
@@ -55,6 +56,7 @@ def register(types: TaskTypes) -> None:
                 check=partial(_check_script, script.name),
                 warnings=script_warnings,
                 plain_log=True,
+                deprecated=script.deprecated,
             )
         )
 
@@ -173,6 +175,6 @@ def _canonical(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _scripts() -> dict[str, Any]:
-    from penstock.tasks.scripts import SCRIPT_TYPES
+    from penstock.tasks.script_types import SCRIPT_TYPES
 
     return {script.name.lower(): script for script in SCRIPT_TYPES}

@@ -7,14 +7,14 @@ as it is. Of the Kubernetes runner's, those are taken over that leave the pod as
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import fields
+from typing import Any
 
-from penstock.tasks.contract import Placement, Resources, TaskFailure
+from penstock.tasks.contract import Resources, TaskFailure
+from penstock.tasks.placing import CONTAINER_SPEC, POD_SPEC
 from penstock.tasks.pod import camel
-
-PullPolicy = Literal["ALWAYS", "IF_NOT_PRESENT", "NEVER"]
+from penstock.tasks.runner_options import DockerOptions, Memory, Runner
 
 _DOCKER = frozenset(
     {
@@ -32,174 +32,25 @@ _PROCESS = frozenset(
 _KUBERNETES = frozenset(
     {
         "io.kestra.plugin.ee.kubernetes.runner.kubernetes",
+        "io.kestra.plugin.ee.kubernetes.runner.kubernetestaskrunner",
         "io.kestra.plugin.kubernetes.runner.kubernetes",
+        "io.kestra.plugin.kubernetes.runner.kubernetestaskrunner",
     }
 )
-DOCKER_TYPE = "io.kestra.plugin.scripts.runner.docker.Docker"
-
 _PULL_POLICIES = {"ALWAYS": "Always", "IF_NOT_PRESENT": "IfNotPresent", "NEVER": "Never"}
 _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*$", re.IGNORECASE)
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
-@dataclass(frozen=True)
-class Cpu:
-    """Docker's limit of CPU time.
-
-    ```yaml
-    cpus: 0.5
-    ```
-    """
-
-    cpus: float | None = None
-    """How many CPUs the container may use; may be a fraction."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Docker's limits of memory.
-
-    ```yaml
-    memory: 512MB
-    ```
-    """
-
-    memory: str | None = None
-    """The most that the container may use, such as `512MB`."""
-    memory_swap: str | None = None
-    """No effect in a pod."""
-    memory_swappiness: str | None = None
-    """No effect in a pod."""
-    memory_reservation: str | None = None
-    """What the container is sure to get: the pod's request."""
-    kernel_memory: str | None = None
-    """No effect in a pod."""
-    oom_kill_disable: bool | None = None
-    """No effect in a pod."""
-
-
-@dataclass(frozen=True)
-class DockerOptions:
-    """The old `docker` property of a script task, and what the Docker runner shares with it.
-
-    ```yaml
-    image: busybox:1.36
-    pullPolicy: ALWAYS
-    ```
-    """
-
-    image: str | None = None
-    """The container's image; wins over `containerImage`."""
-    pull_policy: PullPolicy | None = None
-    """When the image is pulled."""
-    cpu: Cpu | None = None
-    """The limit of CPU time."""
-    memory: Memory | None = None
-    """The limits of memory."""
-    host: str | None = None
-    """No effect in a pod."""
-    config: str | dict[str, Any] | None = None
-    """No effect in a pod."""
-    credentials: dict[str, Any] | None = None
-    """No effect in a pod."""
-    user: str | None = None
-    """No effect in a pod."""
-    entry_point: list[str] | None = None
-    """No effect in a pod."""
-    extra_hosts: list[str] | None = None
-    """No effect in a pod."""
-    network_mode: str | None = None
-    """No effect in a pod."""
-    volumes: list[str] | None = None
-    """No effect in a pod."""
-    device_requests: list[Any] | None = None
-    """No effect in a pod."""
-    port_bindings: list[str] | None = None
-    """No effect in a pod."""
-    platform: str | None = None
-    """No effect in a pod."""
-    shm_size: str | None = None
-    """No effect in a pod."""
-    privileged: bool | None = None
-    """No effect in a pod."""
-
-
-@dataclass(frozen=True)
-class KubernetesResources:
-    """What the Kubernetes runner asks for, as quantities such as `500m` and `128Mi`.
-
-    ```yaml
-    request: {cpu: 500m, memory: 128Mi}
-    limit: {memory: 256Mi}
-    ```
-    """
-
-    request: dict[str, str] | None = None
-    """What the container is sure to get."""
-    limit: dict[str, str] | None = None
-    """The most that it may use."""
-
-
-@dataclass(frozen=True)
-class Runner(DockerOptions):
-    """A `taskRunner` of the types Docker, Process and Kubernetes.
-
-    ```yaml
-    type: io.kestra.plugin.ee.kubernetes.runner.Kubernetes
-    resources:
-      request: {cpu: 500m, memory: 128Mi}
-    nodeSelector: {disk: fast}
-    ```
-    """
-
-    type: str = DOCKER_TYPE
-    """The type of the runner."""
-    resources: KubernetesResources | None = None
-    """Requests and limits of the container."""
-    node_selector: dict[str, str] | None = None
-    """Labels that the pod's node must have."""
-    tolerations: list[dict[str, Any]] | None = None
-    """Taints of nodes that the pod bears."""
-    service_account_name: str | None = None
-    """The pod's service account; its token is not mounted."""
-    namespace: str | None = None
-    """No effect in a pod."""
-    labels: dict[str, str] | None = None
-    """No effect in a pod."""
-    pod_spec: dict[str, Any] | None = None
-    """No effect in a pod."""
-    container_spec: dict[str, Any] | None = None
-    """No effect in a pod."""
-    container_default_spec: dict[str, Any] | None = None
-    """No effect in a pod."""
-    file_sidecar: dict[str, Any] | None = None
-    """No effect in a pod."""
-    wait_until_running: str | None = None
-    """No effect in a pod."""
-    wait_until_completion: str | None = None
-    """No effect in a pod."""
-    sync_working_directory: bool | None = None
-    """No effect in a pod."""
-    file_handling_strategy: str | None = None
-    """No effect in a pod."""
-    delete: bool | None = None
-    """No effect in a pod."""
-    wait: bool | None = None
-    """No effect in a pod."""
-    kill_grace_period: str | None = None
-    """No effect in a pod."""
-    resume: bool | None = None
-    """No effect in a pod."""
-    version: str | None = None
-    """No effect in a pod."""
-
-
-_EFFECTIVE = frozenset(
+EFFECTIVE = frozenset(
     {
         "type", "image", "pull_policy", "cpu", "memory", "resources", "node_selector",
-        "tolerations", "service_account_name",
+        "tolerations", "affinity", "volumes", "volume_mounts", "service_account_name",
+        "runtime_class_name", "image_pull_secrets", "labels", "wait_until_running", "pod_spec",
+        "container_spec", "device_requests",
     }
 )  # fmt: skip
+"""The properties of a runner that say something to a pod."""
 _EFFECTIVE_MEMORY = frozenset({"memory", "memory_reservation"})
 
 
@@ -212,15 +63,27 @@ def known_runner(name: object) -> str | None:
 
 def runner_warnings(at: str, options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What is accepted and does nothing, by the place of each property."""
-    names = {camel(item.name) for item in fields(Runner) if item.name not in _EFFECTIVE}
+    names = {camel(item.name) for item in fields(Runner) if item.name not in EFFECTIVE}
     for name in options:
         if name in names:
             yield f"{at}.{name}", f"`{name}` has no effect in a pod"
+    yield from _parts(f"{at}.podSpec", options.get("podSpec"), POD_SPEC)
+    yield from _parts(f"{at}.containerSpec", options.get("containerSpec"), CONTAINER_SPEC)
+    volumes = options.get("volumes")
+    if isinstance(volumes, list) and any(isinstance(volume, str) for volume in volumes):
+        yield f"{at}.volumes", "Docker's volumes have no effect in a pod"
     memory = options.get("memory")
     without = {camel(item.name) for item in fields(Memory) if item.name not in _EFFECTIVE_MEMORY}
     for name in memory if isinstance(memory, Mapping) else ():
         if name in without:
             yield f"{at}.memory.{name}", f"`{name}` has no effect in a pod"
+
+
+def _parts(at: str, given: Any, taken: Collection[str]) -> Iterator[tuple[str, str]]:
+    """What of a spec is left alone."""
+    for name in given if isinstance(given, Mapping) else ():
+        if name not in taken:
+            yield f"{at}.{name}", f"`{name}` of a spec has no effect: Penstock makes the pod"
 
 
 def pull_policy(*options: DockerOptions | None) -> str:
@@ -246,22 +109,39 @@ def resources(at: str, options: DockerOptions | None) -> Resources:
     if memory is not None and memory.memory_reservation is not None:
         name = f"{at}.memory.memoryReservation"
         requests["memory"] = _quantity(name, memory.memory_reservation)
-    wanted = options.resources if isinstance(options, Runner) else None
-    if wanted is not None:
-        requests |= wanted.request or {}
-        limits |= wanted.limit or {}
+    gpus = _gpus(options.device_requests or []) if options is not None else 0
+    if gpus:
+        limits["nvidia.com/gpu"] = str(gpus)
+    if isinstance(options, Runner):
+        spec = (options.container_spec or {}).get("resources")
+        if isinstance(spec, Mapping):
+            requests |= _quantities(f"{at}.containerSpec.resources.requests", spec.get("requests"))
+            limits |= _quantities(f"{at}.containerSpec.resources.limits", spec.get("limits"))
+        if options.resources is not None:
+            requests |= options.resources.request or {}
+            limits |= options.resources.limit or {}
     return Resources(requests=requests, limits=limits)
 
 
-def placement(runner: Runner | None) -> Placement:
-    """Where the pod of a task runs."""
-    if runner is None:
-        return Placement()
-    return Placement(
-        node_selector=runner.node_selector or {},
-        tolerations=tuple(runner.tolerations or ()),
-        service_account_name=runner.service_account_name,
-    )
+def _quantities(at: str, given: Any) -> dict[str, str]:
+    if given is not None and not isinstance(given, Mapping):
+        raise TaskFailure(f"property `{at}`: a map is wanted")
+    return {str(name): str(amount) for name, amount in (given or {}).items()}
+
+
+def _gpus(requests: list[Any]) -> int:
+    """How many GPUs Docker is asked for. All of a machine's can't be said of a pod: it gets one."""
+    return sum(_gpus_of(request) for request in requests if isinstance(request, Mapping))
+
+
+def _gpus_of(request: Mapping[str, Any]) -> int:
+    kinds = f"{request.get('capabilities')} {request.get('driver')}".lower()
+    if "gpu" not in kinds and "nvidia" not in kinds:
+        return 0
+    ids, count = request.get("deviceIds"), str(request.get("count"))
+    if isinstance(ids, list) and ids:
+        return len(ids)
+    return max(1, int(count)) if count.isdigit() else 1
 
 
 def _quantity(name: str, text: str) -> str:

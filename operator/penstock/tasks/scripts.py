@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from penstock.tasks.contract import Container, NamespaceFilesOption, TaskFailure
-from penstock.tasks.runners import (
-    DockerOptions,
-    Runner,
-    known_runner,
-    placement,
-    pull_policy,
-    resources,
-    runner_warnings,
-)
+from penstock.tasks.contract import Container, TaskFailure
+from penstock.tasks.languages import POSIX, Dialect, Language, dialect_of
+from penstock.tasks.old_scripts import OldScript
+from penstock.tasks.placing import placement
+from penstock.tasks.runners import known_runner, pull_policy, resources, runner_warnings
+from penstock.tasks.script_shapes import PythonPackages
+from penstock.tasks.script_task import Commands, Inline, ScriptTask
+from penstock.tasks.script_types import ScriptType
 from penstock.tasks.working_files import file_map, is_uri, patterns
 
 MAX_ARGUMENT_BYTES = 96 * 1024
@@ -25,174 +22,13 @@ MAX_ARGUMENT_BYTES = 96 * 1024
 MAX_FILES_BYTES = 1024 * 1024 - 4096
 """What a ConfigMap holds, less a little for its metadata."""
 
-_SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
+_VERSION = re.compile(r"^\d+(\.\d+){0,2}$")
 _ENV_NAME = re.compile(r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")
-_COMMANDS_FILE = ".penstock-commands"
-
-
-@dataclass(frozen=True)
-class Language:
-    """What differs between the languages of script tasks."""
-
-    name: str
-    image: str
-    """The default image."""
-    file: str | None = None
-    """The file that a script is written to; None where the interpreter takes its text."""
-    programs: tuple[str, ...] = ()
-    """The programs that run the file: the first that the image has."""
-    env: Mapping[str, str] = field(default_factory=dict)
-    """Defaults that suit a log that is read live."""
-
-
-SHELL = Language("shell", "ubuntu")
-PYTHON = Language(
-    "python", "python:3.13-slim", "script.py", ("python", "python3"), {"PYTHONUNBUFFERED": "1"}
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScriptTask:
-    """What all script tasks have.
-
-    Outputs: `vars`, what the script printed as `::{"outputs": {…}}::`; `exitCode`; `outputFiles`,
-    the URI of each file that was kept by its name.
-    """
-
-    container_image: str | None = None
-    """The image in which the task runs."""
-    env: dict[str, str | None] = field(default_factory=dict)
-    """Environment variables; one without a value is not set."""
-    before_commands: list[str] = field(default_factory=list)
-    """Shell commands that run first."""
-    interpreter: list[str] = field(default_factory=lambda: ["/bin/sh", "-c"])
-    """The command line that is given the text of the task."""
-    fail_fast: bool = True
-    """Whether the first failing command ends the task (`set -e`)."""
-    task_runner: Runner | None = None
-    """How the task runs; every type becomes a pod."""
-    runner: Literal["DOCKER", "PROCESS"] | None = None
-    """Deprecated: use `taskRunner`."""
-    docker: DockerOptions | None = None
-    """Deprecated: use `taskRunner`."""
-    input_files: str | dict[str, Any] | list[Any] | None = None
-    """Text, or the URI of a file, by the name that it has in the working directory."""
-    output_files: str | list[str] | None = None
-    """Patterns of the files to keep when the task has ended."""
-    namespace_files: NamespaceFilesOption | None = None
-    """The namespace files to stand in the working directory."""
-    warning_on_std_err: bool | None = None
-    """No effect: the exit code alone decides."""
-    target_os: str | None = None
-    """No effect in a pod; also written `targetOS`."""
-    output_directory: bool | None = None
-    """Deprecated: use `outputFiles`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inline(ScriptTask):
-    r"""One inline script.
-
-    ```yaml
-    id: count
-    type: io.kestra.plugin.scripts.shell.Script
-    containerImage: busybox:1.36
-    script: |
-      total=$((1 + 2))
-      echo "::{\"outputs\": {\"total\": $total}}::"
-    ```
-    """
-
-    script: str
-    """The script."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Commands(ScriptTask):
-    """Shell commands, one after the other in one shell.
-
-    ```yaml
-    id: use
-    type: io.kestra.plugin.scripts.shell.Commands
-    containerImage: busybox:1.36
-    env:
-      TOTAL: "{{ outputs.count.vars.total }}"
-    commands:
-      - echo "the total is $TOTAL"
-    ```
-    """
-
-    commands: list[str]
-    """The commands, one after the other in one shell."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PythonPackages:
-    """What Python tasks have besides."""
-
-    dependencies: list[str] = field(default_factory=list)
-    """Packages that are installed with pip before the task runs."""
-    python_version: str | None = None
-    """No effect: the image says which Python runs."""
-    dependency_cache_enabled: bool | None = None
-    """No effect: a pod starts afresh."""
-    package_manager: str | None = None
-    """No effect: pip is used."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PythonInline(PythonPackages, Inline):
-    """One inline Python script.
-
-    ```yaml
-    id: mean
-    type: io.kestra.plugin.scripts.python.Script
-    dependencies: [numpy]
-    script: |
-      import json, numpy
-      mean = float(numpy.mean([3, 1, 4]))
-      print(f'::{json.dumps({"outputs": {"mean": mean}})}::')
-    ```
-    """
-
-
-@dataclass(frozen=True, kw_only=True)
-class PythonCommands(PythonPackages, Commands):
-    """Shell commands in an image with Python.
-
-    ```yaml
-    id: report
-    type: io.kestra.plugin.scripts.python.Commands
-    inputFiles:
-      main.py: print("hello")
-    commands:
-      - python main.py
-    ```
-    """
-
-
-@dataclass(frozen=True)
-class ScriptType:
-    """One type of script task."""
-
-    name: str
-    task: type[ScriptTask]
-    language: Language
-
-
-SCRIPT_TYPES = (
-    ScriptType("io.kestra.plugin.scripts.shell.Script", Inline, SHELL),
-    ScriptType("io.kestra.plugin.scripts.shell.Commands", Commands, SHELL),
-    ScriptType("io.kestra.plugin.scripts.python.Script", PythonInline, PYTHON),
-    ScriptType("io.kestra.plugin.scripts.python.Commands", PythonCommands, PYTHON),
-)
 
 _WITHOUT_EFFECT = {
     "warningOnStdErr": "`warningOnStdErr` has no effect: the exit code alone decides",
     "targetOS": "`targetOS` has no effect in a pod",
     "targetOs": "`targetOs` has no effect in a pod",
-    "pythonVersion": "`pythonVersion` has no effect: the image brings its Python",
-    "dependencyCacheEnabled": "`dependencyCacheEnabled` has no effect: a pod starts afresh",
     "packageManager": "`packageManager` has no effect: pip is used",
 }
 
@@ -203,25 +39,31 @@ def script_warnings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if properties.get(name) is not None:
             yield name, reason
     runner = properties.get("taskRunner")
+    if properties.get("pythonVersion") is not None and properties.get("containerImage"):
+        yield "pythonVersion", "`pythonVersion` has no effect: `containerImage` brings its Python"
     if isinstance(runner, Mapping):
         yield from runner_warnings("taskRunner", runner)
         if known_runner(runner.get("type")) == "process":
             yield "taskRunner.type", _no_process()
     if properties.get("runner") == "PROCESS":
         yield "runner", _no_process()
-    if isinstance(properties.get("docker"), Mapping):
-        yield from runner_warnings("docker", properties["docker"])
+    for name in ("docker", "dockerOptions"):
+        if isinstance(properties.get(name), Mapping):
+            yield from runner_warnings(name, properties[name])
     if isinstance(properties.get("inputFiles"), list):
         yield "inputFiles", "a list has no effect: a map by file name is wanted"
 
 
-def script_container(kind: ScriptType, task: ScriptTask) -> Container:
+def script_container(kind: ScriptType, given: ScriptTask | OldScript) -> Container:
     """What a script task runs. Raises :class:`TaskFailure` naming the property."""
+    task = given.today() if isinstance(given, OldScript) else given
     runner, docker = task.task_runner, task.docker
     if runner is not None and known_runner(runner.type) is None:
         raise TaskFailure(f"property `taskRunner.type`: `{runner.type}` is not served")
-    given = None if isinstance(task.input_files, list) else task.input_files
-    by_name = file_map("inputFiles", given)
+    if not task.interpreter:
+        raise TaskFailure("property `interpreter`: at least one word is wanted")
+    inputs = None if isinstance(task.input_files, list) else task.input_files
+    by_name = file_map("inputFiles", inputs)
     files = {name: content for name, content in by_name.items() if not is_uri(content)}
     text = _text(kind.language, task, files)
     image = (runner and runner.image) or task.container_image or (docker and docker.image)
@@ -231,8 +73,9 @@ def script_container(kind: ScriptType, task: ScriptTask) -> Container:
     _check_files(files)
     at = "taskRunner" if runner is not None else "docker"
     return Container(
-        command=(*task.interpreter, _as_argument(task.interpreter, text, files)),
-        image=image or kind.language.image,
+        command=(*task.interpreter, text),
+        image=image or _image(kind.language, task),
+        programs=_programs(kind.language, task),
         env=env,
         files=files,
         fetched={name: content for name, content in by_name.items() if is_uri(content)},
@@ -245,61 +88,76 @@ def script_container(kind: ScriptType, task: ScriptTask) -> Container:
     )
 
 
+def _programs(language: Language, task: ScriptTask) -> tuple[str, ...]:
+    if not isinstance(task, Inline) or not language.programs:
+        return (task.interpreter[0],)
+    return tuple(program.split()[0] for program in language.programs)
+
+
+def _image(language: Language, task: ScriptTask) -> str:
+    """The image of a task that names none."""
+    version = task.python_version if isinstance(task, PythonPackages) else None
+    if version is None:
+        return language.image
+    if not _VERSION.match(version):
+        raise TaskFailure(f"property `pythonVersion`: `{version}` is not a version such as 3.12")
+    return f"python:{version}-slim"
+
+
 def _text(language: Language, task: ScriptTask, files: dict[str, str]) -> str:
-    is_shell = _is_shell(task.interpreter)
-    lines = ["set -e"] if task.fail_fast and is_shell else []
+    dialect = dialect_of(task.interpreter)
+    lines = [dialect.fail_fast] if task.fail_fast and dialect is not None else []
+    if dialect is POSIX:
+        lines += language.setup
     if isinstance(task, PythonPackages) and task.dependencies:
-        lines += _install(task.dependencies)
+        lines += _install(task)
     lines += task.before_commands
     if isinstance(task, Commands):
         lines += task.commands
     elif isinstance(task, Inline) and language.file is not None:
         files[language.file] = task.script
-        lines.append(_run_file(language, is_shell))
+        lines.append(_run_file(language, language.file, dialect))
     elif isinstance(task, Inline):
         lines.append(task.script)
     text = "\n".join(lines)
     if "\0" in text:
         raise TaskFailure("the text of the task has a NUL character")
-    return text
+    return _as_argument(dialect, text, files)
 
 
-def _run_file(language: Language, is_shell: bool) -> str:
+def _run_file(language: Language, file: str, dialect: Dialect | None) -> str:
     """`exec`, so that a stop signal reaches the program and not a shell before it."""
+    if not language.programs:
+        return f"./{file}"
     first = language.programs[0]
-    if not is_shell:
-        return f"{first} {language.file}"
+    if dialect is not POSIX:
+        return f"{first} {file}"
+    if len(language.programs) == 1:
+        return f"exec {first} {file}"
     found = " || ".join(f"command -v {program}" for program in language.programs)
-    return f'exec "$({found} || echo {first})" {language.file}'
+    return f'exec "$({found} || echo {first})" {file}'
 
 
-def _install(packages: list[str]) -> list[str]:
-    names = " ".join(shlex.quote(package) for package in packages)
-    pip = "-m pip install --quiet --disable-pip-version-check --no-warn-script-location --user"
+def _install(task: PythonPackages) -> list[str]:
+    names = " ".join(shlex.quote(package) for package in task.dependencies)
+    pip = "-m pip install --quiet --no-warn-script-location --user"
+    if not task.dependency_cache_enabled:
+        pip += " --no-cache-dir"
     return [
         f'"$(command -v python || command -v python3)" {pip} -- {names} || exit 1',
         'export PATH="$PATH:${PYTHONUSERBASE:-$HOME/.local}/bin"',
     ]
 
 
-def _is_shell(interpreter: list[str]) -> bool:
-    return (
-        len(interpreter) > 1
-        and interpreter[0].rsplit("/", 1)[-1] in _SHELLS
-        and interpreter[-1].startswith("-")
-        and interpreter[-1].endswith("c")
-    )
-
-
-def _as_argument(interpreter: list[str], text: str, files: dict[str, str]) -> str:
+def _as_argument(dialect: Dialect | None, text: str, files: dict[str, str]) -> str:
     if len(text.encode()) <= MAX_ARGUMENT_BYTES:
         return text
-    if not _is_shell(interpreter):
+    if dialect is None:
         raise TaskFailure(
             "the text of the task is larger than 96 KiB, too large for a command line"
         )
-    files[_COMMANDS_FILE] = text
-    return f". ./{_COMMANDS_FILE}"
+    files[dialect.text_file] = text
+    return f". ./{dialect.text_file}"
 
 
 def _check_env(env: Mapping[str, str]) -> None:

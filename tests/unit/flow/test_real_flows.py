@@ -444,14 +444,14 @@ def test_types_that_do_not_exist(kind: str) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        "io.kestra.core.tasks.scripts.Bash",
+        "io.kestra.core.tasks.scripts.Node",
         "io.kestra.plugin.jdbc.postgresql.CopyIn",
         "io.kestra.plugin.jdbc.mysql.Query",
         "io.kestra.plugin.gcp.gcs.Upload",
         "io.kestra.plugin.gcp.bigquery.LoadFromGcs",
         "io.kestra.plugin.aws.s3.Download",
         "io.kestra.plugin.dbt.cli.DbtCLI",
-        "io.kestra.plugin.scripts.node.Commands",
+        "io.kestra.plugin.scripts.jbang.Commands",
         "io.kestra.plugin.notifications.slack.SlackIncomingWebhook",
         "io.kestra.plugin.slack.notifications.SlackIncomingWebhook",
         "io.kestra.plugin.fs.ssh.Command",

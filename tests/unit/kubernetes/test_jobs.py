@@ -163,6 +163,7 @@ def test_the_pod_of_a_python_script(starting: Starter) -> None:
         {"name": "TMPDIR", "value": "/penstock/tmp"},
         {"name": "WORKING_DIR", "value": "/penstock/work"},
         {"name": "PYTHONUNBUFFERED", "value": "1"},
+        {"name": "PIP_DISABLE_PIP_VERSION_CHECK", "value": "1"},
         {"name": "A", "value": "$$(HOME)"},
     ]
     assert "readOnlyRootFilesystem" not in main["securityContext"]
@@ -342,3 +343,44 @@ def test_every_label_value_is_valid(text: str) -> None:
     value = label_value(text)
     assert re.fullmatch(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?", value, re.ASCII)
     assert len(value) <= 63
+
+
+def test_the_runners_placement_is_the_pods(starting: Starter) -> None:
+    # given
+    properties = {
+        "script": "x",
+        "taskRunner": {
+            "type": "io.kestra.plugin.ee.kubernetes.runner.Kubernetes",
+            "labels": {"team": "data", "penstock": "x"},
+            "waitUntilRunning": "PT30S",
+            "affinity": {"podAffinity": {}},
+            "runtimeClassName": "gvisor",
+            "imagePullSecrets": ["shared", "own"],
+            "volumes": [{"name": "work", "persistentVolumeClaim": {"claimName": "work"}}],
+            "volumeMounts": [{"name": "work", "mountPath": "/data"}],
+        },
+    }
+    defaults = JobDefaults(image_pull_secrets=("shared",))
+    start = starting(PYTHON, properties, timeout=timedelta(seconds=60))
+    # when
+    job = build_job(start, OWNER, container(PYTHON, properties), defaults).job
+    # then
+    assert job["metadata"]["annotations"]["penstock.dev/start-within"] == "30"
+    assert "team" not in job["metadata"]["labels"]
+    assert job["spec"]["activeDeadlineSeconds"] == 90
+    template = job["spec"]["template"]
+    assert template["metadata"]["labels"] == {
+        **job["metadata"]["labels"], "team": "data", "penstock": "x"
+    }  # fmt: skip
+    spec = template["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "shared"}, {"name": "own"}]
+    assert (spec["affinity"], spec["runtimeClassName"]) == ({"podAffinity": {}}, "gvisor")
+    assert spec["volumes"] == [
+        {"name": "work", "emptyDir": {}},
+        {"name": "user-work", "persistentVolumeClaim": {"claimName": "work"}},
+    ]
+    assert spec["containers"][0]["volumeMounts"] == [
+        {"name": "work", "mountPath": "/penstock"},
+        {"name": "user-work", "mountPath": "/data"},
+    ]
+    assert spec["securityContext"]["fsGroup"] == 65532

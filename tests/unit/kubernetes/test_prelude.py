@@ -370,6 +370,21 @@ def test_an_unwritable_message_file_changes_nothing_else(pod: Pod) -> None:
     assert (process.returncode, out, err) == (4, b"fine\n", b"")
 
 
+def test_messages_for_the_log_are_no_values(pod: Pod) -> None:
+    # given: more messages than values may have bytes
+    message = '::{"logs": [{"level": "INFO", "message": "' + "x" * 1000 + '"}]}::'
+    count = MAX_BYTES // 1000 + 100
+    script = f"""
+        i=0; while [ $i -lt {count} ]; do echo '{message}'; i=$((i+1)); done
+        echo '::{{"outputs":{{"a":1}}}}::'
+    """
+    # when
+    ended = pod.run(script)
+    # then
+    assert ended.out.count(b'"logs"') == count
+    assert (ended.marker.form, ended.payload) == ("inline", '::{"outputs":{"a":1}}::\n')
+
+
 class FilesPod(Pod):
     """A pretended pod in which a second container moves files."""
 

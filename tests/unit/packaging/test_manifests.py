@@ -103,7 +103,7 @@ def test_the_controller_can_do_this_and_nothing_else() -> None:
         ("", "pods/log"): {"get"},
         ("", "configmaps"): {"get", "create", "patch"},
         ("apps", "controllerrevisions"): {"get", "list", "create", "delete"},
-        ("events.k8s.io", "events"): {"create", "patch"},
+        ("events.k8s.io", "events"): {"create", "patch", "list"},
     }
 
 

@@ -185,3 +185,44 @@ def alive(file: Path) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def test_a_script_runs_with_the_interpreter_of_this_machine() -> None:
+    script = 'print "::{\\"outputs\\":{\\"sum\\":", 1 + 2, "}}::\\n"; exit 3'
+    seen = await run("io.kestra.plugin.scripts.perl.Script", script=script)
+    assert (seen.exit_code, seen.message) == (3, "exit code 3")
+    assert seen.outputs is not None
+    assert seen.outputs["vars"] == {"sum": 3}
+
+
+@pytest.mark.parametrize(
+    ("task_type", "properties", "words"),
+    [
+        ("io.kestra.plugin.scripts.groovy.Script", {"script": "x"}, "no `groovy`"),
+        ("io.kestra.plugin.scripts.powershell.Commands", {"commands": ["x"]}, "no `pwsh`"),
+    ],
+)
+async def test_an_interpreter_that_this_machine_lacks_is_named(
+    monkeypatch: pytest.MonkeyPatch, task_type: str, properties: dict[str, Any], words: str
+) -> None:
+    # given
+    monkeypatch.setenv("PATH", "/usr/sbin")
+    # when
+    seen = await run(task_type, **properties)
+    # then
+    assert seen.exit_code == 127
+    assert seen.message is not None
+    assert f"this machine has {words}" in seen.message
+
+
+async def test_a_command_that_is_missing_is_not_the_interpreters_fault() -> None:
+    seen = await run(SHELL, commands=["nosuchcommand"])
+    assert seen.message == "exit code 127 (the command was not found)"
+
+
+async def test_pip_keeps_its_cache_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    monkeypatch.delenv("PIP_CACHE_DIR", raising=False)
+    seen = await run(SHELL, commands=['echo "::{\\"outputs\\":{\\"at\\":\\"$PIP_CACHE_DIR\\"}}::"'])
+    assert seen.outputs is not None
+    assert seen.outputs["vars"] == {"at": "/caches/pip"}

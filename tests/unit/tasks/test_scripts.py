@@ -33,8 +33,8 @@ def test_without_fail_fast_there_is_no_set_e() -> None:
 
 
 def test_a_foreign_interpreter_gets_the_text_alone() -> None:
-    what = container(f"{SHELL}.Script", {"script": "x", "interpreter": ["pwsh", "-Command"]})
-    assert what.command == ("pwsh", "-Command", "x")
+    what = container(f"{SHELL}.Script", {"script": "x", "interpreter": ["python3", "-c"]})
+    assert what.command == ("python3", "-c", "x")
 
 
 def test_a_python_script_is_a_file() -> None:
@@ -115,7 +115,7 @@ def test_small_input_files_are_served() -> None:
             "property `taskRunner.memory.memory`: `much` is not a size",
         ),
         (
-            {"commands": ["x" * 100_000], "interpreter": ["pwsh", "-Command"]},
+            {"commands": ["x" * 100_000], "interpreter": ["python3", "-c"]},
             "larger than 96 KiB",
         ),
     ],
@@ -191,7 +191,7 @@ def test_what_has_no_effect_is_accepted_and_told_of(types: TaskTypes) -> None:
             "memory": {"memory": "1g", "memorySwap": "2g"},
         },
         "docker": {"image": "x", "user": "root"},
-        "dependencyCacheEnabled": True,
+        "packageManager": "UV",
     }
     task_type = types.find(f"{PYTHON}.Script")
     assert task_type is not None
@@ -209,7 +209,7 @@ def test_what_has_no_effect_is_accepted_and_told_of(types: TaskTypes) -> None:
         "taskRunner.memory.memorySwap",
         "taskRunner.type",
         "docker.user",
-        "dependencyCacheEnabled",
+        "packageManager",
     }
     container(f"{PYTHON}.Script", properties)
 

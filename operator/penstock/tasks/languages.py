@@ -1,0 +1,105 @@
+"""The languages of script tasks: one table, and what differs between them.
+
+The facts are Kestra's: the default image, and how an inline script is run. A script is a file of
+the working directory, run by the first of its language's programs that is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_PREFIX = "io.kestra.plugin.scripts."
+_SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
+
+SHELL_INTERPRETER = ("/bin/sh", "-c")
+POWERSHELL_INTERPRETER = ("pwsh", "-NoProfile", "-NonInteractive", "-Command")
+
+
+@dataclass(frozen=True)
+class Language:
+    """What differs between the languages of script tasks."""
+
+    name: str
+    """How the language is written in a type."""
+    image: str
+    """The default image."""
+    file: str | None = None
+    """The file that a script is written to; None where the interpreter takes its text."""
+    programs: tuple[str, ...] = ()
+    """What runs the file: the first that is there; none where the file is a command itself."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Defaults that suit a log that is read live, and a home that is not in the image."""
+    setup: tuple[str, ...] = ()
+    """Lines of a POSIX shell that let it install packages as a user who owns nothing."""
+
+    @property
+    def prefix(self) -> str:
+        """What its types begin with."""
+        return _PREFIX + self.name
+
+
+SHELL = Language("shell", "ubuntu")
+PYTHON = Language(
+    "python",
+    "python:3.13-slim",
+    "script.py",
+    ("python", "python3"),
+    {"PYTHONUNBUFFERED": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+)
+NODE = Language("node", "node", "script.js", ("node",))
+R = Language(
+    "r",
+    "r-base",
+    "script.R",
+    ("Rscript",),
+    setup=('export R_LIBS_USER="${R_LIBS_USER:-$HOME/R}"', 'mkdir -p "$R_LIBS_USER"'),
+)
+JULIA = Language("julia", "julia", "script.jl", ("julia",))
+RUBY = Language("ruby", "ruby", "script.rb", ("ruby",))
+POWERSHELL = Language("powershell", "ghcr.io/kestra-io/powershell:latest", "script.ps1")
+GO = Language("go", "golang", "script.go", ("go run",))
+BUN = Language("bun", "oven/bun", "script.ts", ("bun run",))
+DENO = Language(
+    "deno",
+    "denoland/deno",
+    "script.ts",
+    ("deno run",),
+    {"DENO_NO_UPDATE_CHECK": "1"},
+    ('[ -w "${DENO_DIR:-$HOME}" ] || export DENO_DIR="$HOME/.cache/deno"',),
+)
+PERL = Language("perl", "perl", "script.pl", ("perl",))
+PHP = Language("php", "php", "script.php", ("php",))
+LUA = Language("lua", "nickblah/lua", "script.lua", ("lua",))
+GROOVY = Language("groovy", "groovy", "script.groovy", ("groovy",))
+
+LANGUAGES = (
+    *(SHELL, PYTHON, NODE, R, JULIA, RUBY, POWERSHELL),
+    *(GO, BUN, DENO, PERL, PHP, LUA, GROOVY),
+)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What Penstock itself writes in the language of an interpreter."""
+
+    fail_fast: str
+    """Makes the first failing command end the text."""
+    text_file: str
+    """Where a text is put that is too long for a command line; it is sourced from there."""
+
+
+POSIX = Dialect("set -e", ".penstock-commands")
+PWSH = Dialect("$ErrorActionPreference = 'Stop'", ".penstock-commands.ps1")
+
+
+def dialect_of(interpreter: list[str]) -> Dialect | None:
+    """The dialect of an interpreter that takes its text as the last argument; None: any other."""
+    if len(interpreter) < 2:
+        return None
+    program, last = interpreter[0].rsplit("/", 1)[-1], interpreter[-1].lower()
+    if program in _SHELLS and last.startswith("-") and last.endswith("c"):
+        return POSIX
+    if program in ("pwsh", "powershell") and "-command".startswith(last) and len(last) > 1:
+        return PWSH
+    return None

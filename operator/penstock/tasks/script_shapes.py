@@ -1,0 +1,92 @@
+"""What the tasks of two languages have besides: packages of Python, and the shell of PowerShell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from penstock.tasks.languages import POWERSHELL_INTERPRETER
+from penstock.tasks.script_task import Commands, Inline
+
+
+@dataclass(frozen=True, kw_only=True)
+class PythonPackages:
+    """What Python tasks have besides."""
+
+    dependencies: list[str] = field(default_factory=list)
+    """Packages that are installed with pip before the task runs."""
+    python_version: str | None = None
+    """The version of the default image, such as `3.12`; an image that is named brings its own."""
+    dependency_cache_enabled: bool = True
+    """Whether pip may take packages from its cache, where it has one that outlives the task."""
+    package_manager: str | None = None
+    """No effect: pip is used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PythonInline(PythonPackages, Inline):
+    """One inline Python script.
+
+    ```yaml
+    id: mean
+    type: io.kestra.plugin.scripts.python.Script
+    dependencies: [kestra, numpy]
+    script: |
+      from kestra import Kestra
+      import numpy
+      Kestra.outputs({"mean": float(numpy.mean([3, 1, 4]))})
+    ```
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class PythonCommands(PythonPackages, Commands):
+    """Shell commands in an image with Python.
+
+    ```yaml
+    id: report
+    type: io.kestra.plugin.scripts.python.Commands
+    inputFiles:
+      main.py: print("hello")
+    commands:
+      - python main.py
+    ```
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerShellInline(Inline):
+    """One inline PowerShell script.
+
+    ```yaml
+    id: hello
+    type: io.kestra.plugin.scripts.powershell.Script
+    script: |
+      $outputs = @{ outputs = @{ version = "$($PSVersionTable.PSVersion)" } }
+      Write-Output "::$($outputs | ConvertTo-Json -Compress)::"
+    ```
+    """
+
+    interpreter: list[str] = field(default_factory=lambda: [*POWERSHELL_INTERPRETER])
+    """The command line that is given the text of the task."""
+    fail_fast: bool = True
+    """Whether the first error ends the task (`$ErrorActionPreference = 'Stop'`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerShellCommands(Commands):
+    """PowerShell commands, one after the other in one shell.
+
+    ```yaml
+    id: date
+    type: io.kestra.plugin.scripts.powershell.Commands
+    inputFiles: {main.ps1: "'hello' | Write-Output"}
+    commands:
+      - ./main.ps1
+      - Get-Date
+    ```
+    """
+
+    interpreter: list[str] = field(default_factory=lambda: [*POWERSHELL_INTERPRETER])
+    """The command line that is given the text of the task."""
+    fail_fast: bool = True
+    """Whether the first error ends the task (`$ErrorActionPreference = 'Stop'`)."""
