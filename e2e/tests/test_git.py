@@ -199,3 +199,33 @@ def test_what_git_refuses_is_said(scenario: Scenario, spec: dict[str, object], r
 
     assert condition["status"] == "False"
     assert condition["reason"] == reason, condition
+
+
+READER = """
+id: reader
+namespace: company.team
+tasks:
+  - id: run
+    type: io.kestra.plugin.scripts.shell.Commands
+    containerImage: penstock.local/busybox:1
+    namespaceFiles: {enabled: true}
+    commands:
+      - 'echo "::{\\"outputs\\": {\\"said\\": \\"$(sh scripts/say.sh)\\"}}::"'
+"""
+
+
+def test_namespace_files_come_from_git_before_the_flows_that_read_them(scenario: Scenario) -> None:
+    files = {"flows/reader.yaml": READER, "files/scripts/say.sh": "echo one\n"}
+    repository = scenario.repository({**files, "files/old.yaml": "no: flow"})
+    mapped = [{"namespace": "company.team", "path": "files"}]
+    scenario.git_source(namespaceFiles=mapped)
+    status = scenario.source_applied(repository.head())
+    assert (status["flows"], status["failed"]) == (1, 0)
+    flow = scenario.flow_named("company.team.reader").is_ready()
+    first = scenario.execution(flow).ends("SUCCESS")
+    assert first.outputs("run")["vars"] == {"said": "one"}
+
+    changed = {"files/scripts/say.sh": "echo two $(ls)\n", "files/old.yaml": None}
+    scenario.source_applied(repository.commit(changed, "Say another thing"))
+    second = scenario.execution(flow).ends("SUCCESS")
+    assert second.outputs("run")["vars"] == {"said": "two scripts"}

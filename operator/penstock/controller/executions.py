@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from penstock.controller.attempts import AttemptStore
 from penstock.controller.decisions import Decisions, refused_controls, soonest
 from penstock.controller.family import Family
+from penstock.controller.fileinputs import FileInputs
 from penstock.controller.functions import Functions
 from penstock.controller.jobs import Jobs
 from penstock.controller.metrics import Metrics
@@ -68,6 +69,7 @@ class ExecutionReconciler:
         recorder: Recorder,
         metrics: Metrics,
         functions: Functions,
+        inputs: FileInputs,
         with_logs: Callable[[Object, ExecutionStatus], ExecutionStatus],
         changed: Callable[[Object, ExecutionStatus | None, ExecutionStatus], None],
     ) -> None:
@@ -83,6 +85,7 @@ class ExecutionReconciler:
         self._recorder = recorder
         self._metrics = metrics
         self._functions = functions
+        self._inputs = inputs
         self._with_logs = with_logs
         self._changed = changed
 
@@ -119,6 +122,7 @@ class ExecutionReconciler:
 
     async def _begin(self, body: Object, spec: ExecutionSpec, now: datetime) -> float | None:
         start = await self._starts.find(body, spec, now)
+        spec = await self._inputs.stored(body, spec, start)
         async with self._turns.decided(body, start.flow, start.engine) as turn:
             step = self._decisions.begin(body, spec, start, turn, now)
             step = await self._actions.prepare(body, step)

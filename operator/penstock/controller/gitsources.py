@@ -12,12 +12,14 @@ import asyncio
 import random
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from penstock.catalog import flow_parser
+from penstock.controller.namespacefiles import NamespaceFolders, is_namespace_file
 from penstock.controller.recorder import Recorder
 from penstock.controller.sourcefiles import (
     Verdicts,
@@ -41,6 +43,7 @@ from penstock.resources.gitsource import (
     GitSourceStatus,
     InventoryEntry,
 )
+from penstock.storage.errors import StorageError
 
 FIELD_MANAGER = "penstock-git"
 _MAX_PROBLEMS = 100
@@ -58,12 +61,14 @@ class GitSourceReconciler:
         flows: ObjectStore,
         recorder: Recorder,
         cache: Path,
+        folders: NamespaceFolders,
     ) -> None:
         self._api = api
         self._sources = sources
         self._flows = flows
         self._recorder = recorder
         self._cache = cache
+        self._folders = folders
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Seconds after which to ask the remote again, or None."""
@@ -83,12 +88,15 @@ class GitSourceReconciler:
             status = await self._sync(body, spec, before)
         except GitError as error:
             status = self._failed(body, before, error.reason, str(error))
+        except StorageError as error:
+            status = self._failed(body, before, "StorageFailed", str(error))
         await self._write(body, before, status)
         return interval
 
     async def removed(self, body: Object) -> None:
         """A GitSource is gone: its Flows stay, its cache goes."""
-        await asyncio.to_thread(shutil.rmtree, self._cache_of(body), ignore_errors=True)
+        for cache in (self._cache_of(body), self._files_cache_of(body)):
+            await asyncio.to_thread(shutil.rmtree, cache, ignore_errors=True)
 
     async def _sync(
         self, body: Object, spec: GitSourceSpec, before: GitSourceStatus
@@ -98,8 +106,12 @@ class GitSourceReconciler:
         present = [entry for entry in before.inventory if self._is_there(body, entry)]
         if self._is_current(body, before, commit, len(present)):
             return before
-        files = await self._read(body, remote, commit, present)
+        # Before the flows: those of the same commit read them.
+        cache = self._files_cache_of(body)
+        problems = await self._folders.take_in(body, spec, remote, commit, cache)
+        files = _flows_only(spec, await self._read(body, remote, commit, present))
         verdicts = await asyncio.to_thread(judge, files.files, flow_parser())
+        verdicts = replace(verdicts, problems=(*problems, *verdicts.problems))
         return await self._take_in(body, spec, before, present, files, verdicts)
 
     def _is_current(self, body: Object, before: GitSourceStatus, commit: str, present: int) -> bool:
@@ -307,6 +319,10 @@ class GitSourceReconciler:
         """A folder that no name of a user takes part in."""
         return self._cache / str(body["metadata"]["uid"])
 
+    def _files_cache_of(self, body: Object) -> Path:
+        """One of its own: what a cache leaves out depends on how large a file may be."""
+        return self._cache / f"{body['metadata']['uid']}-files"
+
 
 def seconds(duration: str) -> float:
     """`1h30m` in seconds. The CRD has checked the form."""
@@ -318,6 +334,14 @@ def _remote(spec: GitSourceSpec) -> Remote:
     ref = spec.ref
     reference = Reference() if ref is None else Reference(ref.branch, ref.tag, ref.commit)
     return Remote(spec.url, reference, spec.path, seconds(spec.timeout))
+
+
+def _flows_only(spec: GitSourceSpec, files: Snapshot) -> Snapshot:
+    return replace(
+        files,
+        files=tuple(file for file in files.files if not is_namespace_file(spec, file.path)),
+        skipped=tuple(item for item in files.skipped if not is_namespace_file(spec, item.path)),
+    )
 
 
 def _requested_at(body: Object) -> str | None:

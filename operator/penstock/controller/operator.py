@@ -17,6 +17,7 @@ from penstock.controller.commands import Commands
 from penstock.controller.decisions import Decisions
 from penstock.controller.executions import ExecutionReconciler
 from penstock.controller.family import Family
+from penstock.controller.fileinputs import FileInputs
 from penstock.controller.flows import FlowReconciler, execution_keys
 from penstock.controller.functions import Functions
 from penstock.controller.gitsources import GitSourceReconciler
@@ -25,9 +26,11 @@ from penstock.controller.jobs import Jobs, Throttle
 from penstock.controller.keyvalues import KeyValueReconciler
 from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
+from penstock.controller.namespacefiles import NamespaceFolders
 from penstock.controller.pairs import Pairs, pair_keys
 from penstock.controller.pairwriter import PairWriter
 from penstock.controller.places import Places
+from penstock.controller.purges import Purges
 from penstock.controller.queue import Key, KeyedQueue
 from penstock.controller.reading import Reading
 from penstock.controller.recorder import Recorder
@@ -95,6 +98,7 @@ class Operator:
         is_recorded = partial(recorded_in, self.executions)
         places = Places(self.executions)
         reading = Reading(self.storage.storage, places)
+        self._purges = Purges(self.storage.root, self.executions, settings.namespaces)
         functions = Functions(reading.readers, partial(self._add, "Execution"), pairs.of)
         revisions = Revisions(api, settings.limits, functions.of)
         self._flow_reconciler = FlowReconciler(
@@ -142,11 +146,17 @@ class Operator:
             self.recorder,
             metrics,
             functions,
+            FileInputs(reading, self._purges),
             self.logs.with_place,
             self._execution_changed,
         )
         self._source_reconciler = GitSourceReconciler(
-            api, self.sources, self.flows, self.recorder, cache
+            api,
+            self.sources,
+            self.flows,
+            self.recorder,
+            cache,
+            NamespaceFolders(self.storage.storage),
         )
         self._pair_reconciler = KeyValueReconciler(
             api, self.pairs, pairs, is_recorded, self.recorder
@@ -170,6 +180,7 @@ class Operator:
             tasks.create_task(self._source_queue.run())
             tasks.create_task(self.recorder.run())
             tasks.create_task(self.storage.run())
+            tasks.create_task(self._purges.run())
             tasks.create_task(self.logs.run())
             tasks.create_task(self._resync_for_ever())
 
@@ -196,6 +207,7 @@ class Operator:
     def execution_removed(self, body: Object) -> None:
         self.executions.remove(body)
         self._execution_reconciler.forget(body)
+        self._purges.removed(body)
         self.logs.forget(body)
         self._tell(body, self._family.removed(body))
         flow = ((body.get("status") or {}).get("flow") or {}).get("name")
@@ -273,6 +285,8 @@ class Operator:
             for body in store:
                 if body["metadata"]["uid"] not in present:
                     store.remove(body)
+                    if kind == "Execution":
+                        self._purges.removed(body)
             for body in listed:
                 store.put(body)
                 self._add(kind, body)

@@ -45,6 +45,11 @@ class StorageAccess:
         self._connected: _Connected | None = None
         self._missing = "the storage service was not looked for yet"
 
+    @property
+    def root(self) -> Storage:
+        """The files of all tenants."""
+        return self._storage
+
     def storage(self, tenant: str) -> Storage:
         """The files of a Kubernetes namespace. Its methods block: call them in a thread."""
         return self._storage.of(tenant)

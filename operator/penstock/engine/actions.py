@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
-from penstock.flow.task import RunnableTask, Task
+from penstock.flow.task import RunnableTask, Task, TaskCache
 from penstock.resources.execution import (
     Attempt,
     Control,
@@ -104,6 +104,14 @@ class StartAttempt:
     def written(self) -> Mapping[str, Any]:
         """The task's own properties as they stand in the flow."""
         return self.task.properties if isinstance(self.task, RunnableTask) else {}
+
+    @property
+    def cache(self) -> TaskCache | None:
+        """How the outputs of an earlier run may be taken in place of this one; None where it has
+        to run. What a task in a shared directory does there is not in its outputs."""
+        cache = self.task.task_cache
+        spares = cache is not None and cache.enabled and self.workspace is None
+        return cache if spares else None
 
     @property
     def key(self) -> AttemptKey:

@@ -39,7 +39,9 @@ class Ledger:
     @property
     def _broke_an_sla(self) -> bool:
         """Whether an SLA was violated that ends the execution."""
-        return any(sla.id == self.violated_sla and sla.behavior != "NONE" for sla in self._flow.sla)
+        return any(
+            sla.id == self.violated_sla and sla.behavior != "NONE" for sla in self._flow.promises
+        )
 
     def take(self, effect: Effect) -> None:
         if effect.labels is not None:

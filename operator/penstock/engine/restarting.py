@@ -73,8 +73,9 @@ def mark(tree: FlowTree, board: Board, run: TaskRun, state: State) -> None:
 def kept_for_replay(
     tree: FlowTree, source: ExecutionStatus, asked: ReplayReference
 ) -> list[TaskRun] | None:
-    """The task runs that a replay starts with: what ran before the one from which it goes on,
-    with what is around that one open again. None where there is no such task run."""
+    """The task runs that a replay starts with: what was done before the one from which it goes on,
+    with what is around that one open again. What failed beside it runs again, or the replay would
+    end before it began. None where there is no such task run."""
     if asked.task is None and asked.task_run is None:
         return []
     board = Board(source.task_runs, tree.traits)
@@ -95,9 +96,13 @@ def kept_for_replay(
             continue
         if run.id in around:
             _open(tree, board, run)
-        elif after or not run.state.terminated or run.task_id not in tree:
+        elif after or run.state is State.FAILED or not _is_done(tree, run):
             board.remove(run)
     return list(board)
+
+
+def _is_done(tree: FlowTree, run: TaskRun) -> bool:
+    return run.state.terminated and run.task_id in tree
 
 
 def _is_meant(run: TaskRun, asked: ReplayReference) -> bool:

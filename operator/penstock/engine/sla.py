@@ -8,7 +8,7 @@ from penstock.engine.actions import Report
 from penstock.engine.evaluation import BoundEvaluator
 from penstock.engine.ledger import Ledger
 from penstock.expressions import ExpressionError
-from penstock.flow.document import Flow, Sla
+from penstock.flow.document import TIMEOUT, Flow, Sla
 from penstock.flow.model import parse_duration
 from penstock.resources.execution import ExecutionStatus, State
 
@@ -38,7 +38,7 @@ class SlaWatch:
         """Act on the first violation; what a person is told of it."""
         if self._ledger.violated_sla is not None:
             return None
-        for sla in self._flow.sla:
+        for sla in self._flow.promises:
             if why := self._violation(sla):
                 return self._act(sla, why)
         return None
@@ -47,11 +47,12 @@ class SlaWatch:
         """When to look again although nothing happened."""
         if self._ledger.violated_sla is not None:
             return None
-        dates = (self._deadline_of(sla) for sla in self._flow.sla)
+        dates = (self._deadline_of(sla) for sla in self._flow.promises)
         return min((date for date in dates if date is not None), default=None)
 
     def _act(self, sla: Sla, why: str) -> Report:
-        reason = f"the SLA `{sla.id}` was violated: {why}"
+        rule = "the flow's timeout" if sla.id == TIMEOUT else f"the SLA `{sla.id}`"
+        reason = f"{rule} was violated: {why}"
         self._ledger.violated_sla = sla.id
         labels = {key: self._rendered(value) for key, value in sla.labels.items()}
         self._ledger.labels = {**self._ledger.labels, **labels}

@@ -19,7 +19,6 @@ _NOT_SERVED = {
 }
 
 _NOT_SERVED_OF_TASKS = {
-    "task_cache": "`taskCache` is not served yet: the task runs anew each time",
     "assets": "`assets` are not served: nothing keeps a lineage of data",
     "worker_selector": "`workerSelector` has no effect: a pod is placed by its `taskRunner`",
 }
@@ -54,7 +53,7 @@ def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
         *_system_labels(flow),
         *unknown_types(flow, located),
         *_task_warnings(located, types),
-        *_without_effect(flow, located, types),
+        *_without_effect(located, types),
         *_not_served(flow),
         *_not_served_inputs(flow),
     ]
@@ -178,9 +177,7 @@ def _not_served_inputs(flow: Flow) -> Iterator[Problem]:
             yield Problem(("inputs", index, "defaults"), message, code="no_effect", warning=True)
 
 
-def _without_effect(
-    flow: Flow, located: list[tuple[Location, Task]], types: TaskTypes
-) -> Iterator[Problem]:
+def _without_effect(located: list[tuple[Location, Task]], types: TaskTypes) -> Iterator[Problem]:
     """Properties of tasks that are read and do nothing yet."""
     for at, task in located:
         task_type = types.find(task.type)
@@ -199,9 +196,9 @@ def _without_effect(
         if task.timeout is not None and not task.uses_timeout:
             message = "`timeout` has no effect on a task that holds others"
             yield Problem((*at, "timeout"), message, code="no_effect", warning=True)
-    if flow.timeout is not None:
-        message = "`timeout` of a flow is not served yet"
-        yield Problem(("timeout",), message, code="not_served", warning=True)
+        if task.task_cache is not None and not isinstance(task, RunnableTask):
+            message = "`taskCache` has no effect on a task that holds others"
+            yield Problem((*at, "taskCache"), message, code="no_effect", warning=True)
 
 
 def _not_served(flow: Flow) -> Iterator[Problem]:

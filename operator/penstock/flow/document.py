@@ -112,6 +112,10 @@ class Concurrency(Document):
     """What becomes of an execution beyond the limit: it waits, is cancelled, or fails."""
 
 
+TIMEOUT = "timeout"
+"""Names the flow's timeout where it stands among the SLAs."""
+
+
 class Sla(Document):
     """What an execution must keep to."""
 
@@ -259,7 +263,7 @@ class Flow(Document):
     retry: Retry | None = None
     """The retry of every task that has none of its own."""
     timeout: DurationProperty | None = None
-    """How long an execution may take (not served yet)."""
+    """How long an execution may take: one that takes longer ends FAILED."""
     concurrency: Concurrency | None = None
     """How many executions may run at once."""
     sla: list[Sla] = []
@@ -283,6 +287,16 @@ class Flow(Document):
                 "reserved_id", "the flow id `{id}` is reserved; choose another", {"id": value}
             )
         return value
+
+    @property
+    def promises(self) -> list[Sla]:
+        """What an execution must keep to: the flow's SLAs, and before them its timeout as one."""
+        if self.timeout is None:
+            return self.sla
+        timeout = Sla.model_construct(
+            id=TIMEOUT, type="MAX_DURATION", behavior="FAIL", labels={}, duration=self.timeout
+        )
+        return [timeout, *self.sla]
 
     def child_lists(self) -> list[tuple[Location, list[Task]]]:
         """The lists of tasks at the top of the flow, by the property that holds them."""

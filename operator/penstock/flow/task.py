@@ -12,13 +12,22 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from penstock.flow.model import Document, DurationProperty, Rendered
+from penstock.flow.model import Document, Duration, DurationProperty, Rendered
 from penstock.flow.problems import Location
 from penstock.flow.retries import Retry
 
 TASK_ID_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$"
 
 TaskId = Annotated[str, Field(pattern=TASK_ID_PATTERN, max_length=256)]
+
+
+class TaskCache(Document):
+    """Outputs of a task that are taken again where it would run with the same properties."""
+
+    enabled: bool = False
+    """Whether they are."""
+    ttl: Duration | None = None
+    """For how long they are kept; for good where it is not said."""
 
 
 class Task(Document):
@@ -51,8 +60,9 @@ class Task(Document):
     """Log lines below this level are dropped."""
     log_to_file: bool = False
     """Kept for compatibility: logs are always the pod's."""
-    task_cache: Any = None
-    """Read and not served: every task runs anew."""
+    task_cache: TaskCache | None = None
+    """Whether the outputs of a run with the same properties are taken in place of a run. Of tasks
+    that run; it has no effect on those that hold others."""
     assets: Any = None
     """Read and not served: Kestra's lineage of data."""
     worker_selector: Any = None

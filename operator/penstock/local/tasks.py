@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from penstock.local.services import ExecutionServices
 from penstock.local.workspaces import Workspaces
 from penstock.resources.execution import State
 from penstock.storage.errors import StorageError
+from penstock.storage.task_cache import TaskCaches, Use
+from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.local import run_locally
 from penstock.tasks.services import Services
@@ -26,6 +29,7 @@ class LocalTasks:
         self.hosts = hosts
         self._workspaces = workspaces
         self._plugins = plugins
+        self._caches = TaskCaches(hosts.services.storage)
 
     async def __call__(self, place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
         host = self.hosts.of(place.identity, place.flow)
@@ -35,7 +39,23 @@ class LocalTasks:
             directory = await self._directory(place, start, host)
         except (TaskFailure, StorageError) as error:
             return Observation(State.FAILED, reason="TaskFailed", message=str(error))
-        return await run_locally(start, on_log, host, directory, self._plugins.task)
+        cached = await asyncio.to_thread(self._cached, place, start)
+        if cached is not None:
+            return cached
+        seen = await run_locally(start, on_log, host, directory, self._plugins.task)
+        if start.cache is not None and seen.state is State.SUCCESS:
+            await asyncio.to_thread(self._caches.keep, _use(place, start), seen.outputs, _now())
+        return seen
+
+    def _cached(self, place: Place, start: StartAttempt) -> Observation | None:
+        """The end of an earlier run with the same properties, which spares this one."""
+        if start.cache is None:
+            return None
+        began = _now()
+        outputs = self._caches.find(_use(place, start), start.cache.ttl, began)
+        if outputs is None:
+            return None
+        return Observation(State.SUCCESS, began, _now(), outputs=outputs)
 
     async def _directory(
         self, place: Place, start: StartAttempt, host: ExecutionServices
@@ -53,12 +73,22 @@ class LocalTasks:
         """The attempt of a WorkingDirectory itself: keep what its tasks left."""
         workspace = start.workspace
         assert workspace is not None
-        began = datetime.now(UTC)
+        began = _now()
         execution = place.identity.name
         services = self._services(start, host, self._workspaces.path(execution, workspace))
         outputs = await self._workspaces.take(execution, workspace, services)
-        return Observation(State.SUCCESS, began, datetime.now(UTC), outputs=outputs)
+        return Observation(State.SUCCESS, began, _now(), outputs=outputs)
 
     def _services(self, start: StartAttempt, host: ExecutionServices, directory: Path) -> Services:
         run = start.task_run
         return host.services(run.task_id, run.id, run.value, directory)
+
+
+def _use(place: Place, start: StartAttempt) -> Use:
+    at = ExecutionPlace(place.flow.namespace, place.flow.id, place.identity.name)
+    run = start.task_run
+    return Use(at, run.task_id, run.id, start.task.type, start.properties)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -14,6 +14,7 @@ RECONCILE_ANNOTATION = "penstock.dev/requestedAt"
 """A changed value asks for a sync at once (Flux's `reconcile.fluxcd.io/requestedAt` does too)."""
 FLUX_RECONCILE_ANNOTATION = "reconcile.fluxcd.io/requestedAt"
 
+NAMESPACE_PATTERN = r"^[a-z0-9][a-z0-9_-]*([.][a-z0-9][a-z0-9_-]*)*$"
 DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
 
 
@@ -23,6 +24,15 @@ class GitReference(ResourceModel):
     branch: Annotated[str, Field(min_length=1, max_length=250)] | None = None
     tag: Annotated[str, Field(min_length=1, max_length=250)] | None = None
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")] | None = None
+
+
+class GitNamespaceFiles(ResourceModel):
+    """A folder whose files become those of a namespace."""
+
+    namespace: Annotated[str, Field(pattern=NAMESPACE_PATTERN, max_length=150)]
+    """The namespace of the flows that read them."""
+    path: Annotated[str, Field(min_length=1, max_length=1024)]
+    """The folder in the repository, with all below it. No file of it is taken for a flow."""
 
 
 class GitSourceSpec(ResourceModel):
@@ -41,7 +51,9 @@ class GitSourceSpec(ResourceModel):
     suspend: bool = False
     """While true, nothing is fetched or changed."""
     prune: bool = True
-    """Whether a Flow is deleted when its file is."""
+    """Whether a Flow, or a namespace file, is deleted when its file is."""
+    namespace_files: Annotated[list[GitNamespaceFiles], Field(max_length=100)] = []
+    """Folders whose files become namespace files, in the internal storage."""
 
 
 class InventoryEntry(ResourceModel):

@@ -15,6 +15,7 @@ from penstock import triggers
 from penstock.flow.document import Flow
 from penstock.flow.inputs import Input
 from penstock.flow.model import Document
+from penstock.flow.task import TaskCache
 from penstock.schema.reference_docstrings import describe_class
 from penstock.schema.reference_inputs import INPUT_TYPES
 from penstock.schema.reference_models import properties, table
@@ -33,7 +34,7 @@ from penstock.schema.reference_pages import (
 )
 
 INPUT_SECTIONS = [Input, *nested_within(Input)]
-FLOW_SECTIONS = nested_within(Flow, known=INPUT_SECTIONS)
+FLOW_SECTIONS = [*nested_within(Flow, known=INPUT_SECTIONS), TaskCache]
 PLACES: dict[type, str] = {
     **dict.fromkeys(FLOW_SECTIONS, FLOW_PAGE),
     **dict.fromkeys(INPUT_SECTIONS, INPUTS_PAGE),

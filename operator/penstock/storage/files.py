@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -128,6 +129,27 @@ class Storage:
         with suppress(FileNotFoundError, NotADirectoryError):
             for found in sorted(self.filesystem.find(below)):
                 yield found.removeprefix(self._root)
+
+    def folders(self, folder: str) -> list[str]:
+        """The names of the folders in a folder (a path that ends with ``/``), in order."""
+        at = self._root + (folder if folder == "/" else f"{checked(folder.rstrip('/'))}/")
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found = self.filesystem.ls(at, detail=True)
+            names = (item["name"] for item in found if item["type"] == "directory")
+            return sorted(name.rstrip("/").rpartition("/")[2] for name in names)
+        return []
+
+    def clear(self, folder: str, spared: Collection[str] = ()) -> int:
+        """Delete all files below a folder but those below a folder of a spared name; how many."""
+        count = 0
+        for path in list(self.list(folder)):
+            if not set(path.removeprefix(folder).split("/")[:-1]).intersection(spared):
+                count += self.delete(path)
+        if self.is_local:
+            for parent, _, _ in os.walk(self.at(folder.rstrip("/")), topdown=False):
+                with suppress(OSError):  # what is not empty stays
+                    Path(parent).rmdir()
+        return count
 
     @property
     def is_local(self) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from urllib.parse import quote, unquote
 
 from penstock.storage.errors import AccessDenied, StorageError
@@ -42,8 +43,7 @@ class ExecutionPlace:
     @property
     def folder(self) -> str:
         """The path that all files of the execution begin with."""
-        flow = f"{namespace_folder(self.namespace)}{slug(self.flow)}/"
-        return f"{flow}executions/{slug(self.execution)}/"
+        return f"{flow_folder(self.namespace, self.flow)}executions/{own_part(self.execution)}/"
 
     def task_folder(self, task: str, task_run: str) -> str:
         """The path that all files begin with that a task run makes."""
@@ -76,11 +76,22 @@ def slug(text: str) -> str:
     return made
 
 
+def own_part(name: str) -> str:
+    """A name as a part of a path that no other name has: `run.1` is not `run-1`."""
+    made = slug(name)
+    return made if made == name else f"{made}-{sha256(name.encode()).hexdigest()[:10]}"
+
+
 def namespace_folder(namespace: str) -> str:
     """The path that everything of a namespace begins with."""
     if _NAMESPACE.fullmatch(namespace) is None:
         raise StorageError(f"`{namespace}` is not a namespace that can have files")
     return f"/{namespace.replace('.', '/')}/"
+
+
+def flow_folder(namespace: str, flow: str) -> str:
+    """The path that everything of a flow begins with."""
+    return f"{namespace_folder(namespace)}{slug(flow)}/"
 
 
 def namespace_file(namespace: str, path: str) -> str:

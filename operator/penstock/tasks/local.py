@@ -24,6 +24,7 @@ from penstock.tasks.catalog import core_type
 from penstock.tasks.contract import Container, CoreTask, TaskFailure
 from penstock.tasks.framing import TOO_LARGE
 from penstock.tasks.keeping import Kept
+from penstock.tasks.localizing import Localizing
 from penstock.tasks.process import Ended, run_process
 from penstock.tasks.reading import read
 from penstock.tasks.registry import container
@@ -83,7 +84,7 @@ async def run_locally(
         services = host.services(run.task_id, run.id, run.value, at.work) if host else None
         try:
             start = _inner(start)
-            task = further(start) or _core_task(start)
+            task = further(start) or _core_task(start, at)
             if task is not None:
                 seen = await _run_core(task, start, log, services)
             else:
@@ -100,11 +101,12 @@ async def run_locally(
     )
 
 
-def _core_task(start: StartAttempt) -> CoreTask | None:
+def _core_task(start: StartAttempt, at: ScriptFolders) -> CoreTask | None:
     core = core_type(start.task.type)
     if core is None:
         return None
-    task: CoreTask = read(core.load(), start.properties)
+    localizing = Localizing(str(at.work), f"{at.base}/output", "", with_uris=False)
+    task: CoreTask = read(core.load(), localizing.tree(start.properties))
     return task
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote
 
 from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
@@ -30,6 +32,14 @@ class Localizing:
         self.with_output = self.with_output or OUTPUT_DIR in text
         text = text.replace(WORKING_DIR, self._work).replace(OUTPUT_DIR, self._output)
         return _URI.sub(self._path, text) if self._with_uris else text
+
+    def tree(self, value: Any) -> Any:
+        """The same in all texts of a JSON value."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self.tree(item) for key, item in value.items()}
+        return [self.tree(item) for item in value] if isinstance(value, list) else value
 
     def _path(self, match: re.Match[str]) -> str:
         uri = match.group()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.tasks.contract import TaskFailure
+from penstock.tasks.metrics import written_metric
 from penstock.tasks.pairs import Change
 from penstock.tasks.plan import Plan
 from penstock.tasks.pod_folders import BASE, PodFolders
@@ -147,14 +148,7 @@ class PodServices:
         return rendered
 
     def publish(self, metric: Metric) -> None:
-        self.metrics.append(
-            {
-                "type": metric.type,
-                "name": metric.name,
-                "value": metric.value,
-                "tags": dict(metric.tags),
-            }
-        )
+        self.metrics.append(written_metric(metric))
 
     @cached_property
     def _remote(self) -> Remote:

@@ -108,7 +108,7 @@ def save_cache(shared: SharedDirectory, directory: Path, spare: Path, remote: St
     if not cache:
         return
     with _archive(spare) as archive:
-        archive.write(f"{time.time():.0f}\n".encode())
+        archive.write(f"{int(time.time())}\n".encode())
         pack(directory, archive, matcher(cache["patterns"]))
         archive.seek(0)
         remote.caches.put(shared.id, archive)

@@ -26,8 +26,9 @@ from penstock.storage.errors import (
     StorageUnavailable,
 )
 
-ATTEMPTS = 6
-"""How often something is tried that brings nothing."""
+ATTEMPTS = 10
+"""How often something is tried that brings nothing: for 40 s where nobody answers, which is longer
+than a storage service needs that is started anew."""
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 8.0
 """Seconds between attempts: each pause is twice the one before."""

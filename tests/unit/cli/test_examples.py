@@ -13,6 +13,7 @@ EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 
 EXPECTED: dict[str, tuple[int, str, dict[str, object]]] = {
     "errors-and-finally.yaml": (1, "FAILED", {}),
+    "files.yaml": (0, "SUCCESS", {"kept": ["loud.txt"]}),
     "foreach.yaml": (0, "SUCCESS", {}),
     "hello-world.yaml": (0, "SUCCESS", {"greeting": "Hello, World!"}),
     "key-values.yaml": (

@@ -294,6 +294,17 @@ def test_a_replay_of_a_failure(given: Flow) -> None:
     replayed(flow, task="b").then.ended("FAILED").ran("b", "e", "f")
 
 
+def test_a_replay_runs_what_failed_beside_it_again(given: Flow) -> None:
+    text = """
+    tasks:
+      - id: p
+        type: Parallel
+        tasks: [{id: a, type: Work}, {id: b, type: Work}, {id: c, type: Work}]
+    """
+    flow = given(text).when_tasks(fail=["a"], seconds={"a": 2})
+    replayed(flow, task="c").then.ran("a", "c").states(a="FAILED", b="SUCCESS", c="SUCCESS")
+
+
 def test_a_replay_while_it_is_queued_is_made(given: Flow) -> None:
     outcome = given(THREE).among(holders=1).at(5).control(replay={}).rest()
     outcome.then.is_in("QUEUED").made("flow")

@@ -119,3 +119,9 @@ def test_after_execution_sees_the_end(given: Flow) -> None:
     after = "afterExecution: [{id: t, type: Work, see: '{{ execution.state }}'}]"
     flow_ = given(flow(longest("CANCEL"), more=after)).when_tasks(seconds={"b": 60})
     flow_.run().then.ended("CANCELLED").started_with("t", see="CANCELLED")
+
+
+def test_the_timeout_of_a_flow_ends_it_like_an_sla(given: Flow) -> None:
+    text = flow(longest("NONE"), more="timeout: PT4S")
+    outcome = given(text).when_tasks(seconds={"b": 60}).run()
+    outcome.then.ended("FAILED").took(4).says("the flow's timeout was violated: it took too long")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from penstock.resources.execution import State
+from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 from tests.fixtures.engine import Given
 
 Flow = Callable[[str], Given]
@@ -123,3 +124,28 @@ def test_a_restart_does_all_of_it_again(given: Flow) -> None:
     flow = flow.when_it_is_over().control(restart={})
     outcome = flow.run()
     outcome.then.ended("SUCCESS").ran_later("a", "b", "a", "b", "after").states(w=State.SUCCESS)
+
+
+def test_an_attempt_is_told_who_was_in_the_directory_before(given: Flow) -> None:
+    # given
+    flow = directory(KEEPS).replace(
+        "{id: b, type: Work,", "{id: b, type: Work, retry: {type: constant, interval: PT1S},"
+    )
+    # when
+    outcome = given(flow).when_tasks(fail={"b": 1}).run()
+    # then
+    first, second = (outcome.task_run(name).id for name in ("a", "b"))
+    left = [
+        start.workspace.left_by for _, start in outcome.world.started if start.workspace is not None
+    ]
+    assert left == [
+        (),
+        (("a", first, 1),),
+        (("b", second, 1), ("a", first, 1)),
+        (("b", second, 2), ("b", second, 1), ("a", first, 1)),
+    ]
+
+
+def test_its_tasks_see_where_their_folders_will_be(given: Flow) -> None:
+    outcome = given("tasks: [{id: a, type: Work, see: '{{ workingDir }} {{ outputDir }}'}]").run()
+    outcome.then.started_with("a", see=f"{WORKING_DIR} {OUTPUT_DIR}")

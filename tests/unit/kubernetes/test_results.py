@@ -10,7 +10,14 @@ import pytest
 
 from penstock.engine.actions import Observation
 from penstock.kubernetes.podstatus import pending_problem
-from penstock.kubernetes.results import LogRequest, job_deleted, needs_log, observe, outputs_of
+from penstock.kubernetes.results import (
+    LogRequest,
+    job_deleted,
+    needs_log,
+    observe,
+    outputs_of,
+    with_own_files,
+)
 from penstock.resources.execution import State
 from penstock.tasks.framing import Result, encode_result, header
 
@@ -261,6 +268,58 @@ def test_a_malformed_line_is_told_of_and_fails_nothing(line: str) -> None:
     assert seen.message is not None
     assert seen.message.startswith("ignored a malformed ::{…}:: line: ::{")
     assert len(seen.message) < 200
+
+
+KEPT = '::penstock-files {"files":{"a b":"kestra:///own/a%20b"},"notes":["no file matches"]}\n'
+
+
+@pytest.mark.parametrize("form", ["inline", "unfiltered"])
+def test_kept_files_are_outputs_of_a_script(form: Any) -> None:
+    # given
+    text = f"""::{{"outputs":{{"a":1}}}}::\n{KEPT}"""
+    message = header(form, "lines", len(text), 2) + (text if form == "inline" else "")
+    # when
+    found = outputs_of(pod(ended(0, message=message)), text)
+    # then
+    files = {"a b": "kestra:///own/a%20b"}
+    assert found.outputs == {"vars": {"a": 1}, "exitCode": 0, "outputFiles": files}
+    assert found.message == "no file matches"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "::penstock-files {",
+        "::penstock-files []",
+        '::penstock-files {"files":[],"notes":[]}',
+        '::penstock-files {"files":{}}',
+        'x ::penstock-files {"files":{"a":"b"},"notes":[]}',
+        '::penstock-files {"files":{"a":"b"},"notes":[]} ::{}::',
+    ],
+)
+def test_a_line_that_only_looks_like_kept_files_is_none(line: str) -> None:
+    message = header("inline", "lines", len(line) + 1, 1) + line + "\n"
+    found = outputs_of(pod(ended(0, message=message)))
+    assert found.outputs == {"vars": {}, "exitCode": 0, "outputFiles": {}}
+
+
+@pytest.mark.parametrize(
+    ("uri", "state"),
+    [
+        ("kestra:///own/a", State.SUCCESS),
+        ("kestra:///other/a", State.FAILED),
+        ("kestra:///own", State.FAILED),
+        ("https://example.com/", State.FAILED),
+    ],
+)
+def test_a_file_that_the_task_run_did_not_make_is_refused(uri: str, state: State) -> None:
+    seen = Observation(State.SUCCESS, outputs={"outputFiles": {"a": uri}})
+    assert with_own_files(seen, "kestra:///own/").state is state
+
+
+def test_outputs_without_files_are_left_as_they_are() -> None:
+    seen = Observation(State.SUCCESS, outputs={"outputFiles": "text"})
+    assert with_own_files(seen, "kestra:///own/") is seen
 
 
 def test_large_outputs_come_from_the_log() -> None:

@@ -178,3 +178,21 @@ async def test_scripts_may_share_a_directory(attempts: Attempts, tmp_path: Path)
     # then
     assert attempts.lines == [("stdout", "hi")]
     assert kept(attempts, seen) == {"a": "hi\n"}
+
+
+async def test_a_core_task_is_told_its_folder_too(attempts: Attempts) -> None:
+    seen = await attempts.run("io.kestra.plugin.core.debug.Return", {"format": f"in {WORKING_DIR}"})
+    assert seen.outputs is not None
+    assert str(seen.outputs["value"]).endswith("/work")
+
+
+async def test_a_file_that_a_script_did_not_make_fails_it(attempts: Attempts) -> None:
+    seen = await script(attempts, "touch a.csv", outputFiles=["a.csv", "b.csv", "*.txt"])
+    assert (seen.state, seen.reason) == (State.FAILED, "TaskFailed")
+    assert "the task made no file `b.csv`" in (seen.message or "")
+
+
+async def test_a_pattern_that_matches_nothing_is_told_of(attempts: Attempts) -> None:
+    seen = await script(attempts, "true", outputFiles=["*.txt"])
+    assert seen.state is State.SUCCESS
+    assert seen.message == "property `outputFiles`: no file matches `*.txt`"

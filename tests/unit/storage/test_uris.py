@@ -124,3 +124,9 @@ def test_another_namespace_is_read_where_it_is_named_and_open() -> None:
         readable(uri, HERE)
     with pytest.raises(AccessDenied):
         readable("kestra:///other/_files/a", HERE, any_namespace=True)
+
+
+def test_executions_whose_names_look_alike_have_folders_of_their_own() -> None:
+    dotted, dashed = (ExecutionPlace("a", "f", name) for name in ("run.1", "run-1"))
+    assert not may_read(dotted.task_file("t", "r", "x"), dashed)
+    assert not may_read(dashed.task_file("t", "r", "x"), dotted)

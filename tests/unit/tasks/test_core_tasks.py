@@ -253,22 +253,12 @@ def test_rendered_json_becomes_a_map() -> None:
     assert json.loads(what.env["PENSTOCK_TASK"])["properties"] == {"values": {"a": 1}}
 
 
-def test_a_pod_has_no_storage_yet_and_says_so(pod: Pod) -> None:
+def test_a_pod_without_what_its_task_needs_says_so(pod: Pod) -> None:
     # when
-    code, _, result = pod.run(f"{CORE}.kv.Get", key="k")
+    code, _, result = pod.run(f"{CORE}.storage.Size", uri="kestra:///a/b")
     # then
     assert code == 1
-    assert result["message"] == (
-        f"`{CORE}.kv.Get` needs the internal storage, which is not served on a cluster yet; it "
-        "runs with `penstock run`"
-    )
-
-
-def test_what_runs_on_a_machine_only_is_told_of(types: Any) -> None:
-    (told,) = types.find(f"{CORE}.storage.Write").not_served({"content": "x"})
-    assert told[0] == "type"
-    assert "`penstock run`" in told[1]
-    assert types.find(f"{CORE}.http.Request").not_served is None
+    assert result["message"] == f"`{CORE}.storage.Size` is given nothing but its properties"
 
 
 def test_nested_options_reach_the_pod() -> None:

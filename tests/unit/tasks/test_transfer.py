@@ -66,7 +66,7 @@ def test_a_download_goes_on_where_it_broke_off() -> None:
 
 
 def test_a_download_that_brings_nothing_is_given_up() -> None:
-    with served(each=0) as url, pytest.raises(StorageUnavailable, match="broke 6 times in a row"):
+    with served(each=0) as url, pytest.raises(StorageUnavailable, match="broke 10 times in a row"):
         read(url)
 
 

@@ -33,6 +33,8 @@ from penstock.flow.task import Task, Tasks
 from penstock.resources.execution import State, TaskRun
 
 _COUNT = "iterationCount"
+_SHORTEST_WAIT = timedelta(milliseconds=100)
+"""One loop without a pause must not keep the controller from the other executions."""
 
 
 class CheckFrequency(Document):
@@ -101,7 +103,8 @@ class LoopUntil(Flowable):
             return Going(verdict=State.FAILED if failed else None, message=reached)
         wait = _duration(self.check_frequency.interval, evaluator)
         count = {_COUNT: _count(run) + 1}
-        return Again(self.interval if wait is None else wait, {**(run.outputs or {}), **count})
+        wait = self.interval if wait is None else max(wait, _SHORTEST_WAIT)
+        return Again(wait, {**(run.outputs or {}), **count})
 
     def _limit_reached(self, run: TaskRun, evaluator: Evaluator, now: datetime) -> str | None:
         frequency = self.check_frequency

@@ -1,0 +1,92 @@
+"""Outputs of tasks that are taken again in place of a run (`taskCache`; kestra-newer, section 3).
+
+An entry belongs to one task of one flow and to the properties with which it ran. Files that the
+outputs name are another execution's by then, so whoever takes them gets copies of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+from penstock.storage.errors import FileMissing, StorageError
+from penstock.storage.files import Storage
+from penstock.storage.uris import ExecutionPlace, checked, flow_folder, parse, slug, uri_of
+
+_CACHE = "_cache"
+
+
+@dataclass(frozen=True)
+class Use:
+    """Which run of which task it is that may be spared."""
+
+    place: ExecutionPlace
+    task: str
+    task_run: str
+    type: str
+    properties: Mapping[str, Any]
+    """The task's own, rendered."""
+
+    @property
+    def path(self) -> str:
+        """Where the entry lies."""
+        text = json.dumps([self.type, self.properties], sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        folder = flow_folder(self.place.namespace, self.place.flow)
+        return checked(f"{folder}{_CACHE}/{slug(self.task)}/{digest}.json")
+
+
+class TaskCaches:
+    """The kept outputs of all tasks."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def find(self, use: Use, ttl: timedelta | None, now: datetime) -> Mapping[str, Any] | None:
+        """The outputs of an earlier run, its files copied; None where there are none that count.
+
+        Raises :class:`StorageError` where the storage fails.
+        """
+        try:
+            with self._storage.open(use.path) as file:
+                entry = json.load(file)
+            if ttl is not None and datetime.fromisoformat(entry["date"]) + ttl <= now:
+                return None
+            outputs: Mapping[str, Any] = self._copied(use, entry["outputs"])
+        except FileMissing:
+            return None
+        return outputs
+
+    def keep(self, use: Use, outputs: Mapping[str, Any] | None, now: datetime) -> None:
+        """Let the outputs be found from now on. Raises :class:`StorageError`."""
+        entry = {"date": now.isoformat(), "outputs": outputs or {}}
+        text = json.dumps(entry, ensure_ascii=False, default=str)
+        self._storage.put(use.path, BytesIO(text.encode("utf-8", "surrogatepass")))
+
+    def _copied(self, use: Use, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._copied(use, item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._copied(use, item) for item in value]
+        return self._copy(use, value) if isinstance(value, str) else value
+
+    def _copy(self, use: Use, text: str) -> str:
+        """A file of the task that ran, as one of the task run that is spared; every other text as
+        it is."""
+        folder = flow_folder(use.place.namespace, use.place.flow)
+        try:
+            path = parse(text, use.place.namespace) if text.startswith("kestra:///") else ""
+        except StorageError:
+            return text
+        parts = path.removeprefix(folder).split("/")
+        if not path.startswith(folder) or parts[:1] != ["executions"] or parts[2:3] != ["tasks"]:
+            return text
+        target = use.place.task_file(use.task, use.task_run, "/".join(parts[5:]))
+        with self._storage.open(path) as source:
+            self._storage.put(target, source)
+        return uri_of(target)

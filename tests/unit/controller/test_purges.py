@@ -1,0 +1,115 @@
+"""What is left in the storage of executions that are gone, and what must never be touched."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from penstock.controller.purges import Purges
+from penstock.controller.store import ObjectStore
+from penstock.storage.execution import NamespaceFiles
+from penstock.storage.files import Storage
+from penstock.storage.uris import ExecutionPlace
+
+
+def execution(name: str, flow: str = "flow", namespace: str = "company.team") -> dict[str, Any]:
+    return {
+        "metadata": {"namespace": "ns", "name": name, "uid": name, "resourceVersion": "1"},
+        "status": {"flow": {"namespace": namespace, "id": flow}},
+    }
+
+
+class Given:
+    """A storage with files of executions, of which some are there."""
+
+    def __init__(self, folder: Path, *there: dict[str, Any]) -> None:
+        self.root = Storage.local(str(folder))
+        self.storage = self.root.of("ns")
+        self.executions = ObjectStore()
+        for body in there:
+            self.executions.put(body)
+        self.purges = Purges(self.root, self.executions)
+
+    def file(self, name: str, flow: str = "flow", namespace: str = "company.team") -> str:
+        path = ExecutionPlace(namespace, flow, name).task_file("t", "r", "_files/a.txt")
+        self.storage.put(path.replace("_files/", ""), io.BytesIO(b"x"))
+        return path.replace("_files/", "")
+
+    def left(self) -> list[str]:
+        return list(self.storage.list("/"))
+
+    async def run(self) -> None:
+        """Until nothing is to be done any more."""
+        task = asyncio.create_task(self.purges.run())
+        done, _ = await asyncio.wait([task], timeout=0.3)
+        assert not done
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_files_go_with_their_execution(tmp_path: Path) -> None:
+    # given
+    gone, there = execution("gone"), execution("there")
+    given = Given(tmp_path, there)
+    given.file("gone")
+    kept = given.file("there")
+    # when
+    given.purges.removed(gone)
+    assert given.purges.is_busy("ns", ExecutionPlace("company.team", "flow", "gone"))
+    await given.run()
+    # then
+    assert given.left() == [kept]
+    assert not (tmp_path / "ns/company/team/flow/executions/gone").exists()
+    assert not given.purges.is_busy("ns", ExecutionPlace("company.team", "flow", "gone"))
+
+
+async def test_what_was_deleted_unseen_is_found_at_the_start(tmp_path: Path) -> None:
+    # given: a tenant with live and dead executions, and what is no execution's
+    given = Given(tmp_path, execution("there"))
+    kept = given.file("there")
+    given.file("dead")
+    given.file("dead", "other", "company")
+    NamespaceFiles(given.storage, "company.team").put("executions/a/tasks/x", io.BytesIO(b"x"))
+    cache = ExecutionPlace("company.team", "flow", "dead").cache_file("c")
+    given.storage.put(cache, io.BytesIO(b"x"))
+    given.root.put("/.penstock/executions/a/tasks/key", io.BytesIO(b"x"))
+    # when
+    await given.run()
+    # then
+    file = "/company/team/_files/executions/a/tasks/x"
+    assert given.left() == [file, cache, kept]
+    assert list(given.root.list("/.penstock/")) == ["/.penstock/executions/a/tasks/key"]
+
+
+async def test_a_namespace_that_looks_like_an_execution_stays(tmp_path: Path) -> None:
+    # given: the namespace company.executions with a flow, seen as the execution `flow` of company
+    given = Given(tmp_path, execution("there", namespace="company.executions"))
+    kept = given.file("there", namespace="company.executions")
+    NamespaceFiles(given.storage, "company.executions.other").put("a", io.BytesIO(b"x"))
+    # when
+    await given.run()
+    # then
+    assert given.left() == [kept, "/company/executions/other/_files/a"]
+
+
+async def test_a_namesake_keeps_its_files(tmp_path: Path) -> None:
+    # given: one was deleted, and one of the same name has begun since
+    given = Given(tmp_path, execution("again"))
+    kept = given.file("again")
+    # when
+    given.purges.removed(execution("again"))
+    await given.run()
+    # then
+    assert given.left() == [kept]
+
+
+async def test_one_without_a_place_is_no_trouble(tmp_path: Path) -> None:
+    given = Given(tmp_path)
+    given.purges.removed({"metadata": {"namespace": "ns", "name": "a"}, "spec": {}})
+    given.purges.removed(execution("a", namespace="Not.A_Folder"))
+    await given.run()
+    assert given.left() == []
