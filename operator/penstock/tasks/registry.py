@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,7 +44,6 @@ def register(types: TaskTypes) -> None:
                 core.aliases,
                 check=partial(_check_core, core),
                 warnings=partial(_without_effect, core) if core.without_effect else None,
-                not_served=_no_logs if "logs" in core.needs else None,
                 typed=frozenset(core.typed),
                 unrendered=frozenset(core.unrendered),
             )
@@ -130,10 +129,6 @@ def _without_effect(core: CoreType, properties: Mapping[str, Any]) -> Iterator[t
             value = value.get(part) if isinstance(value, Mapping) else None
         if value is not None:
             yield path, f"`{path}` has no effect"
-
-
-def _no_logs(properties: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    return [("type", "needs the logs of executions, which a cluster does not keep yet")]
 
 
 def _check_core(core: CoreType, properties: Mapping[str, Any]) -> None:
