@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from penstock.kubernetes import podstatus
 from penstock.kubernetes.api import EXECUTIONS, PODS, Api, ApiError, Object
@@ -73,11 +74,15 @@ class ExecutionLogs:
     @property
     def is_complete(self) -> bool:
         """Whether the log of every attempt that ran was shown to its end."""
+        began = self.status.start_date
         ran = (
             (run.id, attempt.number)
             for run in self.status.task_runs
             for attempt in run.attempts
-            if attempt.job is not None and attempt.start_date is not None
+            if attempt.job is not None
+            and attempt.start_date is not None
+            # What a replay keeps ran in another execution.
+            and (began is None or attempt.start_date >= began)
         )
         return all(key in self._known and self._known[key].is_over for key in ran)
 
@@ -185,7 +190,7 @@ class ExecutionLogs:
         where = self.status.logs
         if where is None:
             return
-        if _PROXY.fullmatch(where.path) is None:
+        if _PROXY.fullmatch(where.path) is None or ".." in unquote(where.path):
             raise ValueError("the execution's status names no place of logs")
         async for piece in self._api.stream(where.path + part, query, {HEADER: where.token}):
             yield piece

@@ -15,6 +15,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 logger = logging.getLogger(__name__)
@@ -100,10 +101,10 @@ class KeyedQueue:
 
     async def _wait_for_work(self) -> None:
         """Wait, but not for ever: an empty queue is progress too, and the probe wants to see it."""
-        try:
-            await asyncio.wait_for(self._wakeup.wait(), timeout=5.0)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            # Not `wait_for`: it swallows a cancellation that comes together with a wakeup.
+            async with asyncio.timeout(5.0):
+                await self._wakeup.wait()
 
     async def _work(self, key: Key) -> None:
         try:

@@ -64,6 +64,7 @@ def main() -> int:
 
 def run(task: Mapping[str, Any]) -> tuple[int, Result]:
     """Run one task: the exit code and the result."""
+    services: PodServices | None = None
     try:
         services = _services(task)
         context = PodContext(task["type"], os.environ.get(LOG_LEVEL_VARIABLE), services)
@@ -75,11 +76,11 @@ def run(task: Mapping[str, Any]) -> tuple[int, Result]:
         result = Result(
             dict(outputs) if outputs is not None else None,
             effects=services.effects if services is not None else (),
-            metrics=tuple(services.metrics) if services is not None else (),
+            metrics=_metrics(services),
         )
         too_large = encode_result(result)[0].startswith("penstock/1 oversized")
     except TaskFailure as failure:
-        return 1, Result(failure.outputs, str(failure))
+        return 1, Result(failure.outputs, str(failure), metrics=_metrics(services))
     except TaskStopped:
         return 143, Result(message="stopped")
     except Exception as error:  # the log and the result both have to say why
@@ -102,6 +103,11 @@ def _services(task: Mapping[str, Any]) -> PodServices | None:
     from penstock.tasks.pod_services import PodServices
 
     return PodServices(task["type"], task, read_plan())
+
+
+def _metrics(services: PodServices | None) -> tuple[dict[str, Any], ...]:
+    """What the task published, also of one that failed."""
+    return tuple(services.metrics) if services is not None else ()
 
 
 def revive(type_name: str, properties: Mapping[str, Any]) -> CoreTask:

@@ -108,7 +108,7 @@ def test_the_controller_can_do_this_and_nothing_else() -> None:
 
 
 def test_the_controller_reads_one_service_and_no_other() -> None:
-    (role,) = of_kind("Role")
+    (role,) = [body for body in of_kind("Role") if body["metadata"]["name"] == "penstock-storage"]
 
     assert role["rules"] == [
         {
@@ -119,6 +119,23 @@ def test_the_controller_reads_one_service_and_no_other() -> None:
         }
     ]
     assert "penstock-storage" in [body["metadata"]["name"] for body in of_kind("Service")]
+
+
+def test_users_reach_the_storage_service_by_get_and_nothing_else() -> None:
+    (role,) = [body for body in of_kind("Role") if body["metadata"]["name"] == "penstock-logs"]
+    (binding,) = [
+        body for body in of_kind("RoleBinding") if body["roleRef"]["name"] == "penstock-logs"
+    ]
+
+    assert role["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["services/proxy"],
+            "resourceNames": ["penstock-storage:storage"],
+            "verbs": ["get"],
+        }
+    ]
+    assert [subject["name"] for subject in binding["subjects"]] == ["system:authenticated"]
 
 
 def test_nothing_of_helm_is_left() -> None:

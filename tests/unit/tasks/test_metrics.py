@@ -7,7 +7,9 @@ import json
 import pytest
 
 from penstock.kubernetes.results import script_outputs
+from penstock.tasks import pod
 from penstock.tasks.captured import Captured
+from penstock.tasks.contract import Context, TaskFailure
 from penstock.tasks.framing import Result, decode_result, encode_result
 from penstock.tasks.metrics import read_metric, read_metrics, written_metric
 from penstock.tasks.services import Metric
@@ -64,3 +66,19 @@ def test_damaged_metrics_of_a_result_are_dropped() -> None:
     result = decode_result(json.dumps({"outputs": None, "metrics": [{"type": "x"}, 3]}))
     assert result is not None
     assert read_metrics(result.metrics) == []
+
+
+def test_a_core_task_that_fails_gives_what_it_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given
+    class Fails:
+        def run(self, context: Context) -> None:
+            context.services.publish(Metric("counter", "tried", 1))
+            raise TaskFailure("on purpose")
+
+    monkeypatch.setattr(pod, "revive", lambda type_name, properties: Fails())
+    origin = {"namespace": "n", "flow": "f", "execution": "e", "task": "t", "task_run": "r"}
+    # when
+    code, result = pod.run({"type": "x", "properties": {}, "origin": origin})
+    # then
+    assert (code, result.message) == (1, "on purpose")
+    assert [metric["name"] for metric in result.metrics] == ["tried"]
