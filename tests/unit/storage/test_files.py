@@ -129,7 +129,8 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     # given
     storage = Storage.local(str(tmp_path))
     # when
-    with pytest.raises(StorageFull, match="no space left"), storage.writing("/a/b") as file:
+    full = pytest.raises(StorageFull, match="no space left")
+    with full, storage.writing("/a/b") as file:
         file.write(b"x")
         raise OSError(errno.ENOSPC, "no space left on device")
     # then
@@ -141,9 +142,9 @@ def test_another_digest_than_was_said_is_told(tmp_path: Path) -> None:
     storage = Storage.local(str(tmp_path))
     storage.put("/a/b", io.BytesIO(b"old"))
     # when
-    with pytest.raises(FileDamaged, match="changed on its way"):
-        with storage.writing("/a/b", "0" * 64) as file:
-            file.write(b"new")
+    changed = pytest.raises(FileDamaged, match="changed on its way")
+    with changed, storage.writing("/a/b", "0" * 64) as file:
+        file.write(b"new")
     # then
     assert (tmp_path / "a/b").read_bytes() == b"old"
 
