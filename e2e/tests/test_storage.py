@@ -215,8 +215,8 @@ def test_a_download_goes_on_where_its_connection_broke(tasks: Tasks) -> None:
     source = remote.service.open({"uri": uri}, uri)
     begun = source.read(1_000_000)
     # when
-    assert source._connection is not None
-    source._connection.sock.shutdown(socket.SHUT_RDWR)
+    assert source._response is not None
+    source._response.fp.raw._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
     # then
     assert begun + source.readall() == content
 
