@@ -12,7 +12,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -34,7 +33,8 @@ from penstock.tasks.services import Origin
 
 SIZE = 1024**3
 ROUNDS = 3
-GOALS = {"staging_ratio": 0.70}
+GOALS = {"staging_ratio": 1.43}
+"""At least 70 % of the speed of curl."""
 _BLOCK = 1024 * 1024
 
 
@@ -73,8 +73,13 @@ class _Run:
         _curl("--upload-file", staged, *headers, put["url"])
 
 
-def measure(folder: Path) -> dict[str, object]:
-    """How much of curl's speed the client has, and the seconds of each."""
+def measure() -> dict[str, object]:
+    """How many times as long the client takes as curl, and the seconds of each."""
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as made:
+        return _measured(Path(made))
+
+
+def _measured(folder: Path) -> dict[str, object]:
     with versitygw(folder / "s3") as store:
         os.environ.update(store.environment)
         storage = opened(store.settings)
@@ -92,7 +97,7 @@ def measure(folder: Path) -> dict[str, object]:
                 times[name].append(_timed(action))
     medians = {name: statistics.median(found) for name, found in times.items()}
     return {
-        "staging_ratio": round(medians["curl"] / medians["client"], 3),
+        "staging_ratio": round(medians["client"] / medians["curl"], 3),
         "staging_seconds": {
             name: [round(item, 2) for item in found] for name, found in times.items()
         },
@@ -133,6 +138,4 @@ def _origin(grant: Grant) -> Origin:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as made:
-        json.dump(measure(Path(made)), sys.stdout, indent=1)
-        print()
+    print(json.dumps(measure(), indent=1))
