@@ -121,7 +121,7 @@ install: cluster-up ## Build and load the image, and install or upgrade the char
 	    --set-string image.repository=$(IMAGE),image.tag="$$tag" $(HELM_ARGS) >/dev/null; \
 	kubectl --namespace $(NAMESPACE) rollout status deployment/$(RELEASE) --timeout 180s \
 	    || { kubectl --namespace $(NAMESPACE) describe pods; \
-	         kubectl --namespace $(NAMESPACE) logs deployment/$(RELEASE) --tail 50 || true; \
+	         kubectl --namespace $(NAMESPACE) logs deployment/$(RELEASE) --all-containers --tail 50 || true; \
 	         exit 1; } >&2
 
 .PHONY: uninstall

@@ -14,7 +14,7 @@ from kubernetes import client, config
 from rich.console import Console
 from rich.table import Table
 
-from e2e.bench import engine
+from e2e.bench import engine, staging
 from e2e.bench.edges import EdgeWatch
 from e2e.bench.workloads import Workloads
 
@@ -26,6 +26,7 @@ GOALS = {
     "burst_ratio": 1.1,
     "edge_p95_ms": 150.0,
     **engine.GOALS,
+    **staging.GOALS,
 }
 
 
@@ -67,6 +68,7 @@ def measure(namespace: str) -> dict[str, object]:
     for _ in range(2):
         raw["bare_burst"].append(work.bare_burst(BURST))
         raw["burst"].append(work.burst(BURST))
+    staged = staging.measure()
     medians = {name: statistics.median(times) for name, times in raw.items()}
     return {
         "single_ratio": round(medians["single"] / medians["bare_single"], 3),
@@ -76,6 +78,7 @@ def measure(namespace: str) -> dict[str, object]:
         "edge_median_ms": round(statistics.median(latencies), 1),
         "edges": len(latencies),
         **alone,
+        **staged,
         "seconds": {name: [round(time, 3) for time in times] for name, times in raw.items()},
         "machine": {
             "cpus": os.cpu_count(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import subprocess
 import time
 import urllib.error
@@ -204,6 +205,20 @@ def test_files_of_a_task_are_kept_and_read(tasks: Tasks, tmp_path: Path) -> None
         assert file.read() == b"a: 1"
     assert remote.files.purge() == [uri]
     assert not remote.files.exists(uri)
+
+
+def test_a_download_goes_on_where_its_connection_broke(tasks: Tasks) -> None:
+    # given
+    content = os.urandom(8_000_000)
+    remote = tasks.running("job")
+    uri = remote.files.put("a", io.BytesIO(content))
+    source = remote.service.open({"uri": uri}, uri)
+    begun = source.read(1_000_000)
+    # when
+    assert source._response is not None
+    source._response.fp.raw._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+    # then
+    assert begun + source.readall() == content
 
 
 def test_a_url_is_for_one_object_and_one_direction(

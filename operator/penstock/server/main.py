@@ -51,9 +51,14 @@ async def _run(settings: StorageSettings, port: int) -> None:
 
 
 def _made(settings: StorageSettings, api: Api) -> web.Application:
-    storage = opened(settings)
-    key = create_key(storage)
-    storage.discard_unfinished(ABANDONED)
+    try:
+        storage = opened(settings)
+        key = create_key(storage)
+        storage.discard_unfinished(ABANDONED)
+    except Exception as error:  # each kind of storage has its own errors
+        raise SystemExit(
+            f"the internal storage {settings.url} can't be used: {type(error).__name__}: {error}"
+        ) from error
     exchange = Exchange(storage, urls_for(storage, key), settings.max_file_bytes)
     door = Door(key, api)
     app = storage_app(door, exchange, Objects(storage, key))

@@ -9,6 +9,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -224,16 +225,12 @@ class Remote:
 
     def _download(self, opening: Callable[[], Download], to: Path) -> None:
         try:
-            with opening() as source, to.open("wb", buffering=0) as file:
+            with _room_for(to.name), opening() as source, to.open("wb") as file:
                 buffer = memoryview(bytearray(_BLOCK))
                 while count := source.readinto(buffer):
                     file.write(buffer[:count])
-        except BaseException as error:
+        except BaseException:
             to.unlink(missing_ok=True)
-            if isinstance(error, OSError) and error.errno in _FULL:
-                raise StorageFull(
-                    f"there is no space left for `{to.name}` in the working directory of the task"
-                ) from None
             raise
 
 
@@ -244,10 +241,21 @@ def _measurable(source: BinaryIO) -> Iterator[BinaryIO]:
         yield source
         return
     with tempfile.TemporaryFile(prefix="penstock-") as copy:
-        while block := source.read(_BLOCK):
-            copy.write(block)
-        copy.seek(0)
+        with _room_for("a file to upload"):
+            shutil.copyfileobj(source, copy, _BLOCK)
+            copy.seek(0)
         yield copy
+
+
+@contextmanager
+def _room_for(name: str) -> Iterator[None]:
+    """Say in plain words that the disk of the pod is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise StorageFull(f"there is no space left for `{name}` on the disk of the task") from None
 
 
 def _buffered(download: Download) -> BinaryIO:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import io
+import os
 from pathlib import Path
 
 import pytest
 
-from penstock.storage.errors import AccessDenied, FileMissing, StorageError
+from penstock.storage.errors import (
+    AccessDenied,
+    FileDamaged,
+    FileMissing,
+    StorageError,
+    StorageFull,
+)
 from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
@@ -114,3 +123,55 @@ def test_namespace_files_are_found_by_their_path(storage: Storage) -> None:
     assert files.exists("/scripts/a.py")
     reader = ExecutionFiles(storage, ExecutionPlace("company.team", "f", "e"))
     assert reader.open("nsfile:///scripts/a.py").read() == b"x"
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    # given
+    storage = Storage.local(str(tmp_path))
+    # when
+    full = pytest.raises(StorageFull, match="no space left")
+    with full, storage.writing("/a/b") as file:
+        file.write(b"x")
+        raise OSError(errno.ENOSPC, "no space left on device")
+    # then
+    assert not list(storage.list("/a/"))
+
+
+def test_another_digest_than_was_said_is_told(tmp_path: Path) -> None:
+    # given
+    storage = Storage.local(str(tmp_path))
+    storage.put("/a/b", io.BytesIO(b"old"))
+    # when
+    changed = pytest.raises(FileDamaged, match="changed on its way")
+    with changed, storage.writing("/a/b", "0" * 64) as file:
+        file.write(b"new")
+    # then
+    assert (tmp_path / "a/b").read_bytes() == b"old"
+
+
+def test_the_digest_is_kept_with_the_file(tmp_path: Path) -> None:
+    # given
+    storage = Storage.local(str(tmp_path))
+    # when
+    storage.put("/a/b", io.BytesIO(b"content"))
+    found = storage.opened("/a/b")
+    # then
+    assert found.digest == hashlib.sha256(b"content").hexdigest()
+    assert found.size == 7
+    found.file.close()
+
+
+def test_what_was_never_ended_is_removed_after_some_time(tmp_path: Path) -> None:
+    # given
+    storage = Storage.local(str(tmp_path))
+    with storage.writing("/a/b") as file:
+        file.write(b"x")
+        # when
+        storage.of("team").discard_unfinished(older_than=60)
+        assert list((tmp_path / ".unfinished").iterdir())
+    (tmp_path / ".unfinished/left").touch()
+    os.utime(tmp_path / ".unfinished/left", (0, 0))
+    storage.discard_unfinished(older_than=60)
+    # then
+    assert not list((tmp_path / ".unfinished").iterdir())
+    assert storage.exists("/a/b")
