@@ -193,7 +193,7 @@ def test_a_token_opens_the_logs_of_one_execution(scenario: Scenario) -> None:
             asked(theirs, token=token)
         assert refused.value.status == 403
         assert "token" in str(refused.value)
-    with pytest.raises(ApiException, match="nobody.*cannot create resource"):
+    with pytest.raises(ApiException, match=r"nobody.*cannot create resource"):
         asked(mine, method="POST")
 
 
