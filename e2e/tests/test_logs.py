@@ -18,6 +18,7 @@ from e2e.fixtures.scenario import SHELL_IMAGE, ExecutionView, FlowView, Scenario
 pytestmark = pytest.mark.cluster
 
 CORE = "io.kestra.plugin.core"
+NOBODY = {"Impersonate-User": "nobody", "Impersonate-Group": "system:authenticated"}
 
 
 def script(id: str, text: str, **more: Any) -> dict[str, Any]:
@@ -73,14 +74,16 @@ def archived(execution: ExecutionView, count: int) -> ExecutionView:
     return execution
 
 
-def asked(execution: ExecutionView, part: str = "", token: str | None = None) -> str:
-    """What the storage service answers by the API server's proxy."""
+def asked(
+    execution: ExecutionView, part: str = "", token: str | None = None, method: str = "GET"
+) -> str:
+    """What the storage service answers, by the API server's proxy, to a user without any right."""
     logs = execution.status["logs"]
     client: ApiClient = execution.scenario.kubernetes.core.api_client
     answer = client.call_api(
-        "GET",
+        method,
         client.configuration.host + logs["path"] + part,
-        {"Penstock-Token": token or logs["token"]},
+        {"Penstock-Token": token or logs["token"], **NOBODY},
     )
     text: bytes = answer.read() or b""
     if answer.status >= 400:
@@ -189,6 +192,9 @@ def test_a_token_opens_the_logs_of_one_execution(scenario: Scenario) -> None:
         with pytest.raises(ApiException) as refused:
             asked(theirs, token=token)
         assert refused.value.status == 403
+        assert "token" in str(refused.value)
+    with pytest.raises(ApiException, match=r"nobody.*cannot create resource"):
+        asked(mine, method="POST")
 
 
 def test_a_task_reads_what_was_printed_just_before(scenario: Scenario) -> None:
