@@ -19,6 +19,7 @@ from penstock.controller.grants import Grants, place_in
 from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
 from penstock.controller.pending import Pending
+from penstock.controller.spared import Spared
 from penstock.controller.taskpairs import TaskPairs
 from penstock.engine.actions import (
     Action,
@@ -82,6 +83,7 @@ class Jobs:
         pairs: TaskPairs,
         grants: Grants,
         logs: Logs,
+        spared: Spared,
     ) -> None:
         self._api = api
         self._attempts = attempts
@@ -92,6 +94,7 @@ class Jobs:
         self._pairs = pairs
         self._grants = grants
         self._logs = logs
+        self._spared = spared
 
     def name(
         self, execution: Object, status: ExecutionStatus, actions: Iterable[Action]
@@ -115,6 +118,9 @@ class Jobs:
         seen = self._attempts.attempt(uid, action.key)
         if seen.job is not None or seen.outcome is not None or self._logs.hold(execution, action):
             return
+        seen.outcome = await self._spared.find(execution, status, action)
+        if seen.outcome is not None:
+            raise Again
         try:
             objects = self._build(execution, action, status)
         except (TaskFailure, StorageError) as error:
@@ -175,6 +181,7 @@ class Jobs:
             own = place_in(execution, status).task_folder(run.task_id, run.id)
             observation = results.with_own_files(observation, uri_of(own))
             observation = await self._pairs.apply(execution, key, seen, observation)
+            await self._spared.keep(execution, status, run, seen.job, observation)
             seen.outcome = replace(observation, end_date=_end_date(observation, datetime.now(UTC)))
             return seen.outcome, None
         return await self._check_pending(seen, observation)
@@ -220,7 +227,9 @@ class Jobs:
         if needs_storage(action, what):
             name = _job_name(execution, action.task_run, action.attempt)
             storage = self._grants.storage(execution, status, action, name, what)
-        return build_job(action, owner, what, self._defaults, storage)
+        objects = build_job(action, owner, what, self._defaults, storage)
+        self._spared.mark(objects.job, action)
+        return objects
 
     def _container(
         self, execution: Object, action: StartAttempt, status: ExecutionStatus

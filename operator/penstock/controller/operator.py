@@ -37,6 +37,7 @@ from penstock.controller.recorder import Recorder
 from penstock.controller.revisions import Revisions, flow_keys
 from penstock.controller.schedules import Schedules
 from penstock.controller.settings import Settings
+from penstock.controller.spared import Spared
 from penstock.controller.starts import Starts
 from penstock.controller.statuskeeper import StatusKeeper
 from penstock.controller.storage import StorageAccess
@@ -125,6 +126,7 @@ class Operator:
                 timedelta(seconds=settings.pending_timeout_seconds),
             ),
             self.logs,
+            Spared(self.storage.storage),
         )
         archive = TaskRunArchive(api)
         statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)

@@ -15,7 +15,7 @@ from penstock.local.services import ExecutionServices
 from penstock.local.workspaces import Workspaces
 from penstock.resources.execution import State
 from penstock.storage.errors import StorageError
-from penstock.storage.task_cache import TaskCaches, Use
+from penstock.storage.task_cache import TaskCaches, Use, digest_of
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.local import run_locally
@@ -87,7 +87,7 @@ class LocalTasks:
 def _use(place: Place, start: StartAttempt) -> Use:
     at = ExecutionPlace(place.flow.namespace, place.flow.id, place.identity.name)
     run = start.task_run
-    return Use(at, run.task_id, run.id, start.task.type, start.properties)
+    return Use(at, run.task_id, run.id, digest_of(start.task.type, start.properties))
 
 
 def _now() -> datetime:

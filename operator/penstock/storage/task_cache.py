@@ -16,7 +16,15 @@ from typing import Any
 
 from penstock.storage.errors import FileMissing, StorageError
 from penstock.storage.files import Storage
-from penstock.storage.uris import ExecutionPlace, checked, flow_folder, parse, slug, uri_of
+from penstock.storage.uris import (
+    ExecutionPlace,
+    checked,
+    flow_folder,
+    own_part,
+    parse,
+    slug,
+    uri_of,
+)
 
 _CACHE = "_cache"
 
@@ -28,17 +36,20 @@ class Use:
     place: ExecutionPlace
     task: str
     task_run: str
-    type: str
-    properties: Mapping[str, Any]
-    """The task's own, rendered."""
+    digest: str
+    """Of the task's type and properties: see :func:`digest_of`."""
 
     @property
     def path(self) -> str:
         """Where the entry lies."""
-        text = json.dumps([self.type, self.properties], sort_keys=True, default=str)
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         folder = flow_folder(self.place.namespace, self.place.flow)
-        return checked(f"{folder}{_CACHE}/{slug(self.task)}/{digest}.json")
+        return checked(f"{folder}{_CACHE}/{own_part(self.task)}/{slug(self.digest)}.json")
+
+
+def digest_of(task_type: str, properties: Mapping[str, Any]) -> str:
+    """Tells runs apart whose type or rendered properties differ."""
+    text = json.dumps([task_type, properties], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class TaskCaches:
