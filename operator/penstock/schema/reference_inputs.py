@@ -65,6 +65,10 @@ INPUT_TYPES: dict[str, InputExample] = {
         "An address with a scheme.", "https://example.com/a", "https://example.com/a"
     ),
     "EMAIL": InputExample("An e-mail address.", "ada@example.com", "ada@example.com"),
-    "FILE": InputExample("The address of a file.", "file:///report.csv", "file:///report.csv"),
+    "FILE": InputExample(
+        "The URI of a file; an Execution may also give a small one as `data:…`.",
+        "nsfile:///report.csv",
+        "nsfile:///report.csv",
+    ),
     "SECRET": InputExample("Text that messages do not show.", "s3cret", "s3cret"),
 }
