@@ -210,6 +210,7 @@ def test_long_values_wait_for_the_log_to_be_moved_away(
         """
     )
     (tools / "sleep").chmod(0o755)
+    (tmp_path / "slept").touch()  # what ends at once sleeps for nothing
     line = f"::{json.dumps({'outputs': {'text': 'x' * 50_000}})}::"
     # when
     ended = pod.run(
