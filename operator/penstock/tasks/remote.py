@@ -21,7 +21,7 @@ from urllib.parse import urljoin
 
 from penstock.storage.digests import digest_of
 from penstock.storage.errors import FileDamaged, FileMissing, StorageFull, StorageUnavailable
-from penstock.tasks.services import Origin
+from penstock.tasks.services import Files, NamespaceFiles, Origin
 from penstock.tasks.transfer import Download, Patience, connect, error_of, refusal, send
 
 URL_VARIABLE = "PENSTOCK_STORAGE_URL"
@@ -156,7 +156,7 @@ class Remote:
 
     def __init__(self, service: Service, origin: Origin) -> None:
         self.service = service
-        self.files = RemoteFiles(service)
+        self.files: Files = RemoteFiles(service)
         self._origin = origin
 
     @classmethod
@@ -165,7 +165,7 @@ class Remote:
         url, grant = os.environ.get(URL_VARIABLE), os.environ.get(GRANT_VARIABLE)
         return cls(Service(url, grant), origin) if url and grant else None
 
-    def namespace_files(self, namespace: str | None = None) -> RemoteNamespaceFiles:
+    def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
         """Those of a namespace; of the flow's own where none is named."""
         return RemoteNamespaceFiles(self.service, namespace or self._origin.namespace)
 
