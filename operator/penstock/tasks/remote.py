@@ -23,7 +23,7 @@ from penstock.storage.digests import digest_of
 from penstock.storage.errors import FileDamaged, FileMissing, StorageFull, StorageUnavailable
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.remote_logs import remote_logs
-from penstock.tasks.services import LogEntry, Origin
+from penstock.tasks.services import Files, LogEntry, NamespaceFiles, Origin
 from penstock.tasks.transfer import Download, Patience, connect, error_of, refusal, send
 
 URL_VARIABLE = "PENSTOCK_STORAGE_URL"
@@ -175,7 +175,7 @@ class Remote:
 
     def __init__(self, service: Service, origin: Origin) -> None:
         self.service = service
-        self.files = RemoteFiles(service)
+        self.files: Files = RemoteFiles(service)
         self.caches = RemoteCaches(service)
         self.origin = origin
 
@@ -185,7 +185,7 @@ class Remote:
         url, grant = os.environ.get(URL_VARIABLE), os.environ.get(GRANT_VARIABLE)
         return cls(Service(url, grant), origin) if url and grant else None
 
-    def namespace_files(self, namespace: str | None = None) -> RemoteNamespaceFiles:
+    def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
         """Those of a namespace; of the flow's own where none is named."""
         return RemoteNamespaceFiles(self.service, namespace or self.origin.namespace)
 
