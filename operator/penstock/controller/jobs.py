@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore, SeenAttempt
 from penstock.controller.metrics import Metrics
+from penstock.controller.secrets import SecretSources
 from penstock.engine.actions import (
     Action,
     AttemptKey,
@@ -70,6 +71,7 @@ class Jobs:
         api: Api,
         attempts: AttemptStore,
         defaults: JobDefaults,
+        secrets: SecretSources,
         throttle: Throttle,
         metrics: Metrics,
         pending_timeout: float,
@@ -77,6 +79,7 @@ class Jobs:
         self._api = api
         self._attempts = attempts
         self._defaults = defaults
+        self._secrets = secrets
         self._throttle = throttle
         self._metrics = metrics
         self._pending_timeout = pending_timeout
@@ -106,7 +109,7 @@ class Jobs:
         try:
             objects = self._build(execution, action)
         except TaskFailure as error:
-            seen.outcome = _failed("InvalidTask", str(error))
+            seen.outcome = _failed("InvalidTask", action.secrets.told(str(error)))
             raise Again from error
         await self._throttle.take()
         try:
@@ -196,9 +199,9 @@ class Jobs:
         _refuse_without_storage(action)
         meta = execution["metadata"]
         owner = Owner(meta["name"], meta["namespace"], meta["uid"])
-        return build_job(
-            action, owner, container(action.task.type, action.properties), self._defaults
-        )
+        what = container(action.task.type, action.properties)
+        places = self._secrets.of(execution) if action.secrets else None
+        return build_job(action, owner, what, self._defaults, places)
 
     async def _create(self, execution: Object, action: StartAttempt, objects: JobObjects) -> None:
         namespace = execution["metadata"]["namespace"]

@@ -23,6 +23,7 @@ from penstock.controller.queue import Key, KeyedQueue
 from penstock.controller.recorder import Recorder
 from penstock.controller.revisions import Revisions, flow_keys
 from penstock.controller.schedules import Schedules
+from penstock.controller.secrets import SecretSources
 from penstock.controller.settings import Settings
 from penstock.controller.starts import Starts
 from penstock.controller.statuskeeper import StatusKeeper
@@ -90,6 +91,7 @@ class Operator:
             api,
             self.attempts,
             JobDefaults.from_mapping(settings.jobs),
+            SecretSources(settings.secrets, self.flows),
             throttle,
             metrics,
             settings.pending_timeout_seconds,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from penstock.engine.secrets import NO_SECRETS, Secrets
 from penstock.flow.task import RunnableTask, Task
 from penstock.resources.execution import (
     Attempt,
@@ -78,6 +79,8 @@ class StartAttempt:
     timeout: timedelta | None = None
     workspace: Workspace | None = None
     """Where it runs; a directory of its own where this is None."""
+    secrets: Secrets = NO_SECRETS
+    """What the tokens in the properties stand for."""
 
     @property
     def written(self) -> Mapping[str, Any]:

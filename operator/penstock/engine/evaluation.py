@@ -14,6 +14,7 @@ from typing import Any
 from penstock.engine.board import Board
 from penstock.engine.identity import Identity
 from penstock.engine.ledger import Ledger
+from penstock.engine.secrets import NO_SECRETS, Secrets, SecretTokens, refuse_secret
 from penstock.engine.variables import (
     Variables,
     error_logs,
@@ -53,8 +54,11 @@ class Evaluation:
         self._shared = execution_variables(
             flow, identity, status, board, ledger or Ledger(flow, status)
         )
+        given = functions(identity, flow)
+        self._knows_secrets = "secret" in given
         self._functions = {
-            **functions(identity, flow),
+            "secret": refuse_secret,
+            **given,
             "errorLogs": lambda: error_logs(board),
         }
 
@@ -67,6 +71,12 @@ class Evaluation:
         date = run.attempts[-1].created_date if run.attempts else run.start_date
         seed = f"{run.id}/{len(run.attempts)}"
         return self._bind(task_run_variables(self._board, run, task), date, seed)
+
+    def of_attempt(self, run: TaskRun, task: Task) -> AttemptEvaluator:
+        """As `of_task_run`, for what the pod of the last attempt is given."""
+        evaluator = self.of_task_run(run, task)
+        seed = f"{self._identity.uid}/{run.id}/{len(run.attempts)}"
+        return AttemptEvaluator(evaluator, None if self._knows_secrets else seed)
 
     def of_child(self, status: ExecutionStatus, date: datetime) -> BoundEvaluator:
         """Expressions that see the inputs and outputs of an execution that this one made."""
@@ -137,3 +147,53 @@ class BoundEvaluator:
 
     def render_tree(self, value: Any) -> Any:
         return self._expressions.render_tree(value, self._variables, self._host)
+
+    def at(self, host: Host) -> BoundEvaluator:
+        """The same expressions in other surroundings."""
+        return BoundEvaluator(self._expressions, self._variables, host)
+
+    def tokens(self, seed: str) -> SecretTokens:
+        """The same expressions, with tokens for secrets."""
+        return SecretTokens(self._expressions, self._variables, self._host, seed)
+
+
+class AttemptEvaluator:
+    """Expressions of what a pod is given: where secrets are not known here, they are tokens."""
+
+    def __init__(self, evaluator: BoundEvaluator, seed: str | None) -> None:
+        self._evaluator = evaluator
+        self._tokens = evaluator.tokens(seed) if seed is not None else None
+
+    @property
+    def secrets(self) -> Secrets:
+        """Those that were read so far."""
+        return self._tokens.secrets if self._tokens is not None else NO_SECRETS
+
+    def render(self, template: Any) -> str | None:
+        """The text of a property."""
+        if self._tokens is None or not isinstance(template, str):
+            return self._evaluator.render(template)
+        rendered: str | None = self._of_text(template, typed=False)
+        return rendered
+
+    def evaluate(self, template: Any) -> Any:
+        """The value of a property, with its own type where it is a single expression."""
+        if self._tokens is None or not isinstance(template, str):
+            return self._evaluator.evaluate(template)
+        return self._of_text(template, typed=True)
+
+    def render_tree(self, value: Any) -> Any:
+        """The text of everything in a list or map."""
+        tokens = self._tokens
+        if tokens is None:
+            return self._evaluator.render_tree(value)
+        asks, rendered = tokens.asks(lambda host: self._evaluator.at(host).render_tree(value))
+        return tokens.tree(value) if asks else rendered
+
+    def _of_text(self, template: str, *, typed: bool) -> Any:
+        assert self._tokens is not None
+        name = "evaluate" if typed else "render"
+        asks, rendered = self._tokens.asks(
+            lambda host: getattr(self._evaluator.at(host), name)(template)
+        )
+        return self._tokens.text(template, typed=typed) if asks else rendered

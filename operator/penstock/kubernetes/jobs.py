@@ -30,11 +30,12 @@ from penstock.kubernetes.names import digest, job_name, label_value
 from penstock.kubernetes.podspec import (
     MAX_SECONDS,
     JobDefaults,
-    Mounted,
     deadline,
     mounted_files,
     pod_spec,
 )
+from penstock.kubernetes.secretplaces import SecretPlaces
+from penstock.kubernetes.secrets import add_to_pod, prepare
 from penstock.tasks.contract import Container
 from penstock.tasks.pod import LOG_LEVEL_VARIABLE
 
@@ -63,11 +64,19 @@ class JobObjects:
 
 
 def build_job(
-    start: StartAttempt, owner: Owner, container: Container, defaults: JobDefaults
+    start: StartAttempt,
+    owner: Owner,
+    container: Container,
+    defaults: JobDefaults,
+    places: SecretPlaces | None = None,
 ) -> JobObjects:
-    """The Job of an attempt, and the ConfigMap that it needs where its texts are long."""
+    """The Job of an attempt, and the ConfigMap that it needs where its texts are long.
+
+    Raises ``TaskFailure`` where a secret stands in what no pod can put in its place.
+    """
     run, attempt = start.task_run, start.attempt.number
     container = _with_log_level(container, start.task)
+    container, secrets = prepare(container, start.secrets, places or SecretPlaces())
     name = job_name(owner.name, owner.uid, run.task_id, run.id, attempt)
     labels = _labels(start, owner)
     annotations = {EXECUTION_NAME: owner.name, TASK_ID: run.task_id}
@@ -85,6 +94,11 @@ def build_job(
         "ownerReferences": [_owner_reference(owner)],
     }
     mounted = mounted_files(container)
+    pod = pod_spec(container, defaults, mounted, name, start.timeout)
+    data = dict(mounted.data) if mounted is not None else {}
+    if secrets is not None:
+        add_to_pod(pod, secrets, defaults, name)
+        data |= secrets.mounted
     spec: dict[str, Any] = {
         "backoffLimit": 0,
         "completions": 1,
@@ -101,14 +115,14 @@ def build_job(
         "ttlSecondsAfterFinished": defaults.ttl_seconds_after_finished,
         "template": {
             "metadata": {"labels": labels, "annotations": annotations},
-            "spec": pod_spec(container, defaults, mounted, name, start.timeout),
+            "spec": pod,
         },
     }
     if start.timeout is not None:
         seconds = deadline(start.timeout) + defaults.pending_seconds
         spec["activeDeadlineSeconds"] = min(seconds, MAX_SECONDS)
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
-    return JobObjects(job, _config_map(meta, mounted) if mounted is not None else None)
+    return JobObjects(job, _config_map(meta, data) if data else None)
 
 
 def _with_log_level(container: Container, task: Task) -> Container:
@@ -173,11 +187,11 @@ def _owner_reference(owner: Owner) -> dict[str, Any]:
     }
 
 
-def _config_map(meta: Mapping[str, Any], mounted: Mounted) -> dict[str, Any]:
+def _config_map(meta: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": dict(meta),
         "immutable": True,
-        "data": dict(mounted.data),
+        "data": dict(data),
     }

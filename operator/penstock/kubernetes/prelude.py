@@ -26,6 +26,9 @@ Arguments: the base directory, the termination message's file, then for each fil
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from penstock.kubernetes.masking import MASKING
 from penstock.tasks.framing import BEGIN_MARK, END_MARK, MAX_BYTES, MAX_INLINE_BYTES
 
 _MAX_LINE_BYTES = 2 * MAX_BYTES
@@ -54,9 +57,9 @@ done
 shift
 __penstock_tee() {
   trap '' PIPE TERM INT QUIT HUP
-  exec tee "$__penstock_run/$1.copy" <"$__penstock_run/$1" 2>/dev/null
+  exec tee "$__penstock_run/$1.copy" <"$__penstock_run/$1@MASKED@" 2>/dev/null
 }
-__penstock_scan() {
+@MASK_FUNCTION@__penstock_scan() {
   trap '' TERM INT QUIT HUP
   {
     if command -v cut >/dev/null; then LC_ALL=C cut -b -@MAX_LINE@; else cat; fi |
@@ -65,18 +68,19 @@ __penstock_scan() {
   } <"$__penstock_run/$1.copy" 2>/dev/null
 }
 __penstock_tools=1
-for __penstock_tool in mkfifo tee grep head cat wc sleep; do
+for __penstock_tool in mkfifo tee grep head cat wc sleep@MASK_TOOLS@; do
   command -v "$__penstock_tool" >/dev/null 2>&1 || __penstock_tools=
 done
 [ -z "$__penstock_tools" ] ||
   mkfifo "$__penstock_run/out" "$__penstock_run/err" \
-    "$__penstock_run/out.copy" "$__penstock_run/err.copy" 2>/dev/null || __penstock_tools=
-if [ -n "$__penstock_tools" ]; then
+    @MASK_PIPES@"$__penstock_run/out.copy" "$__penstock_run/err.copy" 2>/dev/null ||
+  __penstock_tools=
+@MASK_REFUSAL@if [ -n "$__penstock_tools" ]; then
   __penstock_scan out & __penstock_children=$!
   __penstock_scan err & __penstock_children="$__penstock_children $!"
   __penstock_tee out & __penstock_tees=$!
   __penstock_tee err >&2 & __penstock_tees="$__penstock_tees $!"
-  "$@" >"$__penstock_run/out" 2>"$__penstock_run/err" &
+@MASK_START@  "$@" >"$__penstock_run/out" 2>"$__penstock_run/err" &
 else
   "$@" &
 fi
@@ -133,14 +137,23 @@ fi
 exit "$__penstock_code"
 """
 
-PRELUDE = (
-    _TEMPLATE.strip()
-    .replace("@MAX_LINE@", str(_MAX_LINE_BYTES))
-    .replace("@MAX_FOUND@", str(_MAX_FOUND_BYTES))
-    .replace("@MAX_INLINE@", str(MAX_INLINE_BYTES))
-    .replace("@MAX_BYTES@", str(MAX_BYTES))
-    .replace("@ROTATED@", str(_ROTATED_BYTES))
-    .replace("@ROTATION_SECONDS@", str(_ROTATION_SECONDS))
-    .replace("@BEGIN@", BEGIN_MARK)
-    .replace("@END@", END_MARK)
-)
+
+def _prelude(masking: Mapping[str, str]) -> str:
+    text = _TEMPLATE.strip()
+    for place in MASKING:
+        text = text.replace(place, masking.get(place, ""))
+    return (
+        text.replace("@MAX_LINE@", str(_MAX_LINE_BYTES))
+        .replace("@MAX_FOUND@", str(_MAX_FOUND_BYTES))
+        .replace("@MAX_INLINE@", str(MAX_INLINE_BYTES))
+        .replace("@MAX_BYTES@", str(MAX_BYTES))
+        .replace("@ROTATED@", str(_ROTATED_BYTES))
+        .replace("@ROTATION_SECONDS@", str(_ROTATION_SECONDS))
+        .replace("@BEGIN@", BEGIN_MARK)
+        .replace("@END@", END_MARK)
+    )
+
+
+PRELUDE = _prelude({})
+MASKING_PRELUDE = _prelude(MASKING)
+"""Of a script with secrets (see :mod:`penstock.kubernetes.masking`)."""

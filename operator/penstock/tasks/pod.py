@@ -12,15 +12,18 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
-from typing import Any, NoReturn, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_type_hints
 
 from penstock.tasks.catalog import core_type
 from penstock.tasks.contract import NO_SERVICES, CoreTask, TaskFailure, TaskStopped
 from penstock.tasks.framing import TOO_LARGE, Result, encode_result
 from penstock.tasks.services import Services, at_least
+
+if TYPE_CHECKING:
+    from penstock.tasks.secret_texts import SecretTexts
 
 TERMINATION_FILE = "/dev/termination-log"
 LOG_LEVEL_VARIABLE = "PENSTOCK_LOG_LEVEL"
@@ -30,12 +33,16 @@ LOG_LEVEL_VARIABLE = "PENSTOCK_LOG_LEVEL"
 class PodContext:
     """The pod's stdout is the task's log."""
 
-    def __init__(self, task_type: str, log_level: str | None = None) -> None:
+    def __init__(
+        self, task_type: str, log_level: str | None = None, masked: Callable[[str], str] = str
+    ) -> None:
         self._type = task_type
         self._log_level = log_level
+        self._masked = masked
 
     def log(self, message: str, level: str = "INFO") -> None:
         if at_least(level, self._log_level):
+            message = self._masked(message)
             print(message if level == "INFO" else f"{level} {message}", flush=True)
 
     def wait(self, seconds: float) -> None:
@@ -55,9 +62,32 @@ def main() -> int:
 
 
 def run(task: Mapping[str, Any]) -> tuple[int, Result]:
-    """Run one task: the exit code and the result."""
+    """Run one task: the exit code and the result, without the values of secrets."""
+    secrets = _secrets(task)
+    if secrets is None:
+        return _run(task, str)
     try:
-        context = PodContext(task["type"], os.environ.get(LOG_LEVEL_VARIABLE))
+        properties = secrets.filled(task["properties"])
+    except TaskFailure as failure:
+        return 1, Result(message=str(failure))
+    code, result = _run({**task, "properties": properties}, secrets.masker.text)
+    masked = {
+        item.name: secrets.masker.value(getattr(result, item.name)) for item in fields(result)
+    }
+    return code, Result(**masked)
+
+
+def _secrets(task: Mapping[str, Any]) -> SecretTexts | None:
+    if "secrets" not in task:
+        return None
+    from penstock.tasks.secret_texts import SecretTexts
+
+    return SecretTexts(task["secrets"], os.environ)
+
+
+def _run(task: Mapping[str, Any], masked: Callable[[str], str]) -> tuple[int, Result]:
+    try:
+        context = PodContext(task["type"], os.environ.get(LOG_LEVEL_VARIABLE), masked)
         outputs = revive(task["type"], task["properties"]).run(context)
         result = Result(dict(outputs) if outputs is not None else None)
         too_large = encode_result(result)[0].startswith("penstock/1 oversized")
@@ -68,7 +98,7 @@ def run(task: Mapping[str, Any]) -> tuple[int, Result]:
     except Exception as error:  # the log and the result both have to say why
         import traceback
 
-        traceback.print_exc()
+        print(masked(traceback.format_exc()), file=sys.stderr)
         return 1, Result(message=f"{type(error).__name__}: {error}")
     return (1, Result(message=TOO_LARGE)) if too_large else (0, result)
 

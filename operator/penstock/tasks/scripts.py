@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -262,7 +262,7 @@ def script_container(kind: ScriptType, task: ScriptTask) -> Container:
 
 
 def _text(language: Language, task: ScriptTask, files: dict[str, str]) -> str:
-    is_shell = _is_shell(task.interpreter)
+    is_shell = runs_shell(task.interpreter)
     lines = ["set -e"] if task.fail_fast and is_shell else []
     if isinstance(task, PythonPackages) and task.dependencies:
         lines += _install(task.dependencies)
@@ -298,7 +298,8 @@ def _install(packages: list[str]) -> list[str]:
     ]
 
 
-def _is_shell(interpreter: list[str]) -> bool:
+def runs_shell(interpreter: Sequence[str]) -> bool:
+    """Whether a command line is a POSIX shell that is given the text of a script."""
     return (
         len(interpreter) > 1
         and interpreter[0].rsplit("/", 1)[-1] in _SHELLS
@@ -310,7 +311,7 @@ def _is_shell(interpreter: list[str]) -> bool:
 def _as_argument(interpreter: list[str], text: str, files: dict[str, str]) -> str:
     if len(text.encode()) <= MAX_ARGUMENT_BYTES:
         return text
-    if not _is_shell(interpreter):
+    if not runs_shell(interpreter):
         raise TaskFailure(
             "the text of the task is larger than 96 KiB, too large for a command line"
         )
