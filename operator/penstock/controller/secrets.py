@@ -16,9 +16,7 @@ class SecretSources:
     """What the administrator says, and each Flow for itself."""
 
     def __init__(self, settings: SecretSettings, flows: ObjectStore) -> None:
-        mapped = {
-            name: SecretKey(place.name, place.key) for name, place in settings.map.items()
-        }
+        mapped = {name: SecretKey(place.name, place.key) for name, place in settings.map.items()}
         self._shared = SecretPlaces(settings.name, mapped)
         self._flows = flows
 
