@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +77,8 @@ class Pod:
 
 @pytest.fixture(params=HERE, ids=lambda item: "-".join(item))
 def pod(request: pytest.FixtureRequest, tmp_path: Path) -> Pod:
-    return Pod(*request.param, tmp_path)
+    shell, awk = request.param
+    return Pod(shell, awk, tmp_path)
 
 
 SPECIAL = [
@@ -198,8 +198,8 @@ def test_a_process_that_is_left_behind_does_not_hold_the_pod(pod: Pod) -> None:
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Iterator[Pod]:
-    yield Pod("dash", None, tmp_path)
+def bare(tmp_path: Path) -> Pod:
+    return Pod("dash", None, tmp_path)
 
 
 def test_an_image_without_awk_does_not_run_the_script(bare: Pod, tmp_path: Path) -> None:

@@ -20,9 +20,11 @@ from penstock.kubernetes.secretplaces import SecretKey, SecretPlaces
 from penstock.resources.execution import ExecutionSpec, FlowReference, State
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.registry import container
+from penstock.tasks.secret_texts import SecretTexts
 from tests.fixtures import flows
-from tests.fixtures.engine import IDENTITY, START
-from tests.fixtures.kubelet import Kubelet, MissingSecret
+from tests.fixtures.engine import IDENTITY
+from tests.fixtures.kubelet import Kubelet, MissingSecret, environment
+from tests.fixtures.world import START
 
 RETURN = "io.kestra.plugin.core.debug.Return"
 OWNER = Owner("flow-abc", "team", "11111111-2222-3333-4444-555555555555")
@@ -137,9 +139,6 @@ DEFERRED = [
 
 def filled(objects: JobObjects) -> Mapping[str, Any]:
     """The properties with which a core task runs."""
-    from penstock.tasks.secret_texts import SecretTexts
-    from tests.fixtures.kubelet import environment
-
     (task,) = objects.job["spec"]["template"]["spec"]["containers"]
     env = environment(task, {"penstock-secrets": VALUES, "other": SECRETS["other"]})
     text = env.get("PENSTOCK_TASK") or (objects.config_map or {})["data"]["task.json"]
@@ -195,7 +194,8 @@ def test_what_a_script_itself_writes_with_dollars_survives(tmp_path: Path) -> No
     # given
     script = """
         x=$(echo sub) y=$((1 + 2)) z='$(PENSTOCK_SECRET_1) $$(A) $' w=$$
-        printf '%s|' "$x" "$y" "$z" '{{ secret('TOKEN') }}' '$$' "$([ $w = $$ ] && echo same)" >"$OUT"
+        same=$([ $w = $$ ] && echo same)
+        printf '%s|' "$x" "$y" "$z" '{{ secret('TOKEN') }}' '$$' "$same" >"$OUT"
     """
     # when
     ran = Kubelet(tmp_path, SECRETS).run(build(scripted(script, env={"OUT": f"{tmp_path}/out"})))
@@ -383,7 +383,7 @@ def test_a_secret_without_a_place_is_refused_with_what_to_do(
     "text", ["[]", "A: b", "A: b/c/d", "A: UPPER/c", "A: {b: c}", "{", "A: b/ "]
 )
 def test_a_bad_annotation_is_refused(text: str) -> None:
-    with pytest.raises(TaskFailure, match="penstock.dev/secrets"):
+    with pytest.raises(TaskFailure, match=r"penstock\.dev/secrets"):
         SecretPlaces().with_annotation(text)
 
 
