@@ -17,6 +17,7 @@ from penstock.controller.executions import ExecutionReconciler
 from penstock.controller.family import Family
 from penstock.controller.flows import FlowReconciler, execution_keys
 from penstock.controller.gitsources import GitSourceReconciler
+from penstock.controller.inputsecrets import InputSecrets
 from penstock.controller.jobs import Jobs, Throttle
 from penstock.controller.metrics import Metrics
 from penstock.controller.queue import Key, KeyedQueue
@@ -109,7 +110,7 @@ class Operator:
             starts,
             self._turns,
             Decisions(starts, jobs, self._family, environment, settings.variables),
-            Actions(jobs, self._family, self._commands),
+            Actions(jobs, self._family, self._commands, InputSecrets(api)),
             self.attempts,
             jobs,
             self._family,

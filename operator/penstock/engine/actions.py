@@ -8,7 +8,7 @@ again, so each action must be safe to take twice.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -161,7 +161,24 @@ class Perform:
         return self.task_run.id, self.attempt.number
 
 
-Action = StartAttempt | StopAttempt | StartExecution | ControlExecution | KillExecution | Perform
+@dataclass(frozen=True)
+class KeepSecrets:
+    """Let a Secret of the execution's own hold these values; before the status names it, as
+    nobody asks for it a second time."""
+
+    name: str
+    values: Mapping[str, str] = field(repr=False)
+
+
+Action = (
+    StartAttempt
+    | StopAttempt
+    | StartExecution
+    | ControlExecution
+    | KillExecution
+    | Perform
+    | KeepSecrets
+)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ is the date at which the intent was written, and what is random is drawn from th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from penstock.engine.board import Board
 from penstock.engine.identity import Identity
 from penstock.engine.ledger import Ledger
-from penstock.engine.secrets import NO_SECRETS, Secrets, SecretTokens, refuse_secret
+from penstock.engine.secrets import NO_SECRETS, SecretInputs, Secrets, SecretTokens, refuse_secret
 from penstock.engine.variables import (
     Variables,
     error_logs,
@@ -56,6 +57,9 @@ class Evaluation:
         )
         given = functions(identity, flow)
         self._knows_secrets = "secret" in given
+        self._secret_inputs = SecretInputs(identity.uid, flow.inputs, status.inputs)
+        if self._secret_inputs.tokens:
+            self._shared["inputs"] = lambda: nest(self._secret_inputs.shown(status.inputs))
         self._functions = {
             "secret": refuse_secret,
             **given,
@@ -75,8 +79,10 @@ class Evaluation:
     def of_attempt(self, run: TaskRun, task: Task) -> AttemptEvaluator:
         """As `of_task_run`, for what the pod of the last attempt is given."""
         evaluator = self.of_task_run(run, task)
+        if self._knows_secrets:
+            return AttemptEvaluator(evaluator, None)
         seed = f"{self._identity.uid}/{run.id}/{len(run.attempts)}"
-        return AttemptEvaluator(evaluator, None if self._knows_secrets else seed)
+        return AttemptEvaluator(evaluator, evaluator.tokens(seed, self._secret_inputs))
 
     def of_child(self, status: ExecutionStatus, date: datetime) -> BoundEvaluator:
         """Expressions that see the inputs and outputs of an execution that this one made."""
@@ -122,7 +128,10 @@ class Evaluation:
         self, own: Mapping[str, Callable[[], Any]], date: datetime, seed: str
     ) -> BoundEvaluator:
         host = Host(now=lambda: date, random=self.random(seed), functions=self._functions)
-        return BoundEvaluator(self._expressions, Variables({**self._shared, **own}), host)
+        variables = Variables({**self._shared, **own})
+        if self._secret_inputs.tokens:
+            return WaryEvaluator(self._expressions, variables, host, self._secret_inputs.mark)
+        return BoundEvaluator(self._expressions, variables, host)
 
 
 class BoundEvaluator:
@@ -152,17 +161,51 @@ class BoundEvaluator:
         """The same expressions in other surroundings."""
         return BoundEvaluator(self._expressions, self._variables, host)
 
-    def tokens(self, seed: str) -> SecretTokens:
+    def tokens(self, seed: str, inputs: SecretInputs) -> SecretTokens:
         """The same expressions, with tokens for secrets."""
-        return SecretTokens(self._expressions, self._variables, self._host, seed)
+        return SecretTokens(self._expressions, self._variables, self._host, seed, inputs)
+
+
+class WaryEvaluator(BoundEvaluator):
+    """Expressions of an execution with inputs of type SECRET, none of which may be read."""
+
+    def __init__(
+        self, expressions: Expressions, variables: Variables, host: Host, mark: str
+    ) -> None:
+        super().__init__(expressions, variables, host)
+        self._mark = mark
+
+    def render(self, template: Any) -> str | None:
+        rendered: str | None = self._checked(super().render, template)
+        return rendered
+
+    def evaluate(self, template: Any) -> Any:
+        return self._checked(super().evaluate, template)
+
+    def render_tree(self, value: Any) -> Any:
+        return self._checked(super().render_tree, value)
+
+    def _checked(self, render: Callable[[Any], Any], value: Any) -> Any:
+        from penstock.expressions.opaque import Opaque
+
+        opaque = Opaque(self._mark)
+        host, self._host = self._host, replace(self._host, opaque=opaque)
+        try:
+            rendered = render(value)
+        except ExpressionError:
+            if not opaque.used:
+                raise
+        finally:
+            self._host = host
+        return refuse_secret() if opaque.used or opaque.holds(rendered) else rendered
 
 
 class AttemptEvaluator:
     """Expressions of what a pod is given: where secrets are not known here, they are tokens."""
 
-    def __init__(self, evaluator: BoundEvaluator, seed: str | None) -> None:
+    def __init__(self, evaluator: BoundEvaluator, tokens: SecretTokens | None) -> None:
         self._evaluator = evaluator
-        self._tokens = evaluator.tokens(seed) if seed is not None else None
+        self._tokens = tokens
 
     @property
     def secrets(self) -> Secrets:

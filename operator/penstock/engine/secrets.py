@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
@@ -18,14 +19,15 @@ from typing import Any
 
 from penstock.engine.variables import Variables
 from penstock.expressions import ExpressionError, Expressions, Host
+from penstock.flow.inputs import Input
 
 MAX_VARIABLES_BYTES = 256 * 1024
 """What a deferred text may read."""
 
 REFUSED = (
-    "`secret()` can't be read here: the controller knows no secret. Use it in the properties of a "
-    "task that runs in a pod, such as a script or an http.Request; to decide by it, let a script "
-    "decide, and use its outputs"
+    "a secret can't be read here: the controller knows no `secret()` and no input of type SECRET. "
+    "Use it in the properties of a task that runs in a pod, such as a script or an http.Request; "
+    "to decide by it, let a script decide, and use its outputs"
 )
 
 _RENDERING = frozenset({"render", "renderOnce"})
@@ -41,6 +43,8 @@ class SecretReference:
     name: str
     namespace: str | None = None
     """The flow's namespace that was named; None where none was."""
+    kept: str | None = None
+    """The Kubernetes Secret, where it is known already; `name` is the key in it then."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,50 @@ class Secrets:
 
 NO_SECRETS = Secrets()
 
+_ONLY_A_SECRET = re.compile(r"""\{\{-?\s*secret\(\s*(['"])([^'"]+)\1\s*\)\s*-?\}\}""")
+
+
+class SecretInputs:
+    """The inputs of type SECRET of one execution: its status has references in their place."""
+
+    def __init__(self, uid: str, declared: Sequence[Input], inputs: Mapping[str, Any]) -> None:
+        self.mark = f"(secret:{hashlib.sha256(uid.encode()).hexdigest()[:16]}:"
+        self._token_of: dict[str, str] = {}
+        self.tokens: dict[str, SecretReference] = {}
+        for number, item in enumerate(declared, 1):
+            reference = read_reference(inputs.get(item.id)) if item.type == "SECRET" else None
+            if reference is not None:
+                token = f"{self.mark}i{number})"
+                self._token_of[item.id] = token
+                self.tokens[token] = reference
+
+    def shown(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs with tokens."""
+        return {**inputs, **self._token_of}
+
+
+def read_reference(value: Any) -> SecretReference | None:
+    """What stands in a status for an input of type SECRET; None for anything else."""
+    match value:
+        case {"secretKeyRef": {"name": str(name), "key": str(key)}}:
+            return SecretReference(key, kept=name)
+        case {"secret": str(name)}:
+            return SecretReference(name)
+    return None
+
+
+def as_reference(value: Any) -> Any:
+    """A value of an input of type SECRET, as the reference that it may be already."""
+    found = _ONLY_A_SECRET.fullmatch(value.strip()) if isinstance(value, str) else None
+    return value if found is None else {"secret": found[2]}
+
+
+def stands(token: str, value: Any) -> bool:
+    """Whether a token stands anywhere in a value."""
+    from penstock.expressions.opaque import Opaque
+
+    return Opaque(token).holds(value)
+
 
 def refuse_secret(*args: Any, **named: Any) -> Any:
     """What `secret()` does wherever the controller itself needs the value."""
@@ -111,13 +159,19 @@ class SecretTokens:
     """Renders what an attempt is given, with tokens for its secrets."""
 
     def __init__(
-        self, expressions: Expressions, variables: Variables, host: Host, seed: str
+        self,
+        expressions: Expressions,
+        variables: Variables,
+        host: Host,
+        seed: str,
+        inputs: SecretInputs,
     ) -> None:
         self._expressions = expressions
         self._variables = variables
         self._host = host
         self._seed = seed
-        self._mark = f"(secret:{hashlib.sha256(seed.encode()).hexdigest()[:16]}:"
+        self._inputs = inputs
+        self._mark = inputs.mark
         self._issued = 0
         self._texts = 0
         self._plain: dict[str, SecretReference] = {}
@@ -141,7 +195,9 @@ class SecretTokens:
         )
 
     def asks(self, render: Callable[[Host], Any]) -> tuple[bool, Any]:
-        """Whether a rendering asks for a secret, and its result if it does not."""
+        """Whether a rendering may ask for a secret, and its result if it does not."""
+        if self._inputs.tokens:
+            return True, None
         asked: list[bool] = []
 
         def secret(*args: Any, **named: Any) -> Any:
@@ -196,7 +252,9 @@ class SecretTokens:
                 raise
         if opaque.used:
             return self._defer(template, typed, seed)
-        self._plain.update(issued)
+        read = {token: item for token, item in self._inputs.tokens.items() if stands(token, value)}
+        self._needed.update(dict.fromkeys(read.values()))
+        self._plain.update(issued | read)
         return value
 
     def _with(self, host: Host, secret: Callable[..., Any]) -> Host:
@@ -218,6 +276,9 @@ class SecretTokens:
                 "256 KiB: give the secret to the task by itself",
                 expression=template,
             )
+        read = {token: item for token, item in self._inputs.tokens.items() if token in text}
+        self._plain.update(read)
+        self._needed.update(dict.fromkeys(read.values()))
         answers = tuple(self._answer(call, template) for call in self._reading(reads))
         for call in reads.calls:
             if call.name == "secret" and call.args:

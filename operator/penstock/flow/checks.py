@@ -35,7 +35,6 @@ _SUBFLOWS = frozenset(
 
 _NOT_SERVED_INPUTS = {
     "FILE": "inputs of type FILE are not served yet: the value is kept as it is given",
-    "SECRET": "inputs of type SECRET are not encrypted yet: the value stands in the Execution",
 }
 
 

@@ -68,6 +68,8 @@ class SecretPlaces:
 
     def of(self, reference: SecretReference, namespace: str) -> SecretKey:
         """The place of a secret, for a flow of that namespace. Raises ``TaskFailure``."""
+        if reference.kept is not None:
+            return _key_of(reference.kept, reference.name)
         if reference.namespace not in (None, namespace):
             name = f"{reference.namespace}/{reference.name}"
             if name not in self.mapped:
@@ -86,3 +88,10 @@ class SecretPlaces:
                 f"secret('{reference.name}'): {error}; say where it is with the Flow's annotation "
                 f'{ANNOTATION}: \'{{"{reference.name}": "secret-name/key"}}\''
             ) from None
+
+
+def _key_of(name: str, key: str) -> SecretKey:
+    try:
+        return SecretKey(name, key)
+    except ValueError as error:
+        raise TaskFailure(f"an input of type SECRET: {error}") from None

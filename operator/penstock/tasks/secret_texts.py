@@ -38,7 +38,7 @@ class SecretTexts:
         self._environment = environment
         values = (environment.get(item["variable"]) for item in plan["secrets"])
         self.masker = Masker(value for value in values if value is not None)
-        self._tokens = re.compile(re.escape(plan["mark"]) + r"\d+\)")
+        self._tokens = re.compile(re.escape(plan["mark"]) + r"i?\d+\)")
         self._rendered: dict[str, Any] = {}
 
     def filled(self, value: Any) -> Any:
@@ -85,7 +85,7 @@ class SecretTexts:
         expressions = Expressions()
         render = expressions.evaluate if deferred["typed"] else expressions.render
         try:
-            return render(deferred["template"], deferred["variables"], host)
+            return render(deferred["template"], self.filled(deferred["variables"]), host)
         except ExpressionError as error:
             raise TaskFailure(self.masker.text(str(error))) from None
 

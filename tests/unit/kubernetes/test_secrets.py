@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from penstock.catalog import expressions
-from penstock.engine.actions import StartAttempt, Step
+from penstock.engine.actions import KeepSecrets, StartAttempt, Step
 from penstock.engine.engine import Engine
 from penstock.expressions import Expressions, Host
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job
@@ -23,7 +23,7 @@ from penstock.tasks.registry import container
 from penstock.tasks.secret_texts import SecretTexts
 from tests.fixtures import flows
 from tests.fixtures.engine import IDENTITY
-from tests.fixtures.kubelet import Kubelet, MissingSecret, environment
+from tests.fixtures.kubelet import Kubelet, MissingSecret, Secrets, environment
 from tests.fixtures.world import START
 
 RETURN = "io.kestra.plugin.core.debug.Return"
@@ -65,13 +65,13 @@ def started(
     return start
 
 
-def decided(task: Mapping[str, Any], extra: str = "") -> Step:
+def decided(task: Mapping[str, Any], extra: str = "", **inputs: Any) -> Step:
     """The first step of a flow with one task."""
     flow = flows.flow(
         f"id: flow\nnamespace: company.team\nvariables: {json.dumps(VARIABLES)}\n{extra}"
         f"tasks: {json.dumps([task])}\n"
     )
-    spec = ExecutionSpec(flow=FlowReference(name="flow"))
+    spec = ExecutionSpec(flow=FlowReference(name="flow"), inputs=inputs)
     return Engine(flow, expressions()).begin(IDENTITY, spec, START)
 
 
@@ -137,10 +137,10 @@ DEFERRED = [
 ]
 
 
-def filled(objects: JobObjects) -> Mapping[str, Any]:
+def filled(objects: JobObjects, further: Secrets | None = None) -> Mapping[str, Any]:
     """The properties with which a core task runs."""
     (task,) = objects.job["spec"]["template"]["spec"]["containers"]
-    env = environment(task, {"penstock-secrets": VALUES, "other": SECRETS["other"]})
+    env = environment(task, {**SECRETS, **(further or {})})
     text = env.get("PENSTOCK_TASK") or (objects.config_map or {})["data"]["task.json"]
     described = json.loads(text)
     found: Mapping[str, Any] = SecretTexts(described["secrets"], env).filled(
@@ -322,7 +322,7 @@ def test_what_the_controller_decides_takes_no_secret(task: Mapping[str, Any]) ->
     assert step.status.state is State.FAILED
     (run,) = step.status.task_runs
     said = f"{run.message} {[attempt.message for attempt in run.attempts]}"
-    assert "`secret()` can't be read here" in said
+    assert "a secret can't be read here" in said
     assert "let a script decide" in said
     assert not [item for item in step.actions if isinstance(item, StartAttempt)]
 
@@ -431,3 +431,80 @@ def test_a_task_without_secrets_is_as_it_was() -> None:
             "value": f'{{"type":"{RETURN}","properties":{{"format":"x Ada"}}}}',
         }
     ]
+
+
+INPUTS = "inputs: [{id: key, type: SECRET}, {id: other, type: STRING, required: false}]\n"
+
+
+def given(value: Any, inputs: str = INPUTS, **task: Any) -> Step:
+    """The first step of a flow that is given an input of type SECRET."""
+    return decided({"id": "hello", "type": RETURN, **task}, inputs, key=value)
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["Bearer {{ inputs.key }}", "{{ inputs.key | upper }}", "{{ inputs.other ?? inputs.key }}"],
+)
+def test_an_input_of_type_secret_is_kept_in_a_secret_of_the_execution(template: str) -> None:
+    # when
+    step = given(VALUES["ODD"], format=template)
+    # then
+    kept, start = step.actions
+    assert isinstance(kept, KeepSecrets) and isinstance(start, StartAttempt)
+    assert kept.values == {"key": VALUES["ODD"]}
+    assert VALUES["ODD"] not in step.status.model_dump_json() + repr(step.actions)
+    host, variables = Host(), {"inputs": {"key": VALUES["ODD"], "other": None}}
+    wanted = Expressions().render(template, variables, host)
+    assert filled(build(start), {kept.name: kept.values})["format"] == wanted
+    assert VALUES["ODD"] not in json.dumps(build(start).job, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "secret", "key"),
+    [
+        ({"secretKeyRef": {"name": "other", "key": "key.one"}}, "other", "key.one"),
+        ("{{ secret('TOKEN') }}", "penstock-secrets", "TOKEN"),
+    ],
+)
+def test_an_input_of_type_secret_may_name_one(value: Any, secret: str, key: str) -> None:
+    # when
+    step = given(value, format="{{ inputs.key }}")
+    # then
+    (start,) = step.actions
+    assert isinstance(start, StartAttempt)
+    assert filled(build(start))["format"] == SECRETS[secret][key]
+
+
+def test_the_default_of_an_input_may_be_a_secret() -> None:
+    inputs = """inputs: [{id: key, type: SECRET, defaults: "{{ secret('TOKEN') }}"}]\n"""
+    (start,) = given(None, inputs, format="{{ inputs.key }}").actions
+    assert isinstance(start, StartAttempt)
+    assert filled(build(start))["format"] == VALUES["TOKEN"]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"format": "x", "runIf": "{{ inputs.key == 'x' }}"},
+        {"format": "x", "runIf": "{{ inputs.key }}"},
+        {"format": "x", "timeout": "{{ inputs.key }}"},
+    ],
+)
+def test_nothing_is_decided_by_an_input_of_type_secret(task: dict[str, Any]) -> None:
+    step = given("hunter2-x", **task)
+    assert step.status.state is State.FAILED
+    text = step.status.model_dump_json()
+    assert "can't be read here" in text
+    assert "hunter2" not in text
+
+
+def test_the_default_of_another_input_can_not_take_it() -> None:
+    inputs = """inputs:
+  - {id: key, type: SECRET}
+  - {id: other, type: STRING, defaults: "{{ inputs.key }}"}
+"""
+    step = given("hunter2-x", inputs, format="x")
+    text = step.status.model_dump_json()
+    assert step.status.state is State.FAILED
+    assert "can't be read here" in text
+    assert "hunter2" not in text
