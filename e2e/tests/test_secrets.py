@@ -258,7 +258,7 @@ def test_an_input_of_type_secret_reaches_the_tasks_and_no_status(
         task: kubernetes.log(namespace, execution.pods(task)[0]["metadata"]["name"])
         for task in ("a", "b")
     }
-    assert logs == {"a": f"{sha(ODD)}\n******\n", "b": f"{sha(ODD.upper())}\n******\n"}
+    assert logs == {"a": f"{sha(ODD)}\n******\n", "b": f"{sha(ODD.upper())}\n{ODD.upper()}\n"}
     assert execution.outputs("c") == {"value": "<******>"}
     body = execution.body
     del body["spec"]["inputs"]
