@@ -15,7 +15,8 @@ from typing import Any
 from penstock.engine.board import Board
 from penstock.engine.identity import Identity
 from penstock.engine.ledger import Ledger
-from penstock.engine.secrets import NO_SECRETS, SecretInputs, Secrets, SecretTokens, refuse_secret
+from penstock.engine.secrets import NO_SECRETS, SecretInputs, Secrets, refuse_secret
+from penstock.engine.tokens import SecretTokens
 from penstock.engine.variables import (
     Variables,
     error_logs,

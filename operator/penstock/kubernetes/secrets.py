@@ -11,8 +11,7 @@ Each secret is an environment variable from a `secretKeyRef`. What stands in the
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -27,18 +26,16 @@ from penstock.kubernetes.podspec import (
     own_container,
 )
 from penstock.kubernetes.prelude import MASKING_PRELUDE, PRELUDE
+from penstock.kubernetes.scripttexts import TEXTS, ScriptTexts
 from penstock.kubernetes.secretplaces import SecretPlaces
 from penstock.tasks import secret_texts
 from penstock.tasks.contract import WORKING_DIR, Container, TaskFailure
 from penstock.tasks.registry import TASK_VARIABLE
-from penstock.tasks.scripts import MAX_ARGUMENT_BYTES, MAX_FILES_BYTES, runs_shell
+from penstock.tasks.scripts import MAX_ARGUMENT_BYTES, MAX_FILES_BYTES
 
 VARIABLE = "PENSTOCK_SECRET_"
 CONTAINER = "secrets"
-TEXTS = "/penstock-texts"
-"""Where a script's container finds the texts that were rendered in its pod."""
 _PLAN_FILE = "secret-texts.json"
-_SHELL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def prepare(
     if container.image is None:
         return _core(container, plan), PodSecrets(variables)
     _refuse_elsewhere(container, secrets)
-    texts = _Texts(secrets, container)
+    texts = ScriptTexts(secrets, container)
     made = texts.taken_out()
     names = {token: plan["secrets"][place]["variable"] for token, place in plan["tokens"].items()}
     if not texts.texts:
@@ -197,78 +194,6 @@ def _refuse_elsewhere(container: Container, secrets: Secrets) -> None:
                 f"`secret()` can't stand in {name}: only in the task's script or commands, in the "
                 "values of `env` and in the texts of `inputFiles`"
             )
-
-
-class _Texts:
-    """The texts of a script that only Penstock's image can render, and what stands for them."""
-
-    def __init__(self, secrets: Secrets, container: Container) -> None:
-        self._secrets = secrets
-        self._container = container
-        self.texts: dict[str, str] = {}
-        self.words: list[str] = []
-        self.files: dict[str, str] = {}
-
-    def taken_out(self) -> Container:
-        """The container without them."""
-        container = self._container
-        size = sum(len(text.encode()) for text in container.files.values())
-        is_mounted = size > MAX_ARGUMENT_BYTES
-        files = dict(container.files)
-        for name, text in container.files.items():
-            if self._is_deferred(text) or (is_mounted and self._secrets.mark in text):
-                self.files[name] = self._keep(files.pop(name))
-        env = dict(container.env)
-        exported = {
-            name: self._keep(env.pop(name), word=True)
-            for name, text in container.env.items()
-            if self._is_deferred(text)
-        }
-        command = self._command(container.command)
-        return replace(container, files=files, env=env, command=self._exporting(exported, command))
-
-    def _command(self, command: Sequence[str]) -> tuple[str, ...]:
-        deferred = [place for place, word in enumerate(command) if self._is_deferred(word)]
-        if not deferred:
-            return tuple(command)
-        *interpreter, text = command
-        if deferred == [len(interpreter)] and runs_shell(interpreter):
-            return (*interpreter, f". {TEXTS}/{self._keep(text, word=True)}")
-        lines = [_read(f"w{place}", self._keep(command[place], word=True)) for place in deferred]
-        words, used = list(command), []
-        for place in range(len(words)):
-            used.append(f'"$w{place}"' if place in deferred else f'"${{{place + 1}}}"')
-            words[place] = "" if place in deferred else words[place]
-        script = "\n".join([*lines, "exec " + " ".join(used)])
-        return ("/bin/sh", "-c", script, "penstock", *words)
-
-    def _exporting(self, exported: Mapping[str, str], command: tuple[str, ...]) -> tuple[str, ...]:
-        if not exported:
-            return command
-        lines = []
-        for name, text in exported.items():
-            if not _SHELL_NAME.fullmatch(name):
-                raise TaskFailure(
-                    f"property `env.{name}`: a shell can't set a variable of this name, so "
-                    "`secret()` can't stand under a filter in it"
-                )
-            lines += [_read(name, text), f"export {name}"]
-        return ("/bin/sh", "-c", "\n".join([*lines, 'exec "$@"']), "penstock", *command)
-
-    def _is_deferred(self, text: str) -> bool:
-        return self._secrets.mark in text and any(token in text for token in self._secrets.deferred)
-
-    def _keep(self, text: str, *, word: bool = False) -> str:
-        name = str(len(self.texts))
-        self.texts[name] = text
-        if word:
-            self.words.append(name)
-        return name
-
-
-def _read(variable: str, text: str) -> str:
-    """Shell that reads a whole text, with the line ends at its end."""
-    return f"{variable}=$(cat {TEXTS}/{text} && printf x) || exit 125\n{variable}=${{{variable}%x}}"
 
 
 def _expanded(text: str, needed: PodSecrets) -> str:
