@@ -12,6 +12,8 @@ from urllib.parse import quote
 MASK = "******"
 MIN_LENGTH = 4
 """Shorter values are no secrets, and would make a log unreadable."""
+_PIECE = 6
+"""As many characters of a value one after the other are no accident."""
 
 
 class Masker:
@@ -38,6 +40,21 @@ class Masker:
     def text(self, text: str) -> str:
         """A text without secrets."""
         return text if self._pattern is None else self._pattern.sub(MASK, text)
+
+    def message(self, text: str) -> str:
+        """A text of a program's own, which may show a piece of a value only: without pieces."""
+        text = self.text(text)
+        pieces = {
+            part[at : at + _PIECE] for part in self._hidden for at in range(len(part) - _PIECE + 1)
+        }
+        shown = [True] * len(text)
+        for at in range(len(text) - _PIECE + 1):
+            if text[at : at + _PIECE] in pieces:
+                shown[at : at + _PIECE] = [False] * _PIECE
+        return "".join(
+            character if shown[at] else MASK if at == 0 or shown[at - 1] else ""
+            for at, character in enumerate(text)
+        )
 
     def value(self, value: Any) -> Any:
         """A value without secrets in its texts; keys of maps are texts too."""

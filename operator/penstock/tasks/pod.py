@@ -23,6 +23,7 @@ from penstock.tasks.framing import TOO_LARGE, Result, encode_result
 from penstock.tasks.services import Services, at_least
 
 if TYPE_CHECKING:
+    from penstock.tasks.masking import Masker
     from penstock.tasks.secret_texts import SecretTexts
 
 TERMINATION_FILE = "/dev/termination-log"
@@ -65,15 +66,16 @@ def run(task: Mapping[str, Any]) -> tuple[int, Result]:
     """Run one task: the exit code and the result, without the values of secrets."""
     secrets = _secrets(task)
     if secrets is None:
-        return _run(task, str)
+        return _run(task, None)
+    masker = secrets.masker
     try:
         properties = secrets.filled(task["properties"])
     except TaskFailure as failure:
-        return 1, Result(message=str(failure))
-    code, result = _run({**task, "properties": properties}, secrets.masker.text)
-    masked = {
-        item.name: secrets.masker.value(getattr(result, item.name)) for item in fields(result)
-    }
+        return 1, Result(message=masker.message(str(failure)))
+    code, result = _run({**task, "properties": properties}, masker)
+    masked = {item.name: masker.value(getattr(result, item.name)) for item in fields(result)}
+    if result.message is not None:
+        masked["message"] = masker.message(result.message)
     return code, Result(**masked)
 
 
@@ -85,7 +87,8 @@ def _secrets(task: Mapping[str, Any]) -> SecretTexts | None:
     return SecretTexts(task["secrets"], os.environ)
 
 
-def _run(task: Mapping[str, Any], masked: Callable[[str], str]) -> tuple[int, Result]:
+def _run(task: Mapping[str, Any], masker: Masker | None) -> tuple[int, Result]:
+    masked = masker.text if masker is not None else str
     try:
         context = PodContext(task["type"], os.environ.get(LOG_LEVEL_VARIABLE), masked)
         outputs = revive(task["type"], task["properties"]).run(context)
@@ -98,7 +101,8 @@ def _run(task: Mapping[str, Any], masked: Callable[[str], str]) -> tuple[int, Re
     except Exception as error:  # the log and the result both have to say why
         import traceback
 
-        print(masked(traceback.format_exc()), file=sys.stderr)
+        text = traceback.format_exc()
+        print(text if masker is None else masker.message(text), file=sys.stderr)
         return 1, Result(message=f"{type(error).__name__}: {error}")
     return (1, Result(message=TOO_LARGE)) if too_large else (0, result)
 

@@ -87,7 +87,7 @@ class SecretTexts:
         try:
             return render(deferred["template"], self.filled(deferred["variables"]), host)
         except ExpressionError as error:
-            raise TaskFailure(self.masker.text(str(error))) from None
+            raise TaskFailure(self.masker.message(str(error))) from None
 
     def _secret(self, key: str, namespace: str | None = None, subkey: str | None = None) -> str:
         from penstock.expressions import ExpressionError
@@ -157,7 +157,7 @@ def main() -> int:
         masks = sorted(mask for mask in texts.masker.hidden if "\n" not in mask)
         (folder / MASKS).write_text("".join(f"{mask}\n" for mask in masks), "utf-8", "ignore")
     except (TaskFailure, OSError) as error:
-        message = texts.masker.text(str(error))
+        message = texts.masker.message(str(error))
         print(message, flush=True)
         Path(plan["message"]).write_text(encode_result(Result(message=message))[0], "utf-8")
         return 1

@@ -23,7 +23,13 @@ SETTINGS = SecretSettings.model_validate(
 def places(annotation: str | None, **reference: str) -> SecretPlaces:
     flows = ObjectStore(flow_keys)
     annotations = {} if annotation is None else {ANNOTATION: annotation}
-    meta = {"name": "a-flow", "namespace": "team", "uid": "1", "annotations": annotations}
+    meta: dict[str, Any] = {
+        "name": "a-flow",
+        "namespace": "team",
+        "uid": "1",
+        "annotations": annotations,
+    }
+    meta["creationTimestamp"] = "2026-01-02T03:04:05Z"
     flows.put({"metadata": meta, "spec": {"id": "flow", "namespace": "company.team"}})
     execution: dict[str, Any] = {
         "metadata": {"name": "run", "namespace": "team"},

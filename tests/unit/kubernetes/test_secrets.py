@@ -417,7 +417,8 @@ def test_a_text_that_can_not_be_rendered_fails_the_script_before_it_runs(tmp_pat
     # then
     assert ran.code == 1
     assert "fromJson" in json.loads(ran.payload)["message"]
-    assert VALUES["ODD"] not in ran.out + ran.message
+    pieces = [VALUES["ODD"][at : at + 6] for at in range(len(VALUES["ODD"]) - 5)]
+    assert not [piece for piece in pieces if piece in ran.out + ran.message]
     assert not (tmp_path / "ran").exists()
 
 

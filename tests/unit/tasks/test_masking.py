@@ -66,5 +66,13 @@ def test_the_longest_is_hidden_first() -> None:
     assert Masker(["abcd", "abcdef"]).text("abcdef") == MASK
 
 
+def test_a_message_shows_no_piece_of_a_secret() -> None:
+    masker = Masker(["hunter2-and-more"])
+    assert (
+        masker.message("`hunter2-and…` is not JSON: ter2-and") == f"`{MASK}…` is not JSON: {MASK}"
+    )
+    assert masker.message("nothing of it: hunt") == "nothing of it: hunt"
+
+
 def test_nothing_short_is_hidden() -> None:
     assert Masker(["abc", "a\n}\n", ""]).text("abc a } x") == "abc a } x"
