@@ -100,6 +100,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, create, patch]
+# The values of an execution's inputs of type SECRET: written once, never read.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create]
 # The revisions of flows.
 - apiGroups: [apps]
   resources: [controllerrevisions]

@@ -19,6 +19,7 @@ from penstock.controller.grants import Grants, place_in
 from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
 from penstock.controller.pending import Pending
+from penstock.controller.secrets import SecretSources
 from penstock.controller.spared import Spared
 from penstock.controller.taskpairs import TaskPairs
 from penstock.engine.actions import (
@@ -77,6 +78,7 @@ class Jobs:
         api: Api,
         attempts: AttemptStore,
         defaults: JobDefaults,
+        secrets: SecretSources,
         throttle: Throttle,
         metrics: Metrics,
         pending_timeout: float,
@@ -88,6 +90,7 @@ class Jobs:
         self._api = api
         self._attempts = attempts
         self._defaults = defaults
+        self._secrets = secrets
         self._throttle = throttle
         self._metrics = metrics
         self._pending = Pending(api, pending_timeout)
@@ -126,7 +129,7 @@ class Jobs:
         except (TaskFailure, StorageError) as error:
             if isinstance(error, StorageUnavailable) and self._may_wait(action):
                 raise ApiError(503, "StorageUnavailable", str(error)) from error
-            seen.outcome = _failed("InvalidTask", str(error))
+            seen.outcome = _failed("InvalidTask", action.secrets.told(str(error)))
             raise Again from error
         await self._throttle.take()
         try:
@@ -227,7 +230,8 @@ class Jobs:
         if needs_storage(action, what):
             name = _job_name(execution, action.task_run, action.attempt)
             storage = self._grants.storage(execution, status, action, name, what)
-        objects = build_job(action, owner, what, self._defaults, storage)
+        places = self._secrets.of(execution) if action.secrets else None
+        objects = build_job(action, owner, what, self._defaults, storage, places)
         self._spared.mark(objects.job, action)
         return objects
 

@@ -22,6 +22,7 @@ from penstock.controller.flows import FlowReconciler, execution_keys
 from penstock.controller.functions import Functions
 from penstock.controller.gitsources import GitSourceReconciler
 from penstock.controller.grants import Grants
+from penstock.controller.inputsecrets import InputSecrets
 from penstock.controller.jobs import Jobs, Throttle
 from penstock.controller.keyvalues import KeyValueReconciler
 from penstock.controller.logs import Logs
@@ -36,6 +37,7 @@ from penstock.controller.reading import Reading
 from penstock.controller.recorder import Recorder
 from penstock.controller.revisions import Revisions, flow_keys
 from penstock.controller.schedules import Schedules
+from penstock.controller.secrets import SecretSources
 from penstock.controller.settings import Settings
 from penstock.controller.spared import Spared
 from penstock.controller.starts import Starts
@@ -116,6 +118,7 @@ class Operator:
             api,
             self.attempts,
             JobDefaults.from_mapping(settings.jobs),
+            SecretSources(settings.secrets, self.flows),
             throttle,
             metrics,
             settings.pending_timeout_seconds,
@@ -141,7 +144,7 @@ class Operator:
             starts,
             self._turns,
             Decisions(starts, jobs, self._family, environment, settings.variables),
-            Actions(jobs, self._family, self._commands),
+            Actions(jobs, self._family, self._commands, InputSecrets(api)),
             self.attempts,
             jobs,
             self._family,

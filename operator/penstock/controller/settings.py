@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from penstock.engine.limits import Limits
 from penstock.flow.model import Document
+from penstock.kubernetes.secretplaces import DEFAULT_NAME, SecretKey
 from penstock.storage.settings import StorageSettings
 
 
@@ -26,6 +27,29 @@ class ExecutionSettings(Document):
     """How many ended executions of a flow are kept."""
     keep_days: Annotated[float, Field(gt=0)] = 30
     """For how many days ended executions are kept."""
+
+
+class SecretPlace(Document):
+    """A key of a Secret in the namespace of the Flow."""
+
+    name: str
+    """The name of the Secret."""
+    key: str
+    """The key in it."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        SecretKey(self.name, self.key)
+        return self
+
+
+class SecretSettings(Document):
+    """Where `secret('NAME')` is found."""
+
+    name: str = DEFAULT_NAME
+    """The Secret of each namespace that holds the flows' secrets, each under its own name."""
+    map: dict[str, SecretPlace] = {}
+    """Secrets that stand elsewhere, by the name that flows use."""
 
 
 class Settings(Document):
@@ -45,6 +69,7 @@ class Settings(Document):
     """The internal storage."""
     jobs: dict[str, Any] = {}
     """Defaults of the tasks' pods (see `penstock.kubernetes.jobs.JobDefaults`)."""
+    secrets: SecretSettings = SecretSettings()
     env_prefix: str = "ENV_"
     """Variables of the controller's own environment with this prefix are `envs.…`."""
     variables: dict[str, Any] = {}

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from penstock.controller.commands import Commands
 from penstock.controller.family import Family, NotMade
+from penstock.controller.inputsecrets import InputSecrets
 from penstock.controller.jobs import Jobs
 from penstock.engine.actions import (
     Action,
     ControlExecution,
+    KeepSecrets,
     KillExecution,
     Perform,
     StartAttempt,
@@ -24,14 +26,21 @@ from penstock.resources.execution import ExecutionStatus
 class Actions:
     """Does what the engine asks for. Everything may be asked for twice."""
 
-    def __init__(self, jobs: Jobs, family: Family, commands: Commands) -> None:
+    def __init__(
+        self, jobs: Jobs, family: Family, commands: Commands, input_secrets: InputSecrets
+    ) -> None:
+        self._input_secrets = input_secrets
         self._jobs = jobs
         self._family = family
         self._commands = commands
 
     async def prepare(self, body: Object, step: Step) -> Step:
         """Make what nobody asks for a second time, before the status says that it is made: the
-        replays that a control wants. Where that can't be, the control is refused."""
+        Secret of its inputs, and the replays that a control wants. Where such a one can't be, the
+        control is refused."""
+        for action in step.actions:
+            if isinstance(action, KeepSecrets):
+                await self._input_secrets.keep(body, action)
         replays = [item for item in step.actions if _is_replay(item)]
         for action in replays:
             assert isinstance(action, StartExecution)

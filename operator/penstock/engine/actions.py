@@ -8,10 +8,11 @@ again, so each action must be safe to take twice.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
+from penstock.engine.secrets import NO_SECRETS, Secrets
 from penstock.flow.task import RunnableTask, Task, TaskCache
 from penstock.resources.execution import (
     Attempt,
@@ -101,6 +102,8 @@ class StartAttempt:
     timeout: timedelta | None = None
     workspace: Workspace | None = None
     """Where it runs; a directory of its own where this is None."""
+    secrets: Secrets = NO_SECRETS
+    """What the tokens in the properties stand for."""
 
     @property
     def written(self) -> Mapping[str, Any]:
@@ -110,9 +113,11 @@ class StartAttempt:
     @property
     def cache(self) -> TaskCache | None:
         """How the outputs of an earlier run may be taken in place of this one; None where it has
-        to run. What a task in a shared directory does there is not in its outputs."""
+        to run. What a task in a shared directory does there is not in its outputs, and a
+        secret may be another one by now."""
         cache = self.task.task_cache
-        spares = cache is not None and cache.enabled and self.workspace is None
+        spares = cache is not None and cache.enabled
+        spares = spares and self.workspace is None and not self.secrets
         return cache if spares else None
 
     @property
@@ -189,7 +194,24 @@ class Perform:
         return self.task_run.id, self.attempt.number
 
 
-Action = StartAttempt | StopAttempt | StartExecution | ControlExecution | KillExecution | Perform
+@dataclass(frozen=True)
+class KeepSecrets:
+    """Let a Secret of the execution's own hold these values; before the status names it, as
+    nobody asks for it a second time."""
+
+    name: str
+    values: Mapping[str, str] = field(repr=False)
+
+
+Action = (
+    StartAttempt
+    | StopAttempt
+    | StartExecution
+    | ControlExecution
+    | KillExecution
+    | Perform
+    | KeepSecrets
+)
 
 
 @dataclass(frozen=True)

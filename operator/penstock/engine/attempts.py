@@ -11,7 +11,7 @@ from penstock.engine.actions import Observation, Perform, Report, StartAttempt, 
 from penstock.engine.board import Board
 from penstock.engine.children import ChildExecutions
 from penstock.engine.command_task import CommandTask
-from penstock.engine.evaluation import BoundEvaluator, Evaluation
+from penstock.engine.evaluation import AttemptEvaluator, Evaluation
 from penstock.engine.executable import ExecutableTask
 from penstock.engine.flowable import Flowable, FlowableError
 from penstock.engine.flowables.working_directory import WorkingDirectory
@@ -100,14 +100,24 @@ class Attempts:
         if isinstance(task, CommandTask):
             return Perform(run, attempt, task.command(evaluator))
         if isinstance(task, WorkingDirectory):
-            workspace = self._used(task.workspace(run, evaluator))
-            return StartAttempt(run, attempt, task, workspace.properties, workspace=workspace)
+            given = self._evaluation.of_attempt(run, task)
+            workspace = self._used(task.workspace(run, given))
+            return StartAttempt(
+                run,
+                attempt,
+                task,
+                workspace.properties,
+                workspace=workspace,
+                secrets=given.secrets,
+            )
         assert isinstance(task, RunnableTask)
         timeout = task.timeout
         if isinstance(timeout, str):
             timeout = parse_duration(evaluator.render(timeout))
-        properties = _rendered(task, evaluator)
-        return StartAttempt(run, attempt, task, properties, timeout, self._workspace(run))
+        given = self._evaluation.of_attempt(run, task)
+        properties = _rendered(task, given)
+        around = self._workspace(run)
+        return StartAttempt(run, attempt, task, properties, timeout, around, given.secrets)
 
     def _workspace(self, run: TaskRun) -> Workspace | None:
         """The directory of the WorkingDirectory around a task run."""
@@ -264,7 +274,7 @@ class Attempts:
         self.reports.append(Report(reason, f"{name} {text}", warning))
 
 
-def _rendered(task: RunnableTask, evaluator: BoundEvaluator) -> dict[str, Any]:
+def _rendered(task: RunnableTask, evaluator: AttemptEvaluator) -> dict[str, Any]:
     """The task's own properties, each as its type wants it rendered."""
     apart = task.typed | task.unrendered
     shared = {name: value for name, value in task.properties.items() if name not in apart}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from penstock.engine.evaluation import Evaluation, HostFunctions, no_functions
 from penstock.engine.executable import ExecutableTask
 from penstock.engine.flowables.pause import Holding
 from penstock.engine.identity import Identity
-from penstock.engine.inputs import InvalidInputs, resolve_inputs
+from penstock.engine.inputs import InvalidInputs, kept_apart, resolve_inputs
 from penstock.engine.limits import Limits
 from penstock.engine.restarting import kept_for_replay
 from penstock.engine.sla import SlaWatch
@@ -81,6 +82,7 @@ class Engine:
         if self.flow.disabled:
             return refuse(status, "FlowDisabled", "the flow is disabled", now)
         given = {**(source.inputs if source is not None else {}), **spec.inputs}
+        by_name = "secret" not in self._kit.functions(identity, self.flow)
         try:
             inputs = resolve_inputs(
                 self.flow.inputs,
@@ -88,10 +90,27 @@ class Engine:
                 lambda template, known: self._evaluate_input(
                     identity, status, template, known, now
                 ),
+                secrets_by_name=by_name,
             )
         except InvalidInputs as error:
             return refuse(status, "InvalidInputs", str(error), now)
+        kept = None
+        if by_name:
+            inputs, kept = kept_apart(self.flow.inputs, inputs, identity)
         status = status.model_copy(update={"inputs": inputs})
+        step = self._begun(identity, spec, status, now, turn, source)
+        return step if kept is None else replace(step, actions=(kept, *step.actions))
+
+    def _begun(
+        self,
+        identity: Identity,
+        spec: ExecutionSpec,
+        status: ExecutionStatus,
+        now: datetime,
+        turn: Turn,
+        source: ExecutionStatus | None,
+    ) -> Step:
+        """The first step, with the inputs known."""
         if source is not None and spec.replay is not None:
             kept = kept_for_replay(self._kit.tree, source, spec.replay)
             if kept is None:
@@ -363,6 +382,8 @@ class Engine:
         known: Mapping[str, Any],
         now: datetime,
     ) -> Any:
+        if "secret" not in self._kit.functions(identity, self.flow):
+            known, _ = kept_apart(self.flow.inputs, known, identity)
         seen = status.model_copy(update={"inputs": dict(known)})
         return self._evaluation(identity, seen).of_execution(now).evaluate(template)
 

@@ -7,6 +7,7 @@ is the date at which the intent was written, and what is random is drawn from th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from penstock.engine.board import Board
 from penstock.engine.identity import Identity
 from penstock.engine.ledger import Ledger
+from penstock.engine.secrets import NO_SECRETS, SecretInputs, Secrets, refuse_secret
+from penstock.engine.tokens import SecretTokens
 from penstock.engine.variables import (
     Variables,
     error_logs,
@@ -53,8 +56,14 @@ class Evaluation:
         self._shared = execution_variables(
             flow, identity, status, board, ledger or Ledger(flow, status)
         )
+        given = functions(identity, flow)
+        self._knows_secrets = "secret" in given
+        self._secret_inputs = SecretInputs(identity.uid, flow.inputs, status.inputs)
+        if self._secret_inputs.tokens:
+            self._shared["inputs"] = lambda: nest(self._secret_inputs.shown(status.inputs))
         self._functions = {
-            **functions(identity, flow),
+            "secret": refuse_secret,
+            **given,
             "errorLogs": lambda: error_logs(board),
         }
 
@@ -67,6 +76,14 @@ class Evaluation:
         date = run.attempts[-1].created_date if run.attempts else run.start_date
         seed = f"{run.id}/{len(run.attempts)}"
         return self._bind(task_run_variables(self._board, run, task), date, seed)
+
+    def of_attempt(self, run: TaskRun, task: Task) -> AttemptEvaluator:
+        """As `of_task_run`, for what the pod of the last attempt is given."""
+        evaluator = self.of_task_run(run, task)
+        if self._knows_secrets:
+            return AttemptEvaluator(evaluator, None)
+        seed = f"{self._identity.uid}/{run.id}/{len(run.attempts)}"
+        return AttemptEvaluator(evaluator, evaluator.tokens(seed, self._secret_inputs))
 
     def of_child(self, status: ExecutionStatus, date: datetime) -> BoundEvaluator:
         """Expressions that see the inputs and outputs of an execution that this one made."""
@@ -112,7 +129,10 @@ class Evaluation:
         self, own: Mapping[str, Callable[[], Any]], date: datetime, seed: str
     ) -> BoundEvaluator:
         host = Host(now=lambda: date, random=self.random(seed), functions=self._functions)
-        return BoundEvaluator(self._expressions, Variables({**self._shared, **own}), host)
+        variables = Variables({**self._shared, **own})
+        if self._secret_inputs.tokens:
+            return WaryEvaluator(self._expressions, variables, host, self._secret_inputs.mark)
+        return BoundEvaluator(self._expressions, variables, host)
 
 
 class BoundEvaluator:
@@ -137,3 +157,87 @@ class BoundEvaluator:
 
     def render_tree(self, value: Any) -> Any:
         return self._expressions.render_tree(value, self._variables, self._host)
+
+    def at(self, host: Host) -> BoundEvaluator:
+        """The same expressions in other surroundings."""
+        return BoundEvaluator(self._expressions, self._variables, host)
+
+    def tokens(self, seed: str, inputs: SecretInputs) -> SecretTokens:
+        """The same expressions, with tokens for secrets."""
+        return SecretTokens(self._expressions, self._variables, self._host, seed, inputs)
+
+
+class WaryEvaluator(BoundEvaluator):
+    """Expressions of an execution with inputs of type SECRET, none of which may be read."""
+
+    def __init__(
+        self, expressions: Expressions, variables: Variables, host: Host, mark: str
+    ) -> None:
+        super().__init__(expressions, variables, host)
+        self._mark = mark
+
+    def render(self, template: Any) -> str | None:
+        rendered: str | None = self._checked(super().render, template)
+        return rendered
+
+    def evaluate(self, template: Any) -> Any:
+        return self._checked(super().evaluate, template)
+
+    def render_tree(self, value: Any) -> Any:
+        return self._checked(super().render_tree, value)
+
+    def _checked(self, render: Callable[[Any], Any], value: Any) -> Any:
+        from penstock.expressions.opaque import Opaque
+
+        opaque = Opaque(self._mark)
+        host, self._host = self._host, replace(self._host, opaque=opaque)
+        try:
+            rendered = render(value)
+        except ExpressionError:
+            if not opaque.used:
+                raise
+        finally:
+            self._host = host
+        return refuse_secret() if opaque.used or opaque.holds(rendered) else rendered
+
+
+class AttemptEvaluator:
+    """Expressions of what a pod is given: where secrets are not known here, they are tokens."""
+
+    def __init__(self, evaluator: BoundEvaluator, tokens: SecretTokens | None) -> None:
+        self._evaluator = evaluator
+        self._tokens = tokens
+
+    @property
+    def secrets(self) -> Secrets:
+        """Those that were read so far."""
+        return self._tokens.secrets if self._tokens is not None else NO_SECRETS
+
+    def render(self, template: Any) -> str | None:
+        """The text of a property."""
+        if self._tokens is None or not isinstance(template, str):
+            return self._evaluator.render(template)
+        rendered: str | None = self._of_text(template, typed=False)
+        return rendered
+
+    def evaluate(self, template: Any) -> Any:
+        """The value of a property, with its own type where it is a single expression."""
+        if self._tokens is None or not isinstance(template, str):
+            return self._evaluator.evaluate(template)
+        return self._of_text(template, typed=True)
+
+    def render_tree(self, value: Any) -> Any:
+        """The text of everything in a list or map."""
+        tokens = self._tokens
+        if tokens is None:
+            return self._evaluator.render_tree(value)
+        asks, rendered = tokens.asks(lambda host: self._evaluator.at(host).render_tree(value))
+        return tokens.tree(value) if asks else rendered
+
+    def _of_text(self, template: str, *, typed: bool) -> Any:
+        assert self._tokens is not None
+        name = "evaluate" if typed else "render"
+        asks, rendered = self._tokens.asks(
+            lambda host: getattr(self._evaluator.at(host), name)(template)
+        )
+        return self._tokens.text(template, typed=typed) if asks else rendered

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from penstock.engine.actions import KeepSecrets
+from penstock.engine.identity import Identity, derived_name
+from penstock.engine.secrets import as_reference, read_reference
 from penstock.expressions import ExpressionError
 from penstock.flow.inputs import Input
 from penstock.flow.model import is_expression
@@ -23,11 +26,16 @@ class InvalidInputs(Exception):
 
 
 def resolve_inputs(
-    declared: Sequence[Input], given: Mapping[str, Any], evaluate: Evaluate
+    declared: Sequence[Input],
+    given: Mapping[str, Any],
+    evaluate: Evaluate,
+    *,
+    secrets_by_name: bool = False,
 ) -> dict[str, Any]:
     """Typed inputs with defaults, by id. Unknown given values are ignored, as Kestra does.
 
-    Raises :class:`InvalidInputs`.
+    `secrets_by_name`: an input of type SECRET may be a reference, which stays one, and so does a
+    default that is nothing but `secret('NAME')`. Raises :class:`InvalidInputs`.
     """
     resolved: dict[str, Any] = {}
     left_out: set[str] = set()
@@ -37,12 +45,36 @@ def resolve_inputs(
             if _is_disabled(item, resolved, left_out, evaluate):
                 left_out.add(item.id)
             else:
-                resolved[item.id] = _resolve(item, given, resolved, evaluate)
+                reference = _reference(item, given) if secrets_by_name else None
+                resolved[item.id] = reference or _resolve(item, given, resolved, evaluate)
         except InvalidInput as error:
             problems.append(str(error))
     if problems:
         raise InvalidInputs(problems)
     return {item.id: resolved[item.id] for item in declared if item.id in resolved}
+
+
+def kept_apart(
+    declared: Sequence[Input], inputs: Mapping[str, Any], identity: Identity
+) -> tuple[dict[str, Any], KeepSecrets | None]:
+    """The inputs without the values of those of type SECRET, and what is to keep these."""
+    values = {
+        item.id: inputs[item.id]
+        for item in declared
+        if item.type == "SECRET" and isinstance(inputs.get(item.id), str)
+    }
+    if not values:
+        return dict(inputs), None
+    name = derived_name(identity.name, identity.uid, "inputs")
+    references = {id: {"secretKeyRef": {"name": name, "key": id}} for id in values}
+    return {**inputs, **references}, KeepSecrets(name, values)
+
+
+def _reference(item: Input, given: Mapping[str, Any]) -> Any:
+    """What names the value of an input of type SECRET, where something does."""
+    value = as_reference(given.get(item.id) or item.defaults)
+    is_one = item.type == "SECRET" and read_reference(value) is not None
+    return value if is_one else None
 
 
 def _resolve(

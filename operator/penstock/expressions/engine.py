@@ -12,6 +12,7 @@ from penstock.expressions.errors import ExpressionError, LimitError
 from penstock.expressions.host import Host
 from penstock.expressions.lexer import strip_raw
 from penstock.expressions.limits import Budget, Limits
+from penstock.expressions.opaque import OpaqueRun
 from penstock.expressions.printing import to_text
 from penstock.expressions.run import Run
 from penstock.expressions.truth import kind
@@ -92,7 +93,8 @@ class Expressions:
         self, template: str, variables: Mapping[str, Any], host: Host, budget: Budget
     ) -> tuple[Run, Program]:
         program = self._program(template)
-        return Run(program, variables, host, budget, self._nested), program
+        kind_of_run = Run if host.opaque is None else OpaqueRun
+        return kind_of_run(program, variables, host, budget, self._nested), program
 
     def _text(self, template: str, variables: Mapping[str, Any], host: Host, budget: Budget) -> str:
         run, program = self._start(template, variables, host, budget)
@@ -101,6 +103,7 @@ class Expressions:
             if type(value) is str:
                 parts.append(value)
             else:
+                run.refuse_print(value)
                 parts.append(_printed(template, value, budget))
         text = "".join(parts)
         if len(text) > self._limits.output_chars:

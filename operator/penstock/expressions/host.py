@@ -6,7 +6,10 @@ import random
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from penstock.expressions.opaque import Opaque
 
 
 class NotLoaded(BaseException):
@@ -39,3 +42,5 @@ class Host:
     zone: str = "UTC"
     random: random.Random = field(default_factory=random.Random)
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    opaque: Opaque | None = None
+    """The marks of values that are not known here, where there may be any."""

@@ -165,6 +165,9 @@ class Run:
             self.scopes.pop()
             self.calls -= 1
 
+    def refuse_print(self, *values: Any) -> None:
+        """Raise where the values can't be made to text here."""
+
     def collect(self, values: Iterator[Any]) -> list[Any]:
         found: list[Any] = []
         for value in values:

@@ -32,10 +32,6 @@ _SUBFLOWS = frozenset(
     }
 )
 
-_NOT_SERVED_INPUTS = {
-    "SECRET": "inputs of type SECRET are not encrypted yet: the value stands in the Execution",
-}
-
 
 def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
     """Every problem of a flow whose single properties are valid."""
@@ -54,7 +50,7 @@ def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
         *_task_warnings(located, types),
         *_without_effect(located, types),
         *_not_served(flow),
-        *_not_served_inputs(flow),
+        *_defaults_of_files(flow),
     ]
 
 
@@ -165,11 +161,8 @@ def _task_warnings(located: list[tuple[Location, Task]], types: TaskTypes) -> It
             yield Problem((*at, *name.split(".")), reason, code="no_effect", warning=True)
 
 
-def _not_served_inputs(flow: Flow) -> Iterator[Problem]:
+def _defaults_of_files(flow: Flow) -> Iterator[Problem]:
     for index, item in enumerate(flow.inputs):
-        if item.type in _NOT_SERVED_INPUTS:
-            reason = _NOT_SERVED_INPUTS[item.type]
-            yield Problem(("inputs", index, "type"), reason, code="not_served", warning=True)
         if item.type == "FILE" and not is_file(item.defaults):
             message = f"`{item.defaults}` is no file; write for example nsfile:///data.csv"
             yield Problem(("inputs", index, "defaults"), message, code="no_effect", warning=True)

@@ -32,11 +32,12 @@ from penstock.kubernetes.names import digest, job_name, label_value
 from penstock.kubernetes.podspec import (
     MAX_SECONDS,
     JobDefaults,
-    Mounted,
     deadline,
     mounted_files,
     pod_spec,
 )
+from penstock.kubernetes.secretplaces import SecretPlaces
+from penstock.kubernetes.secrets import add_to_pod, prepare
 from penstock.kubernetes.staged import PodStorage, staged, with_files
 from penstock.tasks.contract import Container
 from penstock.tasks.pod import LOG_LEVEL_VARIABLE
@@ -71,10 +72,12 @@ def build_job(
     container: Container,
     defaults: JobDefaults,
     storage: PodStorage | None = None,
+    places: SecretPlaces | None = None,
 ) -> JobObjects:
     """The Job of an attempt, and the ConfigMap that it needs where its texts are long.
 
-    Raises :class:`~penstock.tasks.contract.TaskFailure` where it needs files and has no storage.
+    Raises :class:`~penstock.tasks.contract.TaskFailure` where it needs files and has no storage, or
+    where a secret stands in what no pod can put in its place.
     """
     run, attempt = start.task_run, start.attempt.number
     container = _with_log_level(container, start.task)
@@ -100,8 +103,13 @@ def build_job(
         "ownerReferences": [_owner_reference(owner)],
     }
     container, plan = staged(start, container, storage)
+    container, secrets = prepare(container, start.secrets, places or SecretPlaces())
     mounted = mounted_files(container, plan)
     pod = pod_spec(container, defaults, mounted, name, start.timeout)
+    data = dict(mounted.data) if mounted is not None else {}
+    if secrets is not None:
+        add_to_pod(pod, secrets, defaults, name)
+        data |= secrets.mounted
     if plan is not None and storage is not None:
         pod = with_files(pod, container, plan, storage, defaults, mounted)
     spec: dict[str, Any] = {
@@ -129,7 +137,7 @@ def build_job(
         seconds = deadline(start.timeout) + pending
         spec["activeDeadlineSeconds"] = min(seconds, MAX_SECONDS)
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
-    return JobObjects(job, _config_map(meta, mounted) if mounted is not None else None)
+    return JobObjects(job, _config_map(meta, data) if data else None)
 
 
 def _with_log_level(container: Container, task: Task) -> Container:
@@ -194,11 +202,11 @@ def _owner_reference(owner: Owner) -> dict[str, Any]:
     }
 
 
-def _config_map(meta: Mapping[str, Any], mounted: Mounted) -> dict[str, Any]:
+def _config_map(meta: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": dict(meta),
         "immutable": True,
-        "data": dict(mounted.data),
+        "data": dict(data),
     }

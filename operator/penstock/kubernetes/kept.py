@@ -74,29 +74,36 @@ def refuse_foreign(existing: Object, execution: Object) -> None:
         raise ApiError(409, "NameClash", f"the ConfigMap {name} belongs to somebody else")
 
 
+def owned_meta(
+    execution: Object, name: str, labels: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The metadata of an object that goes with an Execution."""
+    meta = execution["metadata"]
+    return {
+        "name": name,
+        "namespace": meta["namespace"],
+        "labels": {EXECUTION_UID: meta["uid"], **(labels or {}), MANAGED_BY: "penstock"},
+        "annotations": {IGNORE_UPDATES: "true"},
+        "ownerReferences": [
+            {
+                "apiVersion": execution["apiVersion"],
+                "kind": execution["kind"],
+                "name": meta["name"],
+                "uid": meta["uid"],
+                "controller": True,
+                "blockOwnerDeletion": False,
+            }
+        ],
+    }
+
+
 def _config_map(
     execution: Object, reference: Reference, text: bytes, labels: Mapping[str, str]
 ) -> Object:
-    meta = execution["metadata"]
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {
-            "name": reference.config_map,
-            "namespace": meta["namespace"],
-            "labels": {EXECUTION_UID: meta["uid"], **labels, MANAGED_BY: "penstock"},
-            "annotations": {IGNORE_UPDATES: "true"},
-            "ownerReferences": [
-                {
-                    "apiVersion": execution["apiVersion"],
-                    "kind": execution["kind"],
-                    "name": meta["name"],
-                    "uid": meta["uid"],
-                    "controller": True,
-                    "blockOwnerDeletion": False,
-                }
-            ],
-        },
+        "metadata": owned_meta(execution, reference.config_map, labels),
         "binaryData": {
             reference.key: base64.b64encode(gzip.compress(text, mtime=0)).decode("ascii")
         },

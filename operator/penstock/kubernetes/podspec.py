@@ -133,6 +133,29 @@ def pod_spec(
     return {key: value for key, value in spec.items() if value not in (None, [], {})}
 
 
+def own_container(
+    name: str,
+    command: tuple[str, ...],
+    env: list[Mapping[str, Any]],
+    mounts: list[Mapping[str, Any]],
+    defaults: JobDefaults,
+) -> dict[str, Any]:
+    """A container of Penstock's own image beside the user's. The texts are literal already."""
+    made: dict[str, Any] = {
+        "name": name,
+        "image": defaults.image,
+        "imagePullPolicy": defaults.image_pull_policy,
+        "command": [literal(word) for word in (*defaults.task_command, *command)],
+        "env": [dict(entry) for entry in env],
+        "resources": merged_resources(Resources(), defaults.resources),
+        "securityContext": _security(own=True, defaults=defaults),
+        "terminationMessagePath": TERMINATION_FILE,
+        "terminationMessagePolicy": "File",
+        "volumeMounts": [dict(mount) for mount in mounts],
+    }
+    return {key: value for key, value in made.items() if value not in (None, [], {})}
+
+
 def deadline(timeout: timedelta) -> int:
     """Whole seconds, at least one."""
     return min(max(1, math.ceil(timeout.total_seconds())), MAX_SECONDS)

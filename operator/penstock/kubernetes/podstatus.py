@@ -5,6 +5,7 @@ Objects come from a watch and may be of any version, so every part may be missin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,9 @@ _PENDING = frozenset(
         "CreateContainerConfigError", "CreateContainerError", "CreatePodSandboxError",
     }
 )  # fmt: skip
+_MISSING_SECRET = re.compile(r'^secret "(?P<name>[^"]+)" not found')
+_MISSING_KEY = re.compile(r"^couldn't find key (?P<key>\S+) in Secret [^/\s]+/(?P<name>\S+)")
+"""What a kubelet says of a container whose variables it can't make."""
 _HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 
 
@@ -151,12 +155,37 @@ def pending_problem(pod: Mapping[str, Any]) -> PendingProblem | None:
     for waiting in _waiting(pod):
         reason = waiting.get("reason")
         if reason in _PENDING:
-            message = waiting.get("message") or reason
-            return PendingProblem(reason, str(message), reason in _HOPELESS)
+            message = str(waiting.get("message") or reason)
+            missing = _missing_secret(pod, message)
+            return missing or PendingProblem(reason, message, reason in _HOPELESS)
     for condition in _status(pod).get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             reason = condition.get("reason") or "Unschedulable"
             return PendingProblem(reason, condition.get("message") or reason)
+    return None
+
+
+def _missing_secret(pod: Mapping[str, Any], message: str) -> PendingProblem | None:
+    """A secret that is not there: nobody can know whether it will be, so the task ends at once."""
+    found = _MISSING_KEY.match(message) or _MISSING_SECRET.match(message)
+    if found is None:
+        return None
+    given = found.groupdict()
+    namespace, name = (pod.get("metadata") or {}).get("namespace"), given["name"]
+    lacks = f"has no key `{given['key']}`" if "key" in given else "is not there"
+    words = (
+        f"the Secret `{name}` {lacks} in the namespace `{namespace}`: add it, or name another key "
+        "for it in the Flow's annotation penstock.dev/secrets"
+    )
+    return PendingProblem("SecretMissing", words, hopeless=True)
+
+
+def failed_init(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The terminated state of a container that had to end well before the task's own."""
+    for status in _status(pod).get("initContainerStatuses") or ():
+        ended: Mapping[str, Any] | None = (status.get("state") or {}).get("terminated")
+        if ended is not None and ended.get("exitCode") != 0:
+            return ended
     return None
 
 

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from penstock.kubernetes.masking import MASKING
 from penstock.tasks.captured import ONLY_LOGS
 from penstock.tasks.framing import BEGIN_MARK, END_MARK, MAX_BYTES, MAX_INLINE_BYTES
 
@@ -61,9 +62,9 @@ done
 shift
 __penstock_tee() {
   trap '' PIPE TERM INT QUIT HUP
-  exec tee "$__penstock_run/$1.copy" <"$__penstock_run/$1" 2>/dev/null
+  exec tee "$__penstock_run/$1.copy" <"$__penstock_run/$1@MASKED@" 2>/dev/null
 }
-__penstock_scan() {
+@MASK_FUNCTION@__penstock_scan() {
   trap '' TERM INT QUIT HUP
   {
     if command -v cut >/dev/null; then LC_ALL=C cut -b -@MAX_LINE@; else cat; fi |
@@ -72,18 +73,19 @@ __penstock_scan() {
   } <"$__penstock_run/$1.copy" 2>/dev/null
 }
 __penstock_tools=1
-for __penstock_tool in mkfifo tee grep head cat wc sleep; do
+for __penstock_tool in mkfifo tee grep head cat wc sleep@MASK_TOOLS@; do
   command -v "$__penstock_tool" >/dev/null 2>&1 || __penstock_tools=
 done
 [ -z "$__penstock_tools" ] ||
   mkfifo "$__penstock_run/out" "$__penstock_run/err" \
-    "$__penstock_run/out.copy" "$__penstock_run/err.copy" 2>/dev/null || __penstock_tools=
-if [ -n "$__penstock_tools" ]; then
+    @MASK_PIPES@"$__penstock_run/out.copy" "$__penstock_run/err.copy" 2>/dev/null ||
+  __penstock_tools=
+@MASK_REFUSAL@if [ -n "$__penstock_tools" ]; then
   __penstock_scan out & __penstock_children=$!
   __penstock_scan err & __penstock_children="$__penstock_children $!"
   __penstock_tee out & __penstock_tees=$!
   __penstock_tee err >&2 & __penstock_tees="$__penstock_tees $!"
-  "$@" >"$__penstock_run/out" 2>"$__penstock_run/err" &
+@MASK_START@  "$@" >"$__penstock_run/out" 2>"$__penstock_run/err" &
 else
   "$@" &
 fi
@@ -186,9 +188,12 @@ _WITH_FILES = {
 }
 
 
-def _made(parts: Mapping[str, str]) -> str:
+def _made(files: Mapping[str, str], masking: Mapping[str, str]) -> str:
+    text = _TEMPLATE.strip()
+    for place in MASKING:
+        text = text.replace(place, masking.get(place, ""))
     values = {
-        **parts,
+        **files,
         "MAX_LINE": str(_MAX_LINE_BYTES),
         "ONLY_LOGS": ONLY_LOGS,
         "MAX_FOUND": str(_MAX_FOUND_BYTES),
@@ -199,12 +204,16 @@ def _made(parts: Mapping[str, str]) -> str:
         "BEGIN": BEGIN_MARK,
         "END": END_MARK,
     }
-    text = _TEMPLATE.strip()
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)
     return text
 
 
-PRELUDE = _made(_WITHOUT_FILES)
-FILES_PRELUDE = _made(_WITH_FILES)
-"""For a pod with a container that moves its files."""
+PRELUDE = _made(_WITHOUT_FILES, {})
+MASKING_PRELUDE = _made(_WITHOUT_FILES, MASKING)
+"""Of a script with secrets (see :mod:`penstock.kubernetes.masking`)."""
+FILES_PRELUDES = {
+    PRELUDE: _made(_WITH_FILES, {}),
+    MASKING_PRELUDE: _made(_WITH_FILES, MASKING),
+}
+"""Each for a pod with a container that moves its files."""

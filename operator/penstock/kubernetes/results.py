@@ -109,6 +109,9 @@ def observe(
     if podstatus.was_deleted(pod) and exit_code in (None, 137, 143):
         message = "the pod was deleted while the task ran"
         return replace(seen, reason="PodDeleted", message=message)
+    before = _failure_before(pod) if ended is None else None
+    if before is not None:
+        return replace(seen, reason="TaskFailed", message=before)
     cause = podstatus.cause(pod, ended)
     if cause.reason == "ExitCode" and _marker(pod, "result") is not None and given.message:
         return replace(seen, reason="TaskFailed", message=given.message)
@@ -214,6 +217,13 @@ def _result(payload: str) -> Outputs:
         effects=tuple(result.effects),
         metrics=read_metrics(result.metrics),
     )
+
+
+def _failure_before(pod: Pod) -> str | None:
+    """Why a container of Penstock's before the task's own failed, in its own words."""
+    ended = podstatus.failed_init(pod)
+    marker = parse_marker(ended.get("message")) if ended is not None else None
+    return _result(marker.payload).message if marker is not None else None
 
 
 def _marker(pod: Pod, kind: str) -> Marker | None:

@@ -20,7 +20,7 @@ from penstock.kubernetes.podspec import (
     literal,
     merged_resources,
 )
-from penstock.kubernetes.prelude import FILES_PRELUDE
+from penstock.kubernetes.prelude import FILES_PRELUDES
 from penstock.storage.grants import Right
 from penstock.storage.uris import ExecutionPlace, uri_of
 from penstock.tasks.contract import Container, NamespaceFilesOption, Resources, TaskFailure
@@ -41,6 +41,7 @@ limit guards the node; the rest of it is for what the kernel keeps of files that
 """
 
 _USER = 65532
+_PRELUDES = {literal(plain): literal(files) for plain, files in FILES_PRELUDES.items()}
 _WORK_MOUNT: dict[str, Any] = {"name": "work", "mountPath": BASE}
 
 
@@ -125,7 +126,7 @@ def with_files(
     task = dict(pod["containers"][0])
     if container.image is None:
         return _with_room(pod, task, grant)
-    task["command"] = [*task["command"][:2], literal(FILES_PRELUDE), *task["command"][3:]]
+    task["command"] = [_PRELUDES.get(word, word) for word in task["command"]]
     if plan.output_directory:
         task["env"] = [{"name": "OUTPUT_DIR", "value": OUTPUT}, *task["env"]]
     security = dict(pod["securityContext"])
@@ -134,7 +135,10 @@ def with_files(
     return {
         **pod,
         "securityContext": security,
-        "initContainers": [_files_container(grant, defaults, mounted)],
+        "initContainers": [
+            *pod.get("initContainers", ()),
+            _files_container(grant, defaults, mounted),
+        ],
         "containers": [task],
     }
 

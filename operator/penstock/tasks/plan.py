@@ -48,8 +48,6 @@ class Plan:
     """URIs by name."""
     beside: dict[str, str] = field(default_factory=dict)
     """URIs by path, of files that stand beside the working directory."""
-    written: dict[str, str] = field(default_factory=dict)
-    """Texts by name."""
     namespace_files: NamespaceFilesOption | None = None
     output_files: list[str] = field(default_factory=list)
     output_directory: bool = False

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_type_hints
@@ -23,7 +23,9 @@ from penstock.tasks.framing import TOO_LARGE, Result, encode_result
 from penstock.tasks.services import Services, at_least, log_lines
 
 if TYPE_CHECKING:
+    from penstock.tasks.masking import Masker
     from penstock.tasks.pod_services import PodServices
+    from penstock.tasks.secret_texts import SecretTexts
 
 TERMINATION_FILE = "/dev/termination-log"
 LOG_LEVEL_VARIABLE = "PENSTOCK_LOG_LEVEL"
@@ -34,15 +36,20 @@ class PodContext:
     """The pod's stdout is the task's log."""
 
     def __init__(
-        self, task_type: str, log_level: str | None = None, services: PodServices | None = None
+        self,
+        task_type: str,
+        log_level: str | None = None,
+        services: PodServices | None = None,
+        masked: Callable[[str], str] = str,
     ) -> None:
         self._type = task_type
         self._log_level = log_level
         self._services = services
+        self._masked = masked
 
     def log(self, message: str, level: str = "INFO") -> None:
         if at_least(level, self._log_level):
-            print("\n".join(log_lines(message, level)), flush=True)
+            print("\n".join(log_lines(self._masked(message), level)), flush=True)
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -63,11 +70,36 @@ def main() -> int:
 
 
 def run(task: Mapping[str, Any]) -> tuple[int, Result]:
-    """Run one task: the exit code and the result."""
+    """Run one task: the exit code and the result, without the values of secrets."""
+    secrets = _secrets(task)
+    if secrets is None:
+        return _run(task, None)
+    masker = secrets.masker
+    try:
+        properties = secrets.filled(task["properties"])
+    except TaskFailure as failure:
+        return 1, Result(message=masker.message(str(failure)))
+    code, result = _run({**task, "properties": properties}, masker)
+    masked = {item.name: masker.value(getattr(result, item.name)) for item in fields(result)}
+    if result.message is not None:
+        masked["message"] = masker.message(result.message)
+    return code, Result(**masked)
+
+
+def _secrets(task: Mapping[str, Any]) -> SecretTexts | None:
+    if "secrets" not in task:
+        return None
+    from penstock.tasks.secret_texts import SecretTexts
+
+    return SecretTexts(task["secrets"], os.environ)
+
+
+def _run(task: Mapping[str, Any], masker: Masker | None) -> tuple[int, Result]:
+    masked = masker.text if masker is not None else str
     services: PodServices | None = None
     try:
         services = _services(task)
-        context = PodContext(task["type"], os.environ.get(LOG_LEVEL_VARIABLE), services)
+        context = PodContext(task["type"], os.environ.get(LOG_LEVEL_VARIABLE), services, masked)
         try:
             outputs = revive(task["type"], task["properties"]).run(context)
         finally:
@@ -90,7 +122,8 @@ def run(task: Mapping[str, Any]) -> tuple[int, Result]:
 
         if isinstance(error, StorageError):
             return 1, Result(message=str(error))
-        traceback.print_exc()
+        text = traceback.format_exc()
+        print(text if masker is None else masker.message(text), file=sys.stderr)
         return 1, Result(message=f"{type(error).__name__}: {error}")
     return (1, Result(message=TOO_LARGE)) if too_large else (0, result)
 

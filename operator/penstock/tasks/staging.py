@@ -24,7 +24,7 @@ from penstock.tasks.keeping import Kept, keep_beneath
 from penstock.tasks.plan import Plan, read_plan
 from penstock.tasks.pod_folders import BASE, KEPT_MARK, PodFolders
 from penstock.tasks.remote import Remote
-from penstock.tasks.working_files import file_errors, place, place_namespace_files, target
+from penstock.tasks.working_files import file_errors, place_namespace_files, target
 
 MAX_STARTS = 4
 """How often it may be begun: each time but the first it was killed, such as for its memory."""
@@ -94,8 +94,6 @@ class Staging:
             fetch(remote, folders.work, name, uri)
         for path, uri in plan.beside.items():
             fetch(remote, folders.base, path, uri)
-        for name, text in plan.written.items():
-            place(folders.work, name, text, None)
         return warnings
 
     def _exit_code(self) -> int:

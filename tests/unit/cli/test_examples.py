@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ EXPECTED: dict[str, tuple[int, str, dict[str, object]]] = {
     "python-script.yaml": (0, "SUCCESS", {"mean": 3.875}),
     "runner-options.yaml": (0, "SUCCESS", {"bytes": 1048576}),
     "schedule.yaml": (0, "SUCCESS", {}),
+    "secrets.yaml": (0, "SUCCESS", {"told": "d7ecdf25, never shown: open-sesame"}),
     "shell-outputs.yaml": (0, "SUCCESS", {"total": 15, "words": ["one", "two"]}),
     "switch-inputs.yaml": (0, "SUCCESS", {"price": 5.0}),
 }
@@ -54,7 +56,10 @@ def test_every_example_is_valid_without_a_warning(call: Call) -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_an_example_ends_as_expected(call: Call, name: str) -> None:
+def test_an_example_ends_as_expected(
+    call: Call, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_GREETING_KEY", b64encode(b"open-sesame").decode())
     code, state, outputs = EXPECTED[name]
     called = call("run", EXAMPLES / name, "-o", "json", "--timeout", "60s")
 

@@ -204,7 +204,6 @@ def test_blueprints_metadata_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("inputs: [{id: s, type: SECRET}]", "inputs[0].type: inputs of type SECRET are not encr"),
         (
             "outputs: [{id: o, type: STRING, value: '{{ 1 +'}]",
             "outputs[0].value: `{{` is not closed by `}}`",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.kubernetes.prelude import FILES_PRELUDE, PRELUDE
+from penstock.kubernetes.prelude import FILES_PRELUDES, PRELUDE
 from penstock.tasks.framing import MAX_BYTES, MAX_INLINE_BYTES, Marker, parse_marker
 
 SHELLS = [
@@ -389,7 +389,7 @@ def test_messages_for_the_log_are_no_values(pod: Pod) -> None:
 class FilesPod(Pod):
     """A pretended pod in which a second container moves files."""
 
-    prelude = FILES_PRELUDE
+    prelude = FILES_PRELUDES[PRELUDE]
 
     def tell(self, name: str, text: str) -> None:
         """What that container says."""

@@ -13,7 +13,7 @@ from penstock.engine.actions import StartAttempt, Workspace
 from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job
 from penstock.kubernetes.podspec import literal
-from penstock.kubernetes.prelude import FILES_PRELUDE, PRELUDE
+from penstock.kubernetes.prelude import FILES_PRELUDES, PRELUDE
 from penstock.kubernetes.staged import CLOSING, PodStorage, needs_storage, rights
 from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 from penstock.storage.uris import ExecutionPlace
@@ -85,7 +85,7 @@ def test_a_script_with_files_has_a_container_that_moves_them(starting: Starter) 
     }  # fmt: skip
     assert (plan_in(made).fetched, plan_in(made).output_files) == ({"in": URI}, ["*.txt"])
     (task,) = pod["containers"]
-    assert task["command"][2] == literal(FILES_PRELUDE)
+    assert task["command"][2] == literal(FILES_PRELUDES[PRELUDE])
     assert not [item for item in task["env"] if item["name"].startswith("PENSTOCK")]
     assert "fsGroup" not in pod["securityContext"]
 

@@ -126,16 +126,11 @@ def test_namespace_files_stand_there_before_the_inputs(pod: Pod, service: Runnin
             ORIGIN,
             namespace_files=NamespaceFilesOption(exclude=["*.md"]),
             fetched={"b.txt": "nsfile:///c.md"},
-            written={"w.txt": "text"},
         )
     )
     # then
     found = {str(file.relative_to(work)): file.read_text() for file in work.rglob("*.*")}
-    assert found == {
-        "scripts/a.py": "namespace scripts/a.py",
-        "b.txt": "namespace c.md",
-        "w.txt": "text",
-    }
+    assert found == {"scripts/a.py": "namespace scripts/a.py", "b.txt": "namespace c.md"}
 
 
 def test_a_missing_input_is_named(pod: Pod) -> None:

@@ -1,0 +1,144 @@
+"""Secrets in the properties of an attempt: named here, read only in its pod.
+
+`secret('NAME')` gives a *token*. Where the rendered text has it as it is, the text stays like that,
+and whoever runs the attempt puts the value in its place. Where an expression would have to look at
+the value (a filter, a comparison), the whole text is *deferred*: one token stands for it, and with
+the attempt goes what is needed to render it where the value is known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from penstock.expressions import ExpressionError
+from penstock.flow.inputs import Input
+
+REFUSED = (
+    "a secret can't be read here: the controller knows no `secret()` and no input of type SECRET. "
+    "Use it in the properties of a task that runs in a pod, such as a script or an http.Request; "
+    "to decide by it, let a script decide, and use its outputs"
+)
+
+
+@dataclass(frozen=True)
+class SecretReference:
+    """A secret by its name."""
+
+    name: str
+    namespace: str | None = None
+    """The flow's namespace that was named; None where none was."""
+    kept: str | None = None
+    """The Kubernetes Secret, where it is known already; `name` is the key in it then."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a function that reads something answers: the pod can't ask."""
+
+    name: str
+    args: tuple[Any, ...]
+    named: Mapping[str, Any]
+    value: Any = None
+    error: str | None = None
+    """Why there is no value."""
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """A text that is rendered where the secrets are known."""
+
+    template: str
+    typed: bool
+    """Whether a single expression keeps its type."""
+    variables: Mapping[str, Any]
+    answers: tuple[Answer, ...]
+    seed: str
+    """Of what is random."""
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The secrets of one attempt."""
+
+    mark: str = ""
+    """With what every token begins."""
+    namespace: str = ""
+    """Of the flow."""
+    plain: Mapping[str, SecretReference] = field(default_factory=dict)
+    """Of each token."""
+    deferred: Mapping[str, Deferred] = field(default_factory=dict)
+    """Of each token."""
+    needed: tuple[SecretReference, ...] = ()
+    """All that were read, each once."""
+    possible: tuple[SecretReference, ...] = ()
+    """Those that a deferred text may read besides."""
+    date: datetime | None = None
+    """What `now()` is in a deferred text."""
+
+    def __bool__(self) -> bool:
+        return bool(self.needed)
+
+    def told(self, text: str) -> str:
+        """A message without tokens."""
+        for token, reference in self.plain.items():
+            text = text.replace(token, f"secret('{reference.name}')")
+        for token, deferred in self.deferred.items():
+            text = text.replace(token, deferred.template)
+        return text
+
+
+NO_SECRETS = Secrets()
+
+_ONLY_A_SECRET = re.compile(r"""\{\{-?\s*secret\(\s*(['"])([^'"]+)\1\s*\)\s*-?\}\}""")
+
+
+class SecretInputs:
+    """The inputs of type SECRET of one execution: its status has references in their place."""
+
+    def __init__(self, uid: str, declared: Sequence[Input], inputs: Mapping[str, Any]) -> None:
+        self.mark = f"(secret:{hashlib.sha256(uid.encode()).hexdigest()[:16]}:"
+        self._token_of: dict[str, str] = {}
+        self.tokens: dict[str, SecretReference] = {}
+        for number, item in enumerate(declared, 1):
+            reference = read_reference(inputs.get(item.id)) if item.type == "SECRET" else None
+            if reference is not None:
+                token = f"{self.mark}i{number})"
+                self._token_of[item.id] = token
+                self.tokens[token] = reference
+
+    def shown(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs with tokens."""
+        return {**inputs, **self._token_of}
+
+
+def read_reference(value: Any) -> SecretReference | None:
+    """What stands in a status for an input of type SECRET; None for anything else."""
+    match value:
+        case {"secretKeyRef": {"name": str(name), "key": str(key)}}:
+            return SecretReference(key, kept=name)
+        case {"secret": str(name)}:
+            return SecretReference(name)
+    return None
+
+
+def as_reference(value: Any) -> Any:
+    """A value of an input of type SECRET, as the reference that it may be already."""
+    found = _ONLY_A_SECRET.fullmatch(value.strip()) if isinstance(value, str) else None
+    return value if found is None else {"secret": found[2]}
+
+
+def stands(token: str, value: Any) -> bool:
+    """Whether a token stands anywhere in a value."""
+    from penstock.expressions.opaque import Opaque
+
+    return Opaque(token).holds(value)
+
+
+def refuse_secret(*args: Any, **named: Any) -> Any:
+    """What `secret()` does wherever the controller itself needs the value."""
+    raise ExpressionError(REFUSED)

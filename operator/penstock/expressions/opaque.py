@@ -1,0 +1,107 @@
+"""Rendering with values that are not known here: a mark stands in the place of each.
+
+A template may pass such a value on, put it beside other text, bind it to a name or choose whether
+to use it. Whatever would have to look at it (a filter, a comparison, a condition) is refused, and
+the mark's owner learns of it: only where the value is known can the template be rendered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.expressions.errors import ExpressionError
+from penstock.expressions.run import Run
+from penstock.expressions.values import Entry, is_empty
+
+_PASS_ON = frozenset({"render", "renderOnce", "block"})
+"""Functions that put text together and look at none of it."""
+
+
+@dataclass
+class Opaque:
+    """The marks of one rendering."""
+
+    mark: str
+    """With what every mark begins: a text that stands nowhere else."""
+    used: bool = False
+    """Whether the template wanted to know what a mark stands for."""
+
+    def holds(self, value: Any) -> bool:
+        """Whether a mark stands anywhere in a value."""
+        if isinstance(value, str):
+            return self.mark in value
+        if isinstance(value, Mapping):
+            return any(self.holds(key) or self.holds(item) for key, item in value.items())
+        if isinstance(value, list | tuple | set | frozenset):
+            return any(self.holds(item) for item in value)
+        return isinstance(value, Entry) and (self.holds(value.key) or self.holds(value.value))
+
+    def refuse(self, *values: Any) -> None:
+        """Raise where one of the values has to be known."""
+        if any(self.holds(value) for value in values):
+            self.used = True
+            raise ExpressionError("a value that is not known here would have to be looked at")
+
+
+class OpaqueRun(Run):
+    """A running template that looks at no opaque value."""
+
+    __slots__ = ("_opaque",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        assert self.host.opaque is not None
+        self._opaque: Opaque = self.host.opaque
+
+    def path(self, line: int, value: Any, *keys: Any) -> Any:
+        self._opaque.refuse(*keys, value if isinstance(value, str) else None)
+        return super().path(line, value, *keys)
+
+    def map(self, line: int, pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+        self._opaque.refuse(*(key for key, _ in pairs))
+        return super().map(line, pairs)
+
+    def truth(self, line: int, value: Any) -> bool:
+        self._opaque.refuse(value)
+        return super().truth(line, value)
+
+    def loop_items(self, line: int, value: Any) -> list[Any] | None:
+        self._opaque.refuse(value if isinstance(value, str) else None)
+        return super().loop_items(line, value)
+
+    def default(self, line: int, value: Callable[[], Any], replacement: Any) -> Any:
+        found = super().default(line, value, None)
+        self._opaque.refuse(found)
+        return replacement if is_empty(found) else found
+
+    def concat(self, line: int, *parts: Any) -> str:
+        self._opaque.refuse(*(part for part in parts if not isinstance(part, str)))
+        return super().concat(line, *parts)
+
+    def binary(self, line: int, operator: str, left: Any, right: Any) -> Any:
+        self._opaque.refuse(left, right)
+        return super().binary(line, operator, left, right)
+
+    def filter(self, line: int, name: str, value: Any, *args: Any, **named: Any) -> Any:
+        self._opaque.refuse(value, args, named)
+        return super().filter(line, name, value, *args, **named)
+
+    def test(self, line: int, name: str, value: Any, *args: Any, **named: Any) -> bool:
+        self._opaque.refuse(value, args, named)
+        return super().test(line, name, value, *args, **named)
+
+    def call(self, line: int, name: str, *args: Any, **named: Any) -> Any:
+        if name not in self.program.macros and name not in _PASS_ON:
+            self._opaque.refuse(args, named)
+        return super().call(line, name, *args, **named)
+
+    def fragment_values(self, number: int, scope: dict[str, Any] | None = None) -> list[Any]:
+        values = super().fragment_values(number, scope)
+        self.refuse_print(*values)
+        return values
+
+    def refuse_print(self, *values: Any) -> None:
+        """A list or map is printed as JSON, in which the characters of a text change."""
+        self._opaque.refuse(*(value for value in values if not isinstance(value, str)))

@@ -1,0 +1,205 @@
+"""How the secrets of an attempt reach its pod. Pure functions: no value is ever known here.
+
+Each secret is an environment variable from a `secretKeyRef`. What stands in the place of a token:
+
+- in a core task the value itself, put in by the task's own process after it has read its JSON;
+- in a script's command, `env` and short files `$(VARIABLE)`, which the kubelet expands;
+- where the kubelet does not look (long files) or an expression has to look at the value, a text
+  that an init container of Penstock's image writes into a folder in memory, which both share.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from penstock.engine.secrets import SecretReference, Secrets
+from penstock.kubernetes.masking import MASKS_VARIABLE
+from penstock.kubernetes.podspec import (
+    FILES,
+    TERMINATION_FILE,
+    JobDefaults,
+    literal,
+    own_container,
+)
+from penstock.kubernetes.prelude import MASKING_PRELUDE, PRELUDE
+from penstock.kubernetes.scripttexts import TEXTS, ScriptTexts
+from penstock.kubernetes.secretplaces import SecretPlaces
+from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
+from penstock.tasks import secret_texts
+from penstock.tasks.contract import Container, TaskFailure
+from penstock.tasks.pod_folders import OUTPUT, WORK
+from penstock.tasks.registry import TASK_VARIABLE
+from penstock.tasks.scripts import MAX_ARGUMENT_BYTES, MAX_FILES_BYTES
+
+VARIABLE = "PENSTOCK_SECRET_"
+CONTAINER = "secrets"
+_PLAN_FILE = "secret-texts.json"
+
+
+@dataclass(frozen=True)
+class PodSecrets:
+    """What the pod of an attempt needs for its secrets."""
+
+    variables: tuple[Mapping[str, Any], ...]
+    """Entries of a container's `env`."""
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    """The variable of each token that the kubelet expands."""
+    plan: str | None = None
+    """What the init container is to write; None where there is nothing."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Which of its texts stands where in the working directory."""
+
+    @property
+    def mounted(self) -> Mapping[str, str]:
+        """What has to come from a ConfigMap."""
+        if self.plan is None or len(self.plan.encode()) <= MAX_ARGUMENT_BYTES:
+            return {}
+        return {_PLAN_FILE: self.plan}
+
+
+def prepare(
+    container: Container, secrets: Secrets, places: SecretPlaces
+) -> tuple[Container, PodSecrets | None]:
+    """What the pod runs, and what it needs for its secrets. Raises ``TaskFailure``."""
+    if not secrets:
+        return container, None
+    plan = _plan(secrets, places)
+    variables = tuple(_variable(secrets, places))
+    if container.image is None:
+        return _core(container, plan), PodSecrets(variables)
+    _refuse_elsewhere(container, secrets)
+    texts = ScriptTexts(secrets, container)
+    made = texts.taken_out()
+    names = {token: plan["secrets"][place]["variable"] for token, place in plan["tokens"].items()}
+    if not texts.texts:
+        return made, PodSecrets(variables, names)
+    plan |= {"texts": texts.texts, "words": texts.words, "message": TERMINATION_FILE}
+    text = json.dumps(plan, ensure_ascii=False)
+    text = text.replace(WORKING_DIR, WORK).replace(OUTPUT_DIR, OUTPUT)
+    if len(text.encode()) > MAX_FILES_BYTES:
+        raise TaskFailure("the texts of the task with secrets are larger than 1 MiB in all")
+    return made, PodSecrets(variables, names, text, texts.files)
+
+
+def add_to_pod(
+    spec: dict[str, Any], needed: PodSecrets, defaults: JobDefaults, config_map: str
+) -> None:
+    """Put what the secrets need into the spec of an attempt's pod."""
+    (task,) = spec["containers"]
+    is_script = "args" in task
+    task["env"] = [*needed.variables, *task.get("env", ())]
+    if not is_script:
+        return
+    for entry in task["env"][len(needed.variables) :]:
+        entry["value"] = _expanded(entry["value"], needed)
+    task["args"] = [_expanded(word, needed) for word in task["args"]]
+    task["command"] = [
+        literal(MASKING_PRELUDE) if word == literal(PRELUDE) else word for word in task["command"]
+    ]
+    if needed.mounted and all(volume["name"] != "files" for volume in spec["volumes"]):
+        spec["volumes"].append({"name": "files", "configMap": {"name": config_map}})
+    if needed.plan is not None:
+        _add_init_container(spec, task, needed, defaults)
+
+
+def _add_init_container(
+    spec: dict[str, Any], task: dict[str, Any], needed: PodSecrets, defaults: JobDefaults
+) -> None:
+    mount = {"name": "secret-texts", "mountPath": TEXTS}
+    spec["volumes"].append({"name": mount["name"], "emptyDir": {"medium": "Memory"}})
+    task["volumeMounts"].append({**mount, "readOnly": True})
+    task["env"].append({"name": MASKS_VARIABLE, "value": f"{TEXTS}/{secret_texts.MASKS}"})
+    files = [
+        word
+        for name, text in needed.files.items()
+        for word in ("-c", literal(name), f"{TEXTS}/{text}")
+    ]
+    task["args"][2:2] = files  # after the base directory and the termination message
+    mounts: list[Mapping[str, Any]] = [mount]
+    env = [*needed.variables, {"name": secret_texts.FOLDER_VARIABLE, "value": TEXTS}]
+    if needed.mounted:
+        mounts.append({"name": "files", "mountPath": FILES, "readOnly": True})
+        path = f"{FILES}/{_PLAN_FILE}"
+        env.append({"name": secret_texts.PLAN_FILE_VARIABLE, "value": path})
+    else:
+        env.append({"name": secret_texts.PLAN_VARIABLE, "value": literal(needed.plan or "")})
+    module = "penstock.tasks.secret_texts"
+    spec["initContainers"] = [
+        *spec.get("initContainers", ()),
+        own_container(CONTAINER, ("-m", module), env, mounts, defaults),
+    ]
+
+
+def _plan(secrets: Secrets, places: SecretPlaces) -> dict[str, Any]:
+    """What the pod has to know, in `penstock.tasks.secret_texts`'s words."""
+    order = _order(secrets)
+    return {
+        "mark": secrets.mark,
+        "date": secrets.date.isoformat() if secrets.date is not None else None,
+        "secrets": [
+            {
+                "name": reference.name,
+                "namespace": reference.namespace,
+                "variable": f"{VARIABLE}{number}",
+                "where": _where(reference, secrets, places),
+            }
+            for number, reference in enumerate(order, 1)
+        ],
+        "tokens": {token: order.index(reference) for token, reference in secrets.plain.items()},
+        "deferred": {token: asdict(deferred) for token, deferred in secrets.deferred.items()},
+    }
+
+
+def _order(secrets: Secrets) -> list[SecretReference]:
+    return [*secrets.needed, *secrets.possible]
+
+
+def _where(reference: SecretReference, secrets: Secrets, places: SecretPlaces) -> str:
+    place = places.of(reference, secrets.namespace)
+    return f"the Secret `{place.name}` has no key `{place.key}`"
+
+
+def _variable(secrets: Secrets, places: SecretPlaces) -> list[dict[str, Any]]:
+    entries = []
+    for number, reference in enumerate(_order(secrets), 1):
+        place = places.of(reference, secrets.namespace)
+        source: dict[str, Any] = {"name": place.name, "key": place.key}
+        if reference not in secrets.needed:
+            source["optional"] = True
+        name = f"{VARIABLE}{number}"
+        entries.append({"name": name, "valueFrom": {"secretKeyRef": source}})
+    return entries
+
+
+def _core(container: Container, plan: Mapping[str, Any]) -> Container:
+    task = {**json.loads(container.env[TASK_VARIABLE]), "secrets": plan}
+    text = json.dumps(task, ensure_ascii=False, separators=(",", ":"))
+    if len(text.encode()) > MAX_FILES_BYTES:
+        raise TaskFailure("the task's properties, with what its secrets need, exceed 1 MiB")
+    return replace(container, env={**container.env, TASK_VARIABLE: text})
+
+
+def _refuse_elsewhere(container: Container, secrets: Secrets) -> None:
+    """Everything but the texts of a script is decided before there is a pod."""
+    fixed = {
+        name: getattr(container, name)
+        for name in ("image", "fetched", "namespace_files", "output_files", "pull_policy",
+                     "resources", "placement")
+    }  # fmt: skip
+    fixed["the names of files and variables"] = [*container.files, *container.env]
+    for name, value in fixed.items():
+        if secrets.mark in repr(value):
+            raise TaskFailure(
+                f"`secret()` can't stand in {name}: only in the task's script or commands, in the "
+                "values of `env` and in the texts of `inputFiles`"
+            )
+
+
+def _expanded(text: str, needed: PodSecrets) -> str:
+    """A text that was made literal, with what the kubelet is to expand in it."""
+    for token, variable in needed.tokens.items():
+        text = text.replace(token, f"$({variable})")
+    return text
