@@ -20,10 +20,10 @@ from penstock.resources.flow import (
     PATH_ANNOTATION,
     PROBLEMS_ANNOTATION,
     SOURCE_LABEL,
-    flow_in,
     flow_resource_name,
 )
 from penstock.resources.gitsource import FileProblem
+from penstock.resources.manifests import flow_in
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,8 +36,9 @@ class TaskType:
 
     name: str
     aliases: tuple[str, ...] = ()
-    model: type[Task] | None = None
-    """The model of a task that the engine itself does or opens; None for a runnable one."""
+    model: type[Task] | str | None = None
+    """The model of a task that the engine itself does or opens, or `module:Class` where it is: a
+    flow names few of them. None for a runnable one."""
     check: PropertyCheck | None = None
     """Checks the own properties of a runnable task."""
     warnings: Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]] | None = None
@@ -48,6 +51,17 @@ class TaskType:
     """Properties that the task itself renders, with variables of its own."""
     deprecated: str | None = None
     """What to use in its place; None for a type that is not deprecated."""
+
+    def read_model(self) -> type[Task] | None:
+        """The model, imported where nobody needed it before."""
+        return _imported(self.model) if isinstance(self.model, str) else self.model
+
+
+@cache
+def _imported(source: str) -> type[Task]:
+    module, _, name = source.partition(":")
+    model: type[Task] = getattr(import_module(module), name)
+    return model
 
 
 @dataclass
@@ -76,12 +90,13 @@ class TaskTypes:
         if name is None:
             raise _error("missing", "a task needs a `type`", ("type",), value)
         task_type = self.find(name) if isinstance(name, str) else None
-        if is_lenient(context) and (task_type is None or task_type.model is None):
+        model = task_type.read_model() if task_type is not None else None
+        if is_lenient(context) and model is None:
             return _as_it_is(task_type.name if task_type else str(name), value)
         if task_type is None:
             return _read_unknown(str(name), value, context)
-        if task_type.model is not None:
-            return task_type.model.model_validate(value, context=context)
+        if model is not None:
+            return model.model_validate(value, context=context)
         return _read_runnable(task_type, value, context)
 
 

@@ -11,7 +11,7 @@ from penstock.flow.document import Flow
 from penstock.flow.loading import MAX_BYTES, SourceDocument, load_documents
 from penstock.flow.parse import FlowParser
 from penstock.flow.problems import InvalidFlow, Location, Problem
-from penstock.resources.flow import flow_in
+from penstock.resources.manifests import flow_in
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 

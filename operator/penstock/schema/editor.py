@@ -78,9 +78,10 @@ def flow_schema() -> dict[str, Any]:
     choices: list[dict[str, Any]] = []
     for task_type in task_types():
         known += [task_type.name, *task_type.aliases]
-        if task_type.model is not None:
-            name = task_type.model.__name__
-            own = _schema_of(task_type.model)
+        model = task_type.read_model()
+        if model is not None:
+            name = model.__name__
+            own = _schema_of(model)
             definitions |= own.pop("$defs", {})
             definitions[name] = own
             names = {"enum": [task_type.name, *task_type.aliases]}

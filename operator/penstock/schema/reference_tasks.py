@@ -55,8 +55,9 @@ def family(task_type: TaskType) -> str:
 
 def task_class(task_type: TaskType) -> type:
     """Where a type's own properties are written: its model, or the dataclass of a runnable task."""
-    if task_type.model is not None:
-        return task_type.model
+    model = task_type.read_model()
+    if model is not None:
+        return model
     core = core_type(task_type.name)
     if core is not None:
         return core.load()

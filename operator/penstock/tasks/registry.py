@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,8 +35,7 @@ class Surroundings(Protocol):
 def register(types: TaskTypes) -> None:
     """Make every runnable task known."""
     from penstock.flow.types import TaskType
-    from penstock.tasks.script_types import SCRIPT_TYPES
-    from penstock.tasks.scripts import script_warnings
+    from penstock.tasks.languages import script_names
 
     for core in CORE_TYPES:
         types.register(
@@ -49,14 +48,14 @@ def register(types: TaskTypes) -> None:
                 unrendered=frozenset(core.unrendered),
             )
         )
-    for script in SCRIPT_TYPES:
+    for name, deprecated in script_names():
         types.register(
             TaskType(
-                script.name,
-                check=partial(_check_script, script.name),
-                warnings=script_warnings,
+                name,
+                check=partial(_check_script, name),
+                warnings=_script_warnings,
                 plain_log=True,
-                deprecated=script.deprecated,
+                deprecated=deprecated,
             )
         )
 
@@ -131,6 +130,12 @@ def _without_effect(core: CoreType, properties: Mapping[str, Any]) -> Iterator[t
             value = value.get(part) if isinstance(value, Mapping) else None
         if value is not None:
             yield path, f"`{path}` has no effect"
+
+
+def _script_warnings(properties: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    from penstock.tasks.scripts import script_warnings
+
+    return script_warnings(properties)
 
 
 def _check_core(core: CoreType, properties: Mapping[str, Any]) -> None:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from penstock.tasks.languages import LANGUAGES, POWERSHELL, PYTHON, SHELL, Language
+from penstock.tasks.languages import (
+    LANGUAGES,
+    OLD_SCRIPTS,
+    POWERSHELL,
+    PYTHON,
+    SHAPES,
+    SHELL,
+    Language,
+    script_names,
+)
 from penstock.tasks.old_scripts import Bash, OldScript, Python
 from penstock.tasks.script_shapes import (
     PowerShellCommands,
@@ -31,16 +41,17 @@ _SHAPES: dict[str, tuple[type[ScriptTask], type[ScriptTask]]] = {
     POWERSHELL.name: (PowerShellInline, PowerShellCommands),
 }
 
-_OLD = "io.kestra.core.tasks.scripts"
+_OLD: dict[str, type[OldScript]] = {SHELL.name: Bash, PYTHON.name: Python}
 
-SCRIPT_TYPES = (
-    *(
-        ScriptType(f"{language.prefix}.{kind}", task, language)
-        for language in LANGUAGES
-        for kind, task in zip(
-            ("Script", "Commands"), _SHAPES.get(language.name, (Inline, Commands)), strict=True
-        )
-    ),
-    ScriptType(f"{_OLD}.Bash", Bash, SHELL, f"use `{SHELL.prefix}.Commands`"),
-    ScriptType(f"{_OLD}.Python", Python, PYTHON, f"use `{PYTHON.prefix}.Script`"),
-)
+
+def _types() -> Iterator[ScriptType]:
+    deprecated = dict(script_names())
+    for language in LANGUAGES:
+        tasks = _SHAPES.get(language.name, (Inline, Commands))
+        for shape, task in zip(SHAPES, tasks, strict=True):
+            yield ScriptType(f"{language.prefix}.{shape}", task, language)
+    for name, language in OLD_SCRIPTS.items():
+        yield ScriptType(name, _OLD[language.name], language, deprecated[name])
+
+
+SCRIPT_TYPES = tuple(_types())

@@ -1,12 +1,12 @@
 """The tasks that the controller does, one file each."""
 
-from penstock.engine.commands.resume import Resume
-from penstock.engine.commands.toggle import Toggle
 from penstock.flow.types import TaskType, TaskTypes
 
 
 def register(types: TaskTypes) -> None:
     """Make the command tasks known."""
-    types.register(TaskType("io.kestra.plugin.core.execution.Resume", model=Resume))
+    resume = f"{__name__}.resume:Resume"
+    types.register(TaskType("io.kestra.plugin.core.execution.Resume", model=resume))
     old = ("io.kestra.core.tasks.trigger.Toggle",)
-    types.register(TaskType("io.kestra.plugin.core.trigger.Toggle", old, Toggle))
+    toggle = f"{__name__}.toggle:Toggle"
+    types.register(TaskType("io.kestra.plugin.core.trigger.Toggle", old, toggle))

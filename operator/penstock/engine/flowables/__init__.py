@@ -1,50 +1,47 @@
-"""The flowable tasks, one file each."""
+"""The flowable tasks, one file each. Each is read when a flow names it."""
 
-from penstock.engine.flowable import Flowable
-from penstock.engine.flowables.allow_failure import AllowFailure
-from penstock.engine.flowables.approval import Approval
-from penstock.engine.flowables.dag import Dag
-from penstock.engine.flowables.each import EachParallel, EachSequential
-from penstock.engine.flowables.for_each import ForEach
-from penstock.engine.flowables.for_each_item import ForEachItem
-from penstock.engine.flowables.if_ import If
-from penstock.engine.flowables.loop import Loop
-from penstock.engine.flowables.loop_until import LoopUntil, WaitFor
-from penstock.engine.flowables.parallel import Parallel
-from penstock.engine.flowables.pause import Pause
-from penstock.engine.flowables.sequential import Sequential
-from penstock.engine.flowables.switch import Switch
-from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.flow.types import TaskType, TaskTypes
 
 _NEW = "io.kestra.plugin.core.flow."
 _OLD = "io.kestra.core.tasks.flows."
-_WITH_OLD_NAME: tuple[type[Flowable], ...] = (
-    AllowFailure,
-    Dag,
-    EachParallel,
-    EachSequential,
-    If,
-    Parallel,
-    Pause,
-    Sequential,
-    Switch,
-)
-_NEW_ONLY: tuple[type[Flowable], ...] = (Approval, ForEach, ForEachItem, Loop, LoopUntil)
-_DEPRECATED: dict[type[Flowable], str] = {
-    EachParallel: "use ForEach",
-    EachSequential: "use ForEach",
+_FILES = {
+    "AllowFailure": "allow_failure",
+    "Approval": "approval",
+    "Dag": "dag",
+    "EachParallel": "each",
+    "EachSequential": "each",
+    "ForEach": "for_each",
+    "ForEachItem": "for_each_item",
+    "If": "if_",
+    "Loop": "loop",
+    "LoopUntil": "loop_until",
+    "Parallel": "parallel",
+    "Pause": "pause",
+    "Sequential": "sequential",
+    "Switch": "switch",
+    "WaitFor": "loop_until",
+    "WorkingDirectory": "working_directory",
+}
+_OLD_NAMES = {
+    **{
+        name: (_OLD + name,)
+        for name in (
+            "AllowFailure", "Dag", "EachParallel", "EachSequential", "If", "Parallel", "Pause",
+            "Sequential", "Switch",
+        )
+    },
+    "WorkingDirectory": (_OLD + "WorkingDirectory", _OLD + "Worker"),
+}  # fmt: skip
+_DEPRECATED = {
+    "EachParallel": "use ForEach",
+    "EachSequential": "use ForEach",
+    "WaitFor": "use LoopUntil",
 }
 
 
 def register(types: TaskTypes) -> None:
     """Make the flowable tasks known."""
-    for model in _WITH_OLD_NAME:
-        name = model.__name__
-        deprecated = _DEPRECATED.get(model)
-        types.register(TaskType(_NEW + name, (_OLD + name,), model, deprecated=deprecated))
-    for model in _NEW_ONLY:
-        types.register(TaskType(_NEW + model.__name__, model=model))
-    types.register(TaskType(_NEW + "WaitFor", model=WaitFor, deprecated="use LoopUntil"))
-    worker = (_OLD + "WorkingDirectory", _OLD + "Worker")
-    types.register(TaskType(_NEW + "WorkingDirectory", worker, WorkingDirectory))
+    for name, file in _FILES.items():
+        model = f"{__name__}.{file}:{name}"
+        old = _OLD_NAMES.get(name, ())
+        types.register(TaskType(_NEW + name, old, model, deprecated=_DEPRECATED.get(name)))

@@ -1,27 +1,28 @@
-"""The tasks that the engine does itself, one file each."""
+"""The tasks that the engine does itself, one file each. Each is read when a flow names it."""
 
-from penstock.engine.instant.assert_ import Assert
-from penstock.engine.instant.exit_ import Exit
-from penstock.engine.instant.labels import Labels
-from penstock.engine.instant.set_variables import SetVariables
-from penstock.engine.instant.template import Template
-from penstock.engine.instant.unset_variables import UnsetVariables
 from penstock.flow.types import TaskType, TaskTypes
 
 _NEW = "io.kestra.plugin.core.execution."
 _OLD = "io.kestra.core.tasks.executions."
+_FILES = {
+    "Assert": "assert_",
+    "Exit": "exit_",
+    "Labels": "labels",
+    "SetVariables": "set_variables",
+    "UnsetVariables": "unset_variables",
+}
 
 
 def register(types: TaskTypes) -> None:
     """Make the instant tasks known."""
-    types.register(TaskType(_NEW + "Labels", (_OLD + "Labels",), Labels))
+    for name, file in _FILES.items():
+        old = (_OLD + name,) if name == "Labels" else ()
+        types.register(TaskType(_NEW + name, old, f"{__name__}.{file}:{name}"))
     types.register(
         TaskType(
             "io.kestra.plugin.core.flow.Template",
             ("io.kestra.core.tasks.flows.Template",),
-            Template,
+            f"{__name__}.template:Template",
             deprecated="use Subflow",
         )
     )
-    for model in (Assert, Exit, SetVariables, UnsetVariables):
-        types.register(TaskType(_NEW + model.__name__, model=model))

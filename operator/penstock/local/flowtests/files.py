@@ -17,7 +17,7 @@ from penstock.flow.problems import InvalidFlow, Location, Problem
 from penstock.flow.validation import from_validation
 from penstock.local.files import FoundFlow, find_files, read_flow_file
 from penstock.local.flowtests.model import FlowTest
-from penstock.resources.flow import is_flow_test
+from penstock.resources.manifests import is_flow_test
 
 FlowName = tuple[str, str]
 """Namespace and id."""
