@@ -14,7 +14,7 @@ from kubernetes import client, config
 from rich.console import Console
 from rich.table import Table
 
-from e2e.bench import engine, staging
+from e2e.bench import core, engine, staging
 from e2e.bench.edges import EdgeWatch
 from e2e.bench.workloads import Workloads
 
@@ -26,6 +26,7 @@ GOALS = {
     "burst_ratio": 1.1,
     "edge_p95_ms": 150.0,
     **engine.GOALS,
+    **core.GOALS,
     **staging.GOALS,
 }
 
@@ -48,7 +49,7 @@ def main() -> int:
 
 def measure(namespace: str) -> dict[str, object]:
     """Runs in turn, bare and ours, so that a machine whose speed drifts drifts for both."""
-    alone = engine.measure()  # before the machine is busy with pods
+    alone = engine.measure() | core.measure()  # before the machine is busy with pods
     work = Workloads(namespace)
     work.prepare()
     work.bare_single(), work.single()

@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from e2e.fixtures.scenario import SHELL_IMAGE, ExecutionView, Scenario
 
 pytestmark = pytest.mark.cluster
 
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SYSTEM = "penstock-system"
 ITEMS = '{"id": 1, "n": 5}\n{"id": 2, "n": 50}\n{"id": 1, "n": 7}\n'
 
@@ -172,6 +174,22 @@ def test_what_a_server_says(scenario: Scenario, web: str) -> None:
     assert (fetched["code"], fetched["length"]) == (200, 8)
     assert fetched["uri"].endswith("/data.csv")
     assert execution.outputs("said") == {"value": "a,b\n1,2\n"}
+
+
+def test_the_example_asks_a_server_and_fetches_a_file(scenario: Scenario, web: str) -> None:
+    flow = scenario.flow((EXAMPLES / "http.yaml").read_text())
+    execution = scenario.execution(flow, {"server": web}).ends("SUCCESS")
+    assert execution.status["outputs"] == {"bytes": 8}
+
+
+def test_the_example_shares_a_directory_and_keeps_a_cache(scenario: Scenario) -> None:
+    text = (EXAMPLES / "working-directory.yaml").read_text().replace("busybox:1.36", SHELL_IMAGE)
+    flow = scenario.flow(text)
+    for number in (1, 2):
+        execution = scenario.execution(flow).ends("SUCCESS")
+        assert execution.outputs("result") == {"value": "8"}
+        assert execution.run("add")["metrics"][0]["value"] == 8
+        assert log(execution, "look") == f"the sum is 8, run {number}\n"
 
 
 def test_a_flow_for_each_batch_of_items(scenario: Scenario) -> None:
