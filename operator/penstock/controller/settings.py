@@ -21,6 +21,10 @@ class ExecutionSettings(Document):
     """Task runs of one execution."""
     max_loop_values: Annotated[int, Field(ge=1)] = Limits.loop_values
     """Values of one loop."""
+    max_children: Annotated[int, Field(ge=1)] = Limits.children
+    """Executions that one task has running at once; further ones wait."""
+    max_depth: Annotated[int, Field(ge=1)] = Limits.depth
+    """How deep executions may be nested."""
     lost_task_retries: Annotated[int, Field(ge=0)] = Limits.lost_attempts
     """How often a task that was lost with its node is run again by itself."""
     keep: Annotated[int, Field(ge=0)] = 100
@@ -81,6 +85,8 @@ class Settings(Document):
         return Limits(
             task_runs=chosen.max_task_runs,
             loop_values=chosen.max_loop_values,
+            children=chosen.max_children,
+            depth=chosen.max_depth,
             lost_attempts=chosen.lost_task_retries,
         )
 
