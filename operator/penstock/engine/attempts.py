@@ -18,6 +18,7 @@ from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.engine.limits import Limits
 from penstock.engine.metrics import added_metrics
 from penstock.engine.retrying import ExecutionRetries
+from penstock.engine.secrets import NO_SECRETS, Secrets
 from penstock.engine.tree import FlowTree
 from penstock.expressions import ExpressionError
 from penstock.flow.model import parse_duration
@@ -100,34 +101,31 @@ class Attempts:
         if isinstance(task, CommandTask):
             return Perform(run, attempt, task.command(evaluator))
         if isinstance(task, WorkingDirectory):
-            given = self._evaluation.of_attempt(run, task)
-            workspace = self._used(task.workspace(run, given))
-            return StartAttempt(
-                run,
-                attempt,
-                task,
-                workspace.properties,
-                workspace=workspace,
-                secrets=given.secrets,
-            )
+            workspace, secrets = self._directory(run, task)
+            properties = workspace.properties
+            return StartAttempt(run, attempt, task, properties, None, workspace, secrets)
         assert isinstance(task, RunnableTask)
         timeout = task.timeout
         if isinstance(timeout, str):
             timeout = parse_duration(evaluator.render(timeout))
         given = self._evaluation.of_attempt(run, task)
         properties = _rendered(task, given)
-        around = self._workspace(run)
-        return StartAttempt(run, attempt, task, properties, timeout, around, given.secrets)
+        around, secrets = self._workspace(run)
+        secrets = given.secrets.beside(secrets)
+        return StartAttempt(run, attempt, task, properties, timeout, around, secrets)
 
-    def _workspace(self, run: TaskRun) -> Workspace | None:
-        """The directory of the WorkingDirectory around a task run."""
-        if run.parent is None:
-            return None
-        around = self._board[run.parent]
-        task = self._tree[around.task_id].task
-        if not isinstance(task, WorkingDirectory):
-            return None
-        return self._used(task.workspace(around, self._evaluation.of_task_run(around, task)))
+    def _workspace(self, run: TaskRun) -> tuple[Workspace | None, Secrets]:
+        """The directory of the WorkingDirectory around a task run, and the secrets in it."""
+        around = self._board[run.parent] if run.parent is not None else None
+        task = self._tree[around.task_id].task if around is not None else None
+        if around is None or not isinstance(task, WorkingDirectory):
+            return None, NO_SECRETS
+        return self._directory(around, task)
+
+    def _directory(self, run: TaskRun, task: WorkingDirectory) -> tuple[Workspace, Secrets]:
+        given = self._evaluation.of_attempt(run, task, "w")
+        workspace = self._used(task.workspace(run, given))
+        return workspace, given.secrets
 
     def _used(self, workspace: Workspace) -> Workspace:
         """The directory, with the attempts that were in it."""

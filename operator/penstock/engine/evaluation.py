@@ -77,13 +77,14 @@ class Evaluation:
         seed = f"{run.id}/{len(run.attempts)}"
         return self._bind(task_run_variables(self._board, run, task), date, seed)
 
-    def of_attempt(self, run: TaskRun, task: Task) -> AttemptEvaluator:
-        """As `of_task_run`, for what the pod of the last attempt is given."""
+    def of_attempt(self, run: TaskRun, task: Task, kind: str = "") -> AttemptEvaluator:
+        """As `of_task_run`, for what the pod of the last attempt is given. ``kind`` tells apart
+        what it is given of several tasks."""
         evaluator = self.of_task_run(run, task)
         if self._knows_secrets:
             return AttemptEvaluator(evaluator, None)
         seed = f"{self._identity.uid}/{run.id}/{len(run.attempts)}"
-        return AttemptEvaluator(evaluator, evaluator.tokens(seed, self._secret_inputs))
+        return AttemptEvaluator(evaluator, evaluator.tokens(seed, self._secret_inputs, kind))
 
     def of_child(self, status: ExecutionStatus, date: datetime) -> BoundEvaluator:
         """Expressions that see the inputs and outputs of an execution that this one made."""
@@ -162,9 +163,9 @@ class BoundEvaluator:
         """The same expressions in other surroundings."""
         return BoundEvaluator(self._expressions, self._variables, host)
 
-    def tokens(self, seed: str, inputs: SecretInputs) -> SecretTokens:
+    def tokens(self, seed: str, inputs: SecretInputs, kind: str) -> SecretTokens:
         """The same expressions, with tokens for secrets."""
-        return SecretTokens(self._expressions, self._variables, self._host, seed, inputs)
+        return SecretTokens(self._expressions, self._variables, self._host, seed, inputs, kind)
 
 
 class WaryEvaluator(BoundEvaluator):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -82,6 +82,18 @@ class Secrets:
 
     def __bool__(self) -> bool:
         return bool(self.needed)
+
+    def beside(self, other: Secrets) -> Secrets:
+        """These, and those of another text that the same pod is given."""
+        if not other or not self:
+            return self or other
+        return replace(
+            self,
+            plain={**self.plain, **other.plain},
+            deferred={**self.deferred, **other.deferred},
+            needed=tuple(dict.fromkeys((*self.needed, *other.needed))),
+            possible=tuple(dict.fromkeys((*self.possible, *other.possible))),
+        )
 
     def told(self, text: str) -> str:
         """A message without tokens."""

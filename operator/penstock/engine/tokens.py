@@ -46,7 +46,10 @@ class SecretTokens:
         host: Host,
         seed: str,
         inputs: SecretInputs,
+        kind: str = "",
     ) -> None:
+        """``kind`` tells the tokens of one text apart from those of another in the same attempt."""
+        self._kind = kind
         self._expressions = expressions
         self._variables = variables
         self._host = host
@@ -143,7 +146,7 @@ class SecretTokens:
 
     def _token(self) -> str:
         self._issued += 1
-        return f"{self._mark}{self._issued})"
+        return f"{self._mark}{self._kind}{self._issued})"
 
     def _defer(self, template: str, typed: bool, seed: str) -> str:
         reads = _Reads(self._variables)

@@ -37,7 +37,7 @@ from penstock.kubernetes.podspec import (
     pod_spec,
 )
 from penstock.kubernetes.secretplaces import SecretPlaces
-from penstock.kubernetes.secrets import add_to_pod, prepare
+from penstock.kubernetes.secrets import add_beside, add_to_pod, prepare
 from penstock.kubernetes.staged import PodStorage, staged, with_files
 from penstock.tasks.contract import Container
 from penstock.tasks.pod import LOG_LEVEL_VARIABLE
@@ -103,7 +103,7 @@ def build_job(
         "ownerReferences": [_owner_reference(owner)],
     }
     container, plan = staged(start, container, storage)
-    container, secrets = prepare(container, start.secrets, places or SecretPlaces())
+    container, secrets = prepare(container, start.secrets, places or SecretPlaces(), plan)
     mounted = mounted_files(container, plan)
     pod = pod_spec(container, defaults, mounted, name, start.timeout)
     data = dict(mounted.data) if mounted is not None else {}
@@ -112,6 +112,8 @@ def build_job(
         data |= secrets.mounted
     if plan is not None and storage is not None:
         pod = with_files(pod, container, plan, storage, defaults, mounted)
+        if secrets is not None:
+            add_beside(pod, secrets)
     spec: dict[str, Any] = {
         "backoffLimit": 0,
         "completions": 1,

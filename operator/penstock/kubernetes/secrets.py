@@ -27,9 +27,11 @@ from penstock.kubernetes.podspec import (
 from penstock.kubernetes.prelude import MASKING_PRELUDE, PRELUDE
 from penstock.kubernetes.scripttexts import TEXTS, ScriptTexts
 from penstock.kubernetes.secretplaces import SecretPlaces
+from penstock.kubernetes.staged import FILES_CONTAINER
 from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 from penstock.tasks import secret_texts
 from penstock.tasks.contract import Container, TaskFailure
+from penstock.tasks.plan import SECRETS_VARIABLE, Plan
 from penstock.tasks.pod_folders import OUTPUT, WORK
 from penstock.tasks.registry import TASK_VARIABLE
 from penstock.tasks.scripts import MAX_ARGUMENT_BYTES, MAX_FILES_BYTES
@@ -51,6 +53,8 @@ class PodSecrets:
     """What the init container is to write; None where there is nothing."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Which of its texts stands where in the working directory."""
+    beside: str | None = None
+    """What a container of Penstock's own has to know of the tokens in its plan for files."""
 
     @property
     def mounted(self) -> Mapping[str, str]:
@@ -61,27 +65,31 @@ class PodSecrets:
 
 
 def prepare(
-    container: Container, secrets: Secrets, places: SecretPlaces
+    container: Container, secrets: Secrets, places: SecretPlaces, staging: Plan | None = None
 ) -> tuple[Container, PodSecrets | None]:
-    """What the pod runs, and what it needs for its secrets. Raises ``TaskFailure``."""
+    """What the pod runs, and what it needs for its secrets. Raises ``TaskFailure``.
+
+    ``staging`` is the plan for its files, in which tokens may stand as well.
+    """
     if not secrets:
         return container, None
     plan = _plan(secrets, places)
     variables = tuple(_variable(secrets, places))
+    beside = _beside(plan) if staging is not None and secrets.mark in repr(staging) else None
     if container.image is None:
-        return _core(container, plan), PodSecrets(variables)
+        return _core(container, plan), PodSecrets(variables, beside=beside)
     _refuse_elsewhere(container, secrets)
     texts = ScriptTexts(secrets, container)
     made = texts.taken_out()
     names = {token: plan["secrets"][place]["variable"] for token, place in plan["tokens"].items()}
     if not texts.texts:
-        return made, PodSecrets(variables, names)
+        return made, PodSecrets(variables, names, beside=beside)
     plan |= {"texts": texts.texts, "words": texts.words, "message": TERMINATION_FILE}
     text = json.dumps(plan, ensure_ascii=False)
     text = text.replace(WORKING_DIR, WORK).replace(OUTPUT_DIR, OUTPUT)
     if len(text.encode()) > MAX_FILES_BYTES:
         raise TaskFailure("the texts of the task with secrets are larger than 1 MiB in all")
-    return made, PodSecrets(variables, names, text, texts.files)
+    return made, PodSecrets(variables, names, text, texts.files, beside)
 
 
 def add_to_pod(
@@ -92,6 +100,8 @@ def add_to_pod(
     is_script = "args" in task
     task["env"] = [*needed.variables, *task.get("env", ())]
     if not is_script:
+        if needed.beside is not None:
+            task["env"].append(_beside_entry(needed.beside))
         return
     for entry in task["env"][len(needed.variables) :]:
         entry["value"] = _expanded(entry["value"], needed)
@@ -103,6 +113,29 @@ def add_to_pod(
         spec["volumes"].append({"name": "files", "configMap": {"name": config_map}})
     if needed.plan is not None:
         _add_init_container(spec, task, needed, defaults)
+
+
+def add_beside(pod: Mapping[str, Any], needed: PodSecrets) -> None:
+    """Let the container that moves a script's files have the secrets that stand in its plan."""
+    if needed.beside is None:
+        return
+    for container in pod.get("initContainers", ()):
+        if container["name"] == FILES_CONTAINER:
+            entries = [*needed.variables, _beside_entry(needed.beside)]
+            container["env"] = [*map(dict, entries), *container["env"]]
+
+
+def _beside_entry(plan: str) -> dict[str, str]:
+    return {"name": SECRETS_VARIABLE, "value": literal(plan)}
+
+
+def _beside(plan: Mapping[str, Any]) -> str:
+    text = json.dumps(plan, ensure_ascii=False)
+    if len(text.encode()) > MAX_ARGUMENT_BYTES:
+        raise TaskFailure(
+            "what the secrets in the files of a WorkingDirectory need is larger than 96 KiB"
+        )
+    return text
 
 
 def _add_init_container(
@@ -125,7 +158,7 @@ def _add_init_container(
         path = f"{FILES}/{_PLAN_FILE}"
         env.append({"name": secret_texts.PLAN_FILE_VARIABLE, "value": path})
     else:
-        env.append({"name": secret_texts.PLAN_VARIABLE, "value": literal(needed.plan or "")})
+        env.append({"name": SECRETS_VARIABLE, "value": literal(needed.plan or "")})
     module = "penstock.tasks.secret_texts"
     spec["initContainers"] = [
         *spec.get("initContainers", ()),
@@ -175,6 +208,8 @@ def _variable(secrets: Secrets, places: SecretPlaces) -> list[dict[str, Any]]:
 
 
 def _core(container: Container, plan: Mapping[str, Any]) -> Container:
+    if TASK_VARIABLE not in container.env:
+        return container  # a WorkingDirectory itself: its secrets stand in the plan for its files
     task = {**json.loads(container.env[TASK_VARIABLE]), "secrets": plan}
     text = json.dumps(task, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > MAX_FILES_BYTES:

@@ -18,6 +18,7 @@ from penstock.tasks.plan import Plan, read_plan
 from penstock.tasks.pod import publish
 from penstock.tasks.pod_folders import BASE, PodFolders
 from penstock.tasks.remote import Remote
+from penstock.tasks.secret_texts import secrets_beside
 from penstock.tasks.working_files import patterns
 
 
@@ -41,13 +42,17 @@ def close(plan: Plan, folders: PodFolders, remote: shared_directory.Storing) -> 
 def main() -> int:
     plan = read_plan()
     assert plan is not None
+    secrets = secrets_beside(os.environ)
     try:
+        if secrets is not None:
+            plan = plan.filled(secrets.filled)
         remote = Remote.from_environment(plan.origin)
         if remote is None:
             raise TaskFailure("a WorkingDirectory needs the internal storage, and there is none")
         result = close(plan, PodFolders(Path(os.environ.get("TMPDIR", BASE))), remote)
     except (TaskFailure, StorageError, OSError) as error:
-        publish(Result(message=str(error)))
+        message = str(error) if secrets is None else secrets.masker.message(str(error))
+        publish(Result(message=message))
         return 1
     publish(result)
     return 0

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from penstock.tasks.contract import NamespaceFilesOption
 from penstock.tasks.services import Origin
 
+SECRETS_VARIABLE = "PENSTOCK_SECRET_TEXTS"
+"""Holds what is known of the secrets in a plan; see :mod:`penstock.tasks.secret_texts`."""
 PLAN_VARIABLE = "PENSTOCK_STAGING"
 """Holds the plan; with `_FILE` behind it, the name of the file that does."""
 
@@ -52,6 +54,12 @@ class Plan:
     output_files: list[str] = field(default_factory=list)
     output_directory: bool = False
     shared: SharedDirectory | None = None
+
+    def filled(self, fill: Callable[[Any], Any]) -> Plan:
+        """The plan with what the tokens of secrets in its texts stand for."""
+        if self.shared is None:
+            return self
+        return replace(self, shared=replace(self.shared, properties=fill(self.shared.properties)))
 
     def to_json(self) -> str:
         """What :func:`plan_of` reads."""

@@ -23,7 +23,6 @@ from penstock.tasks.framing import TOO_LARGE, Result, encode_result
 from penstock.tasks.services import Services, at_least, log_lines
 
 if TYPE_CHECKING:
-    from penstock.tasks.masking import Masker
     from penstock.tasks.pod_services import PodServices
     from penstock.tasks.secret_texts import SecretTexts
 
@@ -79,7 +78,7 @@ def run(task: Mapping[str, Any]) -> tuple[int, Result]:
         properties = secrets.filled(task["properties"])
     except TaskFailure as failure:
         return 1, Result(message=masker.message(str(failure)))
-    code, result = _run({**task, "properties": properties}, masker)
+    code, result = _run({**task, "properties": properties}, secrets)
     masked = {item.name: masker.value(getattr(result, item.name)) for item in fields(result)}
     if result.message is not None:
         masked["message"] = masker.message(result.message)
@@ -94,11 +93,12 @@ def _secrets(task: Mapping[str, Any]) -> SecretTexts | None:
     return SecretTexts(task["secrets"], os.environ)
 
 
-def _run(task: Mapping[str, Any], masker: Masker | None) -> tuple[int, Result]:
+def _run(task: Mapping[str, Any], secrets: SecretTexts | None) -> tuple[int, Result]:
+    masker = secrets.masker if secrets is not None else None
     masked = masker.text if masker is not None else str
     services: PodServices | None = None
     try:
-        services = _services(task)
+        services = _services(task, secrets)
         context = PodContext(task["type"], os.environ.get(LOG_LEVEL_VARIABLE), services, masked)
         try:
             outputs = revive(task["type"], task["properties"]).run(context)
@@ -128,14 +128,17 @@ def _run(task: Mapping[str, Any], masker: Masker | None) -> tuple[int, Result]:
     return (1, Result(message=TOO_LARGE)) if too_large else (0, result)
 
 
-def _services(task: Mapping[str, Any]) -> PodServices | None:
+def _services(task: Mapping[str, Any], secrets: SecretTexts | None) -> PodServices | None:
     """What the task may use of the world; most need nothing of it, and do not wait for it."""
     if "origin" not in task:
         return None
     from penstock.tasks.plan import read_plan
     from penstock.tasks.pod_services import PodServices
 
-    return PodServices(task["type"], task, read_plan())
+    plan = read_plan()
+    if plan is not None and secrets is not None:
+        plan = plan.filled(secrets.filled)
+    return PodServices(task["type"], task, plan)
 
 
 def _metrics(services: PodServices | None) -> tuple[dict[str, Any], ...]:

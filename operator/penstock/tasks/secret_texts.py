@@ -22,8 +22,8 @@ from typing import Any
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.framing import Result, encode_result
 from penstock.tasks.masking import Masker
+from penstock.tasks.plan import SECRETS_VARIABLE
 
-PLAN_VARIABLE = "PENSTOCK_SECRET_TEXTS"
 PLAN_FILE_VARIABLE = "PENSTOCK_SECRET_TEXTS_FILE"
 FOLDER_VARIABLE = "PENSTOCK_SECRET_TEXTS_TO"
 MASKS = "masks"
@@ -38,7 +38,7 @@ class SecretTexts:
         self._environment = environment
         values = (environment.get(item["variable"]) for item in plan["secrets"])
         self.masker = Masker(value for value in values if value is not None)
-        self._tokens = re.compile(re.escape(plan["mark"]) + r"i?\d+\)")
+        self._tokens = re.compile(re.escape(plan["mark"]) + r"[iw]?\d+\)")
         self._rendered: dict[str, Any] = {}
 
     def filled(self, value: Any) -> Any:
@@ -115,6 +115,12 @@ class SecretTexts:
         return text
 
 
+def secrets_beside(environment: Mapping[str, str]) -> SecretTexts | None:
+    """The secrets of a container that is no task's own; None where it was given none."""
+    text = environment.get(SECRETS_VARIABLE)
+    return SecretTexts(json.loads(text), environment) if text is not None else None
+
+
 def _answers(given: list[Mapping[str, Any]]) -> dict[str, Callable[..., Any]]:
     """The functions that read something, as far as the controller asked them."""
     by_name: dict[str, list[Mapping[str, Any]]] = {}
@@ -166,7 +172,7 @@ def main() -> int:
 
 def _read_plan() -> Mapping[str, Any]:
     path = os.environ.get(PLAN_FILE_VARIABLE)
-    text = Path(path).read_text("utf-8") if path is not None else os.environ[PLAN_VARIABLE]
+    text = Path(path).read_text("utf-8") if path is not None else os.environ[SECRETS_VARIABLE]
     plan: Mapping[str, Any] = json.loads(text)
     return plan
 

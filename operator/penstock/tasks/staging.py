@@ -15,16 +15,21 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock.storage.errors import StorageError
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.framing import MAX_INLINE_BYTES, Result, encode_result
 from penstock.tasks.keeping import Kept, keep_beneath
-from penstock.tasks.plan import Plan, read_plan
+from penstock.tasks.plan import SECRETS_VARIABLE, Plan, read_plan
 from penstock.tasks.pod_folders import BASE, KEPT_MARK, PodFolders
 from penstock.tasks.remote import Remote
 from penstock.tasks.working_files import file_errors, place_namespace_files, target
+
+if TYPE_CHECKING:
+    from penstock.tasks.secret_texts import SecretTexts
 
 MAX_STARTS = 4
 """How often it may be begun: each time but the first it was killed, such as for its memory."""
@@ -35,9 +40,15 @@ class Staging:
     """The files of one attempt."""
 
     def __init__(
-        self, plan: Plan, folders: PodFolders, remote: Callable[[], Remote | None]
+        self,
+        plan: Plan,
+        folders: PodFolders,
+        remote: Callable[[], Remote | None],
+        secrets: SecretTexts | None = None,
     ) -> None:
+        """``secrets`` are those that stand as tokens in the plan."""
         self._plan = plan
+        self._secrets = secrets
         self._folders = folders
         self._make_remote = remote
 
@@ -56,12 +67,15 @@ class Staging:
             line = json.dumps({"files": kept.files, "notes": kept.notes}, separators=(",", ":"))
             folders.say("kept", f"{KEPT_MARK}{line}\n")
         except (TaskFailure, StorageError, OSError) as error:
-            folders.say("failed", failed_message(str(error)))
+            folders.say("failed", failed_message(self._told(str(error))))
         except Exception as error:
             import traceback
 
-            traceback.print_exc()
-            folders.say("failed", failed_message(f"{type(error).__name__}: {error}"))
+            print(self._told(traceback.format_exc()), file=sys.stderr)
+            folders.say("failed", failed_message(self._told(f"{type(error).__name__}: {error}")))
+
+    def _told(self, message: str) -> str:
+        return message if self._secrets is None else self._secrets.masker.message(message)
 
     def _count(self) -> None:
         with (self._folders.run / "starts").open("ab") as file:
@@ -87,6 +101,8 @@ class Staging:
         if plan.shared is not None:
             from penstock.tasks import shared_directory  # few need it, and all wait for imports
 
+            if self._secrets is not None:
+                plan = plan.filled(self._secrets.filled)
             warnings += shared_directory.enter(plan, folders.work, remote)
         if plan.namespace_files is not None:
             warnings += place_namespace_files(folders.work, plan.namespace_files, remote)
@@ -143,13 +159,22 @@ def failed_message(message: str) -> str:
         message = f"{message[: min(len(message) * 3 // 4, MAX_INLINE_BYTES)]}…"
 
 
+def _secrets() -> SecretTexts | None:
+    if SECRETS_VARIABLE not in os.environ:
+        return None
+    from penstock.tasks.secret_texts import secrets_beside
+
+    return secrets_beside(os.environ)
+
+
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     os.umask(0o002)  # a script of another user may write to what stands in its directory
     plan = read_plan()
     if plan is None:
         sys.exit("there is no plan")
-    Staging(plan, PodFolders(Path(BASE)), lambda: Remote.from_environment(plan.origin)).run()
+    remote = partial(Remote.from_environment, plan.origin)
+    Staging(plan, PodFolders(Path(BASE)), remote, _secrets()).run()
     while True:
         signal.pause()
 

@@ -3,9 +3,11 @@ ends and a pretended kubelet between them."""
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,17 @@ import pytest
 from penstock.catalog import expressions
 from penstock.engine.actions import KeepSecrets, StartAttempt, Step
 from penstock.engine.engine import Engine
+from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.expressions import Expressions, Host
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job
 from penstock.kubernetes.podspec import literal
 from penstock.kubernetes.prelude import FILES_PRELUDES, MASKING_PRELUDE
 from penstock.kubernetes.secretplaces import SecretKey, SecretPlaces
-from penstock.kubernetes.staged import PodStorage
+from penstock.kubernetes.staged import CLOSING, PodStorage
 from penstock.resources.execution import ExecutionSpec, FlowReference, State
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract import TaskFailure
+from penstock.tasks.plan import plan_of
 from penstock.tasks.registry import container
 from penstock.tasks.secret_texts import SecretTexts
 from tests.fixtures import flows
@@ -284,6 +288,66 @@ def test_a_secret_that_may_be_read_need_not_be_there(tmp_path: Path) -> None:
 def test_a_name_that_is_not_written_out_is_known_when_it_is_asked_for_first() -> None:
     start = started({"format": "{{ secret(vars.key) | upper }}"})
     assert filled(build(start))["format"] == "S3CR3T-T0KEN"
+
+
+def in_directory(task: Mapping[str, Any]) -> StartAttempt:
+    """The first task of a WorkingDirectory with secrets in its files."""
+    files = {"a.txt": "{{ secret('TOKEN') }}", "b.txt": "{{ secret('ODD') | base64encode }}"}
+    directory = {
+        "type": "io.kestra.plugin.core.flow.WorkingDirectory",
+        "inputFiles": files,
+        "tasks": [{"id": "inner", **task}],
+    }
+    step = decided({"id": "task", **directory})
+    (start,) = (action for action in step.actions if isinstance(action, StartAttempt))
+    return start
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"type": "io.kestra.plugin.scripts.shell.Commands", "commands": ["cat a.txt"]},
+        {
+            "type": "io.kestra.plugin.scripts.shell.Commands",
+            "commands": ["echo {{ secret('PROD') }}", "echo {{ secret('TOKEN') | upper }}"],
+        },
+        {"type": "io.kestra.plugin.core.storage.LocalFiles", "outputs": ["a.txt"]},
+    ],
+)
+def test_the_files_of_a_working_directory_may_have_secrets(task: Mapping[str, Any]) -> None:
+    # when
+    job = build(in_directory(task)).job
+    # then
+    pod = job["spec"]["template"]["spec"]
+    own = [item for item in pod.get("initContainers", ()) if item["name"] == "files"]
+    container = (own or pod["containers"])[0]
+    given = {item["name"]: item for item in container["env"]}
+    plan = plan_of(given["PENSTOCK_STAGING"]["value"].replace("$$", "$"))
+    text = given.get("PENSTOCK_SECRET_TEXTS", {}).get("value") or json.dumps(
+        json.loads(given["PENSTOCK_TASK"]["value"].replace("$$", "$"))["secrets"]
+    )
+    values = {
+        name: VALUES[item["valueFrom"]["secretKeyRef"]["key"]]
+        for name, item in given.items()
+        if "valueFrom" in item
+    }
+    filled = plan.filled(SecretTexts(json.loads(text.replace("$$", "$")), values).filled)
+    assert filled.shared is not None
+    assert filled.shared.properties["inputFiles"] == {
+        "a.txt": VALUES["TOKEN"],
+        "b.txt": base64.b64encode(VALUES["ODD"].encode()).decode(),
+    }
+    assert all(value not in json.dumps(job) for value in (VALUES["TOKEN"], VALUES["ODD"]))
+
+
+def test_the_end_of_such_a_directory_has_them_too() -> None:
+    closing = in_directory({"type": "io.kestra.plugin.core.log.Log", "message": "x"})
+    start = replace(closing, task=WorkingDirectory.model_construct(id="task", type="w", tasks=[]))
+    what = CLOSING
+    job = build_job(start, OWNER, what, JobDefaults(image="penstock:1"), STORAGE, None).job
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    names = [item["name"] for item in container["env"]]
+    assert {"PENSTOCK_SECRET_TEXTS", "PENSTOCK_SECRET_1", "PENSTOCK_STAGING"} <= set(names)
 
 
 def test_a_script_with_secrets_and_files_has_both_containers_and_both_preludes() -> None:
