@@ -78,8 +78,10 @@ Outline = list[tuple[str, str | None, str]]
 
 
 def test_a_cluster_does_what_a_local_run_does(scenario: Scenario, tmp_path: Path) -> None:
-    for file in (*RUNS, *CALLED):
-        deploy(scenario, file, RUNS.get(file, {}))
+    for file, given in RUNS.items():
+        deploy(scenario, file, given)
+    for file in CALLED:
+        deploy(scenario, file, {"items": "given by the caller"})
     views = {
         file: scenario.execution(
             flow_resource_name(flow_of(file).namespace, flow_of(file).id), as_uris(given)

@@ -222,8 +222,8 @@ def test_a_flow_for_each_batch_of_items(scenario: Scenario) -> None:
     execution = scenario.execution(flow, {"items": f"data:,{lines}"}).ends("SUCCESS", seconds=150)
 
     assert execution.outputs("each_items")["numberOfBatches"] == 3
-    counts = [json.loads(line)["lines"] for line in execution.status["outputs"]["merged"].split()]
-    assert sorted(counts) == [6, 11, 11]
+    merged = execution.status["outputs"]["merged"].splitlines()
+    assert sorted(json.loads(line)["lines"] for line in merged) == [5, 10, 10]
 
 
 @pytest.mark.parametrize("value", ["file:///etc/passwd", "kestra:///company/team/no", "text"])
