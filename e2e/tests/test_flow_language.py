@@ -131,21 +131,3 @@ def test_an_execution_starts_when_it_is_to(scenario: Scenario) -> None:
 
     on_time.ends("SUCCESS")
     assert datetime.fromisoformat(on_time.run("label")["startDate"]) >= date
-
-
-def test_what_needs_storage_fails_at_once_and_says_so(scenario: Scenario) -> None:
-    flow = scenario.flow("""
-        id: shares
-        namespace: company.team
-        tasks:
-          - id: together
-            type: io.kestra.plugin.core.flow.WorkingDirectory
-            tasks:
-              - {id: a, type: io.kestra.plugin.core.log.Log, message: a}
-    """)
-
-    execution = scenario.execution(flow).ends("FAILED")
-
-    assert "WorkingDirectory" in execution.status["message"]
-    assert "penstock run" in execution.status["message"]
-    assert execution.jobs() == []

@@ -153,12 +153,21 @@ class Jobs:
         if seen.job is not None:
             await self._api.delete(JOBS, namespace, name, seen.job["metadata"]["uid"])
 
-    async def sweep(self, execution: Object) -> None:
+    async def sweep(self, execution: Object, status: ExecutionStatus) -> None:
         """Delete what still runs of an execution that has ended: the controller may have died
         between writing the end and stopping it.
+
+        Of an attempt that came to an end of its own nothing runs, whatever was seen of its Job: in
+        an execution that is done again that may be old.
         """
-        for seen in list(self._attempts.of(execution["metadata"]["uid"]).values()):
-            if seen.job is not None and not seen.job_deleted and _is_live(seen):
+        over = {
+            (run.id, attempt.number)
+            for run in status.task_runs
+            for attempt in run.attempts
+            if attempt.state in (State.SUCCESS, State.FAILED)
+        }
+        for key, seen in list(self._attempts.of(execution["metadata"]["uid"]).items()):
+            if key not in over and seen.job is not None and not seen.job_deleted and _is_live(seen):
                 meta = seen.job["metadata"]
                 await self._api.delete(JOBS, meta["namespace"], meta["name"], meta["uid"])
 
