@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -27,11 +28,11 @@ tasks:
     type: io.kestra.plugin.scripts.python.Script
     containerImage: penstock.local/python:3
     outputFiles: [own.txt]
-    inputFiles: {settings.json: "{{ inputs.program }}"}
+    inputFiles: {settings: "{{ inputs.program }}"}
     script: |
       import base64, json, os, pathlib, ssl, urllib.error, urllib.request
 
-      known = json.load(open("settings.json"))
+      known = json.loads(base64.b64decode(open("settings").read()))
       trust = ssl._create_unverified_context()
 
       def ask(method, url, body=None, headers={}):
@@ -110,8 +111,9 @@ def test_a_script_reaches_neither_the_api_server_nor_files_of_others(scenario: S
         "storage": f"http://{service.spec.cluster_ip}:{service.spec.ports[0].port}",
     }
     # when
-    flow = scenario.flow(ATTACK)
-    attack = scenario.execution(flow, {"program": json.dumps(known)}).ends("SUCCESS")
+    # In plain words the URI would be fetched for the task, and refused.
+    program = base64.b64encode(json.dumps(known).encode()).decode()
+    attack = scenario.execution(scenario.flow(ATTACK), {"program": program}).ends("SUCCESS")
     # then
     seen: dict[str, Any] = attack.outputs("a")["vars"]
     assert set(seen["api"]) <= {401, 403}, seen

@@ -158,6 +158,37 @@ give encoded "$encoded"; give lines "$lines"; give sub "$sub"
     assert not pod["spec"].get("initContainers")
 
 
+def test_the_files_of_a_working_directory_have_secrets(scenario: Scenario) -> None:
+    # given
+    give(scenario, TOKEN=TOKEN, ODD=ODD)
+    told = (
+        'echo "::{\\"outputs\\": {\\"sha\\": \\"$(sha256sum < NAME | cut -c1-16)\\"}}::"; cat NAME'
+    )
+    together = {
+        "id": "together",
+        "type": "io.kestra.plugin.core.flow.WorkingDirectory",
+        "inputFiles": {
+            "plain": "{{ secret('TOKEN') }}",
+            "encoded": "{{ secret('ODD') | base64encode }}",
+        },
+        "tasks": [
+            script("first", told.replace("NAME", "plain")),
+            script("second", told.replace("NAME", "encoded")),
+        ],
+    }
+    # when
+    execution = scenario.execution(flow(scenario, [together])).ends("SUCCESS")
+    # then
+    encoded = base64.b64encode(ODD.encode()).decode()
+    assert execution.outputs("first")["vars"] == {"sha": sha(TOKEN)}
+    assert execution.outputs("second")["vars"] == {"sha": sha(encoded)}
+    said = scenario.kubernetes.log(
+        scenario.namespace, execution.pods("first")[0]["metadata"]["name"]
+    )
+    assert "******" in said
+    assert TOKEN not in said
+
+
 def test_a_secret_stands_where_the_flow_or_the_settings_say(scenario: Scenario) -> None:
     # given
     give(scenario, "databases", **{"main.password": TOKEN})
