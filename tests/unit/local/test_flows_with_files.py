@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from penstock.catalog import flow_parser
 from penstock.flow.loading import load_document
 from penstock.flow.task import RunnableTask
@@ -88,3 +90,37 @@ tasks:
     # then
     assert (pair.typed, pair.unrendered) == (frozenset({"value"}), frozenset())
     assert (unique.typed, unique.unrendered) == (frozenset(), frozenset({"expr"}))
+
+
+LOOP = """
+tasks:
+  - id: lines
+    type: io.kestra.plugin.core.storage.Write
+    content: "ONE\\nTWO\\n"
+    extension: .ENDING
+  - id: each
+    type: io.kestra.plugin.core.flow.Loop
+    values: "{{ outputs.lines.uri }}"
+    outputs: [{id: said, type: STRING, value: "{{ outputs.say.value }}"}]
+    tasks:
+      - {id: say, type: io.kestra.plugin.core.debug.Return, format: "got {{ item.value }}"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "one", "two", "said"),
+    [
+        ("txt", "a", "b", ["got a", "got b"]),
+        ("jsonl", '{\\"n\\": 1}', "2", ['got {"n": 1}', "got 2"]),
+        ("ion", "{n:1}", "{n:2}", ['got {"n":1}', 'got {"n":2}']),
+    ],
+)
+async def test_a_loop_over_the_lines_of_a_file(
+    try_: Try, ending: str, one: str, two: str, said: list[str]
+) -> None:
+    text = LOOP.replace("ENDING", ending).replace("ONE", one).replace("TWO", two)
+    status = await try_(text).run()
+    assert status.state is State.SUCCESS, [run.message for run in status.task_runs]
+    loop = next(run for run in status.task_runs if run.task_id == "each")
+    assert loop.outputs is not None
+    assert [entry["outputs"]["said"] for entry in loop.outputs["outputs"]] == said

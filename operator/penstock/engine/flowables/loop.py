@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
@@ -21,12 +22,18 @@ from penstock.engine.flowable import (
 )
 from penstock.engine.flowables.for_each import as_text
 from penstock.engine.outputs import resolve_outputs
+from penstock.expressions.formats.ion import from_ion
+from penstock.expressions.limits import Budget, Limits
 from penstock.flow.document import FlowOutput
 from penstock.flow.model import RenderedBool
 from penstock.flow.problems import Location
 from penstock.flow.task import Task, Tasks
 from penstock.flow.values import parse_json
 from penstock.resources.execution import State, TaskRun
+
+_FILES = ("kestra://", "nsfile://")
+_URI = re.compile(r"(?:kestra|nsfile)://[-A-Za-z0-9%._~+=/@]+")
+"""A URI as the storage writes it: with nothing that ends a text in an expression."""
 
 
 class Loop(Flowable):
@@ -57,7 +64,8 @@ class Loop(Flowable):
     isolates = True
 
     values: str | list[Any] | dict[str, Any]
-    """A list or a map, or an expression that gives one (as JSON). Rendered."""
+    """A list or a map, an expression that gives one (as JSON), or the URI of a file with a value in
+    each line. Rendered."""
     concurrency_limit: Annotated[int, Field(ge=0)] = 0
     """How many values are worked on at once; 0 for all."""
     tasks: Tasks
@@ -128,8 +136,8 @@ class Loop(Flowable):
         else:
             values = evaluator.render_tree(declared)
         if isinstance(values, str):
-            if values.startswith("kestra://"):
-                raise FlowableError("a Loop over the lines of a file is not served yet")
+            if values.startswith(_FILES):
+                return _records(values, evaluator)
             try:
                 values = parse_json(values)
             except ValueError:
@@ -141,6 +149,18 @@ class Loop(Flowable):
         if isinstance(values, list | tuple):
             return list(values)
         raise FlowableError(f"`values` must be a list or a map, not {type(values).__name__}")
+
+
+def _records(uri: str, evaluator: Evaluator) -> list[Any]:
+    """What a file holds: the text of each line, or its record where they are of Ion."""
+    if _URI.fullmatch(uri) is None:
+        raise FlowableError(f"`values` is `{uri[:200]}`, which is not the URI of a file")
+    text = evaluator.render(f"{{{{ read('{uri}') }}}}") or ""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not uri.endswith(".ion"):
+        return list(lines)
+    budget = Budget(Limits())
+    return [from_ion(line, budget) for line in lines]
 
 
 def _of_none(iterations: int) -> dict[str, Any]:
