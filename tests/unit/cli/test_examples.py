@@ -38,10 +38,12 @@ EXPECTED: dict[str, tuple[int, str, dict[str, object]]] = {
     "secrets.yaml": (0, "SUCCESS", {"told": "d7ecdf25, never shown: open-sesame"}),
     "shell-outputs.yaml": (0, "SUCCESS", {"total": 15, "words": ["one", "two"]}),
     "switch-inputs.yaml": (0, "SUCCESS", {"price": 5.0}),
+    "working-directory.yaml": (0, "SUCCESS", {}),
 }
 
-ON_A_CLUSTER = {"languages.yaml"}
-"""Examples that need more than a machine surely has; `e2e/tests/test_languages.py` runs them."""
+ON_A_CLUSTER = {"http.yaml", "languages.yaml"}
+"""Examples that need more than a machine surely has; `test_languages.py` and
+`test_storage_tasks.py` of `e2e/tests` run them."""
 
 
 def test_every_example_is_expected_here() -> None:
