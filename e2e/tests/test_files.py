@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from e2e.fixtures.scenario import SHELL_IMAGE, ExecutionView, Scenario
+from e2e.tests.conftest import SYSTEM_NAMESPACE
 
 pytestmark = pytest.mark.cluster
 
 SHELL = "io.kestra.plugin.scripts.shell.Commands"
 WORKING_DIRECTORY = "io.kestra.plugin.core.flow.WorkingDirectory"
-SYSTEM = "penstock-system"
 
 
 def shell(task: str, *commands: str, **properties: Any) -> dict[str, Any]:
@@ -32,12 +32,6 @@ def run(scenario: Scenario, *tasks: dict[str, Any], **flow: Any) -> ExecutionVie
     """An execution of a flow of these tasks."""
     spec = {"id": "files", "namespace": "company.team", "tasks": list(tasks), **flow}
     return scenario.execution(scenario.flow(yaml.safe_dump(spec, allow_unicode=True)))
-
-
-def log(execution: ExecutionView, task: str) -> str:
-    """What the last pod of a task said."""
-    pod = execution.pods(task)[-1]["metadata"]["name"]
-    return execution.scenario.kubernetes.log(execution.scenario.namespace, pod)
 
 
 def containers(execution: ExecutionView, task: str) -> list[dict[str, Any]]:
@@ -58,7 +52,9 @@ def put_namespace_file(scenario: Scenario, path: str, text: str) -> None:
     )
     container = ["deploy/penstock", "-c", "storage"]
     words = ["python", "-c", program, scenario.namespace, path, text]
-    subprocess.run(["kubectl", "-n", SYSTEM, "exec", *container, "--", *words], check=True)
+    subprocess.run(
+        ["kubectl", "-n", SYSTEM_NAMESPACE, "exec", *container, "--", *words], check=True
+    )
 
 
 def test_what_a_task_keeps_the_next_one_finds(scenario: Scenario) -> None:
@@ -92,7 +88,7 @@ def test_what_a_task_keeps_the_next_one_finds(scenario: Scenario) -> None:
     run_id = execution.run("make")["id"]
     folder = f"kestra:///company/team/files/executions/{execution.name}/tasks/make/{run_id}/"
     assert all(uri.startswith(folder) for uri in kept.values())
-    assert log(execution, "use").split("\n")[:4] == ["héllo", "the same", "by path", "here"]
+    assert execution.log("use").split("\n")[:4] == ["héllo", "the same", "by path", "here"]
     assert [item["name"] for item in containers(execution, "use")] == ["files", "task"]
 
 
@@ -111,7 +107,7 @@ def test_namespace_files_and_the_output_directory(scenario: Scenario) -> None:
         ),
     ).ends("SUCCESS")
 
-    assert log(execution, "use").split("\n")[:4] == [
+    assert execution.log("use").split("\n")[:4] == [
         "of the namespace", "own", "scripts", "not wanted",
     ]  # fmt: skip
     assert list(execution.outputs("use")["outputFiles"]) == ["made.txt"]
@@ -147,7 +143,7 @@ def test_a_script_that_fails_keeps_what_it_made(scenario: Scenario) -> None:
     assert execution.run("a")["message"] == (
         "exit code 3; property `outputFiles`: no file matches `*.csv`"
     )
-    assert log(execution, "look").startswith("why\n")
+    assert execution.log("look").startswith("why\n")
 
 
 def test_a_script_without_files_has_one_container(scenario: Scenario) -> None:
@@ -155,7 +151,7 @@ def test_a_script_without_files_has_one_container(scenario: Scenario) -> None:
         scenario, shell("a", "cat in; echo {{ workingDir }}", inputFiles={"in": "text"})
     ).ends("SUCCESS")
     assert [item["name"] for item in containers(execution, "a")] == ["task"]
-    assert log(execution, "a") == "text/penstock/work\n"
+    assert execution.log("a") == "text/penstock/work\n"
 
 
 def test_a_script_does_not_get_at_the_grant(scenario: Scenario) -> None:
@@ -173,7 +169,7 @@ def test_a_script_does_not_get_at_the_grant(scenario: Scenario) -> None:
 
     files, task = containers(execution, "a")
     (grant,) = [item["value"] for item in files["env"] if item["name"].endswith("_GRANT")]
-    said = log(execution, "a")
+    said = execution.log("a")
     assert grant not in said
     assert grant.partition(".")[0][:40] not in said
     assert "PENSTOCK" not in said
@@ -192,7 +188,7 @@ def test_a_kill_while_files_are_kept_ends_at_once(scenario: Scenario) -> None:
         ),
     )
     scenario.eventually("the task runs", lambda: execution.states().get("a") == "RUNNING")
-    scenario.eventually("the files are kept", lambda: "all made" in log(execution, "a"))
+    scenario.eventually("the files are kept", lambda: "all made" in execution.log("a"))
     execution.patched({"kill": True}).ends("KILLED", 30)
     scenario.eventually("the pod is gone", lambda: not execution.pods("a"), 40)
 
@@ -215,7 +211,7 @@ def test_a_large_file_in_bounded_memory(scenario: Scenario) -> None:
         ),
     ).ends("SUCCESS", 120)
 
-    assert log(execution, "use").strip() == "104857600"
+    assert execution.log("use").strip() == "104857600"
     for task in ("make", "use"):
         (pod,) = execution.pods(task)
         (files,) = pod["status"]["initContainerStatuses"]
@@ -267,11 +263,11 @@ def test_the_tasks_of_a_working_directory_share_it(scenario: Scenario) -> None:
     kept = sorted(execution.outputs("here")["outputFiles"])
     assert kept == ["extra.txt", "got.txt", "greeting.txt"]
     assert list(execution.outputs("local")["uris"]) == ["go"]
-    said = log(execution, "second").split("\n")
+    said = execution.log("second").split("\n")
     assert said[0] == "script"
     assert said[1] == "helloof a core taskextra.txt"
-    assert log(execution, "after").startswith("hello")
-    assert "cached" not in log(execution, "first")
+    assert execution.log("after").startswith("hello")
+    assert "cached" not in execution.log("first")
 
     again = scenario.execution(flow).ends("SUCCESS", 60)
-    assert log(again, "first").startswith("cached 7\n")
+    assert again.log("first").startswith("cached 7\n")

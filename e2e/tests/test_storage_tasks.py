@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from e2e.fixtures.kubernetes import Kubernetes, address_for_pods
-from e2e.fixtures.scenario import SHELL_IMAGE, ExecutionView, Scenario
+from e2e.fixtures.scenario import SHELL_IMAGE, Scenario
+from e2e.tests.conftest import SYSTEM_NAMESPACE
 
 pytestmark = pytest.mark.cluster
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-SYSTEM = "penstock-system"
 ITEMS = '{"id": 1, "n": 5}\n{"id": 2, "n": 50}\n{"id": 1, "n": 7}\n'
 
 
@@ -56,14 +56,8 @@ def stored(scenario: Scenario) -> list[str]:
         "print('\\n'.join(opened(s().storage).of(sys.argv[1]).list('/')))"
     )
     words = ["deploy/penstock", "-c", "storage", "--", "python", "-c", program, scenario.namespace]
-    command = ["kubectl", "-n", SYSTEM, "exec", *words]
+    command = ["kubectl", "-n", SYSTEM_NAMESPACE, "exec", *words]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-
-
-def log(execution: ExecutionView, task: str) -> str:
-    """What the last pod of a task said."""
-    pod = execution.pods(task)[-1]["metadata"]["name"]
-    return execution.scenario.kubernetes.log(execution.scenario.namespace, pod)
 
 
 def test_tasks_over_files(scenario: Scenario) -> None:
@@ -147,7 +141,7 @@ def test_files_of_a_namespace(scenario: Scenario) -> None:
     execution = scenario.execution(flow).ends("SUCCESS", seconds=120)
 
     assert execution.outputs("read") == {"value": "select 1 4"}
-    assert "select 1 of 8" in log(execution, "script")
+    assert "select 1 of 8" in execution.log("script")
     assert execution.outputs("gone") == {"value": "false true"}
 
 
@@ -189,7 +183,7 @@ def test_the_example_shares_a_directory_and_keeps_a_cache(scenario: Scenario) ->
         execution = scenario.execution(flow).ends("SUCCESS")
         assert execution.outputs("result") == {"value": "8"}
         assert execution.run("add")["metrics"][0]["value"] == 8
-        assert log(execution, "look") == f"the sum is 8, run {number}\n"
+        assert execution.log("look") == f"the sum is 8, run {number}\n"
 
 
 def test_a_flow_for_each_batch_of_items(scenario: Scenario) -> None:

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -206,12 +206,19 @@ class Remote:
 
     def download(self, uri: str, to: Path) -> None:
         """Write a file of the storage to a local one, which is there only when it is whole."""
-        self._download(lambda: self.service.open({"uri": uri}, uri), to)
-
-    def download_namespace_file(self, namespace: str | None, path: str, to: Path) -> None:
-        """The same for a namespace file."""
-        place = {"namespace": namespace or self.origin.namespace, "path": path}
-        self._download(lambda: self.service.open(place, path), to)
+        try:
+            with (
+                _room_for(to.name),
+                self.service.open({"uri": uri}, uri) as source,
+                to.open("wb") as file,
+            ):
+                buffer = memoryview(bytearray(_BLOCK))
+                while count := source.readinto(buffer):
+                    for start in range(0, count, _WRITE_BLOCK):
+                        file.write(buffer[start : min(start + _WRITE_BLOCK, count)])
+        except BaseException:
+            to.unlink(missing_ok=True)
+            raise
 
     def upload(self, name: str, path: Path) -> str:
         """Keep a local file as one of this task run; its URI."""
@@ -225,17 +232,6 @@ class Remote:
         if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
             raise FileDamaged(f"`{name}` changed while it was uploaded")
         return uri
-
-    def _download(self, opening: Callable[[], Download], to: Path) -> None:
-        try:
-            with _room_for(to.name), opening() as source, to.open("wb") as file:
-                buffer = memoryview(bytearray(_BLOCK))
-                while count := source.readinto(buffer):
-                    for start in range(0, count, _WRITE_BLOCK):
-                        file.write(buffer[start : min(start + _WRITE_BLOCK, count)])
-        except BaseException:
-            to.unlink(missing_ok=True)
-            raise
 
 
 @contextmanager
