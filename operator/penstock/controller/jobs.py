@@ -34,7 +34,7 @@ from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job, job_name, matches
 from penstock.kubernetes.kept import refuse_foreign
 from penstock.kubernetes.podstatus import is_over, job_condition, terminated
-from penstock.kubernetes.staged import CLOSING, needs_storage
+from penstock.kubernetes.staged import CLOSING, PodStorage, needs_storage, wants_storage
 from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
 from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.storage.uris import uri_of
@@ -235,14 +235,25 @@ class Jobs:
         meta = execution["metadata"]
         owner = Owner(meta["name"], meta["namespace"], meta["uid"])
         what = self._container(execution, action, status)
-        storage = None
-        if needs_storage(action, what):
-            name = _job_name(execution, action.task_run, action.attempt)
-            storage = self._grants.storage(execution, status, action, name, what)
+        storage = self._storage(execution, status, action, what)
         places = self._secrets.of(execution) if action.secrets else None
         objects = build_job(action, owner, what, self._defaults, storage, places)
         self._spared.mark(objects.job, action)
         return objects
+
+    def _storage(
+        self, execution: Object, status: ExecutionStatus, action: StartAttempt, what: Container
+    ) -> PodStorage | None:
+        """Raises ``StorageUnavailable`` where the attempt can't do without."""
+        if not wants_storage(action, what):
+            return None
+        name = _job_name(execution, action.task_run, action.attempt)
+        try:
+            return self._grants.storage(execution, status, action, name, what)
+        except StorageUnavailable:
+            if needs_storage(action, what):
+                raise
+            return None
 
     def _container(
         self, execution: Object, action: StartAttempt, status: ExecutionStatus

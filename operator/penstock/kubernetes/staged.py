@@ -25,8 +25,9 @@ from penstock.storage.grants import Right
 from penstock.storage.uris import ExecutionPlace, uri_of
 from penstock.tasks.contract import Container, NamespaceFilesOption, Resources, TaskFailure
 from penstock.tasks.localizing import Localizing
+from penstock.tasks.packages import PACKAGES_VARIABLE
 from penstock.tasks.plan import PLAN_VARIABLE, Plan, SharedDirectory
-from penstock.tasks.pod_folders import BASE, FETCHED, OUTPUT, WORK
+from penstock.tasks.pod_folders import BASE, FETCHED, OUTPUT, PACKAGES, WORK
 from penstock.tasks.reading import read
 from penstock.tasks.services import Origin
 from penstock.tasks.working_files import file_map
@@ -67,6 +68,11 @@ def needs_storage(start: StartAttempt, container: Container) -> bool:
     )
 
 
+def wants_storage(start: StartAttempt, container: Container) -> bool:
+    """Whether it gets a grant where it can: without one the task does its work all the same."""
+    return needs_storage(start, container) or bool(_packages(start, container))
+
+
 def rights(start: StartAttempt, container: Container) -> frozenset[Right]:
     """What the grant of an attempt that moves files has to allow beyond the usual."""
     options = [container.namespace_files]
@@ -92,7 +98,8 @@ def staged(
 
     Raises :class:`TaskFailure` where files are needed and there is no storage.
     """
-    if not needs_storage(start, container):
+    packages = _packages(start, container) if storage is not None else ""
+    if not needs_storage(start, container) and not packages:
         return _localized(container, Localizing(WORK, OUTPUT, FETCHED, with_uris=False)), None
     if storage is None:
         raise TaskFailure(
@@ -109,6 +116,7 @@ def staged(
         output_files=list(container.output_files),
         output_directory=container.output_directory or localizing.with_output,
         shared=_shared(start, storage.place),
+        packages=packages,
     )
     return made, plan
 
@@ -129,6 +137,8 @@ def with_files(
     task["command"] = [_PRELUDES.get(word, word) for word in task["command"]]
     if plan.output_directory:
         task["env"] = [{"name": "OUTPUT_DIR", "value": OUTPUT}, *task["env"]]
+    if plan.packages:
+        task["env"] = [{"name": PACKAGES_VARIABLE, "value": PACKAGES}, *task["env"]]
     security = dict(pod["securityContext"])
     if defaults.script_user != _USER:
         security["fsGroup"] = _USER  # both users may write to what is in the common folder
@@ -187,6 +197,12 @@ def _files_container(
         "volumeMounts": mounts,
     }
     return {key: value for key, value in made.items() if value is not None}
+
+
+def _packages(start: StartAttempt, container: Container) -> str:
+    """Tells the packages of an attempt from others; empty where none are kept."""
+    wanted = container.packages
+    return "" if wanted is None else wanted.key(start.secrets.told) or ""
 
 
 def _needs_paths(container: Container) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, Protocol
 
+from penstock.tasks.packages import Packages
 from penstock.tasks.pairs import PairUse
 from penstock.tasks.services import Services
 
@@ -116,6 +117,8 @@ class Container:
     """Patterns of the files to keep when the command has ended."""
     output_directory: bool = False
     """Whether to keep every file of the output directory."""
+    packages: Packages | None = None
+    """What is installed first, where that may be kept for the next attempt."""
     storage: bool = False
     """Whether what runs in Penstock's own image needs the internal storage."""
     rights: tuple[str, ...] = ()

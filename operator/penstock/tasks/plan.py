@@ -54,6 +54,8 @@ class Plan:
     output_files: list[str] = field(default_factory=list)
     output_directory: bool = False
     shared: SharedDirectory | None = None
+    packages: str = ""
+    """Tells the packages of the script from others, where they are to be kept."""
 
     def filled(self, fill: Callable[[Any], Any]) -> Plan:
         """The plan with what the tokens of secrets in its texts stand for."""

@@ -3,7 +3,8 @@
     work      the working directory
     output    the output directory
     fetched   files that the task's texts name
-    run       staged | failed, then done, then kept | failed
+    packages  packages of Python that are kept
+    run       staged | failed, then done, then kept | failed; in between installed, then packed
 
 `staged` holds what is to be said in the log, `failed` a whole termination message, `done` the exit
 code, `kept` a line for the controller. Each is there as a whole or not at all.
@@ -19,6 +20,7 @@ BASE = "/penstock"
 WORK = f"{BASE}/work"
 OUTPUT = f"{BASE}/output"
 FETCHED = f"{BASE}/fetched"
+PACKAGES = f"{BASE}/packages"
 KEPT_MARK = "::penstock-files "
 """What the line with the kept files begins with. JSON follows: `files`, URIs by name; `notes`."""
 NO_MATCH = "no file matches"

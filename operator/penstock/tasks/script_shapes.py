@@ -17,7 +17,8 @@ class PythonPackages:
     python_version: str | None = None
     """The version of the default image, such as `3.12`; an image that is named brings its own."""
     dependency_cache_enabled: bool = True
-    """Whether pip may take packages from its cache, where it has one that outlives the task."""
+    """Whether what was installed is kept for the next run of the task, and whether pip may use a
+    cache of its own."""
     package_manager: str | None = None
     """No effect: pip is used."""
 

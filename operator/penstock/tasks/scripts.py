@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from penstock.tasks.contract import Container, TaskFailure
 from penstock.tasks.languages import POSIX, Dialect, Language, dialect_of
 from penstock.tasks.old_scripts import OldScript
+from penstock.tasks.packages import Packages, install_lines, packages
 from penstock.tasks.placing import placement
 from penstock.tasks.runners import known_runner, pull_policy, resources, runner_warnings
 from penstock.tasks.script_shapes import PythonPackages
@@ -65,16 +65,18 @@ def script_container(kind: ScriptType, given: ScriptTask | OldScript) -> Contain
     inputs = None if isinstance(task.input_files, list) else task.input_files
     by_name = file_map("inputFiles", inputs)
     files = {name: content for name, content in by_name.items() if not is_uri(content)}
-    text = _text(kind.language, task, files)
-    image = (runner and runner.image) or task.container_image or (docker and docker.image)
+    named = (runner and runner.image) or task.container_image or (docker and docker.image)
+    image = named or _image(kind.language, task)
     own = {name: value for name, value in task.env.items() if value is not None}
     env = {**kind.language.env, **own}
+    kept = _packages(task, image, env)
+    text = _text(kind.language, task, files, kept is not None)
     _check_env(env)
     _check_files(files)
     at = "taskRunner" if runner is not None else "docker"
     return Container(
         command=(*task.interpreter, text),
-        image=image or _image(kind.language, task),
+        image=image,
         programs=_programs(kind.language, task),
         env=env,
         files=files,
@@ -82,6 +84,7 @@ def script_container(kind: ScriptType, given: ScriptTask | OldScript) -> Contain
         namespace_files=task.namespace_files,
         output_files=tuple(patterns("outputFiles", task.output_files)),
         output_directory=bool(task.output_directory),
+        packages=kept,
         pull_policy=pull_policy(runner, docker),
         resources=resources(at, runner if runner is not None else docker),
         placement=placement(runner),
@@ -104,13 +107,14 @@ def _image(language: Language, task: ScriptTask) -> str:
     return f"python:{version}-slim"
 
 
-def _text(language: Language, task: ScriptTask, files: dict[str, str]) -> str:
+def _text(language: Language, task: ScriptTask, files: dict[str, str], is_kept: bool) -> str:
     dialect = dialect_of(task.interpreter)
     lines = [dialect.fail_fast] if task.fail_fast and dialect is not None else []
     if dialect is POSIX:
         lines += language.setup
     if isinstance(task, PythonPackages) and task.dependencies:
-        lines += _install(task)
+        of_pip = task.dependency_cache_enabled
+        lines += install_lines(task.dependencies, kept=is_kept, of_pip=of_pip)
     lines += task.before_commands
     if isinstance(task, Commands):
         lines += task.commands
@@ -138,15 +142,10 @@ def _run_file(language: Language, file: str, dialect: Dialect | None) -> str:
     return f'exec "$({found} || echo {first})" {file}'
 
 
-def _install(task: PythonPackages) -> list[str]:
-    names = " ".join(shlex.quote(package) for package in task.dependencies)
-    pip = "-m pip install --quiet --no-warn-script-location --user"
-    if not task.dependency_cache_enabled:
-        pip += " --no-cache-dir"
-    return [
-        f'"$(command -v python || command -v python3)" {pip} -- {names} || exit 1',
-        'export PATH="$PATH:${PYTHONUSERBASE:-$HOME/.local}/bin"',
-    ]
+def _packages(task: ScriptTask, image: str, env: Mapping[str, str]) -> Packages | None:
+    if not isinstance(task, PythonPackages) or not task.dependency_cache_enabled:
+        return None
+    return packages(task.dependencies, image, task.python_version, task.interpreter, env)
 
 
 def _as_argument(dialect: Dialect | None, text: str, files: dict[str, str]) -> str:

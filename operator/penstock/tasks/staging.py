@@ -29,6 +29,7 @@ from penstock.tasks.remote import Remote
 from penstock.tasks.working_files import file_errors, place_namespace_files, target
 
 if TYPE_CHECKING:
+    from penstock.tasks.package_cache import PackageCache
     from penstock.tasks.secret_texts import SecretTexts
 
 MAX_STARTS = 4
@@ -51,6 +52,7 @@ class Staging:
         self._secrets = secrets
         self._folders = folders
         self._make_remote = remote
+        self._packages: PackageCache | None = None
 
     def run(self) -> None:
         """Everything, once; how it went is told in the folders."""
@@ -61,6 +63,10 @@ class Staging:
         try:
             self._count()
             remote = self._remote()
+            if self._plan.packages:
+                from penstock.tasks.package_cache import PackageCache
+
+                self._packages = PackageCache(self._plan.packages, folders, remote)
             if not folders.said("staged"):
                 folders.say("staged", "".join(f"WARN {line}\n" for line in self._stage(remote)))
             kept = self._keep(remote, self._exit_code())
@@ -110,6 +116,8 @@ class Staging:
             fetch(remote, folders.work, name, uri)
         for path, uri in plan.beside.items():
             fetch(remote, folders.base, path, uri)
+        if self._packages is not None:
+            warnings += self._packages.restore()
         return warnings
 
     def _exit_code(self) -> int:
@@ -122,6 +130,8 @@ class Staging:
                 text = ""
             if text.endswith("\n"):
                 return int(text) if text.strip().isdigit() else 1
+            if self._packages is not None:
+                self._packages.look()
             time.sleep(_LOOK_SECONDS)
 
     def _keep(self, remote: Remote, code: int) -> Kept:
@@ -141,6 +151,8 @@ class Staging:
             if code == 0:
                 raise
             kept.notes.append(str(error))
+        if self._packages is not None:
+            kept.notes += self._packages.finish()
         return kept
 
 

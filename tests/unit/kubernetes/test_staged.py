@@ -11,10 +11,17 @@ import pytest
 
 from penstock.engine.actions import StartAttempt, Workspace
 from penstock.engine.flowables.working_directory import WorkingDirectory
+from penstock.engine.secrets import SecretReference, Secrets
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job
 from penstock.kubernetes.podspec import literal
 from penstock.kubernetes.prelude import FILES_PRELUDES, PRELUDE
-from penstock.kubernetes.staged import CLOSING, PodStorage, needs_storage, rights
+from penstock.kubernetes.staged import (
+    CLOSING,
+    PodStorage,
+    needs_storage,
+    rights,
+    wants_storage,
+)
 from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract import NamespaceFilesOption, TaskFailure
@@ -23,6 +30,7 @@ from penstock.tasks.registry import container
 from penstock.tasks.services import Origin
 
 SHELL = "io.kestra.plugin.scripts.shell.Commands"
+PYTHON = "io.kestra.plugin.scripts.python.Script"
 LOG = "io.kestra.plugin.core.log.Log"
 OWNER = Owner("run-1", "team", "11111111-2222-3333-4444-555555555555")
 STORAGE = PodStorage(
@@ -154,6 +162,34 @@ def test_uris_in_texts_become_paths(starting: Starter) -> None:
         "fetched/1/c.csv": URI.replace("a%20b", "c"),
     }
     assert plan.output_directory
+
+
+def test_packages_are_kept_where_there_is_a_storage(starting: Starter) -> None:
+    # given
+    start = starting(PYTHON, {"script": "1", "dependencies": ["kestra"]})
+    what = container(PYTHON, start.properties)
+    # when
+    made = build(start)
+    without = build_job(start, OWNER, what, JobDefaults())
+    # then
+    assert (needs_storage(start, what), wants_storage(start, what)) == (False, True)
+    (task,) = pod_of(made)["containers"]
+    place = {"name": "PENSTOCK_PACKAGES", "value": "/penstock/packages"}
+    assert place in task["env"]
+    assert what.packages is not None
+    assert plan_in(made).packages == what.packages.key(str)
+    assert "initContainers" not in pod_of(without)
+    assert place not in pod_of(without)["containers"][0]["env"]
+
+
+def test_packages_with_a_secret_in_their_name_are_not_kept(starting: Starter) -> None:
+    # given
+    secret = SecretReference("TOKEN")
+    secrets = Secrets("(secret:", "company.team", {"(secret:1)": secret}, needed=(secret,))
+    given = {"script": "1", "dependencies": ["a @ https://(secret:1)@host/a.whl"]}
+    start = replace(starting(PYTHON, given), secrets=secrets)
+    # then
+    assert not wants_storage(start, container(PYTHON, start.properties))
 
 
 @pytest.mark.parametrize("user", [None, 0, 1000])

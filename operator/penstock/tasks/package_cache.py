@@ -1,0 +1,119 @@
+"""The installed packages of a Python task, kept in the internal storage for its next attempt.
+
+There is one entry for each task of a flow, next to what the flow's WorkingDirectories keep: a line
+that says what it is and when it was made, and an archive. Whoever may put something there is who
+may run code in this flow already. pip's work alone is kept: it is packed before the script begins.
+
+Nothing here fails a task. What can't be put back is installed, and what can't be kept is told.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from threading import Thread
+from typing import BinaryIO
+
+from penstock.storage.errors import FileMissing, StorageError
+from penstock.tasks.archives import pack, unpack
+from penstock.tasks.contract import TaskFailure
+from penstock.tasks.packages import INSTALLED, PACKED, TAG_FILE
+from penstock.tasks.pod_folders import PodFolders
+from penstock.tasks.shared_directory import Storing
+
+FOLDER = "packages"
+KEPT_SECONDS = 7 * 24 * 3600
+"""For how long an entry counts: names without a version are looked up anew after that."""
+LARGEST_BYTES = 2 * 1024**3
+"""More is not kept: the archive needs as much of the pod's disk once more."""
+LAST_SECONDS = 30.0
+"""For how long the end of a script waits for its packages to be kept."""
+
+_TROUBLE = (TaskFailure, StorageError, OSError, ValueError)
+
+
+class PackageCache:
+    """The packages of one attempt."""
+
+    def __init__(self, key: str, folders: PodFolders, remote: Storing) -> None:
+        self.notes: list[str] = []
+        """What is worth telling once the script has ended."""
+        self._key = key
+        self._folders = folders
+        self._remote = remote
+        self._name = f"packages-{remote.origin.task}"
+        self._at = folders.base / FOLDER
+        self._saving: Thread | None = None
+
+    def restore(self) -> list[str]:
+        """Put back what was kept, as a whole or not at all; what is worth a warning."""
+        self._clear()
+        try:
+            with self._remote.caches.open(self._name) as entry:
+                if self._counts(entry):
+                    unpack(entry, self._at)
+            return []
+        except FileMissing:
+            return []
+        except _TROUBLE as error:
+            self._clear()
+            return [f"the kept packages can't be used, and are installed anew: {error}"]
+
+    def look(self) -> None:
+        """Begin to keep the packages if they were just installed; to be called again and again."""
+        if self._saving is not None or not self._folders.said(INSTALLED):
+            return
+        if not self._folders.said(PACKED):  # else an earlier start of this container packed them
+            self._saving = Thread(target=self._save, daemon=True)
+            self._saving.start()
+
+    def finish(self) -> list[str]:
+        """Wait a little for what still has to be kept; what is worth telling."""
+        if self._saving is not None:
+            self._saving.join(LAST_SECONDS)
+            if self._saving.is_alive():
+                return [_not_kept(f"the storage took longer than {LAST_SECONDS:.0f} s for them")]
+        return self.notes
+
+    def _save(self) -> None:
+        try:
+            with tempfile.TemporaryFile(dir=self._folders.run) as archive:
+                self._pack(archive)
+                self._folders.say(PACKED, "")
+                archive.seek(0)
+                self._remote.caches.put(self._name, archive)
+        except _TROUBLE as error:
+            self.notes.append(_not_kept(str(error)))
+        finally:
+            if not self._folders.said(PACKED):
+                self._folders.say(PACKED, "")
+
+    def _pack(self, archive: BinaryIO) -> None:
+        size = sum(path.lstat().st_size for path in self._at.rglob("*"))
+        if size > LARGEST_BYTES:
+            raise TaskFailure(
+                f"they have {size / 1024**3:.1f} GiB, and up to 2 GiB are kept; an image that has "
+                "them needs no installation"
+            )
+        if not (self._at / TAG_FILE).is_file():
+            raise TaskFailure("they are not complete")
+        archive.write(f"{self._key} {int(time.time())}\n".encode())
+        pack(self._at, archive)
+
+    def _counts(self, entry: BinaryIO) -> bool:
+        try:
+            key, saved = entry.readline(128).decode("ascii").split()
+        except ValueError:
+            raise TaskFailure("their first line is damaged") from None
+        return key == self._key and time.time() < int(saved) + KEPT_SECONDS
+
+    def _clear(self) -> None:
+        shutil.rmtree(self._at, ignore_errors=True)
+        with suppress(FileExistsError):
+            self._at.mkdir()
+
+
+def _not_kept(why: str) -> str:
+    return f"the packages are not kept for the next run: {why}"
