@@ -55,12 +55,16 @@ tasks:
                 "parents": [], "owner": known["uid"], "task": "write", "taskRun": known["taskRun"],
                 "job": known["job"], "rights": ["delete"], "expires": 4102444800}
       text = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-      wish = {"operations": [{"do": "get", "uri": known["uri"]}]}
+      wish = {"operations": [{"do": "get", "uri": known["uri"]},
+                             {"do": "put", "cache": "packages-write", "size": 0,
+                              "sha256": "0" * 64}]}
       storage = known["storage"]
       path = f"/o/{known['namespace']}{known['path']}"
+      packages = f"/o/{known['namespace']}/company/team/owner/cache/packages-write.tar"
       of_storage = [
           ask("GET", storage + path),
           ask("PUT", storage + path, b"mine"),
+          ask("PUT", storage + packages, b"mine"),
           ask("DELETE", storage + path),
           ask("GET", storage + path + "?expires=4102444800&signature=" + "0" * 64),
           ask("POST", storage + "/v1/files", json.dumps(wish).encode(), {

@@ -28,6 +28,7 @@ from penstock.controller.keyvalues import KeyValueReconciler
 from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
 from penstock.controller.namespacefiles import NamespaceFolders
+from penstock.controller.oldpackages import OldPackages
 from penstock.controller.pairs import Pairs, pair_keys
 from penstock.controller.pairwriter import PairWriter
 from penstock.controller.places import Places
@@ -186,6 +187,7 @@ class Operator:
             tasks.create_task(self.recorder.run())
             tasks.create_task(self.storage.run())
             tasks.create_task(self._purges.run())
+            tasks.create_task(OldPackages(self.storage.root, self.settings.namespaces).run())
             tasks.create_task(self.logs.run())
             tasks.create_task(self._resync_for_ever())
 

@@ -13,10 +13,11 @@ import shutil
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import Thread
 from typing import BinaryIO
 
-from penstock.storage.errors import FileMissing, StorageError
+from penstock.storage.errors import FileMissing
 from penstock.tasks.archives import pack, unpack
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.packages import INSTALLED, PACKED, TAG_FILE
@@ -24,6 +25,8 @@ from penstock.tasks.pod_folders import PodFolders
 from penstock.tasks.shared_directory import Storing
 
 FOLDER = "packages"
+PREFIX = "packages-"
+"""What the names of entries begin with."""
 KEPT_SECONDS = 7 * 24 * 3600
 """For how long an entry counts: names without a version are looked up anew after that."""
 LARGEST_BYTES = 2 * 1024**3
@@ -31,7 +34,27 @@ LARGEST_BYTES = 2 * 1024**3
 LAST_SECONDS = 30.0
 """For how long the end of a script waits for its packages to be kept."""
 
-_TROUBLE = (TaskFailure, StorageError, OSError, ValueError)
+
+@dataclass(frozen=True)
+class Head:
+    """The first line of an entry."""
+
+    key: str
+    saved: int
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it does not count any more, and never will."""
+        return time.time() >= self.saved + KEPT_SECONDS
+
+
+def read_head(entry: BinaryIO) -> Head:
+    """What an entry is. Raises :class:`TaskFailure` where it is none."""
+    try:
+        key, saved = entry.readline(128).decode("ascii").split()
+        return Head(key, int(saved))
+    except ValueError:
+        raise TaskFailure("their first line is damaged") from None
 
 
 class PackageCache:
@@ -43,7 +66,7 @@ class PackageCache:
         self._key = key
         self._folders = folders
         self._remote = remote
-        self._name = f"packages-{remote.origin.task}"
+        self._name = f"{PREFIX}{remote.origin.task}"
         self._at = folders.base / FOLDER
         self._saving: Thread | None = None
 
@@ -57,7 +80,7 @@ class PackageCache:
             return []
         except FileMissing:
             return []
-        except _TROUBLE as error:
+        except Exception as error:
             self._clear()
             return [f"the kept packages can't be used, and are installed anew: {error}"]
 
@@ -84,7 +107,7 @@ class PackageCache:
                 self._folders.say(PACKED, "")
                 archive.seek(0)
                 self._remote.caches.put(self._name, archive)
-        except _TROUBLE as error:
+        except Exception as error:
             self.notes.append(_not_kept(str(error)))
         finally:
             if not self._folders.said(PACKED):
@@ -103,11 +126,8 @@ class PackageCache:
         pack(self._at, archive)
 
     def _counts(self, entry: BinaryIO) -> bool:
-        try:
-            key, saved = entry.readline(128).decode("ascii").split()
-        except ValueError:
-            raise TaskFailure("their first line is damaged") from None
-        return key == self._key and time.time() < int(saved) + KEPT_SECONDS
+        head = read_head(entry)
+        return head.key == self._key and not head.is_old
 
     def _clear(self) -> None:
         shutil.rmtree(self._at, ignore_errors=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from penstock.storage.errors import StorageError
 from penstock.tasks import package_cache
 from penstock.tasks.packages import PACKAGES_VARIABLE
 from penstock.tasks.plan import Plan
@@ -155,6 +157,16 @@ def test_another_flow_installs_for_itself(attempts: Attempts) -> None:
     attempts.run(USE)
     attempts.flow = "other"
     assert attempts.run(USE, index=False) == 1
+
+
+def test_no_name_leads_into_another_flow(service: Running) -> None:
+    place = replace(GRANT.place, flow="mine")
+    for name in ("../../flow/cache/packages-make", "/flow/cache/packages-make", "..", "%2e%2e/a"):
+        with suppress(StorageError):
+            service.client(place=place).caches.put(name, BytesIO(b"x"))
+    found = list(service.storage.of("team").list("/"))
+    assert found
+    assert all(path.startswith("/company/team/mine/cache/") for path in found)
 
 
 def test_after_a_week_it_is_installed_anew(
