@@ -12,7 +12,7 @@ import shutil
 import stat
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +22,8 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK_BYTES = 1024 * 1024
+_READ_BYTES = 64 * 1024
+"""Of an archive at once: for each file :mod:`tarfile` copies what is left of them."""
 _SHOWN = 10
 
 
@@ -55,13 +57,15 @@ def unpack(archive: BinaryIO, directory: Path) -> None:
     shared = bool(directory.stat().st_mode & stat.S_ISGID)
     folders: list[tuple[list[str], int]] = []
     try:
-        with tarfile.open(fileobj=archive, mode="r|", bufsize=_CHUNK_BYTES) as tar:
+        with (
+            tarfile.open(fileobj=archive, mode="r|", bufsize=_READ_BYTES) as tar,
+            _Folders(directory) as opened,
+        ):
             for member in tar:
                 *parents, name = parts = _parts(member.name)
                 mode = member.mode & 0o777
                 mode |= (mode & 0o700) >> 3 if shared else 0
-                with _opened(directory, parents) as at:
-                    _extract(tar, member, name, at, mode)
+                _extract(tar, member, name, opened.at(parents), mode)
                 if member.isdir():
                     folders.append((parts, mode))
         while archive.read(_CHUNK_BYTES):
@@ -78,6 +82,28 @@ def _parts(path: str) -> list[str]:
     if not path or any(part in ("", ".", "..") for part in parts):
         raise TaskFailure(f"the archive of the working directory has a file `{path}`")
     return parts
+
+
+class _Folders:
+    """Folders below a directory. The last one stays open: files come folder by folder."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._last: Sequence[str] | None = None
+        self._open = ExitStack()
+
+    def at(self, parts: Sequence[str]) -> int:
+        if self._last != parts:
+            self._open.close()
+            self._at = self._open.enter_context(_opened(self._directory, parts))
+            self._last = parts
+        return self._at
+
+    def __enter__(self) -> _Folders:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
 
 @contextmanager

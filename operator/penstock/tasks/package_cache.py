@@ -9,6 +9,8 @@ Nothing here fails a task. What can't be put back is installed, and what can't b
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import tempfile
 import time
@@ -22,6 +24,7 @@ from penstock.tasks.archives import pack, unpack
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.packages import INSTALLED, PACKED, TAG_FILE
 from penstock.tasks.pod_folders import PodFolders
+from penstock.tasks.services import Origin
 from penstock.tasks.shared_directory import Storing
 
 FOLDER = "packages"
@@ -63,7 +66,7 @@ class PackageCache:
     def __init__(self, key: str, folders: PodFolders, remote: Storing) -> None:
         self.notes: list[str] = []
         """What is worth telling once the script has ended."""
-        self._key = key
+        self._key = _own(key, remote.origin)
         self._folders = folders
         self._remote = remote
         self._name = f"{PREFIX}{remote.origin.task}"
@@ -133,6 +136,12 @@ class PackageCache:
         shutil.rmtree(self._at, ignore_errors=True)
         with suppress(FileExistsError):
             self._at.mkdir()
+
+
+def _own(key: str, origin: Origin) -> str:
+    """The key as that of one task of one flow: `my_flow` and `my-flow` share a folder."""
+    whose = json.dumps([key, origin.namespace, origin.flow, origin.task])
+    return hashlib.sha256(whose.encode()).hexdigest()
 
 
 def _not_kept(why: str) -> str:

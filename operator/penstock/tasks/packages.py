@@ -28,6 +28,8 @@ _PIP = "-m pip install --quiet --no-warn-script-location --user"
 _ARCHIVES = (".whl", ".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".tbz", ".txz", ".tlz", ".lzma")
 _REPOSITORIES = ("git+", "hg+", "svn+", "bzr+")
 _USER_BASE = "PYTHONUSERBASE"
+_NOT_KEPT = frozenset({_USER_BASE, "PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_CONFIG_FILE"})
+"""Variables with which packages are elsewhere, or depend on what stands in a file."""
 
 
 _KEPT = rf"""
@@ -84,7 +86,7 @@ def packages(
     env: Mapping[str, str],
 ) -> Packages | None:
     """What is installed; None where it is not the same each time, or kept elsewhere."""
-    if not names or _USER_BASE in env or not all(map(_is_constant, names)):
+    if not names or _NOT_KEPT.intersection(env) or not all(map(_is_constant, names)):
         return None
     of_pip = [f"{name}={value}" for name, value in sorted(env.items()) if name.startswith("PIP_")]
     return Packages(tuple(names), (image, version or "", *interpreter, *of_pip))

@@ -153,9 +153,10 @@ def test_another_python_behind_the_same_image_installs_anew(attempts: Attempts) 
     assert attempts.run(USE, tag="cpython-314", index=False) == 0
 
 
-def test_another_flow_installs_for_itself(attempts: Attempts) -> None:
+@pytest.mark.parametrize("other", ["other", "FLOW", "flow_"])
+def test_another_flow_installs_for_itself(attempts: Attempts, other: str) -> None:
     attempts.run(USE)
-    attempts.flow = "other"
+    attempts.flow = other
     assert attempts.run(USE, index=False) == 1
 
 
@@ -239,6 +240,7 @@ def test_a_storage_that_is_slow_holds_up_the_end_for_a_while_only(
         {"dependencies": ["mine @ file:///penstock/work/mine"]},
         {"dependencies": ["git+https://host/mine@main"]},
         {"env": {"PYTHONUSERBASE": "/a/volume"}},
+        {"env": {"PIP_CONSTRAINT": "constraints.txt"}},
     ],
 )
 def test_what_is_not_kept(properties: dict[str, Any]) -> None:
