@@ -27,7 +27,6 @@ from penstock.tasks.pod_folders import PodFolders
 from penstock.tasks.services import Origin
 from penstock.tasks.shared_directory import Storing
 
-FOLDER = "packages"
 PREFIX = "packages-"
 """What the names of entries begin with."""
 KEPT_SECONDS = 7 * 24 * 3600
@@ -70,7 +69,7 @@ class PackageCache:
         self._folders = folders
         self._remote = remote
         self._name = f"{PREFIX}{remote.origin.task}"
-        self._at = folders.base / FOLDER
+        self._at = folders.base / "packages"
         self._saving: Thread | None = None
 
     def restore(self) -> list[str]:

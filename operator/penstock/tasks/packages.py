@@ -39,6 +39,7 @@ __penstock_install() {{
 __penstock_tag=
 if [ -n "${{{PACKAGES_VARIABLE}:-}}" ]; then
   export {_USER_BASE}="${PACKAGES_VARIABLE}"
+  [ ! -L "$HOME/.local" ] || rm -f "$HOME/.local"
   [ -e "$HOME/.local" ] || ln -s "${PACKAGES_VARIABLE}" "$HOME/.local" || exit 1
   __penstock_tag="$({_PYTHON} -c \
     'import sysconfig; print(sysconfig.get_config_var("SOABI"))')" || exit 1

@@ -26,6 +26,7 @@ from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract import NamespaceFilesOption, TaskFailure
 from penstock.tasks.plan import Plan, plan_of
+from penstock.tasks.pod_folders import Paths
 from penstock.tasks.registry import container
 from penstock.tasks.services import Origin
 
@@ -180,6 +181,19 @@ def test_packages_are_kept_where_there_is_a_storage(starting: Starter) -> None:
     assert plan_in(made).packages == what.packages.key(str)
     assert "initContainers" not in pod_of(without)
     assert place not in pod_of(without)["containers"][0]["env"]
+
+
+def test_in_a_pod_of_many_each_attempt_has_its_own_packages(starting: Starter) -> None:
+    # given
+    start = starting(PYTHON, {"script": "1", "dependencies": ["kestra"]})
+    what, paths = container(PYTHON, start.properties), Paths("hello-1")
+    # when
+    made = build_job(start, OWNER, what, JobDefaults(), STORAGE, paths=paths)
+    # then
+    (task,) = pod_of(made)["containers"]
+    place = {"name": "PENSTOCK_PACKAGES", "value": "/penstock/attempts/hello-1/packages"}
+    assert place in task["env"]
+    assert (plan_in(made).within, plan_in(made).packages != "") == ("hello-1", True)
 
 
 def test_packages_with_a_secret_in_their_name_are_not_kept(starting: Starter) -> None:
