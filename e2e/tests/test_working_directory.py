@@ -147,6 +147,7 @@ def test_what_one_task_uses_too_much_of_is_told(scenario: Scenario) -> None:
     limited = {
         "type": "io.kestra.plugin.ee.kubernetes.runner.Kubernetes",
         "resources": {"limit": {"memory": "32Mi"}},
+        "waitUntilRunning": "PT2S",
     }
     tasks = directory(
         shell("small", "true", taskRunner=limited),
@@ -155,7 +156,7 @@ def test_what_one_task_uses_too_much_of_is_told(scenario: Scenario) -> None:
             "image",
             "true",
             containerImage="penstock.local/none:1",
-            taskRunner=limited | {"waitUntilRunning": "PT2S"},
+            taskRunner=limited,
         ),
     )
     # when
