@@ -17,7 +17,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 from fsspec.asyn import sync_wrapper
 
-from penstock.storage.errors import StorageError
+from penstock.storage.errors import StorageError, StorageUnavailable
 
 BLOCK = 8 * 1024 * 1024
 """Bytes of a file that are held in memory; 50,000 blocks of it are the largest blob."""
@@ -46,7 +46,13 @@ def _told(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
             return await act(*arguments, **named)
         except ResourceNotFoundError as error:
             raise FileNotFoundError(_said(error)) from error
-        except (AzureError, RuntimeError) as error:  # adlfs wraps what an upload breaks off with
+        except RuntimeError as error:  # adlfs wraps what an upload breaks off with
+            if getattr(error.__cause__, "error_code", None) == "InvalidBlockList":
+                raise StorageUnavailable(
+                    "somebody else wrote the file at the same time, and came first"
+                ) from error
+            raise OSError(f"Azure: {_said(error)}") from error
+        except AzureError as error:
             raise OSError(f"Azure: {_said(error)}") from error
 
     return told

@@ -15,6 +15,7 @@ from gcsfs.core import GCSFile, GCSFileSystem
 from gcsfs.retry import ChecksumError, HttpError, NonRetryableError
 from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError
+from google.oauth2 import service_account
 
 from penstock.storage.errors import StorageError
 
@@ -40,7 +41,9 @@ def _credentials() -> tuple[Credentials, str | None]:
     text = os.environ.get(CREDENTIALS)
     try:
         if text:
-            return google.auth.load_credentials_from_dict(json.loads(text), scopes=_SCOPES)
+            key = json.loads(text)
+            made = service_account.Credentials.from_service_account_info(key, scopes=_SCOPES)
+            return made, made.project_id
         return google.auth.default(scopes=_SCOPES)
     except (GoogleAuthError, ValueError) as error:
         reason = f"the variable {CREDENTIALS} is not right" if text else "no credentials"

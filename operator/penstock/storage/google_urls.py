@@ -6,9 +6,9 @@ replaces: so it is good for one write. It does not bind the content.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from google.cloud.storage import Client
 from google.oauth2 import service_account
@@ -37,7 +37,7 @@ class GoogleUrls:
         return cls(files, Client(project=files.project, credentials=credentials))
 
     def get(self, at: str) -> SignedUrl:
-        return SignedUrl(self._signed(at, "GET"))
+        return SignedUrl(self._signed(at, "GET", {}))
 
     def put(self, at: str, size: int, digest: str) -> SignedUrl:
         headers = {
@@ -45,7 +45,7 @@ class GoogleUrls:
             "x-goog-if-generation-match": self._generation(at),
             f"x-goog-meta-{METADATA}": digest,
         }
-        return SignedUrl(self._signed(at, "PUT", headers=headers), headers, checked=False)
+        return SignedUrl(self._signed(at, "PUT", headers), headers, checked=False)
 
     def _generation(self, at: str) -> str:
         try:
@@ -53,7 +53,7 @@ class GoogleUrls:
         except FileNotFoundError:
             return "0"
 
-    def _signed(self, at: str, method: str, **more: Any) -> str:
+    def _signed(self, at: str, method: str, headers: Mapping[str, str]) -> str:
         bucket, name, _ = self.files.split_path(at)
         blob = self.client.bucket(bucket).blob(name)
         url: str = blob.generate_signed_url(
@@ -61,6 +61,6 @@ class GoogleUrls:
             method=method,
             expiration=timedelta(seconds=LIFETIME),
             api_access_endpoint=self.files._location,
-            **more,
+            headers=dict(headers),  # Google's client puts `Host` into it
         )
         return url
