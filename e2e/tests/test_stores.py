@@ -87,7 +87,7 @@ def read(storage: Storage, path: str) -> bytes:
         return file.read()
 
 
-# --- What the storage itself promises ---------------------------------------------------------------
+# --- What the storage itself promises ------------------------------------------------------------
 
 
 def test_a_file_is_written_replaced_read_measured_and_deleted(storage: Storage) -> None:
@@ -192,10 +192,12 @@ def test_a_write_that_breaks_off_leaves_the_old_file(storage: Storage) -> None:
     # given
     put(storage, "/a/b", b"old")
     # when
-    with pytest.raises(KeyError), storage.writing("/a/b") as file:
+    broken = pytest.raises(KeyError)
+    with broken, storage.writing("/a/b") as file:
         file.write(bytes(9 * MIB))
         raise KeyError
-    with pytest.raises(FileDamaged), storage.writing("/a/b", "0" * 64) as file:
+    changed = pytest.raises(FileDamaged)
+    with changed, storage.writing("/a/b", "0" * 64) as file:
         file.write(b"other")
     # then
     assert read(storage, "/a/b") == b"old"
@@ -253,7 +255,7 @@ def test_another_process_sees_what_was_written(everything: Storage, storage: Sto
     assert storage.size("/a/c") == 2
 
 
-# --- What a pod gets --------------------------------------------------------------------------------
+# --- What a pod gets -----------------------------------------------------------------------------
 
 
 def test_a_pod_keeps_and_reads_files(service: Running, tmp_path: Path) -> None:

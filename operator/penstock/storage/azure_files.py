@@ -75,7 +75,7 @@ class AzureFiles(AzureBlobFileSystem):  # type: ignore[misc]
         return str(path).removeprefix("az://").strip("/")
 
     def split_path(self, path: str, *_: Any, **__: Any) -> tuple[str, str, None]:
-        container, _, blob = str(self._strip_protocol(path)).partition("/")
+        container, _slash, blob = str(self._strip_protocol(path)).partition("/")
         return container, blob, None
 
     _info = _told(AzureBlobFileSystem._info)
@@ -84,12 +84,12 @@ class AzureFiles(AzureBlobFileSystem):  # type: ignore[misc]
 
     @_told
     async def _isdir(self, path: str) -> bool:
-        container, blob, _ = self.split_path(path)
+        container, blob, _version = self.split_path(path)
         return bool(await self._dir_exists(container, blob))
 
     @_told
-    async def _find(self, path: str, *_: Any, **__: Any) -> list[str]:
-        container, folder, _ = self.split_path(path)
+    async def _find(self, path: str, **_: Any) -> list[str]:
+        container, folder, _version = self.split_path(path)
         client = self.service_client.get_container_client(container)
         blobs = client.list_blobs(name_starts_with=f"{folder}/", include=["metadata"])
         return [f"{container}/{blob.name}" async for blob in blobs if not _is_folder(blob)]

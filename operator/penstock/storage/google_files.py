@@ -42,7 +42,8 @@ def _credentials() -> tuple[Credentials, str | None]:
     try:
         if text:
             key = json.loads(text)
-            made = service_account.Credentials.from_service_account_info(key, scopes=_SCOPES)
+            made: Any = service_account.Credentials
+            made = made.from_service_account_info(key, scopes=_SCOPES)
             return made, made.project_id
         return google.auth.default(scopes=_SCOPES)
     except (GoogleAuthError, ValueError) as error:

@@ -25,7 +25,7 @@ from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.remote_logs import remote_logs
 from penstock.tasks.services import Files, LogEntry, NamespaceFiles, Origin
 from penstock.tasks.transfer import Download, Patience, connect, error_of, refusal, send
-from penstock.tasks.unchanged import Unchanged
+from penstock.tasks.unchanged import unchanged
 
 URL_VARIABLE = "PENSTOCK_STORAGE_URL"
 GRANT_VARIABLE = "PENSTOCK_STORAGE_GRANT"
@@ -85,7 +85,8 @@ class Service:
                 answer = self.operate("put", place, size=size, sha256=digest)
                 file.seek(start)
                 try:
-                    body = file if answer.get("checked", True) else Unchanged(file, digest, size, name)
+                    checked = answer.get("checked", True)
+                    body = file if checked else unchanged(file, digest, size, name)
                     send(answer["url"], answer["headers"], body, size, name)
                     return cast("str", answer["uri"])
                 except (OSError, HTTPException, StorageUnavailable) as error:

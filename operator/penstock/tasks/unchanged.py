@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from penstock.storage.errors import FileDamaged
 
 
-class Unchanged:
-    """Its last block is given out only where all of it is what was said: a store keeps nothing of
-    which the end is missing.
+def unchanged(file: BinaryIO, digest: str, size: int, name: str) -> BinaryIO:
+    """The file, to be read once. Its last block is given out only where all of it is what was said:
+    a store keeps nothing of which the end is missing.
     """
+    return cast("BinaryIO", _Unchanged(file, digest, size, name))
 
+
+class _Unchanged:
     def __init__(self, file: BinaryIO, digest: str, size: int, name: str) -> None:
         self._file = file
         self._digest = digest
