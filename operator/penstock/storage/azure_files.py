@@ -19,8 +19,9 @@ from fsspec.asyn import sync_wrapper
 
 from penstock.storage.errors import StorageError, StorageUnavailable
 
-BLOCK = 8 * 1024 * 1024
-"""Bytes of a file that are held in memory; 50,000 blocks of it are the largest blob."""
+BLOCK = 4 * 1024 * 1024
+"""Bytes of a file that are sent at once, and held in memory; 50,000 of them are the largest blob."""
+READ_BLOCK = 1024 * 1024
 _NAMES = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_CONNECTION_STRING")
 
 P = ParamSpec("P")
@@ -34,7 +35,7 @@ def opened(options: dict[str, Any]) -> AzureFiles:
             "az:// needs the name of the storage account: set `storage.options.account_name`, or "
             f"one of the variables {' and '.join(_NAMES)}, which may come from a Secret"
         )
-    return AzureFiles(blocksize=BLOCK, use_listings_cache=False, **options)
+    return AzureFiles(use_listings_cache=False, **options)
 
 
 def _told(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
@@ -95,8 +96,8 @@ class AzureFiles(AzureBlobFileSystem):  # type: ignore[misc]
         return [f"{container}/{blob.name}" async for blob in blobs if not _is_folder(blob)]
 
     def _open(self, path: str, mode: str = "rb", **more: Any) -> AzureBlobFile:
-        more["block_size"] = more.get("block_size") or self.blocksize
-        return _AzureFile(self, path, mode, **{"cache_type": "readahead", **more})
+        more["block_size"] = READ_BLOCK if mode == "rb" else BLOCK
+        return _AzureFile(self, path, mode, **{**more, "cache_type": "readahead"})
 
 
 def _is_folder(blob: Any) -> bool:

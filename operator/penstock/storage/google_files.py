@@ -21,8 +21,9 @@ from penstock.storage.errors import StorageError
 
 CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS_JSON"
 """The variable with a key of a service account, as the JSON text that Google gives out."""
-BLOCK = 8 * 1024 * 1024
-"""Bytes of a file that are held in memory."""
+BLOCK = 4 * 1024 * 1024
+"""Bytes of a file that are sent at once, and held in memory."""
+READ_BLOCK = 1024 * 1024
 _SCOPES = ["https://www.googleapis.com/auth/devstorage.read_write"]
 _ERRORS = (
     *(HttpError, NonRetryableError, ChecksumError),
@@ -34,7 +35,7 @@ def opened(options: dict[str, Any]) -> GoogleFiles:
     """The file system, with the credentials of the environment."""
     credentials, project = _credentials()
     named = {"project": project, **options}
-    return GoogleFiles(token=credentials, block_size=BLOCK, use_listings_cache=False, **named)
+    return GoogleFiles(token=credentials, use_listings_cache=False, **named)
 
 
 def _credentials() -> tuple[Credentials, str | None]:
@@ -72,9 +73,9 @@ class GoogleFiles(GCSFileSystem):  # type: ignore[misc]
             raise OSError(f"Google Cloud Storage: {error}") from error
 
     def _open(self, path: str, mode: str = "rb", **more: Any) -> GCSFile:
-        more["block_size"] = more.get("block_size") or self.default_block_size
+        more["block_size"] = READ_BLOCK if mode == "rb" else BLOCK
         more["consistency"] = more.get("consistency") or self.consistency
-        return _GoogleFile(self, path, mode, **{"cache_type": "readahead", **more})
+        return _GoogleFile(self, path, mode, **{**more, "cache_type": "readahead"})
 
 
 class _GoogleFile(GCSFile):  # type: ignore[misc]
