@@ -20,8 +20,9 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 
-from e2e.fixtures.cloudstores import azurite, fake_gcs
-from e2e.fixtures.objectstore import ObjectStore, versitygw
+from e2e.fixtures.cloudstores import account_key, azurite, fake_gcs
+from e2e.fixtures.objectstore import BUCKET, ObjectStore, versitygw
+from penstock.storage.azure_files import AzureFiles
 from penstock.storage.errors import FileDamaged, FileMissing, StorageError, StorageUnavailable
 from penstock.storage.files import Storage
 from penstock.storage.settings import opened
@@ -253,6 +254,19 @@ def test_a_file_that_is_replaced_is_not_sewn_together(storage: Storage) -> None:
     assert begun + rest == old
 
 
+def test_a_store_that_refuses_is_not_taken_for_an_empty_one(
+    stores: Callable[[str], Storage],
+) -> None:
+    # given
+    right = str(stores("az").filesystem.connection_string)
+    wrong = re.sub(r"AccountKey=[^;]*", f"AccountKey={account_key()}", right)
+    storage = Storage(AzureFiles(connection_string=wrong), f"az://{BUCKET}/files")
+    # then
+    for ask in (storage.exists, storage.size, storage.open, storage.delete):
+        with pytest.raises(OSError, match="Azure: Server failed to authenticate the request"):
+            ask("/a")
+
+
 def test_another_process_sees_what_was_written(everything: Storage, storage: Storage) -> None:
     # given
     put(storage, "/a/b", b"x")
@@ -341,6 +355,26 @@ def test_a_url_is_for_one_object_and_one_direction(service: Running) -> None:
     assert asked("GET", url.partition("?")[0]) in (403, 404)
     assert asked("GET", new["url"]) in (403, 405)
     assert asked("DELETE", new["url"]) in (403, 405)
+
+
+def test_a_file_that_somebody_wrote_meanwhile_is_replaced(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    remote, other = service.client(), service.client()
+    operate, late = remote.service.operate, [b"theirs"]
+
+    def overtaken(do: str, place: dict[str, Any], **more: Any) -> dict[str, Any]:
+        answer = operate(do, place, **more)
+        if late:
+            other.files.put("a", io.BytesIO(late.pop()))
+        return answer
+
+    monkeypatch.setattr(remote.service, "operate", overtaken)
+    # when
+    uri = remote.files.put("a", io.BytesIO(b"mine"))
+    # then
+    assert other.files.open(uri).read() == b"mine"
 
 
 def test_writers_of_a_namespace_file_at_once_both_come_through(service: Running) -> None:

@@ -6,6 +6,7 @@ read is one version of a blob. Errors are those of a file system.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -35,6 +36,7 @@ def opened(options: dict[str, Any]) -> AzureFiles:
             "az:// needs the name of the storage account: set `storage.options.account_name`, or "
             f"one of the variables {' and '.join(_NAMES)}, which may come from a Secret"
         )
+    logging.getLogger("azure").setLevel(logging.WARNING)  # it tells of every request
     return AzureFiles(use_listings_cache=False, **options)
 
 
