@@ -263,7 +263,7 @@ def test_a_store_that_refuses_is_not_taken_for_an_empty_one(
     storage = Storage(AzureFiles(connection_string=wrong), f"az://{BUCKET}/files")
     # then
     for ask in (storage.exists, storage.size, storage.open, storage.delete):
-        with pytest.raises(OSError, match="Azure: Server failed to authenticate the request"):
+        with pytest.raises(OSError, match="Server failed to authenticate the request"):
             ask("/a")
 
 

@@ -51,7 +51,10 @@ _ERRORS: Mapping[str, type[StorageError]] = {
     "unavailable": StorageUnavailable,
 }
 _OF_STATUS = {403: "denied", 404: "missing", 413: "too-large", 507: "full"}
-_OVERTAKEN_CODES = ("PreconditionFailed", "UnauthorizedBlobOverwrite")
+_OVERTAKEN_CODES = (
+    *("PreconditionFailed", "UnauthorizedBlobOverwrite"),
+    "AuthorizationPermissionMismatch",  # what Azurite says
+)
 """Somebody wrote the file meanwhile: a new URL replaces that one."""
 _DAMAGED_CODES = ("BadDigest", "XAmzContentChecksumMismatch", "IncompleteBody")
 _SHOWN = 4096
