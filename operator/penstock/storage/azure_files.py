@@ -21,7 +21,7 @@ from fsspec.asyn import sync_wrapper
 from penstock.storage.errors import StorageError, StorageUnavailable
 
 BLOCK = 4 * 1024 * 1024
-"""Bytes of a file that are sent at once, and held in memory; 50,000 of them are the largest blob."""
+"""Bytes of a file that are sent at once, and held in memory; a blob has 50,000 of them at most."""
 READ_BLOCK = 1024 * 1024
 _NAMES = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_CONNECTION_STRING")
 
