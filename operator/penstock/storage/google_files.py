@@ -6,13 +6,14 @@ What is read is one generation of an object. Errors are those of a file system.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from typing import Any
 
 import google.auth
 from aiohttp import ClientError
 from gcsfs.core import GCSFile, GCSFileSystem
-from gcsfs.retry import ChecksumError, HttpError, NonRetryableError
+from gcsfs.retry import ChecksumError, HttpError, NonRetryableError, retry_request
 from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError
 from google.oauth2 import service_account
@@ -24,6 +25,8 @@ CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS_JSON"
 BLOCK = 4 * 1024 * 1024
 """Bytes of a file that are sent at once, and held in memory."""
 READ_BLOCK = 1024 * 1024
+_TRIES = 3
+"""Of every request, for some 4 s: who asks for a file tries again himself."""
 _SCOPES = ["https://www.googleapis.com/auth/devstorage.read_write"]
 _ERRORS = (
     *(HttpError, NonRetryableError, ChecksumError),
@@ -34,6 +37,7 @@ _ERRORS = (
 def opened(options: dict[str, Any]) -> GoogleFiles:
     """The file system, with the credentials of the environment."""
     credentials, project = _credentials()
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # errors are raised, too
     named = {"project": project, **options}
     return GoogleFiles(token=credentials, use_listings_cache=False, **named)
 
@@ -63,6 +67,8 @@ class GoogleFiles(GCSFileSystem):  # type: ignore[misc]
     protocol = ("gs",)
     cachable = False
 
+    _request = retry_request(retries=_TRIES)(GCSFileSystem._request.__wrapped__)
+
     async def _call(self, *arguments: Any, **named: Any) -> Any:
         """Everything that is asked of Google."""
         try:
@@ -71,6 +77,11 @@ class GoogleFiles(GCSFileSystem):  # type: ignore[misc]
             if isinstance(error, OSError):
                 raise
             raise OSError(f"Google Cloud Storage: {error}") from error
+
+    async def _isdir(self, path: str) -> bool:
+        bucket, name, _ = self.split_path(path)
+        listed = {"prefix": f"{name}/", "maxResults": 1, "json_out": True}
+        return bool((await self._call("GET", "b/{}/o", bucket, **listed)).get("items"))
 
     def _open(self, path: str, mode: str = "rb", **more: Any) -> GCSFile:
         more["block_size"] = READ_BLOCK if mode == "rb" else BLOCK
