@@ -219,7 +219,7 @@ def test_a_write_that_breaks_off_leaves_the_old_file(storage: Storage) -> None:
 
 def test_writers_at_once_leave_the_file_of_one_of_them(storage: Storage) -> None:
     # given
-    contents = [bytes([number]) * (9 * MIB) for number in range(3)]
+    contents = [bytes([number]) * (9 * MIB) for number in range(2)]
     together = threading.Barrier(len(contents))
 
     def write(content: bytes) -> None:
@@ -240,7 +240,7 @@ def test_writers_at_once_leave_the_file_of_one_of_them(storage: Storage) -> None
 
 def test_a_file_that_is_replaced_is_not_sewn_together(storage: Storage) -> None:
     # given
-    old, new = bytes(20 * MIB), b"\1" * (20 * MIB)
+    old, new = bytes(10 * MIB), b"\1" * (10 * MIB)
     put(storage, "/a", old)
     # when
     with storage.open("/a") as file:
