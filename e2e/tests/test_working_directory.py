@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from e2e.fixtures.controller import Controller
 from e2e.fixtures.kubernetes import Object
 from e2e.fixtures.scenario import SHELL_IMAGE, ExecutionView, Scenario
 from penstock.kubernetes.podstatus import container_name
@@ -196,6 +197,28 @@ def _is_running(execution: ExecutionView, task: str) -> bool:
         for pod in execution.pods(task)
         for status in pod["status"]["containerStatuses"]
     )
+
+
+def test_a_killed_controller_goes_on_in_the_same_pod(
+    scenario: Scenario, controller: Controller
+) -> None:
+    # given
+    tasks = directory(
+        shell("first", "echo 1 >> made", "sleep 3"),
+        shell("second", "echo 2 >> made", "sleep 3"),
+        shell("third", "cat made"),
+        outputFiles=["made"],
+    )
+    execution = begin(scenario, tasks)
+    # when
+    for task in ("first", "second"):
+        scenario.eventually("the task", lambda task=task: _is_running(execution, task))
+        controller.kill()
+    execution.ends("SUCCESS", 90)
+    # then
+    assert len(execution.pods()) == 1
+    assert execution.log("third") == "1\n2\n"
+    assert {len(run["attempts"]) for run in execution.status["taskRuns"]} == {1}
 
 
 def test_tasks_that_want_places_of_their_own_have_pods_of_their_own(scenario: Scenario) -> None:
