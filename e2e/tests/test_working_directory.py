@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -212,7 +213,7 @@ def test_a_killed_controller_goes_on_in_the_same_pod(
     execution = begin(scenario, tasks)
     # when
     for task in ("first", "second"):
-        scenario.eventually("the task", lambda task=task: _is_running(execution, task))
+        scenario.eventually("the task", partial(_is_running, execution, task))
         controller.kill()
     execution.ends("SUCCESS", 90)
     # then

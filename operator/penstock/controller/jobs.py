@@ -148,8 +148,8 @@ class Jobs:
             seen.outcome = _failed("InvalidTask", action.secrets.told(str(error)))
             raise Again from error
         if guest is not None:
-            seen.outcome = await self._directories.enter(execution, action, guest)
             self._take_edge(uid)  # no Job follows: its creation is not late
+            seen.outcome = await self._enter(execution, action, guest)
             if seen.outcome is not None:
                 raise Again
             return
@@ -166,6 +166,17 @@ class Jobs:
             seen.outcome = _failed(reason, f"the Job was refused: {error}")
             raise Again from error
         self._metrics.job_created(self._take_edge(uid))
+
+    async def _enter(
+        self, execution: Object, action: StartAttempt, guest: Guest
+    ) -> Observation | None:
+        """Let the attempt be in its directory's pod. Its end, where it can't be."""
+        try:
+            return await self._directories.enter(execution, action, guest)
+        except ApiError as error:
+            if error.transient or error.not_found or error.conflict:
+                raise
+            return _failed(error.reason, f"the task was refused in its directory's pod: {error}")
 
     async def leave(self, execution: Object, status: ExecutionStatus) -> None:
         """Let the pods end in which nothing more is to be done."""
