@@ -22,9 +22,11 @@ from penstock.controller.flows import FlowReconciler, execution_keys
 from penstock.controller.functions import Functions
 from penstock.controller.gitsources import GitSourceReconciler
 from penstock.controller.grants import Grants
+from penstock.controller.housekeeping import Housekeeping
 from penstock.controller.inputsecrets import InputSecrets
 from penstock.controller.jobs import Jobs, Throttle
 from penstock.controller.keyvalues import KeyValueReconciler
+from penstock.controller.known import KnownExecutions
 from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
 from penstock.controller.namespacefiles import NamespaceFolders
@@ -99,6 +101,7 @@ class Operator:
         self.listed = asyncio.Event()
         """Set once everything that is there was looked at."""
         is_recorded = partial(recorded_in, self.executions)
+        writer = PairWriter(api, self.pairs, pairs, is_recorded)
         places = Places(self.executions)
         reading = Reading(self.storage.storage, places)
         self._purges = Purges(self.storage.root, self.executions, settings.namespaces)
@@ -122,7 +125,7 @@ class Operator:
             throttle,
             metrics,
             settings.pending_timeout_seconds,
-            TaskPairs(pairs, PairWriter(api, self.pairs, pairs, is_recorded)),
+            TaskPairs(pairs, writer),
             Grants(
                 self.storage,
                 places.parents,
@@ -135,7 +138,16 @@ class Operator:
         statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)
         self._turns = Turns(self.executions, self.flows, revisions)
         self._family = Family(api, self.executions, statuses, self.recorder, self.execution_seen)
-        self._commands = Commands(api, self.executions, self.flows, revisions, self.attempts)
+        known = KnownExecutions(self.executions, places)
+        self._commands = Commands(
+            api,
+            self.executions,
+            self.flows,
+            revisions,
+            self.attempts,
+            known,
+            Housekeeping(api, known, self.storage.storage, pairs, writer, self.queue.add_later),
+        )
         starts = Starts(self.executions, self.flows, revisions, statuses)
         environment = _environment(settings.env_prefix)
         self._execution_reconciler = ExecutionReconciler(
