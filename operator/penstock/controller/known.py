@@ -44,5 +44,6 @@ class KnownExecutions:
             state=state_of(body) or State.CREATED,
             start_date=datetime.fromisoformat(status.get("startDate") or meta["creationTimestamp"]),
             is_over=is_finished(body),
+            made_by=((body.get("spec") or {}).get("parent") or {}).get("execution"),
             relies_on=tuple(place.execution for place in self._places.parents(body)),
         )

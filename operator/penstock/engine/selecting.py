@@ -27,8 +27,10 @@ class ExecutionFacts:
     """When it was made, as long as it has not begun."""
     is_over: bool
     """Whether nothing of it runs any more."""
+    made_by: str | None = None
+    """The execution of which it is a part."""
     relies_on: tuple[str, ...] = ()
-    """The executions that made it, or that it does again."""
+    """The executions that started it, or that it does again."""
 
 
 @dataclass(frozen=True)
@@ -105,21 +107,27 @@ class PurgeExecutions:
     files: bool = True
 
     def meant(self, known: Iterable[ExecutionFacts], own: str) -> list[str]:
-        """The names of those that may go: of which nothing runs, and on which nothing relies that
-        runs, such as the one whose task this is."""
-        all_ = {facts.name: facts for facts in known}
-        needed = {own}
-        pending = [own, *(name for name, facts in all_.items() if not facts.is_over)]
-        while pending:
-            facts = all_.get(pending.pop())
-            fresh = set(facts.relies_on if facts is not None else ()) - needed
-            needed |= fresh
-            pending += fresh
+        """The names of those that may go: of which nothing runs, nor of the one that made them, and
+        on which nothing relies that runs, such as the one whose task this is."""
+        there = {facts.name: facts for facts in known}
+        running = {own, *(name for name, facts in there.items() if not facts.is_over)}
+        needed = _with_what_they_rely_on(running, there)
         return [
             name
-            for name, facts in all_.items()
-            if facts.is_over and name not in needed and self.among.holds(facts)
+            for name, facts in there.items()
+            if name not in needed and facts.made_by not in running and self.among.holds(facts)
         ]
+
+
+def _with_what_they_rely_on(names: set[str], there: Mapping[str, ExecutionFacts]) -> set[str]:
+    needed, pending = set(names), list(names)
+    while pending:
+        facts = there.get(pending.pop())
+        if facts is not None:
+            fresh = {name for name in (facts.made_by, *facts.relies_on) if name} - needed
+            needed |= fresh
+            pending += fresh
+    return needed
 
 
 @dataclass(frozen=True)

@@ -99,19 +99,20 @@ def _read(part: Part, file: BinaryIO, window: Window) -> Iterator[tuple[bytes, b
     """Each line of the kubelet's: whether it is meant, and whether it is one of the log. The result
     of the task at the end is none, and stays or goes as a whole.
     """
-    always = True if window.covers(part) else False if window.misses(part) else None
-    at, in_result = "", None
+    at = ""
+    of_result: bool | None = None
     for raw in file:
-        if in_result is None:
-            meant = always
-            if meant is None:
-                at, _ = stamped(raw, at)
-                meant = window.holds(at, _level(part, raw))
-            in_result = meant if _begins_result(raw) else None
-        if in_result is not None:
-            yield raw, in_result, False
+        if of_result is not None:
+            yield raw, of_result, False
+            continue
+        if window.covers(part) or window.misses(part):
+            meant = window.covers(part)
         else:
-            yield raw, meant, True
+            at, _ = stamped(raw, at)
+            meant = window.holds(at, _level(part, raw))
+        if _begins_result(raw):
+            of_result = meant
+        yield raw, meant, of_result is None
 
 
 def _begins_result(raw: bytes) -> bool:

@@ -98,7 +98,6 @@ def _facts(execution: LocalExecution) -> ExecutionFacts:
     spec, status = execution.spec, execution.status
     place = _place(execution)
     relied = (
-        spec.parent.execution if spec.parent else None,
         spec.retry.original if spec.retry else None,
         spec.replay.execution if spec.replay else None,
         spec.trigger.variables.get("executionId") if spec.trigger else None,
@@ -110,6 +109,7 @@ def _facts(execution: LocalExecution) -> ExecutionFacts:
         state=status.state,
         start_date=status.start_date or execution.created,
         is_over=execution.finished,
+        made_by=spec.parent.execution if spec.parent else None,
         relies_on=tuple(str(name) for name in relied if name is not None),
     )
 

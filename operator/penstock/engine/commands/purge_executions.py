@@ -18,8 +18,9 @@ class PurgeExecutions(CommandTask):
     """Deletes executions of the same Kubernetes namespace that have ended, with their logs and
     files.
 
-    What still runs is left, and so is what made it: this execution and those around it stay. What
-    an execution made itself with Subflow goes with it.
+    What still runs is left, such as this execution, and so is what that relies on: the executions
+    around it, those that it does again, and those that it made itself. What an execution made with
+    Subflow goes with it.
 
     Outputs: `executionsCount`, `logsCount` (lines), `storagesCount` (files), `metricsCount`.
 
