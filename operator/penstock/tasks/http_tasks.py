@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.message import Message
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from penstock.tasks.contract import Context, TaskFailure
 from penstock.tasks.http_body import body
@@ -78,7 +78,9 @@ class _Http:
             return self.uri
         uri, mark, fragment = self.uri.partition("#")
         joint = "&" if "?" in uri else "?"
-        return f"{uri}{joint}{urlencode(given, doseq=True)}{mark}{fragment}"
+        # Spaces as `%20`: so a secret in it is known to what masks messages.
+        text = urlencode(given, doseq=True, quote_via=quote)
+        return f"{uri}{joint}{text}{mark}{fragment}"
 
     def _headers(self, content_type: str | None) -> dict[str, str]:
         headers = {name: value for name, value in self.headers.items() if value is not None}

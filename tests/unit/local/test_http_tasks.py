@@ -127,7 +127,7 @@ async def test_request_gives_code_headers_and_body(attempts: Attempts, server: s
 
 @pytest.mark.parametrize(
     ("uri", "path"),
-    [("/echo", "/echo?a=1+%26&b=x&b=y"), ("/echo?q=0#f", "/echo?q=0&a=1+%26&b=x&b=y")],
+    [("/echo", "/echo?a=1%20%26&b=x&b=y"), ("/echo?q=0#f", "/echo?q=0&a=1%20%26&b=x&b=y")],
 )
 async def test_parameters_stand_at_the_end_of_the_uri(
     attempts: Attempts, server: str, uri: str, path: str
