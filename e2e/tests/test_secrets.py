@@ -19,6 +19,8 @@ from e2e.fixtures.controller import Controller
 from e2e.fixtures.kubernetes import Kubernetes, address_for_pods
 from e2e.fixtures.scenario import PYTHON_IMAGE, SHELL_IMAGE, ExecutionView, FlowView, Scenario
 from e2e.tests.test_logs import archived, asked
+from penstock.kubernetes.guests import attempts_in
+from penstock.kubernetes.podstatus import container_name
 from penstock.tasks.catalog import CORE_TYPES, CoreType
 from penstock.tasks.languages import OLD_SCRIPTS, PYTHON, SHELL
 from penstock.tasks.script_types import SCRIPT_TYPES
@@ -182,9 +184,7 @@ def test_the_files_of_a_working_directory_have_secrets(scenario: Scenario) -> No
     encoded = base64.b64encode(ODD.encode()).decode()
     assert execution.outputs("first")["vars"] == {"sha": sha(TOKEN)}
     assert execution.outputs("second")["vars"] == {"sha": sha(encoded)}
-    said = scenario.kubernetes.log(
-        scenario.namespace, execution.pods("first")[0]["metadata"]["name"]
-    )
+    said = execution.log("first")
     assert "******" in said
     assert TOKEN not in said
 
@@ -338,7 +338,7 @@ def test_nothing_that_penstock_writes_shows_a_secret(
     execution.reaches("SUCCESS", "WARNING", "FAILED", seconds=400)
     # then
     assert len(execution.status["taskRuns"]) == len(tasks) + 1
-    pods = [pod for pod in execution.pods() if ended(pod)]
+    pods = [own for pod in execution.pods() for own in attempts_in(pod) if ended(own)]
     kept = asked(archived(execution, len(pods)))
     assert "******" in kept
     written = "\n".join([kept, *everything(scenario, execution, controller)])
@@ -433,8 +433,8 @@ def everything(
     yield str(events)
     for pod in kubernetes.pods(namespace):
         name = pod["metadata"]["name"]
-        containers = [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
-        for container in containers:
+        kinds = ("initContainers", "containers", "ephemeralContainers")
+        for container in (item for kind in kinds for item in pod["spec"].get(kind, ())):
             yield kubernetes.core.read_namespaced_pod_log(
                 name, namespace, container=container["name"]
             )
@@ -444,7 +444,8 @@ def everything(
 def ended(pod: dict[str, Any]) -> bool:
     """Whether the task's own container came to run, so that there is a log of it."""
     states = pod["status"].get("containerStatuses", [])
-    return any(item["name"] == "task" and item["state"].get("terminated") for item in states)
+    own = container_name(pod)
+    return any(item["name"] == own and item["state"].get("terminated") for item in states)
 
 
 def around(text: str, form: str) -> str:

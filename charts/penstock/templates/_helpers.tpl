@@ -95,6 +95,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
+# The tasks of a WorkingDirectory come into its pod one after the other.
+- apiGroups: [""]
+  resources: [pods/ephemeralcontainers]
+  verbs: [patch]
 # Outputs and files that are too long for an Execution or a Job. Never listed, never deleted: those
 # of an Execution go with it.
 - apiGroups: [""]

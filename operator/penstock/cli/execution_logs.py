@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from penstock.kubernetes import podstatus
 from penstock.kubernetes.api import EXECUTIONS, PODS, Api, ApiError, Object
+from penstock.kubernetes.guests import attempts_in
 from penstock.kubernetes.labels import EXECUTION_UID
 from penstock.kubernetes.logcatching import caught, has_begun, has_ended
 from penstock.kubernetes.loglines import LineReader, Source, entry
@@ -114,7 +115,7 @@ class ExecutionLogs:
         except ApiError as error:
             self._say(f"pods can't be listed, so only archived logs are shown: {error}")
             pods = []
-        for pod in pods:
+        for pod in (own for body in pods for own in attempts_in(body)):
             source = source_of(pod)
             if source is not None and has_begun(pod):
                 now.pods[source.task_run, source.attempt] = (pod, source)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore, SeenAttempt
+from penstock.controller.directories import Directories, with_directory_lost
 from penstock.controller.grants import Grants, place_in
 from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
@@ -31,15 +32,27 @@ from penstock.engine.actions import (
 from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.kubernetes import results
 from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
+from penstock.kubernetes.directories import (
+    Guest,
+    build_directory,
+    directory_name,
+    fold,
+    name_in_directory,
+    shared_by,
+)
+from penstock.kubernetes.directories import needs_storage as needs_files
+from penstock.kubernetes.guests import is_shared
 from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job, job_name, matches
 from penstock.kubernetes.kept import refuse_foreign
 from penstock.kubernetes.podstatus import is_over, job_condition, terminated
-from penstock.kubernetes.staged import CLOSING, needs_storage
+from penstock.kubernetes.staged import CLOSING, PodStorage, needs_storage
 from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
 from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.storage.uris import uri_of
 from penstock.tasks.contract import Container, TaskFailure
+from penstock.tasks.pod_folders import OWN, Paths
 from penstock.tasks.registry import container
+from penstock.tasks.sharing import Sharing
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +107,7 @@ class Jobs:
         self._throttle = throttle
         self._metrics = metrics
         self._pending = Pending(api, pending_timeout)
+        self._directories = Directories(api, attempts, defaults, self._pending)
         self._pairs = pairs
         self._grants = grants
         self._logs = logs
@@ -103,13 +117,14 @@ class Jobs:
         self, execution: Object, status: ExecutionStatus, actions: Iterable[Action]
     ) -> ExecutionStatus:
         """The status with the names of the Jobs that the actions ask for."""
-        wanted = {action.key for action in actions if isinstance(action, StartAttempt)}
+        wanted = {action.key: action for action in actions if isinstance(action, StartAttempt)}
         runs: list[TaskRun] = []
         changed = False
         for run in status.task_runs:
             last = run.attempts[-1] if run.attempts else None
             if last is not None and last.job is None and (run.id, last.number) in wanted:
-                named = last.model_copy(update={"job": _job_name(execution, run, last)})
+                name = _name_of(execution, wanted[run.id, last.number])
+                named = last.model_copy(update={"job": name})
                 run = run.model_copy(update={"attempts": [*run.attempts[:-1], named]})
                 changed = True
             runs.append(run)
@@ -124,16 +139,23 @@ class Jobs:
         seen.outcome = await self._spared.find(execution, status, action)
         if seen.outcome is not None:
             raise Again
+        asked = shared_by(action.workspace)
         try:
-            objects = self._build(execution, action, status)
-        except (TaskFailure, StorageError) as error:
+            objects, guest = self._objects(execution, action, status, asked)
+        except (TaskFailure, StorageError, ValueError) as error:
             if isinstance(error, StorageUnavailable) and self._may_wait(action):
                 raise ApiError(503, "StorageUnavailable", str(error)) from error
             seen.outcome = _failed("InvalidTask", action.secrets.told(str(error)))
             raise Again from error
+        if guest is not None:
+            seen.outcome = await self._directories.enter(execution, action, guest)
+            self._take_edge(uid)  # no Job follows: its creation is not late
+            if seen.outcome is not None:
+                raise Again
+            return
         await self._throttle.take()
         try:
-            await self._create(execution, action, objects)
+            await self._create(execution, objects)
         except ApiError as error:
             over_quota = error.status == 403 and "quota" in str(error).lower()
             since = action.attempt.created_date
@@ -144,6 +166,10 @@ class Jobs:
             seen.outcome = _failed(reason, f"the Job was refused: {error}")
             raise Again from error
         self._metrics.job_created(self._take_edge(uid))
+
+    async def leave(self, execution: Object, status: ExecutionStatus) -> None:
+        """Let the pods end in which nothing more is to be done."""
+        await self._directories.leave(execution, status)
 
     async def stop(self, execution: Object, action: StopAttempt) -> None:
         """Let the attempt's Job be gone, with its pod."""
@@ -185,8 +211,11 @@ class Jobs:
         if seen.job is None and not seen.pods:
             if attempt.state is State.RUNNING or seen.job_deleted:
                 return results.job_deleted(), None
-            return None, None
+            seen.outcome, left = await self._directories.look(execution, run)
+            return seen.outcome, left
         observation = await self._read(seen)
+        if observation.state is State.RESUBMITTED and seen.job is not None and is_shared(seen.job):
+            observation = with_directory_lost(observation)
         if not observation.state.terminated and seen.job_deleted:
             observation = results.job_deleted()
         if observation.state.terminated:
@@ -229,20 +258,54 @@ class Jobs:
         seen.outcome = _failed(problem.reason, problem.message)
         return seen.outcome, None
 
+    def _objects(
+        self,
+        execution: Object,
+        action: StartAttempt,
+        status: ExecutionStatus,
+        asked: Sharing | None,
+    ) -> tuple[JobObjects, Guest | None]:
+        """The Job to make, if any, and what is to be added to the pod of a WorkingDirectory where
+        the attempt is to run in one. Raises ``TaskFailure`` and ``StorageError``.
+        """
+        if asked is None or action.workspace is None:
+            return self._build(execution, action, status, OWN), None
+        if self._directories.is_wanted(execution, action.workspace):
+            return self._build_directory(execution, action, status, asked), None
+        paths = Paths(name_in_directory(action))
+        return JobObjects({}), fold(self._build(execution, action, status, paths), action)
+
     def _build(
-        self, execution: Object, action: StartAttempt, status: ExecutionStatus
+        self, execution: Object, action: StartAttempt, status: ExecutionStatus, paths: Paths
     ) -> JobObjects:
-        meta = execution["metadata"]
-        owner = Owner(meta["name"], meta["namespace"], meta["uid"])
         what = self._container(execution, action, status)
         storage = None
-        if needs_storage(action, what):
-            name = _job_name(execution, action.task_run, action.attempt)
-            storage = self._grants.storage(execution, status, action, name, what)
+        if needs_storage(action, what, paths):
+            storage = self._storage(execution, action, status, what)
         places = self._secrets.of(execution) if action.secrets else None
-        objects = build_job(action, owner, what, self._defaults, storage, places)
+        owner = _owner(execution)
+        objects = build_job(action, owner, what, self._defaults, storage, places, paths)
         self._spared.mark(objects.job, action)
         return objects
+
+    def _build_directory(
+        self, execution: Object, action: StartAttempt, status: ExecutionStatus, asked: Sharing
+    ) -> JobObjects:
+        """The Job in whose pod the attempt is to run, and those that follow it."""
+        workspace = action.workspace
+        assert workspace is not None
+        storage = None
+        if needs_files(workspace):
+            storage = self._storage(execution, action, status, CLOSING)
+        owner, places = _owner(execution), self._secrets.of(execution)
+        secrets = action.secrets
+        return build_directory(workspace, asked, owner, self._defaults, storage, secrets, places)
+
+    def _storage(
+        self, execution: Object, action: StartAttempt, status: ExecutionStatus, what: Container
+    ) -> PodStorage:
+        name = _name_of(execution, action)
+        return self._grants.storage(execution, status, action, name, what)
 
     def _container(
         self, execution: Object, action: StartAttempt, status: ExecutionStatus
@@ -259,7 +322,7 @@ class Jobs:
         waited = datetime.now(UTC) - action.attempt.created_date
         return waited.total_seconds() < self._pending.limit
 
-    async def _create(self, execution: Object, action: StartAttempt, objects: JobObjects) -> None:
+    async def _create(self, execution: Object, objects: JobObjects) -> None:
         namespace = execution["metadata"]["namespace"]
         if objects.config_map is not None:
             try:
@@ -293,6 +356,18 @@ class Jobs:
         for seen in ended:
             seen.ended_at = None
         return seconds
+
+
+def _name_of(execution: Object, action: StartAttempt) -> str:
+    """The name of the Job in whose pod an attempt runs."""
+    if action.workspace is not None and shared_by(action.workspace) is not None:
+        return directory_name(execution, action.workspace)
+    return _job_name(execution, action.task_run, action.attempt)
+
+
+def _owner(execution: Object) -> Owner:
+    meta = execution["metadata"]
+    return Owner(meta["name"], meta["namespace"], meta["uid"])
 
 
 def _job_name(execution: Object, run: TaskRun, attempt: Attempt) -> str:

@@ -78,7 +78,8 @@ class Logs:
         meta = pod["metadata"]
         if meta.get("uid") in self._settled or not has_begun(pod):
             return
-        key = Key("Log", meta["namespace"], meta["name"])
+        of = f"{meta['name']}/{podstatus.container_name(pod)}"
+        key = Key("Log", meta["namespace"], of)
         log = self._logs.get(key)
         is_new = log is None
         if log is None:

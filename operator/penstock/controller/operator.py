@@ -62,6 +62,7 @@ from penstock.kubernetes.api import (
     Resource,
 )
 from penstock.kubernetes.archive import TaskRunArchive
+from penstock.kubernetes.guests import attempts_in
 from penstock.kubernetes.jobs import JobDefaults
 from penstock.kubernetes.labels import EXECUTION_NAME, EXECUTION_UID
 from penstock.kubernetes.outputs import OutputsKeeper
@@ -257,8 +258,7 @@ class Operator:
 
     def pod_seen(self, body: Object) -> None:
         """A pod was added, changed or removed: its last state is what counts."""
-        self.attempts.put_pod(body)
-        self.logs.seen(body)
+        self._put_pod(body)
         self._add_owner(body)
 
     async def _reconcile(self, key: Key) -> None:
@@ -289,8 +289,7 @@ class Operator:
         for body in await self._list(JOBS, EXECUTION_UID):
             self.attempts.put_job(body)
         for body in await self._list(PODS, EXECUTION_UID):
-            self.attempts.put_pod(body)
-            self.logs.seen(body)
+            self._put_pod(body)
         for resource, store, kind in (
             (KEY_VALUES, self.pairs, "KeyValue"),
             (FLOWS, self.flows, "Flow"),
@@ -322,6 +321,11 @@ class Operator:
 
     def _queue_of(self, kind: str) -> KeyedQueue:
         return self._source_queue if kind == "GitSource" else self.queue
+
+    def _put_pod(self, body: Object) -> None:
+        self.attempts.put_pod(body)
+        for own in attempts_in(body):
+            self.logs.seen(own)
 
     def _add_owner(self, body: Object) -> None:
         """The Execution of a Job or pod, which names it in an annotation."""

@@ -65,13 +65,16 @@ class Actions:
                 await self._family.kill(body, action)
             elif isinstance(action, Perform):
                 await self._commands.perform(body, action)
+        await self._jobs.leave(body, status)
         if status.finished and not any(isinstance(item, StopAttempt) for item in step.actions):
             await self._jobs.sweep(body, status)
 
     async def clear(self, body: Object) -> None:
         """Let nothing run of an execution that has ended: the controller may have died between
         writing the end and making it so."""
-        await self._jobs.sweep(body, ExecutionStatus.from_json(body["status"]))
+        status = ExecutionStatus.from_json(body["status"])
+        await self._jobs.leave(body, status)
+        await self._jobs.sweep(body, status)
         await self._family.sweep(body)
 
 

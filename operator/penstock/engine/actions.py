@@ -24,6 +24,9 @@ from penstock.resources.execution import (
     TaskRun,
 )
 
+DIRECTORY_LOST = "DirectoryLost"
+"""The reason of an attempt that was lost with the directory in which it ran."""
+
 AttemptKey = tuple[str, int]
 """A task run's id and the attempt's number: one Job."""
 
@@ -61,6 +64,12 @@ class Observation:
     """What a successful task wants changed in the world. Whoever observes makes it so before the
     engine is asked, and fails the attempt where it can't be."""
 
+    @property
+    def directory_lost(self) -> bool:
+        """Whether a WorkingDirectory was lost with the attempt, and so what the tasks before it
+        had left there."""
+        return self.state is State.RESUBMITTED and self.reason == DIRECTORY_LOST
+
 
 @dataclass(frozen=True)
 class ChildSeen:
@@ -88,6 +97,20 @@ class Workspace:
     Where the directory lies on no common disk, one of them has left it."""
     failed: bool = False
     """Whether one of its tasks has failed: then nothing is missed of what it was to make."""
+    entered: bool = False
+    """Whether one of its tasks has run."""
+    task: str = ""
+    """The id of the WorkingDirectory."""
+    attempt: int = 1
+    """One more than directories of this task run were lost. What the directory's own pod is
+    called by."""
+    tasks: tuple[Task, ...] = ()
+    """All that is to run in it."""
+
+    @property
+    def key(self) -> AttemptKey:
+        """The WorkingDirectory's own attempt, which takes what the tasks have left."""
+        return self.id, self.attempt
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from penstock.engine.command_task import CommandTask
 from penstock.engine.evaluation import AttemptEvaluator, Evaluation
 from penstock.engine.executable import ExecutableTask
 from penstock.engine.flowable import Flowable, FlowableError
-from penstock.engine.flowables.working_directory import WorkingDirectory
+from penstock.engine.flowables.working_directory import WorkingDirectory, lost_directories
 from penstock.engine.limits import Limits
 from penstock.engine.metrics import added_metrics
 from penstock.engine.retrying import ExecutionRetries
@@ -137,7 +137,9 @@ class Attempts:
             if attempt.state.terminated
         ]
         failed = any(run.state in (State.FAILED, State.KILLED) for run in inside)
-        return replace(workspace, left_by=tuple(reversed(before)), failed=failed)
+        entered = any(attempt.start_date is not None for run in inside for attempt in run.attempts)
+        left = tuple(reversed(before))
+        return replace(workspace, left_by=left, failed=failed, entered=entered)
 
     def observe(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
         """Take in what is known of the last attempt."""
@@ -156,6 +158,8 @@ class Attempts:
         run = self._end_attempt(run, seen)
         if isinstance(task, Flowable):
             # Its own attempt only takes what its children left: its end is settled with theirs.
+            if seen.directory_lost:
+                self._empty_directory(run, seen)
             return run
         if seen.state is State.RESUBMITTED:
             return self._after_loss(run, task, seen)
@@ -214,12 +218,44 @@ class Attempts:
         return self._board.change(run, state=State.RETRYING, next_attempt=date)
 
     def _after_loss(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
+        if seen.directory_lost and run.parent is not None:
+            return self._after_lost_directory(run, self._board[run.parent], task, seen)
         lost = sum(attempt.state is State.RESUBMITTED for attempt in run.attempts)
         if lost <= self._limits.lost_attempts:
             self._report("TaskLost", run, f"lost ({seen.reason}), is run again", warning=True)
             return self._again(run, self._now)
         message = f"lost with its infrastructure ({seen.reason}), for the {lost}. time"
         return self._end(run, task, State.FAILED, message)
+
+    def _after_lost_directory(
+        self, run: TaskRun, around: TaskRun, task: Task, seen: Observation
+    ) -> TaskRun:
+        """A task of a WorkingDirectory was lost with the directory: what the tasks before it made
+        is gone, so they all run again, as an attempt of the WorkingDirectory."""
+        number = len(around.attempts) + 1
+        lost = Attempt(
+            number=number,
+            state=State.RESUBMITTED,
+            created_date=around.start_date,
+            start_date=around.start_date,
+            end_date=self._now,
+            reason=seen.reason,
+            message=seen.message,
+            job=run.attempts[-1].job,
+        )
+        around = self._board.change(around, attempts=[*around.attempts, lost])
+        if self._empty_directory(around, seen):
+            return run
+        message = f"lost with its infrastructure ({seen.reason}), for the {number}. time"
+        return self._end(run, task, State.FAILED, message)
+
+    def _empty_directory(self, run: TaskRun, seen: Observation) -> bool:
+        """Let the tasks of a WorkingDirectory begin anew; False where that was done too often."""
+        if len(lost_directories(run)) > self._limits.lost_attempts:
+            return False
+        self._report("TaskLost", run, f"lost ({seen.reason}), is run again", warning=True)
+        self._board.clear(run)
+        return True
 
     def _after_failure(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
         if self._retries.retry_as_a_whole(run, self._tree.retry_of(task)):

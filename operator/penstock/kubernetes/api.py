@@ -7,7 +7,7 @@ client's typed models are left aside: turning objects into them and back costs m
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +22,7 @@ Object = dict[str, Any]
 """A Kubernetes object as JSON."""
 
 MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 FIELD_MANAGER = "penstock"
 TIMEOUT = 30.0
@@ -137,6 +138,16 @@ class Api:
     ) -> Object:
         return await self._call(
             "PATCH", resource, namespace, name, part, body=body, content_type=MERGE_PATCH
+        )
+
+    async def add_containers(
+        self, namespace: str, pod: str, containers: Sequence[Object]
+    ) -> Object:
+        """Add ephemeral containers to a pod. Those that it has may not be changed."""
+        body = {"spec": {"ephemeralContainers": list(containers)}}
+        part = "ephemeralcontainers"
+        return await self._call(
+            "PATCH", PODS, namespace, pod, part, body=body, content_type=STRATEGIC_PATCH
         )
 
     async def apply(

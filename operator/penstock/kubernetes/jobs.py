@@ -41,6 +41,7 @@ from penstock.kubernetes.secrets import add_beside, add_to_pod, prepare
 from penstock.kubernetes.staged import PodStorage, staged, with_files
 from penstock.tasks.contract import Container
 from penstock.tasks.pod import LOG_LEVEL_VARIABLE
+from penstock.tasks.pod_folders import OWN, Paths
 
 __all__ = ["JobDefaults", "JobObjects", "Owner", "build_job", "job_name", "matches"]
 
@@ -73,8 +74,12 @@ def build_job(
     defaults: JobDefaults,
     storage: PodStorage | None = None,
     places: SecretPlaces | None = None,
+    paths: Paths = OWN,
 ) -> JobObjects:
     """The Job of an attempt, and the ConfigMap that it needs where its texts are long.
+
+    With other paths than in a pod of its own it is to be folded into the pod of a WorkingDirectory
+    (:mod:`penstock.kubernetes.directories`), and has no ConfigMap.
 
     Raises :class:`~penstock.tasks.contract.TaskFailure` where it needs files and has no storage, or
     where a secret stands in what no pod can put in its place.
@@ -100,12 +105,12 @@ def build_job(
             IGNORE_UPDATES: "true",
             SPEC_HASH: spec_hash(start, owner),
         },
-        "ownerReferences": [_owner_reference(owner)],
+        "ownerReferences": [owner_reference(owner)],
     }
-    container, plan = staged(start, container, storage)
-    container, secrets = prepare(container, start.secrets, places or SecretPlaces(), plan)
-    mounted = mounted_files(container, plan)
-    pod = pod_spec(container, defaults, mounted, name, start.timeout)
+    container, plan = staged(start, container, storage, paths)
+    container, secrets = prepare(container, start.secrets, places or SecretPlaces(), plan, paths)
+    mounted = mounted_files(container, plan) if paths == OWN else None
+    pod = pod_spec(container, defaults, mounted, name, start.timeout, paths)
     data = dict(mounted.data) if mounted is not None else {}
     if secrets is not None:
         add_to_pod(pod, secrets, defaults, name)
@@ -114,7 +119,23 @@ def build_job(
         pod = with_files(pod, container, plan, storage, defaults, mounted)
         if secrets is not None:
             add_beside(pod, secrets)
-    spec: dict[str, Any] = {
+    spec = job_spec(
+        {"labels": {**chosen.labels, **labels}, "annotations": annotations}, pod, defaults
+    )
+    if start.timeout is not None:
+        waits = chosen.start_within
+        pending = deadline(waits) if waits is not None else defaults.pending_seconds
+        seconds = deadline(start.timeout) + pending
+        spec["activeDeadlineSeconds"] = min(seconds, MAX_SECONDS)
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
+    return JobObjects(job, config_map(meta, data) if data else None)
+
+
+def job_spec(
+    meta: Mapping[str, Any], pod: Mapping[str, Any], defaults: JobDefaults
+) -> dict[str, Any]:
+    """What all Jobs have in common: one pod, once."""
+    return {
         "backoffLimit": 0,
         "completions": 1,
         "parallelism": 1,
@@ -128,18 +149,8 @@ def build_job(
             ]
         },
         "ttlSecondsAfterFinished": defaults.ttl_seconds_after_finished,
-        "template": {
-            "metadata": {"labels": {**chosen.labels, **labels}, "annotations": annotations},
-            "spec": pod,
-        },
+        "template": {"metadata": dict(meta), "spec": dict(pod)},
     }
-    if start.timeout is not None:
-        waits = chosen.start_within
-        pending = deadline(waits) if waits is not None else defaults.pending_seconds
-        seconds = deadline(start.timeout) + pending
-        spec["activeDeadlineSeconds"] = min(seconds, MAX_SECONDS)
-    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
-    return JobObjects(job, _config_map(meta, data) if data else None)
 
 
 def _with_log_level(container: Container, task: Task) -> Container:
@@ -193,7 +204,8 @@ def _labels(start: StartAttempt, owner: Owner) -> dict[str, str]:
     }
 
 
-def _owner_reference(owner: Owner) -> dict[str, Any]:
+def owner_reference(owner: Owner) -> dict[str, Any]:
+    """It makes the Job go with its Execution."""
     return {
         "apiVersion": owner.api_version,
         "kind": owner.kind,
@@ -204,7 +216,8 @@ def _owner_reference(owner: Owner) -> dict[str, Any]:
     }
 
 
-def _config_map(meta: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, Any]:
+def config_map(meta: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, Any]:
+    """That of a Job, with the same name."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -79,7 +79,7 @@ async def _add_tail(api: Api, pod: Object, piece: Piece, last: str | None) -> No
 
 def _answer(api: Api, pod: Object, query: Mapping[str, str]) -> AsyncIterator[bytes]:
     meta = pod["metadata"]
-    query = {"container": podstatus.CONTAINER_NAME, "timestamps": "true", **query}
+    query = {"container": podstatus.container_name(pod), "timestamps": "true", **query}
     silence = _SILENCE if "follow" in query else _PATIENCE
     return api.log_stream(meta["namespace"], meta["name"], query, silence)
 

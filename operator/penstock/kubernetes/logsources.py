@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from penstock.kubernetes import podstatus
 from penstock.kubernetes.api import Object
 from penstock.kubernetes.labels import (
@@ -33,15 +36,24 @@ def source_of(pod: Object) -> Source | None:
     owners = {
         owner["name"] for owner in meta.get("ownerReferences") or () if owner["kind"] == "Job"
     }
-    if job_name(name, uid, task, run, attempt) not in owners:
+    if _job_name(meta, name, uid) not in owners:
         return None
     return Source(task, run, attempt, annotations.get(VALUE), _is_core(pod))
+
+
+def _job_name(meta: Mapping[str, Any], execution: str, uid: str) -> str | None:
+    """By what its labels say. Of a pod that attempts share, by what those of the pod itself say."""
+    own = meta.get("directory") or {**meta["labels"], "annotations": meta.get("annotations") or {}}
+    number, task = str(own.get(ATTEMPT)), own["annotations"].get(TASK_ID)
+    if not number.isdigit() or task is None:
+        return None
+    return job_name(execution, uid, task, str(own.get(TASK_RUN)), int(number))
 
 
 def _is_core(pod: Object) -> bool:
     """Whether its lines say their level."""
     for container in (pod.get("spec") or {}).get("containers") or ():
-        if container.get("name") == podstatus.CONTAINER_NAME:
+        if container.get("name") == podstatus.container_name(pod):
             names = {item.get("name") for item in container.get("env") or ()}
             return not names.isdisjoint(_OF_CORE_TASKS)
     return False

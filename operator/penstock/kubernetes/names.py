@@ -27,6 +27,12 @@ def job_name(
     return "-".join([part for part in parts if part] + [digest])
 
 
+def guest_name(task_id: str, task_run_id: str, attempt: int) -> str:
+    """The name of an attempt's container in a pod that it shares, which leaves room for more."""
+    parts = [slug(task_id, 32), _hash(task_run_id, attempt)[:10]]
+    return "-".join(part for part in parts if part)
+
+
 def label_value(text: str) -> str:
     """The text itself where it may stand in a label; else a slug of it with a hash."""
     if _LABEL_VALUE.match(text) and not text.endswith("\n"):

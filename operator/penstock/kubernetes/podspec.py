@@ -12,7 +12,7 @@ from penstock.kubernetes.prelude import PRELUDE
 from penstock.tasks.contract import Container, Resources
 from penstock.tasks.plan import Plan
 from penstock.tasks.pod import camel
-from penstock.tasks.pod_folders import BASE, WORK
+from penstock.tasks.pod_folders import BASE, OWN, WORK, Paths
 from penstock.tasks.registry import TASK_VARIABLE
 from penstock.tasks.scripts import MAX_ARGUMENT_BYTES
 
@@ -22,6 +22,8 @@ FILES = "/penstock-files"
 TASK_FILE = "task.json"
 PLAN_FILE = "plan.json"
 TERMINATION_FILE = "/dev/termination-log"
+FIXED_ARGUMENTS = 3
+"""Of the prelude: the base directory, the termination message, the folder of the run."""
 MAX_SECONDS = 2**31 - 1
 
 
@@ -99,6 +101,7 @@ def pod_spec(
     mounted: Mounted | None,
     config_map: str,
     timeout: timedelta | None,
+    paths: Paths = OWN,
 ) -> dict[str, Any]:
     """The spec of the attempt's pod."""
     own = container.image is None
@@ -121,7 +124,7 @@ def pod_spec(
         "affinity": dict(chosen.affinity),
         "nodeSelector": {**defaults.node_selector, **chosen.node_selector},
         "tolerations": [dict(item) for item in (*defaults.tolerations, *chosen.tolerations)],
-        "containers": [_container(container, defaults, mounted, volumes)],
+        "containers": [_container(container, defaults, mounted, volumes, paths)],
         "volumes": [*volumes, *map(dict, chosen.volumes)],
     }
     if chosen.volumes and defaults.script_user is not None:
@@ -171,6 +174,7 @@ def _container(
     defaults: JobDefaults,
     mounted: Mounted | None,
     volumes: list[dict[str, Any]],
+    paths: Paths,
 ) -> dict[str, Any]:
     own = container.image is None
     mounts = {"work": BASE, "files": FILES}
@@ -203,19 +207,29 @@ def _container(
         made["command"] = [literal(word) for word in (*defaults.task_command, *container.command)]
     else:
         made["command"] = ["/bin/sh", "-c", literal(PRELUDE), "penstock"]
-        made["args"] = [literal(word) for word in _arguments(container, mounted)]
+        made["args"] = [literal(word) for word in _arguments(container, mounted, paths)]
     return {key: value for key, value in made.items() if value not in (None, [], {})}
 
 
-def _arguments(container: Container, mounted: Mounted | None) -> list[str]:
-    words = [BASE, TERMINATION_FILE]
+def _arguments(container: Container, mounted: Mounted | None, paths: Paths) -> list[str]:
+    words = [BASE, TERMINATION_FILE, paths.run]
     for name, text in container.files.items():
-        words += (
-            ["-c", name, f"{FILES}/{mounted.keys[name]}"]
-            if mounted is not None and name in mounted.keys
-            else ["-f", name, text]
-        )
+        if mounted is not None and name in mounted.keys:
+            words += ["-c", name, f"{FILES}/{mounted.keys[name]}"]
+            continue
+        first, *rest = in_pieces(text)
+        words += ["-f", name, first]
+        for piece in rest:
+            words += ["-a", name, piece]
     return [*words, "--", *container.command]
+
+
+def in_pieces(text: str) -> list[str]:
+    """A text in pieces that each fit an argument or a variable; at least one."""
+    length = MAX_ARGUMENT_BYTES // 4  # no character has more bytes
+    if len(text) <= length or not _is_long(text):
+        return [text]
+    return [text[start : start + length] for start in range(0, len(text), length)]
 
 
 def _environment(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from penstock.kubernetes.labels import CONTAINER
 from penstock.tasks.captured import exit_words
 
 CONTAINER_NAME = "task"
@@ -71,6 +72,12 @@ def main_pod(pods: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         return success, str((pod.get("metadata") or {}).get("creationTimestamp") or "")
 
     return max(pods, key=rank, default=None)
+
+
+def container_name(pod: Mapping[str, Any]) -> str:
+    """The name of the task's container."""
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get(CONTAINER, CONTAINER_NAME))
 
 
 def terminated(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -211,7 +218,7 @@ def _waiting(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _state(pod: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
     for status in _status(pod).get("containerStatuses") or ():
-        if status.get("name") == CONTAINER_NAME:
+        if status.get("name") == container_name(pod):
             state: Mapping[str, Any] | None = (status.get("state") or {}).get(kind)
             return state
     return None
@@ -228,7 +235,7 @@ def _condition(
 
 def _memory_limit(pod: Mapping[str, Any]) -> str | None:
     for container in (pod.get("spec") or {}).get("containers") or ():
-        if container.get("name") == CONTAINER_NAME:
+        if container.get("name") == container_name(pod):
             limits = (container.get("resources") or {}).get("limits") or {}
             return str(limits["memory"]) if "memory" in limits else None
     return None

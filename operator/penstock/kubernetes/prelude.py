@@ -24,8 +24,13 @@ What it has to get right, and how:
   the two talk). The command waits until they are in place; when it has ended, its end waits until
   what it made is kept, unless it was stopped. What they tell is read by the shell alone.
 
-Arguments: the base directory, the termination message's file, then for each file `-f NAME TEXT` or
-`-c NAME SOURCE`, then `--` and the command. Works in dash, busybox ash and bash.
+- In a pod of many tasks (:mod:`penstock.kubernetes.directories`) no deadline of the pod ends the
+  command: `PENSTOCK_TIMEOUT` says after how many seconds it is told to end, 10 s later it is
+  killed. The exit code is 124 then.
+
+Arguments: the base directory, the termination message's file, the folder in which the containers
+talk; then for each file `-f NAME TEXT` (followed by `-a NAME TEXT` for more of it) or `-c NAME
+SOURCE`; then `--` and the command. Works in dash, busybox ash and bash.
 """
 
 from __future__ import annotations
@@ -35,6 +40,7 @@ from collections.abc import Mapping
 from penstock.kubernetes.masking import MASKING
 from penstock.tasks.captured import ONLY_LOGS
 from penstock.tasks.framing import BEGIN_MARK, END_MARK, MAX_BYTES, MAX_INLINE_BYTES
+from penstock.tasks.pod import LATE
 
 _MAX_LINE_BYTES = 2 * MAX_BYTES
 _MAX_FOUND_BYTES = MAX_BYTES + 64 * 1024
@@ -45,16 +51,25 @@ _ROTATION_SECONDS = 11
 """A little more than the time between two looks of the kubelet."""
 
 _TEMPLATE = r"""
-__penstock_base=$1 __penstock_message=$2 __penstock_run=$1/run __penstock_signal= __penstock_pid=
-shift 2
-trap '__penstock_signal=1; [ -z "$__penstock_pid" ] || kill -TERM "$__penstock_pid" 2>/dev/null' \
-  TERM INT QUIT HUP@STAGED@
+__penstock_base=$1 __penstock_message=$2 __penstock_run=$3 __penstock_signal= __penstock_pid=
+__penstock_late=
+shift 3
+__penstock_stop() {
+  __penstock_signal=1
+  [ -z "$__penstock_pid" ] || kill "-$1" "$__penstock_pid" 2>/dev/null
+}
+trap '__penstock_stop TERM' TERM INT QUIT HUP
+if [ -n "${PENSTOCK_TIMEOUT-}" ]; then
+  trap '__penstock_stop "${__penstock_late:-TERM}"; __penstock_late=KILL' ALRM
+  ( sleep "$PENSTOCK_TIMEOUT"; kill -ALRM $$; sleep 10; kill -ALRM $$ ) </dev/null >/dev/null 2>&1 &
+fi@STAGED@
 mkdir -p "$__penstock_run" "$__penstock_base/work" "$__penstock_base/home" "$__penstock_base/tmp" &&
   cd "$__penstock_base/work" || exit 125
 while [ "$1" != -- ]; do
   case $2 in */*) mkdir -p "./${2%/*}" || exit 125 ;; esac
   case $1 in
     -f) printf %s "$3" >"./$2" || exit 125 ;;
+    -a) printf %s "$3" >>"./$2" || exit 125 ;;
     -c) cp "$3" "./$2" || exit 125 ;;
   esac
   shift 3
@@ -99,7 +114,8 @@ while :; do
   [ "$__penstock_waited" = 127 ] && [ -n "$__penstock_code" ] || __penstock_code=$__penstock_waited
   [ -n "$__penstock_signal" ] || break
 @STOPPED@done
-trap '' TERM INT QUIT HUP
+trap '' TERM INT QUIT HUP ALRM
+[ -z "$__penstock_late" ] || __penstock_code=@LATE@
 if [ -z "$__penstock_tools" ]; then
 @KEPT@@SAID@  printf 'penstock/1 unfiltered lines 0 0\n' 2>/dev/null >"$__penstock_message"
   exit "$__penstock_code"
@@ -152,6 +168,7 @@ __penstock_say() {
 }
 __penstock_wait() {
   until [ -e "$__penstock_run/$1" ] || [ -e "$__penstock_run/failed" ]; do
+    [ -z "$__penstock_late" ] || exit @LATE@
     [ -z "$__penstock_signal" ] || exit 143
     sleep 0.05 2>/dev/null || sleep 1
   done
@@ -203,6 +220,7 @@ def _made(files: Mapping[str, str], masking: Mapping[str, str]) -> str:
         "ROTATION_SECONDS": str(_ROTATION_SECONDS),
         "BEGIN": BEGIN_MARK,
         "END": END_MARK,
+        "LATE": str(LATE),
     }
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)

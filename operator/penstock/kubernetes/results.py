@@ -152,7 +152,7 @@ def needs_log(pods: Pod | Sequence[Pod]) -> LogRequest | None:
     marker = parse_marker(ended.get("message")) if ended is not None else None
     if pod is None or marker is None or marker.tail_lines is None:
         return None
-    return LogRequest(pod["metadata"]["name"], podstatus.CONTAINER_NAME, marker.tail_lines)
+    return LogRequest(pod["metadata"]["name"], podstatus.container_name(pod), marker.tail_lines)
 
 
 def outputs_of(pod: Pod, log: str | None = None) -> Outputs:

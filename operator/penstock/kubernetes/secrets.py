@@ -19,6 +19,7 @@ from penstock.engine.secrets import SecretReference, Secrets
 from penstock.kubernetes.masking import MASKS_VARIABLE
 from penstock.kubernetes.podspec import (
     FILES,
+    FIXED_ARGUMENTS,
     TERMINATION_FILE,
     JobDefaults,
     literal,
@@ -32,7 +33,7 @@ from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 from penstock.tasks import secret_texts
 from penstock.tasks.contract import Container, TaskFailure
 from penstock.tasks.plan import SECRETS_VARIABLE, Plan
-from penstock.tasks.pod_folders import OUTPUT, WORK
+from penstock.tasks.pod_folders import OWN, WORK, Paths
 from penstock.tasks.registry import TASK_VARIABLE
 from penstock.tasks.scripts import MAX_ARGUMENT_BYTES, MAX_FILES_BYTES
 
@@ -55,17 +56,23 @@ class PodSecrets:
     """Which of its texts stands where in the working directory."""
     beside: str | None = None
     """What a container of Penstock's own has to know of the tokens in its plan for files."""
+    mounts: bool = True
+    """Whether the pod may have a ConfigMap of its own."""
 
     @property
     def mounted(self) -> Mapping[str, str]:
         """What has to come from a ConfigMap."""
-        if self.plan is None or len(self.plan.encode()) <= MAX_ARGUMENT_BYTES:
+        if not self.mounts or self.plan is None or len(self.plan.encode()) <= MAX_ARGUMENT_BYTES:
             return {}
         return {_PLAN_FILE: self.plan}
 
 
 def prepare(
-    container: Container, secrets: Secrets, places: SecretPlaces, staging: Plan | None = None
+    container: Container,
+    secrets: Secrets,
+    places: SecretPlaces,
+    staging: Plan | None = None,
+    paths: Paths = OWN,
 ) -> tuple[Container, PodSecrets | None]:
     """What the pod runs, and what it needs for its secrets. Raises ``TaskFailure``.
 
@@ -86,10 +93,10 @@ def prepare(
         return made, PodSecrets(variables, names, beside=beside)
     plan |= {"texts": texts.texts, "words": texts.words, "message": TERMINATION_FILE}
     text = json.dumps(plan, ensure_ascii=False)
-    text = text.replace(WORKING_DIR, WORK).replace(OUTPUT_DIR, OUTPUT)
+    text = text.replace(WORKING_DIR, WORK).replace(OUTPUT_DIR, paths.output)
     if len(text.encode()) > MAX_FILES_BYTES:
         raise TaskFailure("the texts of the task with secrets are larger than 1 MiB in all")
-    return made, PodSecrets(variables, names, text, texts.files, beside)
+    return made, PodSecrets(variables, names, text, texts.files, beside, not paths.within)
 
 
 def add_to_pod(
@@ -125,6 +132,14 @@ def add_beside(pod: Mapping[str, Any], needed: PodSecrets) -> None:
             container["env"] = [*map(dict, entries), *container["env"]]
 
 
+def beside_of(staging: Plan, secrets: Secrets, places: SecretPlaces) -> list[Mapping[str, Any]]:
+    """The variables of a container of Penstock's own whose plan may have secrets in it."""
+    if not secrets or secrets.mark not in repr(staging):
+        return []
+    beside = _beside(_plan(secrets, places))
+    return [*_variable(secrets, places), _beside_entry(beside)]
+
+
 def _beside_entry(plan: str) -> dict[str, str]:
     return {"name": SECRETS_VARIABLE, "value": literal(plan)}
 
@@ -150,13 +165,13 @@ def _add_init_container(
         for name, text in needed.files.items()
         for word in ("-c", literal(name), f"{TEXTS}/{text}")
     ]
-    task["args"][2:2] = files  # after the base directory and the termination message
+    task["args"][FIXED_ARGUMENTS:FIXED_ARGUMENTS] = files
     mounts: list[Mapping[str, Any]] = [mount]
     env = [*needed.variables, {"name": secret_texts.FOLDER_VARIABLE, "value": TEXTS}]
     if needed.mounted:
         mounts.append({"name": "files", "mountPath": FILES, "readOnly": True})
         path = f"{FILES}/{_PLAN_FILE}"
-        env.append({"name": secret_texts.PLAN_FILE_VARIABLE, "value": path})
+        env.append({"name": f"{SECRETS_VARIABLE}_FILE", "value": path})
     else:
         env.append({"name": SECRETS_VARIABLE, "value": literal(needed.plan or "")})
     module = "penstock.tasks.secret_texts"

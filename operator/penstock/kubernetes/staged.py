@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, get_args
 
-from penstock.engine.actions import StartAttempt
+from penstock.engine.actions import StartAttempt, Workspace
 from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.kubernetes.podspec import (
     FILES,
@@ -26,8 +26,9 @@ from penstock.storage.uris import ExecutionPlace, uri_of
 from penstock.tasks.contract import Container, NamespaceFilesOption, Resources, TaskFailure
 from penstock.tasks.localizing import Localizing
 from penstock.tasks.plan import PLAN_VARIABLE, Plan, SharedDirectory
-from penstock.tasks.pod_folders import BASE, FETCHED, OUTPUT, WORK
+from penstock.tasks.pod_folders import BASE, OWN, WORK, Paths
 from penstock.tasks.reading import read
+from penstock.tasks.scripts import MAX_ARGUMENT_BYTES
 from penstock.tasks.services import Origin
 from penstock.tasks.working_files import file_map
 
@@ -54,13 +55,13 @@ class PodStorage:
     """Where the service is, and the grant."""
 
 
-def needs_storage(start: StartAttempt, container: Container) -> bool:
+def needs_storage(start: StartAttempt, container: Container, paths: Paths = OWN) -> bool:
     """Whether the pod of an attempt needs a grant."""
     if container.image is None:
         return container.storage
     option = container.namespace_files
     return (
-        start.workspace is not None
+        (start.workspace is not None and not paths.within)
         or bool(container.fetched or container.output_files or container.output_directory)
         or (option is not None and option.enabled)
         or _needs_paths(container)
@@ -86,29 +87,30 @@ def rights(start: StartAttempt, container: Container) -> frozenset[Right]:
 
 
 def staged(
-    start: StartAttempt, container: Container, storage: PodStorage | None
+    start: StartAttempt, container: Container, storage: PodStorage | None, paths: Paths = OWN
 ) -> tuple[Container, Plan | None]:
     """The container with paths in its texts, and the plan for its files; None where it has none.
 
     Raises :class:`TaskFailure` where files are needed and there is no storage.
     """
-    if not needs_storage(start, container):
-        return _localized(container, Localizing(WORK, OUTPUT, FETCHED, with_uris=False)), None
+    if not needs_storage(start, container, paths):
+        return _localized(container, _localizing(paths, with_uris=False)), None
     if storage is None:
         raise TaskFailure(
             "the task has to do with files, and this installation has no internal storage"
         )
-    localizing = Localizing(WORK, OUTPUT, FETCHED, with_uris=container.image is not None)
+    localizing = _localizing(paths, with_uris=container.image is not None)
     made = _localized(container, localizing)
     option = container.namespace_files
     plan = Plan(
         origin=_origin(start, storage.place),
         fetched=dict(container.fetched),
-        beside={path.removeprefix(f"{BASE}/"): uri for uri, path in localizing.paths.items()},
+        beside={path.removeprefix(f"{paths.base}/"): uri for uri, path in localizing.paths.items()},
         namespace_files=option if option is not None and option.enabled else None,
         output_files=list(container.output_files),
         output_directory=container.output_directory or localizing.with_output,
-        shared=_shared(start, storage.place),
+        shared=_shared(start, storage.place, paths),
+        within=paths.within,
     )
     return made, plan
 
@@ -128,7 +130,7 @@ def with_files(
         return _with_room(pod, task, grant)
     task["command"] = [_PRELUDES.get(word, word) for word in task["command"]]
     if plan.output_directory:
-        task["env"] = [{"name": "OUTPUT_DIR", "value": OUTPUT}, *task["env"]]
+        task["env"] = [{"name": "OUTPUT_DIR", "value": Paths(plan.within).output}, *task["env"]]
     security = dict(pod["securityContext"])
     if defaults.script_user != _USER:
         security["fsGroup"] = _USER  # both users may write to what is in the common folder
@@ -151,6 +153,15 @@ def _with_room(
     task["volumeMounts"] = [*task.get("volumeMounts", ()), _WORK_MOUNT]
     volumes = [*pod.get("volumes", ()), {"name": "work", "emptyDir": {}}]
     return {**pod, "containers": [task], "volumes": volumes}
+
+
+def plan_environment(
+    plan: Plan, storage: PodStorage
+) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
+    """The variables of a container that follows a plan, and what has to come from a ConfigMap."""
+    text = plan.to_json()
+    data = {PLAN_FILE: text} if len(text.encode()) > MAX_ARGUMENT_BYTES else {}
+    return [*_environment(plan, storage, Mounted({}, data))], data
 
 
 def _environment(plan: Plan, storage: PodStorage, mounted: Mounted | None) -> list[dict[str, str]]:
@@ -190,9 +201,13 @@ def _files_container(
 
 
 def _needs_paths(container: Container) -> bool:
-    localizing = Localizing(WORK, OUTPUT, FETCHED)
+    localizing = _localizing(OWN, with_uris=True)
     _localized(container, localizing)
     return bool(localizing.paths) or localizing.with_output
+
+
+def _localizing(paths: Paths, *, with_uris: bool) -> Localizing:
+    return Localizing(WORK, paths.output, paths.fetched, with_uris=with_uris)
 
 
 def _localized(container: Container, localizing: Localizing) -> Container:
@@ -209,21 +224,25 @@ def _origin(start: StartAttempt, place: ExecutionPlace) -> Origin:
     return Origin(place.namespace, place.flow, place.execution, run.task_id, run.id, run.value)
 
 
-def _shared(start: StartAttempt, place: ExecutionPlace) -> SharedDirectory | None:
+def _shared(start: StartAttempt, place: ExecutionPlace, paths: Paths) -> SharedDirectory | None:
     workspace = start.workspace
-    if workspace is None:
+    closing = isinstance(start.task, WorkingDirectory)
+    if workspace is None or (paths.within and not closing):
         return None
+    if paths.within:
+        return of_directory(workspace)
     left = [
         uri_of(place.task_file(task, run, _archive(number)))
         for task, run, number in workspace.left_by
     ]
-    closing = isinstance(start.task, WorkingDirectory)
+    name = "" if closing else _archive(start.attempt.number)
+    return replace(of_directory(workspace), left_by=left, name=name)
+
+
+def of_directory(workspace: Workspace) -> SharedDirectory:
+    """What the containers of a WorkingDirectory know of it, where its tasks share a pod."""
     return SharedDirectory(
-        id=workspace.id,
-        left_by=left,
-        name="" if closing else _archive(start.attempt.number),
-        failed=workspace.failed,
-        properties=_checked(workspace.properties),
+        id=workspace.id, failed=workspace.failed, properties=_checked(workspace.properties)
     )
 
 

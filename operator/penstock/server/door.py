@@ -8,7 +8,7 @@ from collections import OrderedDict
 from aiohttp import web
 
 from penstock.kubernetes.api import JOBS, Api, ApiError, Object
-from penstock.kubernetes.labels import EXECUTION_UID, TASK_RUN
+from penstock.kubernetes.labels import DIRECTORY, EXECUTION_UID, TASK_RUN
 from penstock.kubernetes.names import label_value
 from penstock.storage.errors import AccessDenied, StorageUnavailable
 from penstock.storage.grants import Grant, Right
@@ -69,7 +69,9 @@ def wrong_with(grant: Grant, job: Object) -> str | None:
     meta = job["metadata"]
     labels = meta.get("labels") or {}
     owners = [owner["uid"] for owner in meta.get("ownerReferences") or ()]
-    wanted = {EXECUTION_UID: label_value(grant.owner), TASK_RUN: label_value(grant.task_run)}
+    wanted = {EXECUTION_UID: label_value(grant.owner)}
+    if DIRECTORY not in labels:  # whose pod has the attempts of several task runs
+        wanted[TASK_RUN] = label_value(grant.task_run)
     if grant.owner not in owners or wanted.items() - labels.items():
         return "which is another task's"
     conditions = (job.get("status") or {}).get("conditions") or ()

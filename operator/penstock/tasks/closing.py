@@ -26,7 +26,8 @@ def close(plan: Plan, folders: PodFolders, remote: shared_directory.Storing) -> 
     """Keep what is to be kept. Raises :class:`TaskFailure` and :class:`StorageError`."""
     assert plan.shared is not None
     folders.make()
-    shared_directory.enter(plan, folders.work, remote)
+    if not folders.shares_work:
+        shared_directory.enter(plan, folders.work, remote)
     shared_directory.save_cache(plan.shared, folders.work, folders.run, remote)
     wanted = plan.shared.properties.get("outputFiles")
     if not wanted:
@@ -49,7 +50,8 @@ def main() -> int:
         remote = Remote.from_environment(plan.origin)
         if remote is None:
             raise TaskFailure("a WorkingDirectory needs the internal storage, and there is none")
-        result = close(plan, PodFolders(Path(os.environ.get("TMPDIR", BASE))), remote)
+        base = Path(os.environ.get("TMPDIR", BASE))
+        result = close(plan, PodFolders(base, plan.within), remote)
     except (TaskFailure, StorageError, OSError) as error:
         message = str(error) if secrets is None else secrets.masker.message(str(error))
         publish(Result(message=message))

@@ -54,6 +54,8 @@ class Plan:
     output_files: list[str] = field(default_factory=list)
     output_directory: bool = False
     shared: SharedDirectory | None = None
+    within: str = ""
+    """The attempt's name in a pod that it shares, see :class:`penstock.tasks.pod_folders.Paths`."""
 
     def filled(self, fill: Callable[[Any], Any]) -> Plan:
         """The plan with what the tokens of secrets in its texts stand for."""
@@ -80,9 +82,19 @@ def plan_of(text: str) -> Plan:
 
 def read_plan(environment: Mapping[str, str] = os.environ) -> Plan | None:
     """This pod's plan; None where it has none."""
-    path = environment.get(f"{PLAN_VARIABLE}_FILE")
-    if path is None:
-        text = environment.get(PLAN_VARIABLE)
-        return None if text is None else plan_of(text)
-    with open(path, encoding="utf-8") as file:
-        return plan_of(file.read())
+    text = read_long(PLAN_VARIABLE, environment)
+    return None if text is None else plan_of(text)
+
+
+def read_long(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """A variable's text, which may be too long for one: then `_FILE` behind its name says in which
+    file it is, or it goes on in the variables with `_1`, `_2`, … behind it.
+    """
+    path = environment.get(f"{name}_FILE")
+    if path is not None:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    text, number = environment.get(name), 1
+    while text is not None and (more := environment.get(f"{name}_{number}")) is not None:
+        text, number = text + more, number + 1
+    return text

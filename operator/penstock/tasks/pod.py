@@ -1,8 +1,8 @@
 """What runs in the pod of a core task: `python -m penstock.tasks.pod`.
 
-The task comes rendered and checked, as JSON in `PENSTOCK_TASK` or, where it is long, in the file
-that `PENSTOCK_TASK_FILE` names. Only that task's module is imported, and nothing but the standard
-library: a Log must not cost more than starting Python does.
+The task comes rendered and checked, as JSON in `PENSTOCK_TASK` or, where it is long, beside it (see
+:func:`penstock.tasks.plan.read_long`). Only that task's module is imported, and nothing but the
+standard library: a Log must not cost more than starting Python does.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_type_hints
 from penstock.tasks.catalog import core_type
 from penstock.tasks.contract import CoreTask, TaskFailure, TaskStopped
 from penstock.tasks.framing import TOO_LARGE, Result, encode_result
+from penstock.tasks.plan import read_long, read_plan
 from penstock.tasks.services import Services, at_least, log_lines
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from penstock.tasks.secret_texts import SecretTexts
 
 TERMINATION_FILE = "/dev/termination-log"
+TIMEOUT_VARIABLE = "PENSTOCK_TIMEOUT"
+"""Whole seconds after which a task in a pod of many ends, with the exit code `LATE`."""
+LATE = 124
 LOG_LEVEL_VARIABLE = "PENSTOCK_LOG_LEVEL"
 """Names the lowest level that is logged."""
 
@@ -63,9 +67,18 @@ class PodContext:
 def main() -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _stop)
+    end_in_time()
     code, result = run(_read_task())
     publish(result)
     return code
+
+
+def end_in_time() -> None:
+    """End at the task's limit, where its pod is not its own and so has none."""
+    seconds = os.environ.get(TIMEOUT_VARIABLE)
+    if seconds is not None:
+        signal.signal(signal.SIGALRM, lambda number, frame: os._exit(LATE))
+        signal.alarm(int(seconds))
 
 
 def run(task: Mapping[str, Any]) -> tuple[int, Result]:
@@ -132,7 +145,6 @@ def _services(task: Mapping[str, Any], secrets: SecretTexts | None) -> PodServic
     """What the task may use of the world; most need nothing of it, and do not wait for it."""
     if "origin" not in task:
         return None
-    from penstock.tasks.plan import read_plan
     from penstock.tasks.pod_services import PodServices
 
     plan = read_plan()
@@ -180,12 +192,8 @@ def camel(name: str) -> str:
 
 
 def _read_task() -> Mapping[str, Any]:
-    path = os.environ.get("PENSTOCK_TASK_FILE")
-    if path is None:
-        text = os.environ["PENSTOCK_TASK"]
-    else:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
+    text = read_long("PENSTOCK_TASK")
+    assert text is not None
     task: Mapping[str, Any] = json.loads(text)
     return task
 

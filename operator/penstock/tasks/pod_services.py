@@ -105,7 +105,8 @@ class PodServices:
     def directory(self) -> Path:
         """That of its own, or the one that it has in common with others."""
         if self._folders is None:
-            self._folders = PodFolders(Path(os.environ.get("TMPDIR", BASE)))
+            within = self._plan.within if self._plan is not None else ""
+            self._folders = PodFolders(Path(os.environ.get("TMPDIR", BASE)), within)
             self._folders.make()
             if self._plan is not None and self._plan.shared is not None:
                 from penstock.tasks.shared_directory import enter

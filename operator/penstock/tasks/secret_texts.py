@@ -22,9 +22,8 @@ from typing import Any
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.framing import Result, encode_result
 from penstock.tasks.masking import Masker
-from penstock.tasks.plan import SECRETS_VARIABLE
+from penstock.tasks.plan import SECRETS_VARIABLE, read_long
 
-PLAN_FILE_VARIABLE = "PENSTOCK_SECRET_TEXTS_FILE"
 FOLDER_VARIABLE = "PENSTOCK_SECRET_TEXTS_TO"
 MASKS = "masks"
 """The file of what a script's log must not show, one to a line."""
@@ -117,7 +116,7 @@ class SecretTexts:
 
 def secrets_beside(environment: Mapping[str, str]) -> SecretTexts | None:
     """The secrets of a container that is no task's own; None where it was given none."""
-    text = environment.get(SECRETS_VARIABLE)
+    text = read_long(SECRETS_VARIABLE, environment)
     return SecretTexts(json.loads(text), environment) if text is not None else None
 
 
@@ -154,6 +153,8 @@ def main() -> int:
     plan = _read_plan()
     texts = SecretTexts(plan, os.environ)
     folder = Path(os.environ[FOLDER_VARIABLE])
+    for left in folder.iterdir():
+        left.unlink()  # by the task before, in a pod of many
     try:
         for name, text in plan["texts"].items():
             content = _as_text(texts.filled(text)).encode("utf-8", "surrogateescape")
@@ -171,8 +172,8 @@ def main() -> int:
 
 
 def _read_plan() -> Mapping[str, Any]:
-    path = os.environ.get(PLAN_FILE_VARIABLE)
-    text = Path(path).read_text("utf-8") if path is not None else os.environ[SECRETS_VARIABLE]
+    text = read_long(SECRETS_VARIABLE)
+    assert text is not None
     plan: Mapping[str, Any] = json.loads(text)
     return plan
 

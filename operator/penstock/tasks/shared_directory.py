@@ -1,6 +1,8 @@
-"""The directory that the tasks of a WorkingDirectory share, where each has a pod of its own.
+"""The directory that the tasks of a WorkingDirectory share.
 
-It goes from one pod to the next as an archive in the internal storage. Each attempt that ends by
+Where they share a pod, it is a folder of that pod: what stands in it at first is put there before
+them, and what is kept is taken after them. Where each has a pod of its own, it goes from one pod to
+the next as an archive in the internal storage. Each attempt that ends by
 itself, well or not, leaves one; the next begins with the last that was left, so that a retry finds
 what the failed attempt left, as it does on one machine. An attempt that was killed or lost leaves
 none: after it the directory is as it was before it.
@@ -65,7 +67,7 @@ def enter(plan: Plan, directory: Path, remote: Storing) -> list[str]:
     for uri in shared.left_by:
         if _restored(uri, directory, remote):
             return []
-    return _begin(shared, directory, remote)
+    return begin(shared, directory, remote)
 
 
 def leave(shared: SharedDirectory, directory: Path, spare: Path, remote: Storing) -> list[str]:
@@ -129,7 +131,8 @@ def _restore_cache(shared: SharedDirectory, directory: Path, remote: Storing) ->
             unpack(stream, directory)
 
 
-def _begin(shared: SharedDirectory, directory: Path, remote: Storing) -> list[str]:
+def begin(shared: SharedDirectory, directory: Path, remote: Storing) -> list[str]:
+    """Let the directory be as it is at first; what is worth a warning."""
     _restore_cache(shared, directory, remote)
     warnings: list[str] = []
     option = shared.properties.get("namespaceFiles")

@@ -94,7 +94,8 @@ class Staging:
     def _stage(self, remote: Remote) -> list[str]:
         """Put everything in place; what is worth a warning."""
         plan, folders = self._plan, self._folders
-        for folder in (folders.work, folders.base / "fetched"):
+        own = [folders.base / "fetched"] + ([] if folders.shares_work else [folders.work])
+        for folder in own:
             shutil.rmtree(folder, ignore_errors=True)  # what an earlier start left unfinished
             folder.mkdir()
         warnings: list[str] = []
@@ -174,8 +175,8 @@ def main() -> None:
     if plan is None:
         sys.exit("there is no plan")
     remote = partial(Remote.from_environment, plan.origin)
-    Staging(plan, PodFolders(Path(BASE)), remote, _secrets()).run()
-    while True:
+    Staging(plan, PodFolders(Path(BASE), plan.within), remote, _secrets()).run()
+    while not plan.within:  # a sidecar that ends is begun anew
         signal.pause()
 
 

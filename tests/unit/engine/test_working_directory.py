@@ -149,3 +149,28 @@ def test_an_attempt_is_told_who_was_in_the_directory_before(given: Flow) -> None
 def test_its_tasks_see_where_their_folders_will_be(given: Flow) -> None:
     outcome = given("tasks: [{id: a, type: Work, see: '{{ workingDir }} {{ outputDir }}'}]").run()
     outcome.then.started_with("a", see=f"{WORKING_DIR} {OUTPUT_DIR}")
+
+
+@pytest.mark.parametrize("keeps", ["", KEEPS])
+def test_a_lost_directory_is_made_anew_with_all_that_was_in_it(given: Flow, keeps: str) -> None:
+    """What the tasks before left there is gone, so they run again (kestra-engine, section 4)."""
+    outcome = given(directory(keeps)).when_tasks(lost_directory={"b": 1}).run()
+    outcome.then.ended("SUCCESS").ran("a", "b", "a", "b", "after")
+    outcome.then.attempts("w", "RESUBMITTED", *(["SUCCESS"] if keeps else []))
+    spaces = [start.workspace for _, start in outcome.world.started if start.workspace]
+    assert [space.attempt for space in spaces] == [1, 1, 2, 2, *([2] if keeps else [])]
+    first, _, again, *_ = (start.task_run.id for _, start in outcome.world.started)
+    assert first != again
+
+
+def test_a_directory_that_is_lost_before_it_is_taken_is_made_anew(given: Flow) -> None:
+    outcome = given(directory(KEEPS)).when_tasks(lost_directory={"w": 1}).run()
+    outcome.then.ended("SUCCESS").ran("a", "b", "w", "a", "b", "after")
+    outcome.then.attempts("w", "RESUBMITTED", "SUCCESS")
+
+
+@pytest.mark.parametrize("task", ["a", "w"])
+def test_a_directory_that_is_lost_too_often_fails(given: Flow, task: str) -> None:
+    given_flow = given(directory(KEEPS)).limits(lost_attempts=1)
+    outcome = given_flow.when_tasks(lost_directory={task: 9}).run()
+    outcome.then.ended("FAILED").attempts("w", "RESUBMITTED", "RESUBMITTED").states(w="FAILED")

@@ -150,14 +150,15 @@ def test_the_pod_of_a_python_script(starting: Starter) -> None:
     assert main["workingDir"] == "/penstock"
     assert main["volumeMounts"] == [{"name": "work", "mountPath": "/penstock"}]
     assert main["command"] == ["/bin/sh", "-c", PRELUDE.replace("$", "$$"), "penstock"]
-    assert main["args"][:5] == [
+    assert main["args"][:6] == [
         "/penstock",
         "/dev/termination-log",
+        "/penstock/run",
         "-f",
         "script.py",
         "print('$$(date) $$$$')",
     ]
-    assert main["args"][5:8] == ["--", "/bin/sh", "-c"]
+    assert main["args"][6:9] == ["--", "/bin/sh", "-c"]
     assert main["env"] == [
         {"name": "HOME", "value": "/penstock/home"},
         {"name": "TMPDIR", "value": "/penstock/tmp"},
@@ -200,7 +201,7 @@ def test_long_files_come_in_a_config_map(starting: Starter) -> None:
     spec = made.job["spec"]["template"]["spec"]
     assert spec["volumes"][1]["configMap"] == {"name": made.job["metadata"]["name"]}
     args = spec["containers"][0]["args"]
-    assert args[2:8] == [
+    assert args[3:9] == [
         "-c",
         "a b",
         "/penstock-files/file-0",

@@ -58,11 +58,11 @@ class Pod:
     def start(self, script: str, *secrets: str, **env: str) -> subprocess.Popen[bytes]:
         shell, *options = SHELLS[self._shell]
         values = {f"PENSTOCK_SECRET_{n}": value for n, value in enumerate(secrets, 1)}
-        message = self._at / "message"
+        base, message = self._at / "base", self._at / "message"
         message.touch()
         words = [shutil.which(shell) or "", *options, "-c", MASKING_PRELUDE, "penstock"]
         return subprocess.Popen(
-            [*words, str(self._at / "base"), str(message), "--", "/bin/sh", "-c", script],
+            [*words, *map(str, (base, message, base / "run")), "--", "/bin/sh", "-c", script],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

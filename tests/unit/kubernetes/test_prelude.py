@@ -69,6 +69,7 @@ class Pod:
                 "penstock",
                 str(self.base),
                 str(self.message),
+                str(self.base / "run"),
                 *files,
                 "--",
                 *command,
@@ -549,3 +550,30 @@ def test_a_bare_image_tells_of_its_files_in_the_log(files_pod: FilesPod, tmp_pat
     # then
     assert (ended.code, ended.out.decode()) == (0, f"ran\n{KEPT}")
     assert ended.marker.form == "unfiltered"
+
+
+# A pod of many tasks has no deadline of its own.
+
+
+def test_a_script_is_told_to_end_at_its_limit(pod: Pod) -> None:
+    ended = pod.run(
+        "trap 'echo told; exit 3' TERM; echo begun; while :; do sleep 0.05; done",
+        env={"PENSTOCK_TIMEOUT": "1"},
+    )
+    assert (ended.code, ended.out) == (124, b"begun\ntold\n")
+
+
+def test_a_script_that_ends_before_its_limit_is_left_alone(pod: Pod) -> None:
+    assert pod.run("sleep 0.1; exit 7", env={"PENSTOCK_TIMEOUT": "1"}).code == 7
+
+
+def test_a_script_is_told_to_end_while_its_files_are_awaited(files_pod: FilesPod) -> None:
+    ended = files_pod.end(files_pod.start(["true"], env={"PENSTOCK_TIMEOUT": "1"}))
+    assert ended.code == 124
+
+
+def test_a_long_text_comes_in_pieces(pod: Pod) -> None:
+    ended = pod.run(
+        "cat long", files=["-f", "long", "a" * 5, "-a", "long", "$b\n", "-a", "long", "c"]
+    )
+    assert ended.out == b"aaaaa$b\nc"

@@ -76,7 +76,7 @@ def test_a_part_of_a_file_is_read(stored: Running) -> None:
         {"expires": GET.expires + 1},
         {"size": 3, "digest": DIGEST},
     ],
-    ids=str,
+    ids=["path", "way-up", "tenant", "key", "time", "content"],
 )
 def test_a_signature_is_for_one_thing_alone(stored: Running, changed: dict[str, object]) -> None:
     # when

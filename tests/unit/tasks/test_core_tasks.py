@@ -165,14 +165,26 @@ def test_sleep_sleeps(pod: Pod) -> None:
     assert time.monotonic() - began >= 0.3
 
 
+def until_it_heeds(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Wait until a process has a handler for a signal: before, the signal would just end it."""
+    deadline = time.monotonic() + 20
+    while True:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        if int(caught.split()[1], 16) >> (number - 1) & 1:
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_sleep_ends_when_it_is_stopped(pod: Pod) -> None:
     # given
     process = pod.start(f"{CORE}.flow.Sleep", duration="PT20S")
-    time.sleep(0.5)
+    until_it_heeds(process, signal.SIGTERM)
     # when
     process.send_signal(signal.SIGTERM)
     # then
-    assert process.wait(timeout=2) == 143
+    assert process.wait(timeout=20) == 143
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import ValidationError, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from penstock.engine.actions import Workspace
+from penstock.engine.actions import DIRECTORY_LOST, Workspace
 from penstock.engine.flowable import Child, Evaluator, Flowable, Lane, Plan, enabled
 from penstock.flow.model import Document, Duration
 from penstock.flow.problems import Location
 from penstock.flow.task import AnyTask, RunnableTask, Task
-from penstock.resources.execution import TaskRun
+from penstock.resources.execution import Attempt, TaskRun
 
 
 class Cache(Document):
@@ -78,7 +78,9 @@ class WorkingDirectory(Flowable):
         return tasks
 
     def plan(self, run: TaskRun) -> Plan:
-        return Plan([Lane(tuple(Child(task, run.value) for task in enabled(self.tasks)))])
+        # In a new directory everything is done anew: what runs then is not what ran before.
+        lost = len(lost_directories(run)) or None
+        return Plan([Lane(tuple(Child(task, run.value, lost) for task in enabled(self.tasks)))])
 
     def branches(self) -> Iterator[tuple[Location, list[Task]]]:
         yield ("tasks",), self.tasks
@@ -106,4 +108,15 @@ class WorkingDirectory(Flowable):
                 "patterns": evaluator.render_tree(self.cache.patterns),
                 "ttl": None if ttl is None else ttl.total_seconds(),
             }
-        return Workspace(run.id, properties)
+        return Workspace(
+            run.id,
+            properties,
+            task=self.id,
+            attempt=len(lost_directories(run)) + 1,
+            tasks=tuple(enabled(self.tasks)),
+        )
+
+
+def lost_directories(run: TaskRun) -> list[Attempt]:
+    """The attempts of a WorkingDirectory of which all that was made is gone."""
+    return [attempt for attempt in run.attempts if attempt.reason == DIRECTORY_LOST]

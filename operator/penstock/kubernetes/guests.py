@@ -1,0 +1,158 @@
+"""Attempts in a pod that they share, each seen as if the pod were its own.
+
+Whoever reads what became of an attempt (its result, its log, why it does not start) sees a pod with
+one task in it. The pod of a WorkingDirectory is shown to them once for each container that an
+attempt has in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.kubernetes import podstatus
+from penstock.kubernetes.directories import (
+    GUEST_VARIABLE,
+    HOLDER,
+    files_name,
+    timeout_of,
+)
+from penstock.kubernetes.labels import ATTEMPT, CONTAINER, DIRECTORY, TASK, TASK_RUN
+from penstock.tasks.captured import exit_words
+from penstock.tasks.pod import LATE
+
+Pod = Mapping[str, Any]
+
+
+def is_shared(body: Mapping[str, Any]) -> bool:
+    """Whether a Job or a pod is that of a WorkingDirectory."""
+    return DIRECTORY in (body["metadata"].get("labels") or {})
+
+
+def attempts_in(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pod itself, or one for each attempt in it."""
+    if not is_shared(pod):
+        return [pod]
+    return [
+        _as_own(pod, container, told)
+        for container in _guests(pod)
+        if (told := _told(container)) is not None
+    ]
+
+
+def has_guest(pod: Pod, name: str) -> bool:
+    """Whether a container of this name was added to the pod."""
+    return any(container.get("name") == name for container in _guests(pod))
+
+
+def guest_end(pod: Pod, name: str) -> Mapping[str, Any] | None:
+    """How a container that was added ended; None where it has not."""
+    status = _statuses(pod).get(name, {})
+    ended: Mapping[str, Any] | None = (status.get("state") or {}).get("terminated")
+    return ended
+
+
+def holder_state(pod: Pod) -> Mapping[str, Any]:
+    """The state of the container that keeps the pod: a mapping with one key, if any."""
+    for status in (pod.get("status") or {}).get("containerStatuses") or ():
+        if status.get("name") == HOLDER:
+            state: Mapping[str, Any] = status.get("state") or {}
+            return state
+    return {}
+
+
+def _guests(pod: Pod) -> list[dict[str, Any]]:
+    return (pod.get("spec") or {}).get("ephemeralContainers") or []
+
+
+def _statuses(pod: Pod) -> dict[str, dict[str, Any]]:
+    given = (pod.get("status") or {}).get("ephemeralContainerStatuses") or ()
+    return {status["name"]: status for status in given}
+
+
+def _told(container: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Whose container it is; None for one beside it, and for a person's who looks for an error."""
+    for entry in container.get("env") or ():
+        if entry.get("name") == GUEST_VARIABLE:
+            try:
+                told: dict[str, Any] = json.loads(entry["value"].replace("$$", "$"))
+                return {key: dict(told[key]) for key in ("labels", "annotations")} | {
+                    "since": str(told["since"])
+                }
+            except (KeyError, ValueError, TypeError, AttributeError):
+                return None
+    return None
+
+
+def _as_own(pod: Pod, container: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    meta, name = pod["metadata"], container["name"]
+    annotations = meta.get("annotations") or {}
+    labels = {key: value for key, value in meta["labels"].items() if key != DIRECTORY}
+    limit = timeout_of(container)
+    seconds = None if limit is None else int(limit.total_seconds())
+    status = _status(pod, name, seconds)
+    own = {key: value for key, value in container.items() if key not in ("name", "resources")} | {
+        "name": name,
+        "resources": _resources(pod),
+    }
+    return {
+        "metadata": {
+            **meta,
+            "uid": f"{meta.get('uid')}/{name}",
+            "labels": {**labels, **told["labels"]},
+            "annotations": {
+                **(meta.get("annotations") or {}),
+                **told["annotations"],
+                CONTAINER: name,
+            },
+            "creationTimestamp": told["since"],
+            "directory": {key: meta["labels"].get(key) for key in (TASK, TASK_RUN, ATTEMPT)}
+            | {"annotations": annotations},
+        },
+        "spec": {
+            **{key: value for key, value in pod["spec"].items() if key == "nodeName"},
+            "containers": [own],
+            **({"activeDeadlineSeconds": seconds} if seconds is not None else {}),
+        },
+        "status": status,
+    }
+
+
+def _status(pod: Pod, name: str, limit: int | None) -> dict[str, Any]:
+    whole = pod.get("status") or {}
+    statuses = _statuses(pod)
+    own = statuses.get(name)
+    beside = [status for other, status in statuses.items() if other.startswith(f"{name}-")]
+    made = {
+        **{key: whole[key] for key in ("phase", "conditions", "reason", "message") if key in whole},
+        "initContainerStatuses": [*(whole.get("initContainerStatuses") or ()), *beside],
+        "containerStatuses": [own] if own is not None else [],
+    }
+    ended = ((own or {}).get("state") or {}).get("terminated")
+    if ended is not None and limit is not None and _is_late(ended, limit):
+        return {**made, "phase": "Failed", "reason": "DeadlineExceeded"}
+    files = guest_end(pod, files_name(name))
+    if ended is None and files is not None and files.get("exitCode") != 0:
+        # It is not begun anew, and the script would wait for it for ever.
+        words = files.get("reason") or ""
+        words = words if words not in ("", "Error") else exit_words(files.get("exitCode", 1))
+        message = f"the container that moves the task's files ended: {words}"
+        return {**made, "phase": "Failed", "reason": "FilesFailed", "message": message}
+    return made
+
+
+def _is_late(ended: Mapping[str, Any], limit: int) -> bool:
+    """Whether it was its limit that ended it: a program may have that exit code of its own."""
+    start, end = (podstatus.date(ended.get(key)) for key in ("startedAt", "finishedAt"))
+    if ended.get("exitCode") != LATE or start is None or end is None:
+        return False
+    return (end - start).total_seconds() >= limit
+
+
+def _resources(pod: Pod) -> Mapping[str, Any]:
+    for container in (pod.get("spec") or {}).get("containers") or ():
+        if container.get("name") == HOLDER:
+            found: Mapping[str, Any] = container.get("resources") or {}
+            return found
+    return {}
