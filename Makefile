@@ -52,8 +52,8 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 
 .PHONY: lock
 lock: dev ## Write the lock files anew for what pyproject.toml asks for (UPGRADE=1: the newest)
-	$(LOCK) $(if $(UPGRADE),--upgrade) -o requirements.lock
-	$(LOCK) $(if $(UPGRADE),--upgrade) -c requirements.lock --group dev -o requirements-dev.lock
+	$(LOCK) --all-extras $(if $(UPGRADE),--upgrade) -o requirements.lock
+	$(LOCK) --all-extras $(if $(UPGRADE),--upgrade) -c requirements.lock --group dev -o requirements-dev.lock
 	$(LOCK:pyproject.toml=) --group build -c requirements-dev.lock -o requirements-build.lock
 
 .PHONY: format

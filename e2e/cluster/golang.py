@@ -60,6 +60,14 @@ def versitygw(layout: Layout) -> Program:
     )
 
 
+def fake_gcs(layout: Layout) -> Program:
+    """The GCS server of the end-to-end tests."""
+    module = layout.repository / "e2e" / "cluster" / "fakegcs"
+    return Program(
+        name="fake-gcs-server", module=module, package="github.com/fsouza/fake-gcs-server"
+    )
+
+
 class Builder:
     """Builds programs with one Go, found or fetched on the first need."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 import yaml
 
+from e2e.fixtures.controller import Controller
 from e2e.fixtures.kubernetes import Object
 from e2e.fixtures.scenario import SHELL_IMAGE, ExecutionView, Scenario
 from penstock.kubernetes.podstatus import container_name
@@ -147,6 +149,7 @@ def test_what_one_task_uses_too_much_of_is_told(scenario: Scenario) -> None:
     limited = {
         "type": "io.kestra.plugin.ee.kubernetes.runner.Kubernetes",
         "resources": {"limit": {"memory": "32Mi"}},
+        "waitUntilRunning": "PT2S",
     }
     tasks = directory(
         shell("small", "true", taskRunner=limited),
@@ -155,7 +158,7 @@ def test_what_one_task_uses_too_much_of_is_told(scenario: Scenario) -> None:
             "image",
             "true",
             containerImage="penstock.local/none:1",
-            taskRunner=limited | {"waitUntilRunning": "PT2S"},
+            taskRunner=limited,
         ),
     )
     # when
@@ -195,6 +198,28 @@ def _is_running(execution: ExecutionView, task: str) -> bool:
         for pod in execution.pods(task)
         for status in pod["status"]["containerStatuses"]
     )
+
+
+def test_a_killed_controller_goes_on_in_the_same_pod(
+    scenario: Scenario, controller: Controller
+) -> None:
+    # given
+    tasks = directory(
+        shell("first", "echo 1 >> made", "sleep 3"),
+        shell("second", "echo 2 >> made", "sleep 3"),
+        shell("third", "cat made"),
+        outputFiles=["made"],
+    )
+    execution = begin(scenario, tasks)
+    # when
+    for task in ("first", "second"):
+        scenario.eventually("the task", partial(_is_running, execution, task))
+        controller.kill()
+    execution.ends("SUCCESS", 90)
+    # then
+    assert len(execution.pods()) == 1
+    assert execution.log("third") == "1\n2\n"
+    assert {len(run["attempts"]) for run in execution.status["taskRuns"]} == {1}
 
 
 def test_tasks_that_want_places_of_their_own_have_pods_of_their_own(scenario: Scenario) -> None:

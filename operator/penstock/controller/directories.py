@@ -109,9 +109,10 @@ class Directories:
 
     async def _end(self, seen: SeenAttempt) -> None:
         pod = podstatus.main_pod(list(seen.pods.values()))
-        if pod is None or "running" not in holder_state(pod):
+        state = {} if pod is None else holder_state(pod)
+        if pod is None or not state.keys() & {"running", "terminated"}:
             await self._delete(seen)
-        elif not has_guest(pod, ENDER):
+        elif "running" in state and not has_guest(pod, ENDER):
             try:
                 await self._add(pod, [end_container(self._defaults)])
             except ApiError as error:

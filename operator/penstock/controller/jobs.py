@@ -6,7 +6,6 @@ execution and its spec hash is that of this attempt; else the attempt fails and 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -15,72 +14,37 @@ from datetime import UTC, datetime, timedelta
 
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore, SeenAttempt
+from penstock.controller.blueprints import Blueprints, name_of, own_name
 from penstock.controller.directories import Directories, with_directory_lost
-from penstock.controller.grants import Grants, place_in
+from penstock.controller.grants import place_in
 from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
 from penstock.controller.pending import Pending
-from penstock.controller.secrets import SecretSources
 from penstock.controller.spared import Spared
 from penstock.controller.taskpairs import TaskPairs
+from penstock.controller.throttle import Throttle
 from penstock.engine.actions import (
     Action,
     Observation,
     StartAttempt,
     StopAttempt,
 )
-from penstock.engine.flowables.working_directory import WorkingDirectory
 from penstock.kubernetes import results
 from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
-from penstock.kubernetes.directories import (
-    Guest,
-    build_directory,
-    directory_name,
-    fold,
-    name_in_directory,
-    shared_by,
-)
-from penstock.kubernetes.directories import needs_storage as needs_files
+from penstock.kubernetes.directories import Guest
 from penstock.kubernetes.guests import is_shared
-from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job, job_name, matches
+from penstock.kubernetes.jobs import JobObjects, matches
 from penstock.kubernetes.kept import refuse_foreign
 from penstock.kubernetes.podstatus import is_over, job_condition, terminated
-from penstock.kubernetes.staged import CLOSING, PodStorage, needs_storage
-from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
+from penstock.resources.execution import ExecutionStatus, State, TaskRun
 from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.storage.uris import uri_of
-from penstock.tasks.contract import Container, TaskFailure
-from penstock.tasks.pod_folders import OWN, Paths
-from penstock.tasks.registry import container
-from penstock.tasks.sharing import Sharing
+from penstock.tasks.contract import TaskFailure
 
 logger = logging.getLogger(__name__)
 
 _LOG_LIMIT = 4_194_304
 """Bytes of a log's end that are read for outputs: 1 MiB of them, and what surrounds them."""
-
-
-class Throttle:
-    """A token bucket. The Job controller completes few Jobs a second with its default limits;
-    making them much faster only fills its queue.
-    """
-
-    def __init__(self, per_second: float, burst: int) -> None:
-        self._per_second = per_second
-        self._burst = burst
-        self._tokens = float(burst)
-        self._at = time.monotonic()
-        self._lock = asyncio.Lock()
-
-    async def take(self) -> None:
-        async with self._lock:
-            now = time.monotonic()
-            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second)
-            self._at = now
-            if self._tokens < 1:
-                await asyncio.sleep((1 - self._tokens) / self._per_second)
-                self._tokens, self._at = 1.0, time.monotonic()
-            self._tokens -= 1
 
 
 class Jobs:
@@ -90,26 +54,23 @@ class Jobs:
         self,
         api: Api,
         attempts: AttemptStore,
-        defaults: JobDefaults,
-        secrets: SecretSources,
+        blueprints: Blueprints,
+        directories: Directories,
         throttle: Throttle,
         metrics: Metrics,
-        pending_timeout: float,
+        pending: Pending,
         pairs: TaskPairs,
-        grants: Grants,
         logs: Logs,
         spared: Spared,
     ) -> None:
         self._api = api
         self._attempts = attempts
-        self._defaults = defaults
-        self._secrets = secrets
+        self._blueprints = blueprints
+        self._directories = directories
         self._throttle = throttle
         self._metrics = metrics
-        self._pending = Pending(api, pending_timeout)
-        self._directories = Directories(api, attempts, defaults, self._pending)
+        self._pending = pending
         self._pairs = pairs
-        self._grants = grants
         self._logs = logs
         self._spared = spared
 
@@ -123,7 +84,7 @@ class Jobs:
         for run in status.task_runs:
             last = run.attempts[-1] if run.attempts else None
             if last is not None and last.job is None and (run.id, last.number) in wanted:
-                name = _name_of(execution, wanted[run.id, last.number])
+                name = name_of(execution, wanted[run.id, last.number])
                 named = last.model_copy(update={"job": name})
                 run = run.model_copy(update={"attempts": [*run.attempts[:-1], named]})
                 changed = True
@@ -139,33 +100,43 @@ class Jobs:
         seen.outcome = await self._spared.find(execution, status, action)
         if seen.outcome is not None:
             raise Again
-        asked = shared_by(action.workspace)
         try:
-            objects, guest = self._objects(execution, action, status, asked)
+            made = self._blueprints.of(execution, action, status, self._directories.is_wanted)
         except (TaskFailure, StorageError, ValueError) as error:
             if isinstance(error, StorageUnavailable) and self._may_wait(action):
                 raise ApiError(503, "StorageUnavailable", str(error)) from error
             seen.outcome = _failed("InvalidTask", action.secrets.told(str(error)))
             raise Again from error
-        if guest is not None:
-            seen.outcome = await self._directories.enter(execution, action, guest)
+        if isinstance(made, Guest):
             self._take_edge(uid)  # no Job follows: its creation is not late
+            seen.outcome = await self._enter(execution, action, made)
             if seen.outcome is not None:
                 raise Again
             return
         await self._throttle.take()
         try:
-            await self._create(execution, objects)
+            await self._create(execution, made)
         except ApiError as error:
             over_quota = error.status == 403 and "quota" in str(error).lower()
             since = action.attempt.created_date
-            later = over_quota and self._pending.may_wait(objects.job, since)
+            later = over_quota and self._pending.may_wait(made.job, since)
             if error.transient or error.not_found or later:
                 raise
             reason = "QuotaExceeded" if over_quota else error.reason
             seen.outcome = _failed(reason, f"the Job was refused: {error}")
             raise Again from error
         self._metrics.job_created(self._take_edge(uid))
+
+    async def _enter(
+        self, execution: Object, action: StartAttempt, guest: Guest
+    ) -> Observation | None:
+        """Let the attempt be in its directory's pod. Its end, where it can't be."""
+        try:
+            return await self._directories.enter(execution, action, guest)
+        except ApiError as error:
+            if error.transient or error.not_found or error.conflict:
+                raise
+            return _failed(error.reason, f"the task was refused in its directory's pod: {error}")
 
     async def leave(self, execution: Object, status: ExecutionStatus) -> None:
         """Let the pods end in which nothing more is to be done."""
@@ -174,7 +145,7 @@ class Jobs:
     async def stop(self, execution: Object, action: StopAttempt) -> None:
         """Let the attempt's Job be gone, with its pod."""
         namespace = execution["metadata"]["namespace"]
-        name = action.attempt.job or _job_name(execution, action.task_run, action.attempt)
+        name = action.attempt.job or own_name(execution, action.task_run, action.attempt)
         seen = self._attempts.attempt(execution["metadata"]["uid"], action.key)
         if seen.job is not None:
             await self._api.delete(JOBS, namespace, name, seen.job["metadata"]["uid"])
@@ -258,65 +229,6 @@ class Jobs:
         seen.outcome = _failed(problem.reason, problem.message)
         return seen.outcome, None
 
-    def _objects(
-        self,
-        execution: Object,
-        action: StartAttempt,
-        status: ExecutionStatus,
-        asked: Sharing | None,
-    ) -> tuple[JobObjects, Guest | None]:
-        """The Job to make, if any, and what is to be added to the pod of a WorkingDirectory where
-        the attempt is to run in one. Raises ``TaskFailure`` and ``StorageError``.
-        """
-        if asked is None or action.workspace is None:
-            return self._build(execution, action, status, OWN), None
-        if self._directories.is_wanted(execution, action.workspace):
-            return self._build_directory(execution, action, status, asked), None
-        paths = Paths(name_in_directory(action))
-        return JobObjects({}), fold(self._build(execution, action, status, paths), action)
-
-    def _build(
-        self, execution: Object, action: StartAttempt, status: ExecutionStatus, paths: Paths
-    ) -> JobObjects:
-        what = self._container(execution, action, status)
-        storage = None
-        if needs_storage(action, what, paths):
-            storage = self._storage(execution, action, status, what)
-        places = self._secrets.of(execution) if action.secrets else None
-        owner = _owner(execution)
-        objects = build_job(action, owner, what, self._defaults, storage, places, paths)
-        self._spared.mark(objects.job, action)
-        return objects
-
-    def _build_directory(
-        self, execution: Object, action: StartAttempt, status: ExecutionStatus, asked: Sharing
-    ) -> JobObjects:
-        """The Job in whose pod the attempt is to run, and those that follow it."""
-        workspace = action.workspace
-        assert workspace is not None
-        storage = None
-        if needs_files(workspace):
-            storage = self._storage(execution, action, status, CLOSING)
-        owner, places = _owner(execution), self._secrets.of(execution)
-        secrets = action.secrets
-        return build_directory(workspace, asked, owner, self._defaults, storage, secrets, places)
-
-    def _storage(
-        self, execution: Object, action: StartAttempt, status: ExecutionStatus, what: Container
-    ) -> PodStorage:
-        name = _name_of(execution, action)
-        return self._grants.storage(execution, status, action, name, what)
-
-    def _container(
-        self, execution: Object, action: StartAttempt, status: ExecutionStatus
-    ) -> Container:
-        """What an attempt runs. Raises ``TaskFailure``."""
-        if isinstance(action.task, WorkingDirectory):
-            return CLOSING
-        assert status.flow is not None
-        around = self._pairs.around(execution, status.flow, action)
-        return container(action.task.type, action.properties, around)
-
     def _may_wait(self, action: StartAttempt) -> bool:
         """Whether what an attempt needs may still come."""
         waited = datetime.now(UTC) - action.attempt.created_date
@@ -356,23 +268,6 @@ class Jobs:
         for seen in ended:
             seen.ended_at = None
         return seconds
-
-
-def _name_of(execution: Object, action: StartAttempt) -> str:
-    """The name of the Job in whose pod an attempt runs."""
-    if action.workspace is not None and shared_by(action.workspace) is not None:
-        return directory_name(execution, action.workspace)
-    return _job_name(execution, action.task_run, action.attempt)
-
-
-def _owner(execution: Object) -> Owner:
-    meta = execution["metadata"]
-    return Owner(meta["name"], meta["namespace"], meta["uid"])
-
-
-def _job_name(execution: Object, run: TaskRun, attempt: Attempt) -> str:
-    meta = execution["metadata"]
-    return job_name(meta["name"], meta["uid"], run.task_id, run.id, attempt.number)
 
 
 def _is_live(seen: SeenAttempt) -> bool:

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore
+from penstock.controller.blueprints import Blueprints
 from penstock.controller.commands import Commands
 from penstock.controller.decisions import Decisions
+from penstock.controller.directories import Directories
 from penstock.controller.executions import ExecutionReconciler
 from penstock.controller.family import Family
 from penstock.controller.fileinputs import FileInputs
@@ -24,7 +26,7 @@ from penstock.controller.gitsources import GitSourceReconciler
 from penstock.controller.grants import Grants
 from penstock.controller.housekeeping import Housekeeping
 from penstock.controller.inputsecrets import InputSecrets
-from penstock.controller.jobs import Jobs, Throttle
+from penstock.controller.jobs import Jobs
 from penstock.controller.keyvalues import KeyValueReconciler
 from penstock.controller.known import KnownExecutions
 from penstock.controller.logs import Logs
@@ -32,6 +34,7 @@ from penstock.controller.metrics import Metrics
 from penstock.controller.namespacefiles import NamespaceFolders
 from penstock.controller.pairs import Pairs, pair_keys
 from penstock.controller.pairwriter import PairWriter
+from penstock.controller.pending import Pending
 from penstock.controller.places import Places
 from penstock.controller.purges import Purges
 from penstock.controller.queue import Key, KeyedQueue
@@ -48,6 +51,7 @@ from penstock.controller.storage import StorageAccess
 from penstock.controller.store import ObjectStore
 from penstock.controller.taking import Actions
 from penstock.controller.taskpairs import TaskPairs, recorded_in
+from penstock.controller.throttle import Throttle
 from penstock.controller.turns import Turns
 from penstock.kubernetes.api import (
     EXECUTIONS,
@@ -117,23 +121,29 @@ class Operator:
             self.recorder,
             settings.executions,
         )
-        throttle = Throttle(settings.job_creates_per_second, settings.job_create_burst)
+        defaults = JobDefaults.from_mapping(settings.jobs)
+        pending = Pending(api, settings.pending_timeout_seconds)
+        task_pairs = TaskPairs(pairs, writer)
+        spared = Spared(self.storage.storage)
+        waiting = timedelta(seconds=settings.pending_timeout_seconds)
+        blueprints = Blueprints(
+            defaults,
+            SecretSources(settings.secrets, self.flows),
+            task_pairs,
+            Grants(self.storage, places.parents, waiting),
+            spared,
+        )
         jobs = Jobs(
             api,
             self.attempts,
-            JobDefaults.from_mapping(settings.jobs),
-            SecretSources(settings.secrets, self.flows),
-            throttle,
+            blueprints,
+            Directories(api, self.attempts, defaults, pending),
+            Throttle(settings.job_creates_per_second, settings.job_create_burst),
             metrics,
-            settings.pending_timeout_seconds,
-            TaskPairs(pairs, writer),
-            Grants(
-                self.storage,
-                places.parents,
-                timedelta(seconds=settings.pending_timeout_seconds),
-            ),
+            pending,
+            task_pairs,
             self.logs,
-            Spared(self.storage.storage),
+            spared,
         )
         archive = TaskRunArchive(api)
         statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)

@@ -31,14 +31,16 @@ def is_shared(body: Mapping[str, Any]) -> bool:
 
 
 def attempts_in(pod: dict[str, Any]) -> list[dict[str, Any]]:
-    """The pod itself, or one for each attempt in it."""
+    """The pod itself, or one for each attempt in it, in their order."""
     if not is_shared(pod):
         return [pod]
-    return [
+    # The API server lists the latest first.
+    own = [
         _as_own(pod, container, told)
         for container in _guests(pod)
         if (told := _told(container)) is not None
     ]
+    return sorted(own, key=lambda item: str(item["metadata"]["creationTimestamp"]))
 
 
 def has_guest(pod: Pod, name: str) -> bool:

@@ -88,7 +88,12 @@ class Exchange:
                 "(the setting `storage.maxFileGib`, and at most 5 GiB in an S3 bucket)"
             )
         signed = self._urls.put(grant.tenant, path, asked.size, asked.sha256)
-        return {"url": signed.url, "headers": dict(signed.headers), "uri": uri_of(path)}
+        return {
+            "url": signed.url,
+            "headers": dict(signed.headers),
+            "checked": signed.checked,
+            "uri": uri_of(path),
+        }
 
     def _stat(self, grant: Grant, asked: Operation) -> dict[str, Any]:
         path = _read_path(grant, asked)

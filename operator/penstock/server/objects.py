@@ -18,6 +18,8 @@ TIMEOUT = 60.0
 """Seconds without a byte after which a transfer is given up."""
 AT_ONCE = 128
 """Transfers at the same time; who comes then is told to come again."""
+AT_ONCE_OF_STORE = 32
+"""The same with an object store: a transfer holds some MiB, which the store takes at a time."""
 BLOCK = 512 * 1024
 
 T = TypeVar("T")
@@ -30,6 +32,7 @@ class Objects:
         self._storage = storage
         self._key = key
         self._transfers = 0
+        self._most = AT_ONCE if storage.is_local else AT_ONCE_OF_STORE
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """The file, or the part of it from a byte on."""
@@ -80,7 +83,7 @@ class _Place:
         self._objects = objects
 
     def __enter__(self) -> None:
-        if self._objects._transfers >= AT_ONCE:
+        if self._objects._transfers >= self._objects._most:
             raise StorageUnavailable("too many files are transferred at once")
         self._objects._transfers += 1
 

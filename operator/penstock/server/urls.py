@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import base64
+import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
 from penstock.storage.digests import METADATA
 from penstock.storage.files import Storage
+from penstock.storage.presigned import LIFETIME, NoPresigning, Presigner, SignedUrl, presigner
 from penstock.storage.signing import OneObject
 
-LIFETIME = 3600
-"""Seconds for which a URL is good."""
+logger = logging.getLogger(__name__)
+
 OBJECTS = "/o"
 """Below it are the objects of this service."""
-
-
-@dataclass(frozen=True)
-class SignedUrl:
-    """What a client asks for, and the headers that it has to send along."""
-
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Urls(Protocol):
@@ -93,9 +85,39 @@ class S3Urls:
         return SignedUrl(url, {"x-amz-checksum-sha256": checksum, f"x-amz-meta-{METADATA}": digest})
 
 
+class StoreUrls:
+    """Presigned by an object store; a file that is too large for one PUT goes by the service."""
+
+    largest = None
+
+    def __init__(self, storage: Storage, signer: Presigner, own: OwnUrls) -> None:
+        self._storage = storage
+        self._signer = signer
+        self._own = own
+
+    def get(self, tenant: str, path: str) -> SignedUrl:
+        return self._signer.get(self._storage.of(tenant).at(path))
+
+    def put(self, tenant: str, path: str, size: int, digest: str) -> SignedUrl:
+        if size > self._signer.largest:
+            return self._own.put(tenant, path, size, digest)
+        return self._signer.put(self._storage.of(tenant).at(path), size, digest)
+
+
 def urls_for(storage: Storage, key: bytes) -> Urls:
-    """Those of the object store where it makes them, else the service's own."""
-    return S3Urls(storage) if "s3" in storage.filesystem.protocol else OwnUrls(key)
+    """Those of the object store where it makes them, else the service's own. It may ask the store:
+    call it in a thread.
+    """
+    if "s3" in storage.filesystem.protocol:
+        return S3Urls(storage)
+    own = OwnUrls(key)
+    try:
+        signer = presigner(storage.filesystem)
+    except NoPresigning as error:
+        logger.info("files go through this service: %s", error)
+        return own
+    logger.info("files go to and from the object store itself, by presigned URLs")
+    return StoreUrls(storage, signer, own)
 
 
 def _expiry() -> int:

@@ -1,20 +1,24 @@
 """The SHA-256 of a file, kept with the file itself: it is replaced and deleted together with it.
 
-In a folder it is an extended attribute; with S3, metadata of the object. Where a file system has no
-such attributes (NFS before 4.2), none is kept, and a download is checked by its size alone.
+In a folder it is an extended attribute; in a bucket, metadata of the object. Where a file system
+has no such attributes (NFS before 4.2), none is kept, and a download is checked by its size alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from penstock.storage.errors import FileDamaged
 
 METADATA = "penstock-sha256"
-"""The name of the S3 object's metadata; in HTTP it is the header `x-amz-meta-penstock-sha256`."""
+"""The name of the object's metadata; in HTTP it is the header `x-amz-meta-penstock-sha256` with S3,
+and `x-goog-meta-penstock-sha256` with Google."""
+AZURE_METADATA = "penstock_sha256"
+"""The same with Azure, where it must be an identifier."""
 
 _ATTRIBUTE = "user.penstock.sha256"
 _BLOCK = 1024 * 1024
@@ -43,6 +47,23 @@ def kept(file: BinaryIO) -> str | None:
     with suppress(OSError, AttributeError):
         return os.getxattr(file.fileno(), _ATTRIBUTE).decode("ascii")
     return None
+
+
+def metadata_of(protocol: Collection[str], digest: str | None) -> dict[str, Any]:
+    """What an object is opened with to be written, so that the digest is kept with it."""
+    if digest is None:
+        return {}
+    if "s3" in protocol:
+        return {"Metadata": {METADATA: digest}}
+    if "az" in protocol:
+        return {"metadata": {AZURE_METADATA: digest}}
+    return {"metadata": {METADATA: digest}} if "gs" in protocol else {}
+
+
+def digest_in(details: Mapping[str, Any]) -> str | None:
+    """The digest that was kept with an object of which these are the details."""
+    metadata = details.get("metadata") or {}
+    return metadata.get(METADATA) or metadata.get(AZURE_METADATA)
 
 
 class Hashed:

@@ -64,9 +64,12 @@ class Storage:
     def open(self, path: str) -> BinaryIO:
         """The file as a stream to read; the caller closes it. Raises :class:`FileMissing`."""
         try:
-            return cast("BinaryIO", self.filesystem.open(self.at(path), "rb"))
+            file = self.filesystem.open(self.at(path), "rb")
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise _missing(path) from None
+        if getattr(file, "details", {}).get("type") == "directory":  # stores open those too
+            raise _missing(path)
+        return cast("BinaryIO", file)
 
     def opened(self, path: str) -> OpenFile:
         """The same, with what is known of the file. Raises :class:`FileMissing`."""
@@ -112,23 +115,30 @@ class Storage:
         return False
 
     def exists(self, path: str) -> bool:
-        return bool(self.filesystem.isfile(self.at(path)))
+        return self._size(path) is not None
 
     def size(self, path: str) -> int:
         """In bytes. Raises :class:`FileMissing`."""
-        if not self.exists(path):
+        size = self._size(path)
+        if size is None:
             raise _missing(path)
+        return size
+
+    def _size(self, path: str) -> int | None:
+        """None where there is no such file. `isfile` would say so of a store that is away, too."""
         try:
-            return int(self.filesystem.size(self.at(path)))
-        except FileNotFoundError:
-            raise _missing(path) from None
+            found = self.filesystem.info(self.at(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return int(found["size"]) if found["type"] == "file" else None
 
     def list(self, folder: str) -> Iterator[str]:
         """The paths of all files below a folder (a path that ends with ``/``), in order."""
         below = self.at(f"{folder}x")[:-1].rstrip("/")
         with suppress(FileNotFoundError, NotADirectoryError):
             for found in sorted(self.filesystem.find(below)):
-                yield found.removeprefix(self._root)
+                if found.startswith(f"{below}/"):  # a store finds a file of that name, too
+                    yield found.removeprefix(self._root)
 
     def folders(self, folder: str) -> Sequence[str]:
         """The names of the folders in a folder (a path that ends with ``/``), in order."""

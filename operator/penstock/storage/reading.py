@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from penstock.storage.digests import kept
+from penstock.storage.digests import digest_in, kept
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class OpenFile:
         try:
             found = os.fstat(file.fileno())
         except OSError:  # not a local file
-            return cls(file, file.size, f"{file.fs.ukey(file.path)}", None)
+            details = getattr(file, "details", {})
+            tag = details.get("etag") or file.fs.ukey(file.path)
+            return cls(file, file.size, str(tag).strip('"'), digest_in(details))
         tag = f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
         return cls(file, found.st_size, tag, kept(file))

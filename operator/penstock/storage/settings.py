@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 import fsspec
+from fsspec import AbstractFileSystem
 from pydantic import Field, model_validator
 
 from penstock.flow.model import Document
+from penstock.storage.errors import StorageError
 from penstock.storage.files import Storage
 
 GIB = 1024**3
@@ -85,12 +88,43 @@ def opened(settings: StorageSettings) -> Storage:
     """The storage of the settings: all tenants. Nothing is read yet."""
     if settings.scheme == "file":
         return Storage.local(urlsplit(settings.url).path, durable=True)
-    options = dict(settings.options)
-    if settings.scheme == "s3":
-        options = _for_s3(options)
     # Two processes write: what one of them remembered of a listing may be wrong.
-    files = fsspec.filesystem(settings.scheme, use_listings_cache=False, **options)
-    return Storage(files, settings.url)
+    return Storage(_STORES[settings.scheme](dict(settings.options)), settings.url)
+
+
+def _s3(options: dict[str, Any]) -> AbstractFileSystem:
+    return fsspec.filesystem("s3", use_listings_cache=False, **_for_s3(options))
+
+
+def _google(options: dict[str, Any]) -> AbstractFileSystem:
+    with _installed("gs", "gcs", "gcsfs"):
+        from penstock.storage import google_files
+    return google_files.opened(options)
+
+
+def _azure(options: dict[str, Any]) -> AbstractFileSystem:
+    with _installed("az", "azure", "adlfs"):
+        from penstock.storage import azure_files
+    return azure_files.opened(options)
+
+
+_STORES: Mapping[str, Callable[[dict[str, Any]], AbstractFileSystem]] = {
+    "s3": _s3,
+    "gs": _google,
+    "az": _azure,
+}
+
+
+@contextmanager
+def _installed(scheme: str, extra: str, package: str) -> Iterator[None]:
+    """Say what to do where a package is missing, which Penstock's image has."""
+    try:
+        yield
+    except ImportError as error:
+        raise StorageError(
+            f"{scheme}:// needs the package `{package}`, which is not installed ({error}): use "
+            f"Penstock's own image, or `pip install 'penstock[{extra}]'`"
+        ) from error
 
 
 def _for_s3(options: dict[str, Any]) -> dict[str, Any]:

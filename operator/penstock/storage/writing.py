@@ -12,7 +12,7 @@ from uuid import uuid4
 from fsspec import AbstractFileSystem
 from fsspec.spec import AbstractBufferedFile
 
-from penstock.storage.digests import METADATA, Hashed, keep
+from penstock.storage.digests import Hashed, keep, metadata_of
 
 _PRIVATE = 0o600
 
@@ -42,7 +42,7 @@ def into_folder(
 @contextmanager
 def into_store(files: AbstractFileSystem, target: str, digest: str | None) -> Iterator[Hashed]:
     """Write an object: it is there once it is closed, and not at all where it is not."""
-    file = cast("BinaryIO", files.open(target, "wb", **_metadata(files, digest)))
+    file = cast("BinaryIO", files.open(target, "wb", **metadata_of(files.protocol, digest)))
     try:
         written = Hashed(file)
         yield written
@@ -51,10 +51,6 @@ def into_store(files: AbstractFileSystem, target: str, digest: str | None) -> It
         _throw_away(file)
         raise
     file.close()
-
-
-def _metadata(files: AbstractFileSystem, digest: str | None) -> dict[str, Any]:
-    return {"Metadata": {METADATA: digest}} if digest and "s3" in files.protocol else {}
 
 
 def _throw_away(file: Any) -> None:

@@ -25,6 +25,7 @@ from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.remote_logs import remote_logs
 from penstock.tasks.services import Files, LogEntry, NamespaceFiles, Origin
 from penstock.tasks.transfer import Download, Patience, connect, error_of, refusal, send
+from penstock.tasks.unchanged import unchanged
 
 URL_VARIABLE = "PENSTOCK_STORAGE_URL"
 GRANT_VARIABLE = "PENSTOCK_STORAGE_GRANT"
@@ -84,7 +85,9 @@ class Service:
                 answer = self.operate("put", place, size=size, sha256=digest)
                 file.seek(start)
                 try:
-                    send(answer["url"], answer["headers"], file, size, name)
+                    checked = answer.get("checked", True)
+                    body = file if checked else unchanged(file, digest, size, name)
+                    send(answer["url"], answer["headers"], body, size, name)
                     return cast("str", answer["uri"])
                 except (OSError, HTTPException, StorageUnavailable) as error:
                     patience.after(error)

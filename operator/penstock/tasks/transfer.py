@@ -38,7 +38,10 @@ TIMEOUT = 60.0
 _SEND_BLOCK = 256 * 1024
 """Of a file that is sent: a third faster than the kernel's own `sendfile` on a loopback, where the
 reader then has to gather the file page by page."""
-_DIGESTS = ("x-penstock-sha256", "x-amz-meta-penstock-sha256")
+_DIGESTS = (
+    *("x-penstock-sha256", "x-amz-meta-penstock-sha256"),
+    *("x-goog-meta-penstock-sha256", "x-ms-meta-penstock_sha256"),
+)
 _ERRORS: Mapping[str, type[StorageError]] = {
     "missing": FileMissing,
     "denied": AccessDenied,
@@ -48,6 +51,11 @@ _ERRORS: Mapping[str, type[StorageError]] = {
     "unavailable": StorageUnavailable,
 }
 _OF_STATUS = {403: "denied", 404: "missing", 413: "too-large", 507: "full"}
+_OVERTAKEN_CODES = (
+    *("PreconditionFailed", "UnauthorizedBlobOverwrite"),
+    "AuthorizationPermissionMismatch",  # what Azurite says
+)
+"""Somebody wrote the file meanwhile: a new URL replaces that one."""
 _DAMAGED_CODES = ("BadDigest", "XAmzContentChecksumMismatch", "IncompleteBody")
 _SHOWN = 4096
 _BROKEN = (OSError, HTTPException)
@@ -203,6 +211,8 @@ def refusal(response: HTTPResponse, name: str) -> StorageError:
     reason = _OF_STATUS.get(response.status, "unavailable" if response.status >= 500 else "")
     if found.get("Code") in _DAMAGED_CODES:
         reason = "damaged"
+    if found.get("Code") in _OVERTAKEN_CODES:
+        reason = "unavailable"
     message = f"`{name}`: the object store answered {response.status}: {said}"
     return error_of({"reason": reason, "message": message})
 

@@ -102,6 +102,7 @@ def test_the_controller_can_do_this_and_nothing_else() -> None:
         ("batch", "jobs"): {"get", "list", "watch", "create", "delete"},
         ("", "pods"): {"get", "list", "watch"},
         ("", "pods/log"): {"get"},
+        ("", "pods/ephemeralcontainers"): {"patch"},
         ("", "configmaps"): {"get", "create", "patch"},
         ("", "secrets"): {"create"},
         ("apps", "controllerrevisions"): {"get", "list", "create", "delete"},

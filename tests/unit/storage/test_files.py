@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from penstock.storage.errors import (
     AccessDenied,
@@ -50,6 +51,19 @@ def test_what_is_not_there_is_said(storage: Storage) -> None:
         storage.open("/a/b")
     with pytest.raises(FileMissing):
         storage.size("/a/b")
+
+
+def test_a_store_that_is_away_is_not_taken_for_an_empty_one() -> None:
+    # given
+    class Away(MemoryFileSystem):  # type: ignore[misc]
+        def info(self, path: str, **_: object) -> dict[str, object]:
+            raise OSError("nobody answers")
+
+    storage = Storage(Away(), "/storage")
+    # then
+    for ask in (storage.exists, storage.size, storage.delete):
+        with pytest.raises(OSError, match="nobody answers"):
+            ask("/a")
 
 
 def test_a_folder_is_no_file(storage: Storage) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from pydantic import ValidationError
 
+import penstock.storage
+from penstock.storage.errors import StorageError
 from penstock.storage.settings import StorageSettings, opened
 
 
@@ -52,3 +56,28 @@ def test_a_bucket_has_a_prefix() -> None:
 def test_what_is_wrong_is_said(said: dict[str, object], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         StorageSettings.model_validate(said)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "package", "extra"), [("gs", "gcsfs", "gcs"), ("az", "adlfs", "azure")]
+)
+def test_a_package_that_is_missing_is_said(
+    scheme: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    for name in (*sys.modules, package):
+        if name.startswith(("penstock.storage.google_", "penstock.storage.azure_")):
+            monkeypatch.delitem(sys.modules, name)
+            monkeypatch.delattr(penstock.storage, name.rpartition(".")[2], raising=False)
+        elif name.partition(".")[0] == package:
+            monkeypatch.setitem(sys.modules, name, None)
+    # then
+    with pytest.raises(StorageError, match=rf"needs the package `{package}`.*penstock\[{extra}\]"):
+        opened(StorageSettings(url=f"{scheme}://bucket"))
+
+
+def test_an_account_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_CONNECTION_STRING"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(StorageError, match=r"needs the name of the storage account"):
+        opened(StorageSettings(url="az://container"))
