@@ -60,7 +60,7 @@ def run_flow(options: Options) -> int:
         stream = sys.stderr if options.as_json else sys.stdout
         display = stack.enter_context(open_display(stream))
         environment = {**local_environment(), **request.environment}
-        surroundings = Surroundings(environment, request.variables, hosts.functions)
+        surroundings = Surroundings(environment, request.variables, hosts.functions, hosts.services)
         answers = _with_files(request.answers, hosts)
         world = LocalWorld(flows, tasks, display, surroundings, answers)
         execution = world.start(new_spec(flow, inputs, request.labels), name)

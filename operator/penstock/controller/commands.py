@@ -5,16 +5,21 @@ Job would be. Asked twice, each finds what was done the first time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore
 from penstock.controller.controls import ControlFailed, add_control
+from penstock.controller.housekeeping import Housekeeping
+from penstock.controller.known import KnownExecutions
 from penstock.controller.revisions import Revisions, find_flow
 from penstock.controller.statuses import write_status
 from penstock.controller.store import ObjectStore
 from penstock.engine.actions import Observation, Perform, ResumeExecution, ToggleTrigger
+from penstock.engine.selecting import CountExecutions
+from penstock.expressions import ExpressionError
 from penstock.kubernetes.api import FLOWS, Api, Object
 from penstock.resources.execution import Control, FlowReference, ResumeRequest, State
 from penstock.resources.flow import FlowStatus
@@ -38,33 +43,44 @@ class Commands:
         flows: ObjectStore,
         revisions: Revisions,
         attempts: AttemptStore,
+        known: KnownExecutions,
+        housekeeping: Housekeeping,
     ) -> None:
         self._api = api
         self._executions = executions
         self._flows = flows
         self._revisions = revisions
         self._attempts = attempts
+        self._known = known
+        self._housekeeping = housekeeping
         self._waiting: dict[tuple[str, str], set[str]] = {}
         """Executions whose task waits for another one, by that one's namespace and name."""
 
     async def perform(self, body: Object, action: Perform) -> None:
         """Do it. Raises ``Again`` once the end of the attempt is known."""
-        seen = self._attempts.attempt(body["metadata"]["uid"], action.key)
+        meta, command = body["metadata"], action.command
+        seen = self._attempts.attempt(meta["uid"], action.key)
         if seen.outcome is not None:
             return
-        started = datetime.now(UTC)
+        started, outputs, done = datetime.now(UTC), None, True
         try:
-            if isinstance(action.command, ResumeExecution):
-                done = await self._resume(body, action, action.command)
-            else:
-                done = await self._toggle(body["metadata"]["namespace"], action.command)
+            match command:
+                case ResumeExecution():
+                    done = await self._resume(body, action, command)
+                case ToggleTrigger():
+                    await self._toggle(meta["namespace"], command)
+                case CountExecutions():
+                    outputs = self._count(meta["namespace"], command)
+                case _:
+                    self._housekeeping.begin(body, action, command, seen)
+                    return
         except (_Failed, ControlFailed) as error:
             seen.outcome = Observation(
                 State.FAILED, started, datetime.now(UTC), None, error.reason, str(error)
             )
             raise Again from error
         if done:
-            seen.outcome = Observation(State.SUCCESS, started, datetime.now(UTC))
+            seen.outcome = Observation(State.SUCCESS, started, datetime.now(UTC), outputs=outputs)
             raise Again
 
     def waiting_for(self, body: Object) -> Iterator[str]:
@@ -92,7 +108,13 @@ class Commands:
             raise _Failed("ResumeRefused", message)
         return True
 
-    async def _toggle(self, namespace: str, asked: ToggleTrigger) -> bool:
+    def _count(self, namespace: str, asked: CountExecutions) -> Mapping[str, Any]:
+        try:
+            return asked.outputs(self._known.facts(namespace))
+        except ExpressionError as error:
+            raise _Failed("InvalidExpression", str(error)) from None
+
+    async def _toggle(self, namespace: str, asked: ToggleTrigger) -> None:
         reference = FlowReference(namespace=asked.namespace, id=asked.flow_id)
         body = find_flow(self._flows, namespace, reference)
         name = f"{asked.namespace}.{asked.flow_id}"
@@ -109,7 +131,6 @@ class Commands:
             disabled ^= {asked.trigger}
             changed = status.model_copy(update={"disabled_triggers": sorted(disabled)})
             await write_status(self._api, FLOWS, self._flows, body, changed.to_json())
-        return True
 
 
 def _resume_control(uid: str, action: Perform, asked: ResumeExecution) -> Control:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from penstock.controller.logkeeping import LogKeeper, PodLog, log_of
 from penstock.controller.places import place_of
@@ -29,6 +30,8 @@ from penstock.resources.execution import ExecutionStatus
 from penstock.storage.errors import StorageError
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.catalog import core_type
+from penstock.tasks.contract import TaskFailure
+from penstock.tasks.templated import TEMPLATED, inner_task
 
 logger = logging.getLogger(__name__)
 
@@ -113,12 +116,12 @@ class Logs:
         """Whether an attempt has to wait because it reads logs that are not archived yet. It does
         not wait for ever, and the execution is told when it has waited enough.
         """
-        core = core_type(action.task.type)
+        properties = _of_fetch(action)
         late = datetime.now(UTC) - action.attempt.created_date
-        if core is None or core.name != FETCH or late > _LONGEST_WAIT:
+        if properties is None or late > _LONGEST_WAIT:
             return False
         meta = execution["metadata"]
-        named = action.properties.get("executionId")
+        named = properties.get("executionId")
         read = self._executions.get(meta["namespace"], str(named)) if named else execution
         asking = Key("Execution", meta["namespace"], meta["name"])
         if read is None or self._are_complete(read["metadata"]["uid"], asking, action.key):
@@ -208,6 +211,18 @@ class Logs:
         if not others:
             self._of.pop(log.execution_uid, None)
         self._tell(key)
+
+
+def _of_fetch(action: StartAttempt) -> Mapping[str, Any] | None:
+    """The properties of the task that reads logs; None where it does not."""
+    core, properties = core_type(action.task.type), action.properties
+    if core is not None and core.name == TEMPLATED:
+        try:
+            inner, properties = inner_task(str(properties.get("spec")))
+        except TaskFailure:  # which is told where the Job is made
+            return None
+        core = core_type(inner)
+    return properties if core is not None and core.name == FETCH else None
 
 
 def _until_next(log: PodLog) -> float:

@@ -24,9 +24,11 @@ from penstock.controller.flows import FlowReconciler, execution_keys
 from penstock.controller.functions import Functions
 from penstock.controller.gitsources import GitSourceReconciler
 from penstock.controller.grants import Grants
+from penstock.controller.housekeeping import Housekeeping
 from penstock.controller.inputsecrets import InputSecrets
 from penstock.controller.jobs import Jobs
 from penstock.controller.keyvalues import KeyValueReconciler
+from penstock.controller.known import KnownExecutions
 from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
 from penstock.controller.namespacefiles import NamespaceFolders
@@ -105,6 +107,7 @@ class Operator:
         self.listed = asyncio.Event()
         """Set once everything that is there was looked at."""
         is_recorded = partial(recorded_in, self.executions)
+        writer = PairWriter(api, self.pairs, pairs, is_recorded)
         places = Places(self.executions)
         reading = Reading(self.storage.storage, places)
         self._purges = Purges(self.storage.root, self.executions, settings.namespaces)
@@ -121,7 +124,7 @@ class Operator:
         )
         defaults = JobDefaults.from_mapping(settings.jobs)
         pending = Pending(api, settings.pending_timeout_seconds)
-        task_pairs = TaskPairs(pairs, PairWriter(api, self.pairs, pairs, is_recorded))
+        task_pairs = TaskPairs(pairs, writer)
         spared = Spared(self.storage.storage)
         waiting = timedelta(seconds=settings.pending_timeout_seconds)
         blueprints = Blueprints(
@@ -147,7 +150,16 @@ class Operator:
         statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)
         self._turns = Turns(self.executions, self.flows, revisions)
         self._family = Family(api, self.executions, statuses, self.recorder, self.execution_seen)
-        self._commands = Commands(api, self.executions, self.flows, revisions, self.attempts)
+        known = KnownExecutions(self.executions, places)
+        self._commands = Commands(
+            api,
+            self.executions,
+            self.flows,
+            revisions,
+            self.attempts,
+            known,
+            Housekeeping(api, known, self.storage.storage, pairs, writer, self.queue.add_later),
+        )
         starts = Starts(self.executions, self.flows, revisions, statuses)
         environment = _environment(settings.env_prefix)
         self._execution_reconciler = ExecutionReconciler(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from penstock.controller.store import ObjectStore
+from penstock.engine.selecting import PurgePairs
 from penstock.expressions import ExpressionError
 from penstock.kubernetes.api import Object
 from penstock.storage.errors import StorageError
@@ -94,6 +95,19 @@ class Pairs:
         found = self._objects.find(_Namespace(tenant, namespace))
         keys = {str(body["spec"]["key"]) for body in found if is_live(body, now)}
         return sorted(key for key in keys if key.startswith(prefix))
+
+    def meant(self, tenant: str, asked: PurgePairs) -> list[tuple[str, str]]:
+        """Namespace and key of each pair that is to go. Those whose time is over go anyway."""
+        if asked.expired_only:
+            return []
+        now = datetime.now(UTC)
+        specs = [
+            body["spec"]
+            for body in self._objects
+            if body["metadata"]["namespace"] == tenant and is_live(body, now)
+        ]
+        found = {(str(spec["namespace"]), str(spec["key"])) for spec in specs}
+        return sorted(item for item in found if asked.means(*item))
 
     def function(self, tenant: str, namespace: str) -> Callable[..., Any]:
         """`kv()` for the expressions of a flow namespace that belong to no execution."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -26,8 +27,10 @@ class Reading:
         self._places = places
 
     def readers(self, body: Object, place: ExecutionPlace) -> Readers:
-        """How the functions of this execution's expressions read."""
-        return {**FileFunctions(self.files(body, place)).by_name(), "http": ask}
+        """How the functions of this execution's expressions read. They are its flow's author's, and
+        open the files of every namespace, as a task does whose property names one."""
+        files = replace(self.files(body, place), any_namespace=True)
+        return {**FileFunctions(files).by_name(), "http": ask}
 
     def files(self, body: Object, place: ExecutionPlace) -> ExecutionFiles:
         """The files that it may see."""

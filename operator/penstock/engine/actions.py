@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from penstock.engine.secrets import NO_SECRETS, Secrets
+from penstock.engine.selecting import CountExecutions, PurgeExecutions, PurgeLogs, PurgePairs
 from penstock.flow.task import RunnableTask, Task, TaskCache
 from penstock.resources.execution import (
     Attempt,
@@ -201,7 +202,8 @@ class ToggleTrigger:
     enabled: bool
 
 
-Command = ResumeExecution | ToggleTrigger
+Purge = PurgeExecutions | PurgeLogs | PurgePairs
+Command = ResumeExecution | ToggleTrigger | CountExecutions | Purge
 
 
 @dataclass(frozen=True)

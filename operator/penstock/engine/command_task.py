@@ -7,14 +7,24 @@ is one file in :mod:`penstock.engine.commands`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Protocol
+
 from penstock.engine.actions import Command
 from penstock.engine.flowable import Evaluator
 from penstock.flow.task import Task
 
 
+class CommandEvaluator(Evaluator, Protocol):
+    """The expressions of such a task."""
+
+    def with_variables(self, variables: Mapping[str, Any]) -> Evaluator:
+        """The same with further variables, beside or in place of those."""
+
+
 class CommandTask(Task):
     """A task that the controller does."""
 
-    def command(self, evaluator: Evaluator) -> Command:
+    def command(self, evaluator: CommandEvaluator) -> Command:
         """What is to be done. Raises ``ExpressionError`` or ``FlowableError``."""
         raise NotImplementedError

@@ -7,6 +7,7 @@ is the date at which the intent was written, and what is random is drawn from th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 from random import Random
@@ -158,6 +159,12 @@ class BoundEvaluator:
 
     def render_tree(self, value: Any) -> Any:
         return self._expressions.render_tree(value, self._variables, self._host)
+
+    def with_variables(self, variables: Mapping[str, Any]) -> BoundEvaluator:
+        """The same expressions with further variables beside or in place of those."""
+        bound = copy(self)
+        bound._variables = self._variables.beside(variables)
+        return bound
 
     def at(self, host: Host) -> BoundEvaluator:
         """The same expressions in other surroundings."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from penstock.engine.board import Board
 from penstock.engine.identity import Identity
@@ -31,6 +31,12 @@ class Variables(Mapping[str, Any]):
         self._makers = makers
         self._made: dict[str, Any] = {}
 
+    def beside(self, values: Mapping[str, Any]) -> Variables:
+        """These with further ones beside or in place of them."""
+        both = Variables({**self._makers, **dict.fromkeys(values, _unmade)})
+        both._made |= values
+        return both
+
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
             self._made[name] = self._makers[name]()
@@ -44,6 +50,10 @@ class Variables(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._makers)
+
+
+def _unmade() -> NoReturn:
+    raise AssertionError("the value is there")
 
 
 def execution_variables(

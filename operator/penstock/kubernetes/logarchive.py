@@ -15,6 +15,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -86,9 +87,7 @@ class LogArchive:
     def write(self, part: Part, number: int | None, lines: BinaryIO) -> None:
         """Keep the lines as a part; without a number as the last one."""
         key = (part.source.task_run, part.source.attempt)
-        with self._storage.writing(self._path(key, number)) as file:
-            file.write(json.dumps(part.to_json()).encode() + b"\n")
-            shutil.copyfileobj(lines, file)
+        self.rewrite(self._path(key, number), part, lines)
 
     def has_ended(self, key: Key) -> bool:
         """Whether all of an attempt's log is there."""
@@ -105,6 +104,31 @@ class LogArchive:
         """Let nothing of it be left."""
         for path in list(self._storage.list(self._folder)):
             self._storage.delete(path)
+
+    def ended(self) -> Iterator[list[str]]:
+        """The paths of the parts of each attempt's log that is there to its end, in order."""
+        return (paths for _, paths in self._paths() if paths[-1].endswith(f".{_END}.log"))
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[tuple[Part, BinaryIO]]:
+        """What a part says of itself, and its lines. Raises ``FileMissing``, also where it is no
+        part."""
+        with self._storage.open(path) as file:
+            try:
+                part = Part.from_json(file.readline())
+            except ValueError as error:
+                raise FileMissing(f"{path}: {error}") from None
+            yield part, file
+
+    def rewrite(self, path: str, part: Part, lines: BinaryIO) -> None:
+        """Let a part have other lines."""
+        with self._storage.writing(path) as file:
+            file.write(json.dumps(part.to_json()).encode() + b"\n")
+            shutil.copyfileobj(lines, file)
+
+    def remove(self, path: str) -> None:
+        """Let a part be gone."""
+        self._storage.delete(path)
 
     def attempts(self) -> dict[Key, bool]:
         """All attempts of which something is there, and whether it is all of their log."""
@@ -155,9 +179,9 @@ class LogArchive:
 
     def _part(self, path: str) -> Part | None:
         try:
-            with self._storage.open(path) as file:
-                return Part.from_json(file.readline())
-        except (FileMissing, ValueError):
+            with self.open(path) as (part, _):
+                return part
+        except FileMissing:
             return None
 
     def _path(self, key: Key, number: int | None) -> str:

@@ -1,14 +1,20 @@
-"""What tasks ask of the world: to let an execution go on, to toggle a trigger."""
+"""What tasks ask of the world: to let an execution go on, to toggle a trigger, to keep house."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from penstock.engine.actions import Observation, Perform, ResumeExecution, ToggleTrigger
+from penstock.engine.actions import Observation, Perform, Purge, ResumeExecution, ToggleTrigger
+from penstock.engine.selecting import CountExecutions
+from penstock.expressions import ExpressionError
 from penstock.local.attempts import Seen
 from penstock.local.execution import LocalExecution
 from penstock.local.flows import LocalFlows
+from penstock.local.housekeeping import LocalHousekeeping
+from penstock.local.services import LocalServices
 from penstock.resources.execution import Control, ControlResult, ResumeRequest, State
+from penstock.storage.errors import StorageError
 
 
 class LocalCommands:
@@ -20,9 +26,10 @@ class LocalCommands:
         executions: Mapping[str, LocalExecution],
         control: Callable[[str, Control], None],
         tell: Callable[[Seen], None],
+        services: LocalServices | None = None,
     ) -> None:
         self._flows = flows
-        self._executions = executions
+        self._house = LocalHousekeeping(executions, services)
         self._control = control
         self._tell = tell
         self._asked: dict[tuple[str, str], tuple[str, Perform]] = {}
@@ -31,10 +38,13 @@ class LocalCommands:
     def perform(self, execution: str, action: Perform) -> None:
         """Do what a task run of an execution asks for."""
         command = action.command
-        if isinstance(command, ToggleTrigger):
-            self._finish(execution, action, self._toggle(command))
-        else:
-            self._resume(execution, action, command)
+        match command:
+            case ToggleTrigger():
+                self._finish(execution, action, self._toggle(command))
+            case ResumeExecution():
+                self._resume(execution, action, command)
+            case _:
+                self._look_after(execution, action, command)
 
     def noticed(self, execution: LocalExecution) -> None:
         """Look whether an execution has done what was asked of it."""
@@ -58,7 +68,7 @@ class LocalCommands:
         return None
 
     def _resume(self, execution: str, action: Perform, command: ResumeExecution) -> None:
-        if command.execution not in self._executions:
+        if not self._house.has(command.execution):
             message = f"there is no execution `{command.execution}` in this run"
             self._finish(execution, action, message)
             return
@@ -70,8 +80,28 @@ class LocalCommands:
         self._asked[command.execution, control.id] = (execution, action)
         self._control(command.execution, control)
 
-    def _finish(self, execution: str, action: Perform, failure: str | None) -> None:
-        seen = Observation(State.SUCCESS, exit_code=0)
+    def _look_after(
+        self, execution: str, action: Perform, command: CountExecutions | Purge
+    ) -> None:
+        try:
+            outputs: Mapping[str, Any]
+            if isinstance(command, CountExecutions):
+                outputs = command.outputs(self._house.facts())
+            else:
+                outputs = self._house.purge(execution, command)
+        except (ExpressionError, StorageError, OSError) as error:
+            self._finish(execution, action, str(error))
+        else:
+            self._finish(execution, action, None, outputs)
+
+    def _finish(
+        self,
+        execution: str,
+        action: Perform,
+        failure: str | None,
+        outputs: Mapping[str, Any] | None = None,
+    ) -> None:
+        seen = Observation(State.SUCCESS, exit_code=0, outputs=outputs)
         if failure is not None:
             seen = Observation(State.FAILED, reason="TaskFailed", message=failure)
         self._tell(Seen(execution, action.key, seen))

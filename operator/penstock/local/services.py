@@ -88,6 +88,14 @@ class LocalServices:
         with self._lock:
             self._entries.append(entry)
 
+    def drop_logs(self, is_meant: Callable[[LogEntry], bool]) -> int:
+        """Forget what was logged, as far as it is meant; how much that was."""
+        with self._lock:
+            kept = [entry for entry in self._entries if not is_meant(entry)]
+            count = len(self._entries) - len(kept)
+            self._entries = deque(kept, maxlen=_MAX_ENTRIES)
+            return count
+
 
 class ExecutionServices:
     """What one execution is offered: the host of its attempts and of its expressions."""

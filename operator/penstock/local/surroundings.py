@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.engine.evaluation import HostFunctions, no_functions
+
+if TYPE_CHECKING:
+    from penstock.local.services import LocalServices
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,8 @@ class Surroundings:
     """What expressions see as `globals.…`."""
     functions: HostFunctions = no_functions
     """The functions of expressions that read something."""
+    services: LocalServices | None = None
+    """Where logs, files and key-value pairs are kept, for tasks that delete such."""
 
 
 def local_environment(prefix: str = "ENV_") -> Mapping[str, str]:

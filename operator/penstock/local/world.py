@@ -64,7 +64,13 @@ class LocalWorld:
         self._relations = Relations()
         self._due: dict[str, None] = {}
         self._attempts = LocalAttempts(run_task, self._on_fault)
-        self.commands = LocalCommands(flows, self._executions, self.control, self._attempts.tell)
+        self.commands = LocalCommands(
+            flows,
+            self._executions,
+            self.control,
+            self._attempts.tell,
+            self._surroundings.services,
+        )
         self._triggers = (
             FlowTriggers(
                 flows,

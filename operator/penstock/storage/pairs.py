@@ -116,6 +116,13 @@ class KeyValues:
             self._storage.delete(_path(namespace, key))
             return found
 
+    def namespaces(self) -> list[str]:
+        """Those that have keys, in order."""
+        with self._lock:
+            parts = [path.strip("/").split("/") for path in self._storage.list("/")]
+        found = {".".join(part[:-2]) for part in parts if part[-2:-1] == [PAIRS]}
+        return sorted(found)
+
     def keys(self, namespace: str, prefix: str = "") -> list[str]:
         """The keys that have a value, in order."""
         folder = f"{namespace_folder(namespace)}{PAIRS}/"

@@ -27,6 +27,10 @@ from penstock.storage.uris import (
 )
 
 _CACHE = "_cache"
+MOST_ENTRIES = 100
+"""Of one task: the outputs of its runs with that many different properties."""
+_KEPT = 80
+"""That many of the newest are left when there are more."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,24 @@ class TaskCaches:
         return outputs
 
     def keep(self, use: Use, outputs: Mapping[str, Any] | None, now: datetime) -> None:
-        """Let the outputs be found from now on. Raises :class:`StorageError`."""
+        """Let the outputs be found from now on, and the oldest ones of the task no more where there
+        are too many. Raises :class:`StorageError`.
+        """
         entry = {"date": now.isoformat(), "outputs": outputs or {}}
         text = json.dumps(entry, ensure_ascii=False, default=str)
         self._storage.put(use.path, BytesIO(text.encode("utf-8", "surrogatepass")))
+        paths = list(self._storage.list(f"{use.path.rpartition('/')[0]}/"))
+        if len(paths) > MOST_ENTRIES:
+            for path in sorted(paths, key=self._date, reverse=True)[_KEPT:]:
+                self._storage.delete(path)
+
+    def _date(self, path: str) -> str:
+        """When an entry was kept, all in UTC; nothing where it is none."""
+        try:
+            with self._storage.open(path) as file:
+                return str(json.load(file)["date"])
+        except (FileMissing, ValueError, TypeError, KeyError):
+            return ""
 
     def _copied(self, use: Use, value: Any) -> Any:
         if isinstance(value, dict):

@@ -51,7 +51,10 @@ _HTTP_WITHOUT_EFFECT = (
 _TYPES = (
     CoreType(f"{_CORE}.log.Log", "penstock.tasks.log:Log", (f"{_OLD}.log.Log",)),
     CoreType(
-        f"{_CORE}.debug.Return", "penstock.tasks.debug_return:Return", (f"{_OLD}.debugs.Return",)
+        f"{_CORE}.debug.Return",
+        "penstock.tasks.debug_return:Return",
+        (f"{_OLD}.debugs.Return",),
+        needs=("metrics",),
     ),
     CoreType(f"{_CORE}.debug.Echo", "penstock.tasks.log:Echo", (f"{_OLD}.debugs.Echo",)),
     CoreType(f"{_CORE}.output.OutputValues", "penstock.tasks.output_values:OutputValues"),
@@ -61,7 +64,7 @@ _TYPES = (
         f"{_CORE}.http.Request",
         "penstock.tasks.http_tasks:Request",
         ("io.kestra.plugin.fs.http.Request",),
-        needs=("uris",),
+        needs=("uris", "metrics"),
         without_effect=_HTTP_WITHOUT_EFFECT,
     ),
     CoreType(

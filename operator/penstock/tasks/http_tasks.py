@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.message import Message
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from penstock.tasks.contract import Context, TaskFailure
 from penstock.tasks.http_body import body
@@ -35,6 +35,8 @@ class _Http:
     """A form to send: text, the URI of a file, or a map of `name` and `content`."""
     content_type: str | None = None
     """The type of what is sent."""
+    params: dict[str, Any] = field(default_factory=dict)
+    """Parameters to put at the end of the URI."""
     headers: dict[str, Any] = field(default_factory=dict)
     """The headers to send."""
     options: HttpOptions = field(default_factory=HttpOptions)
@@ -58,7 +60,7 @@ class _Http:
         with body(context, self.body, self.form_data, self.content_type, charset) as sent:
             file, length, content_type = sent
             request = HttpRequest(
-                self.method.upper(), self.uri, self._headers(content_type), file, length
+                self.method.upper(), self._asked_uri(), self._headers(content_type), file, length
             )
             with send(request, options) as answer:
                 if not options.accepts(answer.code):
@@ -68,6 +70,17 @@ class _Http:
                         + (f": {shown}" if shown else "")
                     )
                 yield answer
+
+    def _asked_uri(self) -> str:
+        """With the parameters; a list is a parameter that comes several times."""
+        given = {name: value for name, value in self.params.items() if value is not None}
+        if not given:
+            return self.uri
+        uri, mark, fragment = self.uri.partition("#")
+        joint = "&" if "?" in uri else "?"
+        # Spaces as `%20`: so a secret in it is known to what masks messages.
+        text = urlencode(given, doseq=True, quote_via=quote)
+        return f"{uri}{joint}{text}{mark}{fragment}"
 
     def _headers(self, content_type: str | None) -> dict[str, str]:
         headers = {name: value for name, value in self.headers.items() if value is not None}
@@ -113,6 +126,7 @@ class Request(_Http):
                 content += chunk
                 if len(content) > most:
                     raise TaskFailure(f"{self.uri}: the response is larger than {most} bytes")
+        context.services.publish(Metric("counter", "response.length", len(content)))
         return {
             "uri": self.uri,
             "code": answer.code,

@@ -22,6 +22,7 @@ EXPECTED: dict[str, tuple[int, str, dict[str, object]]] = {
     "files.yaml": (0, "SUCCESS", {"kept": ["loud.txt"]}),
     "foreach.yaml": (0, "SUCCESS", {}),
     "hello-world.yaml": (0, "SUCCESS", {"greeting": "Hello, World!"}),
+    "housekeeping.yaml": (0, "SUCCESS", {"silent": ["nightly"], "old": 0, "keys": 1}),
     "key-values.yaml": (
         0,
         "SUCCESS",

@@ -24,7 +24,7 @@ from penstock.engine.engine import Engine
 from penstock.engine.identity import Identity
 from penstock.expressions import NotLoaded
 from penstock.resources.execution import ExecutionSpec, FlowReference
-from penstock.storage.execution import ExecutionFiles
+from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract import TaskFailure
@@ -156,6 +156,16 @@ async def test_what_can_not_be_read_is_told(tmp_path: Path, expression: str, wor
     given = Given(tmp_path, execution("his", "other"))
     given.file("secret", "his", "other")
     assert words in await given.rendered(expression)
+
+
+async def test_a_namespace_file_is_read_where_its_namespace_is_named(tmp_path: Path) -> None:
+    # given
+    given = Given(tmp_path)
+    NamespaceFiles(given.storage, "other").put("a.txt", io.BytesIO(b"theirs"))
+    # then
+    assert await given.rendered("{{ read('nsfile://other/a.txt') }}") == "theirs"
+    stored = await given.rendered("{{ read('kestra:///other/_files/a.txt') }}")
+    assert "didn't belong" in stored
 
 
 async def test_a_decision_that_is_made_twice_reads_once(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +25,7 @@ from penstock.kubernetes.names import job_name
 from penstock.resources.execution import Attempt, State, TaskRun
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
+from penstock.tasks.templated import TEMPLATED
 
 PLACE = ExecutionPlace("company.team", "f", "run-1")
 EXECUTION = {
@@ -306,6 +308,28 @@ async def test_a_task_that_reads_logs_waits_for_them(stage: Stage) -> None:
     assert stage.told == [ASKING]
     assert stage.messages() == ["one"]
     assert not stage.logs.hold(EXECUTION, fetch())
+
+
+@pytest.mark.parametrize(
+    ("spec", "waits"),
+    [
+        (f"{{id: x, type: {FETCH}, executionId: run-1}}", True),
+        ("{id: x, type: io.kestra.core.tasks.log.Fetch}", True),
+        (f"{{id: x, type: {FETCH}, executionId: unknown}}", False),
+        ("{id: x, type: io.kestra.plugin.core.log.Log, message: x}", False),
+        ("no: [task", False),
+    ],
+)
+async def test_a_task_that_is_written_when_it_runs_waits_as_well(
+    stage: Stage, spec: str, waits: bool
+) -> None:
+    # given
+    stage.kubelet.log = line(1, "one")
+    stage.logs.seen(pod("terminated"))
+    asking = fetch(spec=spec)
+    # then
+    templated = replace(asking, task=RunnableTask(id="fetch", type=TEMPLATED))
+    assert stage.logs.hold(EXECUTION, templated) is waits
 
 
 async def test_it_reads_what_running_tasks_printed_so_far(stage: Stage) -> None:

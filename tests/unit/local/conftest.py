@@ -116,7 +116,7 @@ def try_(hall: Hall, local_tasks: LocalTasks) -> Try:
             named = SourceDocument(HEAD | document.value, document.lines)
             flows.add(flow_parser().parse(named).flow)
         hosts = local_tasks.hosts
-        surroundings = Surroundings(functions=hosts.functions)
+        surroundings = Surroundings(functions=hosts.functions, services=hosts.services)
         world = LocalWorld(flows, run_task, hall, surroundings, answers)
         first = next(iter(flows))
         spec = new_spec(first, inputs or {}, {}).model_copy(update=of_spec)

@@ -125,6 +125,25 @@ async def test_request_gives_code_headers_and_body(attempts: Attempts, server: s
     assert "content-type" not in said["headers"]
 
 
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [("/echo", "/echo?a=1%20%26&b=x&b=y"), ("/echo?q=0#f", "/echo?q=0&a=1%20%26&b=x&b=y")],
+)
+async def test_parameters_stand_at_the_end_of_the_uri(
+    attempts: Attempts, server: str, uri: str, path: str
+) -> None:
+    params = {"a": "1 &", "b": ["x", "y"], "none": None}
+    assert (await echoed(attempts, uri=f"{server}{uri}", params=params))["path"] == path
+
+
+@pytest.mark.parametrize("task", ["Request", "Download"])
+async def test_the_length_of_the_response_is_a_metric(
+    attempts: Attempts, server: str, task: str
+) -> None:
+    seen = await attempts.run(f"{CORE}.http.{task}", {"uri": f"{server}/named"})
+    assert [(item.name, item.value) for item in seen.metrics] == [("response.length", 3)]
+
+
 async def test_a_body_is_sent_with_its_type(attempts: Attempts, server: str) -> None:
     uri = f"{server}/echo"
     said = await echoed(attempts, uri=uri, method="post", body='{"a": "é"}')

@@ -18,11 +18,23 @@ import penstock
 from penstock.tasks.catalog import CORE_TYPES
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.framing import TOO_LARGE, decode_result, parse_marker
+from penstock.tasks.metrics import read_metrics
+from penstock.tasks.pairs import PairUse
 from penstock.tasks.pod import revive, run
 from penstock.tasks.registry import container
+from penstock.tasks.services import Metric, Origin
 
 CORE = "io.kestra.plugin.core"
 ROOT = str(Path(penstock.__file__).parents[1])
+
+
+class Around:
+    """What the controller tells a task of the world."""
+
+    origin = Origin("company.team", "flow", "run-1", "a", "tr1")
+
+    def snapshot(self, use: PairUse) -> dict[str, Any]:
+        raise AssertionError("no task here has to do with key-value pairs")
 
 
 class Pod:
@@ -32,7 +44,7 @@ class Pod:
         self.message = at / "termination-log"
 
     def start(self, task_type: str, **properties: Any) -> subprocess.Popen[str]:
-        what = container(task_type, properties)
+        what = container(task_type, properties, Around())
         return subprocess.Popen(
             [sys.executable, "-s", *what.command],
             env={
@@ -58,7 +70,7 @@ class Pod:
         assert payload is not None
         result = decode_result(payload)
         assert result is not None
-        return {"outputs": result.outputs, "message": result.message}
+        return {"outputs": result.outputs, "message": result.message, "metrics": result.metrics}
 
 
 @pytest.fixture
@@ -71,7 +83,7 @@ def test_log_writes_each_message(pod: Pod) -> None:
     code, out, result = pod.run(f"{CORE}.log.Log", message=["héllo", 3, ""])
     # then
     assert (code, out) == (0, "héllo\n3\n\n")
-    assert result == {"outputs": None, "message": None}
+    assert result == {"outputs": None, "message": None, "metrics": []}
 
 
 def test_a_level_other_than_info_is_shown(pod: Pod) -> None:
@@ -79,7 +91,11 @@ def test_a_level_other_than_info_is_shown(pod: Pod) -> None:
 
 
 def test_return_gives_its_format_back(pod: Pod) -> None:
-    assert pod.run(f"{CORE}.debug.Return", format="a")[2]["outputs"] == {"value": "a"}
+    result = pod.run(f"{CORE}.debug.Return", format="abc")[2]
+    assert result["outputs"] == {"value": "abc"}
+    length, duration = read_metrics(list(result["metrics"]))
+    assert length == Metric("counter", "length", 3)
+    assert (duration.type, duration.name, duration.value < 10) == ("timer", "duration", True)
     assert pod.run(f"{CORE}.debug.Return")[2]["outputs"] == {"value": None}
 
 
@@ -270,7 +286,9 @@ def test_a_pod_without_what_its_task_needs_says_so(pod: Pod) -> None:
     code, _, result = pod.run(f"{CORE}.storage.Size", uri="kestra:///a/b")
     # then
     assert code == 1
-    assert result["message"] == f"`{CORE}.storage.Size` is given nothing but its properties"
+    assert result["message"] == (
+        f"`{CORE}.storage.Size` needs the internal storage, and there is none here"
+    )
 
 
 def test_nested_options_reach_the_pod() -> None:

@@ -60,7 +60,8 @@ async def test_a_core_task_runs_in_this_process() -> None:
 
 
 async def test_outputs_of_a_core_task() -> None:
-    assert (await run(f"{CORE}.debug.Return", format="x")).outputs == {"value": "x"}
+    done = await run(f"{CORE}.output.OutputValues", values={"a": "x"})
+    assert done.outputs == {"values": {"a": "x"}}
 
 
 async def test_a_failing_core_task_says_why() -> None:

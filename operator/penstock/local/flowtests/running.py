@@ -133,7 +133,7 @@ class _CaseRun:
         tasks = LocalTasks(self._hosts, workspaces, runner.plugins)
         self._rendering = self._render_with(case.fixtures)
         self._tasks = TasksOfCase(self._fixed(case.fixtures), tasks)
-        surroundings = Surroundings(functions=self._hosts.functions)
+        surroundings = Surroundings(functions=self._hosts.functions, services=self._hosts.services)
         self._world = LocalWorld(ready, self._tasks, Nobody(), surroundings, triggers=False)
 
     async def execute(self) -> LocalExecution:
