@@ -174,3 +174,12 @@ def test_a_directory_that_is_lost_too_often_fails(given: Flow, task: str) -> Non
     given_flow = given(directory(KEEPS)).limits(lost_attempts=1)
     outcome = given_flow.when_tasks(lost_directory={task: 9}).run()
     outcome.then.ended("FAILED").attempts("w", "RESUBMITTED", "RESUBMITTED").states(w="FAILED")
+
+
+def test_what_the_controller_does_itself_may_stand_in_it(given: Flow) -> None:
+    count = (
+        "{id: n, type: io.kestra.plugin.core.execution.Count, namespaces: [company.team], "
+        "startDate: '{{ now() }}', expression: '{{ count > 0 }}'}"
+    )
+    flow = directory().replace("tasks: [{id: a", f"tasks: [{count}, {{id: a")
+    given(flow).run().then.ended("SUCCESS").ran("a", "b", "after")

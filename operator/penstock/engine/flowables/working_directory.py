@@ -9,6 +9,7 @@ from pydantic import ValidationError, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from penstock.engine.actions import DIRECTORY_LOST, Workspace
+from penstock.engine.command_task import CommandTask
 from penstock.engine.flowable import Child, Evaluator, Flowable, Lane, Plan, enabled
 from penstock.flow.model import Document, Duration
 from penstock.flow.problems import Location
@@ -71,7 +72,7 @@ class WorkingDirectory(Flowable):
                 input=task.type,
             )
             for index, task in enumerate(tasks)
-            if not isinstance(task, RunnableTask)
+            if not isinstance(task, RunnableTask | CommandTask)
         ]
         if errors:
             raise ValidationError.from_exception_data("WorkingDirectory", errors)
