@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from penstock.engine.actions import StartAttempt, Workspace
@@ -178,6 +178,8 @@ def _holding_pod(asked: Sharing, defaults: JobDefaults) -> dict[str, Any]:
     ]
     # Each container says as whom it runs; what is in the common folder belongs to them all.
     pod["securityContext"] = {"seccompProfile": {"type": "RuntimeDefault"}, "fsGroup": _USER}
+    if asked.placement.volumes:
+        pod["securityContext"]["fsGroupChangePolicy"] = "OnRootMismatch"
     return pod
 
 
@@ -227,7 +229,7 @@ def fold(objects: JobObjects, start: StartAttempt) -> Guest:
         "labels": {key: meta["labels"][key] for key in (TASK, TASK_RUN, ATTEMPT)},
         "annotations": job["spec"]["template"]["metadata"]["annotations"]
         | {SPEC_HASH: meta["annotations"][SPEC_HASH]},
-        "since": datetime.now(UTC).isoformat(),
+        "since": start.attempt.created_date.isoformat(),
     }
     own = [{"name": GUEST_VARIABLE, "value": literal(json.dumps(told))}]
     if start.timeout is not None:
