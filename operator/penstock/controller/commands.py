@@ -7,17 +7,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore
 from penstock.controller.controls import ControlFailed, add_control
 from penstock.controller.revisions import Revisions, find_flow
+from penstock.controller.secrets import SecretSources
 from penstock.controller.statuses import write_status
 from penstock.controller.store import ObjectStore
 from penstock.engine.actions import Observation, Perform, ResumeExecution, ToggleTrigger
 from penstock.kubernetes.api import FLOWS, Api, Object
+from penstock.kubernetes.executions import named
 from penstock.resources.execution import Control, FlowReference, ResumeRequest, State
 from penstock.resources.flow import FlowStatus
+from penstock.tasks.contract import TaskFailure
 
 
 class _Failed(Exception):
@@ -38,12 +42,14 @@ class Commands:
         flows: ObjectStore,
         revisions: Revisions,
         attempts: AttemptStore,
+        secrets: SecretSources,
     ) -> None:
         self._api = api
         self._executions = executions
         self._flows = flows
         self._revisions = revisions
         self._attempts = attempts
+        self._secrets = secrets
         self._waiting: dict[tuple[str, str], set[str]] = {}
         """Executions whose task waits for another one, by that one's namespace and name."""
 
@@ -75,7 +81,7 @@ class Commands:
     async def _resume(self, body: Object, action: Perform, asked: ResumeExecution) -> bool:
         """Whether the other execution has taken it in."""
         meta = body["metadata"]
-        control = _resume_control(meta["uid"], action, asked)
+        control = _resume_control(meta["uid"], action, self._inputs(body, asked))
         target = self._executions.get(meta["namespace"], asked.execution)
         if target is None:
             message = f"there is no Execution `{asked.execution}` in this namespace"
@@ -91,6 +97,15 @@ class Commands:
             message = f"the Execution `{asked.execution}` refused: {result.get('message')}"
             raise _Failed("ResumeRefused", message)
         return True
+
+    def _inputs(self, body: Object, asked: ResumeExecution) -> dict[str, Any]:
+        """What the other execution is given, with secrets by their names."""
+        if not asked.secrets:
+            return dict(asked.inputs)
+        try:
+            return named(asked.inputs, asked.secrets, self._secrets.of(body))
+        except TaskFailure as error:
+            raise _Failed("InvalidTask", str(error)) from None
 
     async def _toggle(self, namespace: str, asked: ToggleTrigger) -> bool:
         reference = FlowReference(namespace=asked.namespace, id=asked.flow_id)
@@ -112,9 +127,9 @@ class Commands:
         return True
 
 
-def _resume_control(uid: str, action: Perform, asked: ResumeExecution) -> Control:
+def _resume_control(uid: str, action: Perform, inputs: dict[str, Any]) -> Control:
     """Its id is that of the attempt, so that asking twice is asking once."""
     run, number = action.key
     digest = hashlib.sha256(f"{uid}/{run}/{number}".encode()).hexdigest()[:20]
-    resume = ResumeRequest(inputs=dict(asked.inputs), by=f"task {action.task_run.task_id}")
+    resume = ResumeRequest(inputs=inputs, by=f"task {action.task_run.task_id}")
     return Control(id=f"resume-{digest}", resume=resume)

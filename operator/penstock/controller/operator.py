@@ -114,11 +114,12 @@ class Operator:
             settings.executions,
         )
         throttle = Throttle(settings.job_creates_per_second, settings.job_create_burst)
+        secrets = SecretSources(settings.secrets, self.flows)
         jobs = Jobs(
             api,
             self.attempts,
             JobDefaults.from_mapping(settings.jobs),
-            SecretSources(settings.secrets, self.flows),
+            secrets,
             throttle,
             metrics,
             settings.pending_timeout_seconds,
@@ -134,8 +135,12 @@ class Operator:
         archive = TaskRunArchive(api)
         statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)
         self._turns = Turns(self.executions, self.flows, revisions)
-        self._family = Family(api, self.executions, statuses, self.recorder, self.execution_seen)
-        self._commands = Commands(api, self.executions, self.flows, revisions, self.attempts)
+        self._family = Family(
+            api, self.executions, statuses, self.recorder, secrets, self.execution_seen
+        )
+        self._commands = Commands(
+            api, self.executions, self.flows, revisions, self.attempts, secrets
+        )
         starts = Starts(self.executions, self.flows, revisions, statuses)
         environment = _environment(settings.env_prefix)
         self._execution_reconciler = ExecutionReconciler(
@@ -144,7 +149,12 @@ class Operator:
             starts,
             self._turns,
             Decisions(starts, jobs, self._family, environment, settings.variables),
-            Actions(jobs, self._family, self._commands, InputSecrets(api)),
+            Actions(
+                jobs,
+                self._family,
+                self._commands,
+                InputSecrets(api, self.recorder, self.execution_seen),
+            ),
             self.attempts,
             jobs,
             self._family,

@@ -99,7 +99,8 @@ class Attempts:
         evaluator = self._evaluation.of_task_run(run, task)
         attempt = run.attempts[-1]
         if isinstance(task, CommandTask):
-            return Perform(run, attempt, task.command(evaluator))
+            handing = self._evaluation.of_request(run, task, {})
+            return Perform(run, attempt, task.command(handing))
         if isinstance(task, WorkingDirectory):
             workspace, secrets = self._directory(run, task)
             properties = workspace.properties

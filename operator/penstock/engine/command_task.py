@@ -8,13 +8,13 @@ is one file in :mod:`penstock.engine.commands`.
 from __future__ import annotations
 
 from penstock.engine.actions import Command
-from penstock.engine.flowable import Evaluator
+from penstock.engine.flowable import HandingOn
 from penstock.flow.task import Task
 
 
 class CommandTask(Task):
     """A task that the controller does."""
 
-    def command(self, evaluator: Evaluator) -> Command:
+    def command(self, evaluator: HandingOn) -> Command:
         """What is to be done. Raises ``ExpressionError`` or ``FlowableError``."""
         raise NotImplementedError

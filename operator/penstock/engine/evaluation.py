@@ -53,14 +53,13 @@ class Evaluation:
         self._expressions = expressions
         self._identity = identity
         self._board = board
-        self._shared = execution_variables(
-            flow, identity, status, board, ledger or Ledger(flow, status)
-        )
         given = functions(identity, flow)
         self._knows_secrets = "secret" in given
-        self._secret_inputs = SecretInputs(identity.uid, flow.inputs, status.inputs)
-        if self._secret_inputs.tokens:
-            self._shared["inputs"] = lambda: nest(self._secret_inputs.shown(status.inputs))
+        asked = {} if self._knows_secrets else board.traits.asked
+        self._secret_inputs = SecretInputs(identity.uid, flow.inputs, status.inputs, asked)
+        self._shared = execution_variables(
+            flow, identity, status, board, ledger or Ledger(flow, status), self._secret_inputs
+        )
         self._functions = {
             "secret": refuse_secret,
             **given,
@@ -75,7 +74,7 @@ class Evaluation:
         """Expressions of a task, for one task run; fixed in time by its last attempt."""
         date = run.attempts[-1].created_date if run.attempts else run.start_date
         seed = f"{run.id}/{len(run.attempts)}"
-        return self._bind(task_run_variables(self._board, run, task), date, seed)
+        return self._bind(self._own(run, task), date, seed)
 
     def of_attempt(self, run: TaskRun, task: Task, kind: str = "") -> AttemptEvaluator:
         """As `of_task_run`, for what the pod of the last attempt is given. ``kind`` tells apart
@@ -85,6 +84,16 @@ class Evaluation:
             return AttemptEvaluator(evaluator, None)
         seed = f"{self._identity.uid}/{run.id}/{len(run.attempts)}"
         return AttemptEvaluator(evaluator, evaluator.tokens(seed, self._secret_inputs, kind))
+
+    def of_request(
+        self, run: TaskRun, task: Task, variables: Mapping[str, Any]
+    ) -> HandingEvaluator:
+        """As `with_variables`, for what another execution is given."""
+        evaluator = self.with_variables(run, task, variables)
+        if self._knows_secrets:
+            return HandingEvaluator(evaluator, None)
+        seed = f"{self._identity.uid}/{run.id}/{len(run.attempts)}/{sorted(variables)}"
+        return HandingEvaluator(evaluator, evaluator.tokens(seed, self._secret_inputs, "h"))
 
     def of_child(self, status: ExecutionStatus, date: datetime) -> BoundEvaluator:
         """Expressions that see the inputs and outputs of an execution that this one made."""
@@ -100,7 +109,7 @@ class Evaluation:
     ) -> BoundEvaluator:
         """As `of_task_run`, with further variables beside or in place of those."""
         date = run.attempts[-1].created_date if run.attempts else run.start_date
-        own = task_run_variables(self._board, run, task)
+        own = self._own(run, task)
         for name, value in variables.items():
             own[name] = lambda value=value: value  # type: ignore[misc]
         return self._bind(own, date, f"{run.id}/{len(run.attempts)}/{sorted(variables)}")
@@ -126,12 +135,15 @@ class Evaluation:
         """A dice that shows the same for the same execution and seed."""
         return Random(f"{self._identity.uid}/{seed}")
 
+    def _own(self, run: TaskRun, task: Task) -> dict[str, Callable[[], Any]]:
+        return task_run_variables(self._board, run, task, self._secret_inputs)
+
     def _bind(
         self, own: Mapping[str, Callable[[], Any]], date: datetime, seed: str
     ) -> BoundEvaluator:
         host = Host(now=lambda: date, random=self.random(seed), functions=self._functions)
         variables = Variables({**self._shared, **own})
-        if self._secret_inputs.tokens:
+        if self._secret_inputs.may_show:
             return WaryEvaluator(self._expressions, variables, host, self._secret_inputs.mark)
         return BoundEvaluator(self._expressions, variables, host)
 
@@ -200,6 +212,37 @@ class WaryEvaluator(BoundEvaluator):
         finally:
             self._host = host
         return refuse_secret() if opaque.used or opaque.holds(rendered) else rendered
+
+
+class HandingEvaluator:
+    """Expressions of what another execution is given: a secret goes there by its name, and only
+    where it is the whole of an input."""
+
+    def __init__(self, evaluator: BoundEvaluator, tokens: SecretTokens | None) -> None:
+        self._evaluator = evaluator
+        self._tokens = tokens
+        self.render = evaluator.render
+        self.evaluate = evaluator.evaluate
+        self.render_tree = evaluator.render_tree
+
+    @property
+    def secrets(self) -> Secrets:
+        """Those that were handed on so far."""
+        return self._tokens.secrets if self._tokens is not None else NO_SECRETS
+
+    def inputs(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs of the other execution, with a token in the place of each secret."""
+        tokens = self._tokens
+        if tokens is None:
+            known: dict[str, Any] = self._evaluator.render_tree(values)
+            return known
+        asks, rendered = tokens.asks(lambda host: self._evaluator.at(host).render_tree(values))
+        if asks:
+            rendered = {
+                str(self._evaluator.render(name)): tokens.handed(name, value)
+                for name, value in values.items()
+            }
+        return dict(rendered)
 
 
 class AttemptEvaluator:
