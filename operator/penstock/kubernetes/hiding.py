@@ -84,11 +84,12 @@ def _applied(
     try:
         applied = json.loads(text)
         spec = applied["spec"]
-        spec["inputs"] = _in_place(spec.get("inputs", {}), inputs)
-        spec["controls"] = [
-            _hidden(item, controls.get(item["id"], {})) for item in spec.get("controls", ())
-        ]
+        if "inputs" in spec:
+            spec["inputs"] = _in_place(spec["inputs"], inputs)
+        if "controls" in spec:
+            spec["controls"] = [
+                _hidden(item, controls.get(item["id"], {})) for item in spec["controls"]
+            ]
     except (ValueError, TypeError, KeyError):
         return None
-    applied["spec"] = {key: value for key, value in spec.items() if value not in ({}, [])}
     return json.dumps(applied, ensure_ascii=False, separators=(",", ":")) + "\n"
