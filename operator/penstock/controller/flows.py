@@ -267,8 +267,8 @@ def done_again(own: Iterable[Object]) -> set[str]:
     while pending:
         spec = pending.pop().get("spec") or {}
         names = {
-            (spec.get("replay") or {}).get("execution"),
-            (spec.get("retry") or {}).get("original"),
+            str((spec.get("replay") or {}).get("execution")),
+            str((spec.get("retry") or {}).get("original")),
         }
         further = (names & by_name.keys()) - found
         found |= further

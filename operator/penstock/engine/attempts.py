@@ -11,7 +11,8 @@ from penstock.engine.actions import Observation, Perform, Report, StartAttempt, 
 from penstock.engine.board import Board
 from penstock.engine.children import ChildExecutions
 from penstock.engine.command_task import CommandTask
-from penstock.engine.evaluation import AttemptEvaluator, Evaluation
+from penstock.engine.evaluation import Evaluation
+from penstock.engine.evaluators import AttemptEvaluator
 from penstock.engine.executable import ExecutableTask
 from penstock.engine.flowable import Flowable, FlowableError
 from penstock.engine.flowables.working_directory import WorkingDirectory

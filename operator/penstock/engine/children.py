@@ -18,7 +18,8 @@ from penstock.engine.actions import (
     StartExecution,
 )
 from penstock.engine.board import Board
-from penstock.engine.evaluation import BoundEvaluator, Evaluation, HandingEvaluator
+from penstock.engine.evaluation import Evaluation
+from penstock.engine.evaluators import BoundEvaluator, HandingEvaluator
 from penstock.engine.executable import ChildRequest, ExecutableTask
 from penstock.engine.flowable import FlowableError
 from penstock.engine.identity import Identity, derived_name

@@ -6,19 +6,19 @@ not matter how often the same spec is applied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from penstock.engine.actions import Report, StartExecution
+from penstock.engine.controlsecrets import ControlSecrets
 from penstock.engine.decision import Decision
 from penstock.engine.flowable import FlowableError
 from penstock.engine.flowables.pause import Holding
-from penstock.engine.identity import control_secret, derived_name
-from penstock.engine.inputs import InvalidInputs, kept_apart, resolve_inputs, secret_texts
+from penstock.engine.identity import derived_name
+from penstock.engine.inputs import InvalidInputs, resolve_inputs
 from penstock.engine.restarting import handlers, mark, restart, to_do_again
 from penstock.engine.variables import iso
-from penstock.flow.inputs import Input
-from penstock.flow.values import InvalidInput, type_value
+from penstock.flow.values import InvalidInput
 from penstock.resources.execution import (
     Control,
     ControlResult,
@@ -56,7 +56,6 @@ class Controls:
         """Do all that is asked for, in its order."""
         decision = self._decision
         for control in _pending(decision):
-            texts = self._secret_texts(control)
             try:
                 message = self._do(control)
                 result = ControlResult(id=control.id, date=decision.now, done=True, message=message)
@@ -68,9 +67,8 @@ class Controls:
                 )
                 text = f"`{control.id}` was refused: {error}"
                 decision.reports.append(Report("ControlRefused", text, warning=True))
-            if texts:
-                decision.kept.setdefault(self._secret(control), {}).update(texts)
-                result = result.model_copy(update={"secret_inputs": sorted(texts)})
+            if kept := ControlSecrets(decision, control).keep():
+                result = result.model_copy(update={"secret_inputs": kept})
             decision.ledger.controls = self._kept([*decision.ledger.controls, result])
 
     def _kept(self, results: list[ControlResult]) -> list[ControlResult]:
@@ -78,21 +76,6 @@ class Controls:
         others = [result for result in results if result.id not in asked]
         forgotten = {result.id for result in others[:-_KEPT]}
         return [result for result in results if result.id not in forgotten]
-
-    def _secret_texts(self, control: Control) -> dict[str, str]:
-        """What it gives as text for inputs of type SECRET, whether it can be done or not."""
-        if not self._decision.names_secrets:
-            return {}
-        if control.replay is not None:
-            return secret_texts(self._decision.kit.tree.flow.inputs, control.replay.inputs)
-        if control.resume is not None:
-            declared = self._decision.kit.tree.asked_of(control.resume.task)
-            return secret_texts(declared, control.resume.inputs)
-        return {}
-
-    def _secret(self, control: Control) -> str:
-        identity = self._decision.identity
-        return control_secret(identity.name, identity.uid, control.id)
 
     def _do(self, control: Control) -> str | None:
         kind = control.kind
@@ -139,7 +122,7 @@ class Controls:
         names_one = asked.task is not None or asked.task_run is not None
         held = [run for run in self._matching(asked) if self._is_held(run)]
         for run in held:
-            self._let_go(run, control, asked)
+            self._let_go(run, asked, ControlSecrets(decision, control))
         passed = self._pass_breakpoints() if not names_one else False
         paused = decision.ledger.paused and not names_one
         if paused:
@@ -152,7 +135,7 @@ class Controls:
             )
         return None
 
-    def _let_go(self, run: TaskRun, control: Control, asked: ResumeRequest) -> None:
+    def _let_go(self, run: TaskRun, asked: ResumeRequest, secrets: ControlSecrets) -> None:
         decision = self._decision
         task = decision.task_of(run)
         assert isinstance(task, Holding)
@@ -164,25 +147,12 @@ class Controls:
                 lambda template, known: evaluator.evaluate(template),
                 secrets_by_name=decision.names_secrets,
             )
-            inputs = self._by_reference(task.asked, inputs, control)
-            going = task.resumed(run, asked, inputs)
+            going = task.resumed(run, asked, secrets.by_reference(task.asked, inputs))
         except (InvalidInputs, FlowableError) as error:
             raise Refused(str(error)) from None
         resumed = {"by": asked.by, "on": iso(decision.now), "to": "RUNNING"}
         outputs = {**(going.outputs or run.outputs or {}), "resumed": resumed}
         decision.board.change(run, state=State.RUNNING, next_attempt=None, outputs=outputs)
-
-    def _by_reference(
-        self, declared: Sequence[Input], inputs: dict[str, Any], control: Control
-    ) -> dict[str, Any]:
-        """The inputs with the name of a Secret in the place of each text that is to be none."""
-        if not self._decision.names_secrets:
-            return inputs
-        secret = self._secret(control)
-        named, texts = kept_apart(declared, inputs, secret)
-        if texts:
-            self._decision.kept.setdefault(secret, {}).update(texts)
-        return named
 
     def _is_held(self, run: TaskRun) -> bool:
         held = isinstance(self._decision.task_of(run), Holding)
@@ -243,13 +213,17 @@ class Controls:
             raise Refused(f"there is no task run of {asked.task or asked.task_run}")
         flow = decision.kit.tree.flow
         name = derived_name(decision.identity.name, "replay", control.id)
+        try:
+            inputs = ControlSecrets(decision, control).checked(flow.inputs, asked.inputs)
+        except InvalidInput as error:
+            raise Refused(str(error)) from None
         spec = ExecutionSpec(
             flow=FlowReference(
                 namespace=flow.namespace,
                 id=flow.id,
                 revision=asked.revision or decision.identity.revision,
             ),
-            inputs=self._replayed(flow.inputs, asked.inputs, control),
+            inputs=inputs,
             trigger=decision.identity.trigger,
             replay=ReplayReference(
                 execution=decision.identity.name,
@@ -260,18 +234,6 @@ class Controls:
         )
         decision.started.append(StartExecution(name, spec))
         return f"made the execution {name}"
-
-    def _replayed(
-        self, declared: Sequence[Input], given: dict[str, Any], control: Control
-    ) -> dict[str, Any]:
-        """What a replay is given: it can look at no text that it knows only by its Secret."""
-        try:
-            for item in declared:
-                if item.id in secret_texts(declared, given):
-                    type_value(item, given[item.id])
-        except InvalidInput as error:
-            raise Refused(str(error)) from None
-        return self._by_reference(declared, given, control)
 
     def _stop_handlers(self) -> None:
         """They run anew: what runs of them is stopped."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.actions import KeepSecrets, ResumeExecution, StartAttempt
+from penstock.engine.actions import KeepSecrets, ResumeExecution, StartAttempt, Step
 from penstock.engine.engine import Engine
 from penstock.engine.identity import control_secret, inputs_secret
 from penstock.engine.secrets import SecretReference
@@ -201,10 +201,12 @@ def kept_by(given: Given, inputs: dict[str, Any]) -> Any:
     world = given.at(9).control("go", resume={"inputs": inputs}).begin()
     kept: list[KeepSecrets] = []
     take = world._take
-    world._take = lambda step: (  # type: ignore[method-assign]
-        kept.extend(item for item in step.actions if isinstance(item, KeepSecrets)),
-        take(step),
-    )[1]
+
+    def taking(step: Step) -> None:
+        kept.extend(item for item in step.actions if isinstance(item, KeepSecrets))
+        take(step)
+
+    world._take = taking  # type: ignore[method-assign]
     world.until_still()
     return world, kept
 
@@ -272,8 +274,8 @@ tasks:
          tasks: [{id: inner, type: Work, text: "{{ parent.outputs.onResume.key }}"}]}
   - {id: after, type: Work, text: "{{ outputs.p.b.onResume.key }}"}
 """
-    outcome = given(flow).at(9).control("1", resume={"value": "a", "inputs": {"key": "one-key"}})
-    outcome = outcome.at(19).control("2", resume={"inputs": {"key": "two-key"}}).run()
+    first = given(flow).at(9).control("1", resume={"value": "a", "inputs": {"key": "one-key"}})
+    outcome = first.at(19).control("2", resume={"inputs": {"key": "two-key"}}).run()
     outcome.then.ended("SUCCESS")
     names = [control_secret(IDENTITY.name, IDENTITY.uid, id) for id in ("1", "2")]
     kept = [start.secrets.needed[0].kept for _, start in outcome.world.started]
