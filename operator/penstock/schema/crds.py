@@ -137,9 +137,9 @@ _INPUTS_FIXED = (
     "`inputs` can't be changed once the execution exists: create another one",
 )
 """Only what the controller wrote into the status may take their place: there the texts of secrets
-are not shown any more. (Of fields that no schema names, the API server's `==` compares how many there
-are and the values of those that both sides have, so it takes one name for another. What runs has its
-inputs from the status.)"""
+are not shown any more. (Of fields that no schema names, the API server's `==` compares how many
+there are, and the values of those that both sides have: it takes one name for another. What runs
+has its inputs from the status.)"""
 
 
 def _restrict_controls(controls: Schema) -> None:
