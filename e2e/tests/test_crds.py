@@ -74,13 +74,22 @@ class Cluster:
     def replace_status(self, plural: str, body: Object) -> Object:
         return self._replace(self.objects.replace_namespaced_custom_object_status, plural, body)
 
-    def _replace(self, call: Callable[..., Object], plural: str, body: Object) -> Object:
+    def write_status(self, plural: str, body: Object) -> None:
+        """No dry run."""
+        self._replace(
+            self.objects.replace_namespaced_custom_object_status, plural, body, dry_run=False
+        )
+
+    def _replace(
+        self, call: Callable[..., Object], plural: str, body: Object, dry_run: bool = True
+    ) -> Object:
         """On the object as it is now: the controller may write its status at any moment."""
         where = (GROUP, VERSION, self.namespace, plural, body["metadata"]["name"])
+        options = {"dry_run": "All"} if dry_run else {}
         for _ in range(10):
             meta = self.objects.get_namespaced_custom_object(*where)["metadata"]
             try:
-                return call(*where, body | {"metadata": meta}, dry_run="All")
+                return call(*where, body | {"metadata": meta}, **options)
             except client.ApiException as error:
                 if error.status != 409:
                     raise
@@ -118,6 +127,8 @@ def changed(spec: Mapping[str, Any], path: str, value: Any) -> Object:
 
 TASK = FLOW["tasks"][0]
 CONTROL: dict[str, Any] = {"id": "go", "resume": {"task": "wait", "inputs": {"n": 1}}}
+HIDDEN: dict[str, Any] = {"id": "old", "resume": {"inputs": {"n": 1}}, "hidden": True}
+REFERENCE = {"secretKeyRef": {"name": "a", "key": "b"}}
 
 ACCEPTED: list[tuple[str, str, Any]] = [
     ("flows", "id", "a.b-c_D9"),
@@ -331,6 +342,36 @@ CHANGES: list[tuple[str, str, Any, str | None]] = [
         [{"id": "go", "resume": {"task": "wait", "inputs": {"n": 2}}}],
         "a control can't be changed",
     ),
+    (
+        "executions",
+        "controls",
+        [{"id": "go", "resume": {"task": "wait", "inputs": {"n": REFERENCE}}, "hidden": True}],
+        None,
+    ),
+    (
+        "executions",
+        "controls",
+        [{"id": "go", "resume": {"task": "other", "inputs": {"n": REFERENCE}}, "hidden": True}],
+        "a control can't be changed",
+    ),
+    (
+        "executions",
+        "controls",
+        [{"id": "go", "replay": {"inputs": {"n": REFERENCE}}, "hidden": True}],
+        "a control can't be changed",
+    ),
+    (
+        "executions",
+        "controls",
+        [{"id": "go", "pause": True, "hidden": True}],
+        "a control can't be changed",
+    ),
+    (
+        "executions",
+        "controls",
+        [HIDDEN | {"resume": {"inputs": {"n": 2}}}],
+        "a control can't be changed",
+    ),
     ("gitsources", "url", "https://example.com/other.git", None),
     ("keyvalues", "namespace", "other", "`namespace` can't be changed"),
     ("keyvalues", "key", "other", "`key` can't be changed"),
@@ -350,7 +391,7 @@ def existing(cluster: Cluster) -> dict[str, Object]:
             "inputs": {"a": 1},
             "scheduleDate": "2030-01-01T00:00:00Z",
             "breakpoints": ["a"],
-            "controls": [CONTROL],
+            "controls": [CONTROL, HIDDEN],
         },
         "gitsources": GIT_SOURCE | {"suspend": True},
     }
@@ -376,6 +417,24 @@ def test_changes(
         cluster.replace(plural, body)
 
     assert message in refusal(error)
+
+
+def test_inputs_become_only_what_the_status_says(cluster: Cluster) -> None:
+    # given an execution that has ended, so that nobody but the controller's hiding touches it
+    inputs = {"a": 1, "password": "text", "none": None}
+    body = cluster.create("executions", EXECUTION | {"inputs": inputs}, dry_run=False)
+    body["status"] = {"state": "FAILED", "givenInputs": inputs | {"password": REFERENCE}}
+    cluster.write_status("executions", body)
+    for others in ({"a": 2}, {"password": "other"}, {"password": REFERENCE, "a": 2}):
+        body["spec"] = EXECUTION | {"inputs": inputs | others}
+        # when
+        with pytest.raises(client.ApiException) as error:
+            cluster.replace("executions", body)
+        # then
+        assert "`inputs` can't be changed" in refusal(error)
+    # but
+    body["spec"] = EXECUTION | {"inputs": inputs | {"password": REFERENCE}}
+    assert cluster.replace("executions", body)["spec"] == body["spec"]
 
 
 @pytest.mark.parametrize("plural", WITH_STATUS)

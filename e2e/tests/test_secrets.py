@@ -7,7 +7,7 @@ import hashlib
 import json
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -293,11 +293,10 @@ def test_an_input_of_type_secret_reaches_the_tasks_and_no_status(
     }
     assert logs == {"a": f"{sha(ODD)}\n******\n", "b": f"{sha(ODD.upper())}\n{ODD.upper()}\n"}
     assert execution.outputs("c") == {"value": "<******>"}
-    body = execution.body
-    del body["spec"]["inputs"]
-    body["metadata"].pop("managedFields", None)
-    written = [body, kubernetes.jobs(namespace), kubernetes.pods(namespace)]
-    assert "odd-tail-zq" not in json.dumps(written, ensure_ascii=False)
+    written = [execution.body, kubernetes.jobs(namespace), kubernetes.pods(namespace)]
+    text = json.dumps(written, ensure_ascii=False)
+    for form in (json.dumps(ODD)[1:-1], json.dumps(ODD, ensure_ascii=False)[1:-1], "üñí 5d1f"):
+        assert form not in text, around(text, form)
 
 
 def test_the_example_runs(scenario: Scenario) -> None:
@@ -342,9 +341,149 @@ def test_nothing_that_penstock_writes_shows_a_secret(
     kept = asked(archived(execution, len(pods)))
     assert "******" in kept
     written = "\n".join([kept, *everything(scenario, execution, controller)])
-    for form in (TOKEN, json.dumps(ODD)[1:-1], "c2VjcmV0LWxpbmUtOWE4Yg", "odd-tail-zq"):
+    for form in (TOKEN, json.dumps(ODD)[1:-1], "c2VjcmV0LWxpbmUtOWE4Yg", "üñí 5d1f"):
         assert form not in written, around(written, form)
     assert "******" in written
+
+
+CHILD = {
+    "id": "child",
+    "namespace": "company.team",
+    "inputs": [{"id": "key", "type": "SECRET"}, {"id": "file", "type": "STRING", "defaults": "-"}],
+    "tasks": [
+        script(
+            "tell",
+            """printf '::{"outputs": {"sum": "%s"}}::\\n' """
+            """"$(printf %s "$V" | sha256sum | cut -c 1-16)"; echo "$V" """,
+            env={"V": "{{ inputs.key }}"},
+        )
+    ],
+    "outputs": [{"id": "sum", "type": "STRING", "value": "{{ outputs.tell.vars.sum }}"}],
+}
+"""Tells by its output which secret it was given."""
+GATE = {
+    "id": "gate",
+    "type": "io.kestra.plugin.core.flow.Pause",
+    "onResume": [{"id": "key", "type": "SECRET"}, {"id": "note", "type": "STRING"}],
+}
+
+
+def subflow(id: str, key: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": id,
+        "type": "io.kestra.plugin.core.flow.Subflow",
+        "namespace": "company.team",
+        "flowId": "child",
+        "inputs": {"key": key},
+        **more,
+    }
+
+
+def summed(id: str) -> dict[str, Any]:
+    return {"id": id, "type": "STRING", "value": f"{{{{ outputs.{id}.outputs.sum }}}}"}
+
+
+def applied(scenario: Scenario, name: str, **spec: Any) -> ExecutionView:
+    """An Execution as `kubectl apply` makes it."""
+    body = {
+        "apiVersion": "penstock.dev/v1alpha1",
+        "kind": "Execution",
+        "metadata": {"name": name, "namespace": scenario.namespace},
+        "spec": spec,
+    }
+    command = ["kubectl", "apply", "-f", "-"]
+    subprocess.run(command, input=json.dumps(body), text=True, check=True, capture_output=True)
+    return ExecutionView(scenario, name)
+
+
+def test_no_text_of_a_secret_stays_where_people_and_tasks_give_it(
+    scenario: Scenario, controller: Controller
+) -> None:
+    """Inputs, what a pause asks for, and what goes on to other executions."""
+    # given
+    give(scenario, **VALUES)
+    texts = {name: f"hunter3-{name}-4c1b" for name in ("input", "answer", "refused", "replay")}
+    scenario.flow(json.dumps(CHILD))
+    waits = {
+        "id": "waits",
+        "namespace": "company.team",
+        "tasks": [
+            GATE | {"onResume": GATE["onResume"][:1]},
+            subflow("given", "{{ outputs.gate.onResume.key }}"),
+        ],
+        "outputs": [summed("given")],
+    }
+    waiting = scenario.execution(scenario.flow(json.dumps(waits))).reaches("PAUSED")
+    resume = {
+        "id": "resume",
+        "type": "io.kestra.plugin.core.execution.Resume",
+        "executionId": waiting.name,
+        "inputs": {"key": "{{ secret('TOKEN') }}"},
+    }
+    items = script("items", "printf 'a\nb\n' > items.txt", outputFiles=["items.txt"])
+    each = subflow("each", "{{ secret('TOKEN') }}")
+    each["type"] = "io.kestra.plugin.core.flow.ForEachItem"
+    each["items"] = "{{ outputs.items.outputFiles['items.txt'] }}"
+    each["inputs"]["file"] = "{{ taskrun.items }}"
+    handing = {
+        "secret": "{{ secret('TOKEN') }}",
+        "input": "{{ inputs.password }}",
+        "answer": "{{ outputs.gate.onResume.key }}",
+    }
+    children = [subflow(id, key) for id, key in handing.items()]
+    view = flow(
+        scenario,
+        [GATE, *children, items, each, resume],
+        inputs=[{"id": "password", "type": "SECRET"}, {"id": "n", "type": "INT", "defaults": 1}],
+        outputs=[summed(id) for id in handing],
+    )
+    # when
+    execution = applied(
+        scenario, "applied", flow={"name": view.name}, inputs={"password": texts["input"], "n": 2}
+    ).reaches("PAUSED")
+    execution.is_refused(resume={"inputs": {"key": texts["refused"]}})
+    scenario.eventually("it is hidden", lambda: not shown(scenario, texts.values()))
+    execution.is_told(resume={"inputs": {"key": texts["answer"], "note": "n"}, "by": "ada"})
+    execution.ends("SUCCESS", seconds=120)
+    waiting.ends("SUCCESS")
+    execution.is_told(replay={"task": "resume", "inputs": {"password": texts["replay"]}})
+    # then
+    sums = {"secret": TOKEN, "input": texts["input"], "answer": texts["answer"]}
+    assert execution.status["outputs"] == {id: sha(text) for id, text in sums.items()}
+    assert waiting.status["outputs"] == {"given": sha(TOKEN)}
+    assert execution.outputs("each_items")["iterations"]["SUCCESS"] == 2
+    scenario.eventually("nothing shows a text", lambda: not shown(scenario, texts.values()))
+    spec = execution.body["spec"]
+    assert spec["inputs"]["n"] == 2
+    assert spec["inputs"]["password"] == execution.status["inputs"]["password"]
+    assert spec["controls"][1]["resume"]["inputs"]["note"] == "n"
+    assert spec["controls"][1]["resume"]["by"] == "ada"
+    written = "\n".join(everything(scenario, execution, controller))
+    for text in (*texts.values(), TOKEN):
+        assert text not in written, around(written, text)
+
+
+def shown(scenario: Scenario, texts: Iterable[str]) -> bool:
+    bodies = json.dumps(scenario.kubernetes.all("executions", scenario.namespace))
+    return any(text in bodies for text in texts)
+
+
+def test_a_child_that_declares_no_secret_is_given_none(scenario: Scenario) -> None:
+    # given
+    give(scenario, **VALUES)
+    child = CHILD | {"inputs": [{"id": "key", "type": "STRING"}]}
+    scenario.flow(json.dumps(child))
+    tasks = [
+        subflow("other", "{{ secret('TOKEN') }}", allowFailure=True),
+        subflow("beside", "Bearer {{ secret('TOKEN') }}"),
+    ]
+    # when
+    execution = scenario.execution(flow(scenario, tasks)).ends("FAILED")
+    # then
+    (attempt,) = execution.run("other")["attempts"]
+    assert attempt["reason"] == "InvalidInputs"
+    assert "is of type STRING: declare it with the type SECRET" in attempt["message"]
+    assert "can be given a secret only as it is" in execution.run("beside")["message"]
 
 
 TEMPLATES = [

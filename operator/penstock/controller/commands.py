@@ -15,14 +15,17 @@ from penstock.controller.controls import ControlFailed, add_control
 from penstock.controller.housekeeping import Housekeeping
 from penstock.controller.known import KnownExecutions
 from penstock.controller.revisions import Revisions, find_flow
+from penstock.controller.secrets import SecretSources
 from penstock.controller.statuses import write_status
 from penstock.controller.store import ObjectStore
 from penstock.engine.actions import Observation, Perform, ResumeExecution, ToggleTrigger
 from penstock.engine.selecting import CountExecutions
 from penstock.expressions import ExpressionError
 from penstock.kubernetes.api import FLOWS, Api, Object
+from penstock.kubernetes.executions import named
 from penstock.resources.execution import Control, FlowReference, ResumeRequest, State
 from penstock.resources.flow import FlowStatus
+from penstock.tasks.contract import TaskFailure
 
 
 class _Failed(Exception):
@@ -45,6 +48,7 @@ class Commands:
         attempts: AttemptStore,
         known: KnownExecutions,
         housekeeping: Housekeeping,
+        secrets: SecretSources,
     ) -> None:
         self._api = api
         self._executions = executions
@@ -53,6 +57,7 @@ class Commands:
         self._attempts = attempts
         self._known = known
         self._housekeeping = housekeeping
+        self._secrets = secrets
         self._waiting: dict[tuple[str, str], set[str]] = {}
         """Executions whose task waits for another one, by that one's namespace and name."""
 
@@ -91,7 +96,7 @@ class Commands:
     async def _resume(self, body: Object, action: Perform, asked: ResumeExecution) -> bool:
         """Whether the other execution has taken it in."""
         meta = body["metadata"]
-        control = _resume_control(meta["uid"], action, asked)
+        control = _resume_control(meta["uid"], action, self._inputs(body, asked))
         target = self._executions.get(meta["namespace"], asked.execution)
         if target is None:
             message = f"there is no Execution `{asked.execution}` in this namespace"
@@ -114,6 +119,15 @@ class Commands:
         except ExpressionError as error:
             raise _Failed("InvalidExpression", str(error)) from None
 
+    def _inputs(self, body: Object, asked: ResumeExecution) -> dict[str, Any]:
+        """What the other execution is given, with secrets by their names."""
+        if not asked.secrets:
+            return dict(asked.inputs)
+        try:
+            return named(asked.inputs, asked.secrets, self._secrets.of(body))
+        except TaskFailure as error:
+            raise _Failed("InvalidTask", str(error)) from None
+
     async def _toggle(self, namespace: str, asked: ToggleTrigger) -> None:
         reference = FlowReference(namespace=asked.namespace, id=asked.flow_id)
         body = find_flow(self._flows, namespace, reference)
@@ -133,9 +147,9 @@ class Commands:
             await write_status(self._api, FLOWS, self._flows, body, changed.to_json())
 
 
-def _resume_control(uid: str, action: Perform, asked: ResumeExecution) -> Control:
+def _resume_control(uid: str, action: Perform, inputs: dict[str, Any]) -> Control:
     """Its id is that of the attempt, so that asking twice is asking once."""
     run, number = action.key
     digest = hashlib.sha256(f"{uid}/{run}/{number}".encode()).hexdigest()[:20]
-    resume = ResumeRequest(inputs=dict(asked.inputs), by=f"task {action.task_run.task_id}")
+    resume = ResumeRequest(inputs=inputs, by=f"task {action.task_run.task_id}")
     return Control(id=f"resume-{digest}", resume=resume)

@@ -94,6 +94,7 @@ class ExecutionReconciler:
         body = self._executions.get(namespace, name)
         if body is None or body["metadata"].get("deletionTimestamp"):
             return None
+        body = await self._actions.hide(body)
         if is_finished(body):
             await self._clear(body)
             return None
@@ -116,6 +117,7 @@ class ExecutionReconciler:
     def forget(self, body: Object) -> None:
         """Drop what is kept of an execution that has ended or is gone."""
         self._statuses.forget(body)
+        self._actions.forget(body)
         self._attempts.forget(body["metadata"]["uid"])
         self._family.forget(body)
         self._functions.done(body)

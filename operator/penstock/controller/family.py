@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from penstock.controller.again import Again
 from penstock.controller.controls import ControlFailed, add_control
 from penstock.controller.recorder import Recorder
+from penstock.controller.secrets import SecretSources
 from penstock.controller.statuskeeper import StatusKeeper
 from penstock.controller.store import ObjectStore, has_ended, has_pending_controls
 from penstock.engine.actions import (
@@ -34,6 +35,7 @@ from penstock.resources.execution import (
     RetryReference,
     State,
 )
+from penstock.tasks.contract import TaskFailure
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,14 @@ class Family:
         executions: ObjectStore,
         statuses: StatusKeeper,
         recorder: Recorder,
+        secrets: SecretSources,
         seen: Callable[[Object], None],
     ) -> None:
         self._api = api
         self._executions = executions
         self._statuses = statuses
         self._recorder = recorder
+        self._secrets = secrets
         self._seen = seen
         self._failed: dict[str, dict[str, ChildSeen]] = {}
         """Executions that can't be, by the uid of who wants them and by name."""
@@ -135,7 +139,11 @@ class Family:
     async def make(self, body: Object, action: StartExecution) -> None:
         """The same, where nobody looks for it afterwards. Raises ``NotMade``."""
         namespace = body["metadata"]["namespace"]
-        wanted = build_execution(body, action)
+        try:
+            places = self._secrets.of(body) if action.secrets else None
+            wanted = build_execution(body, action, places)
+        except TaskFailure as error:
+            raise NotMade("InvalidTask", str(error)) from None
         existing = self._executions.get(namespace, action.name)
         try:
             if existing is None:

@@ -178,9 +178,12 @@ class FlowReconciler:
         """Delete ended executions beyond the number and age that are kept."""
         ended = sorted((body for body in own if self._is_over(body)), key=_age_key, reverse=True)
         oldest = now - timedelta(days=self._settings.keep_days)
+        needed = done_again(own)
         for index, body in enumerate(ended):
+            meta = body["metadata"]
+            if meta["name"] in needed:
+                continue
             if index >= self._settings.keep or _end_date(body) < oldest:
-                meta = body["metadata"]
                 await self._api.delete(EXECUTIONS, meta["namespace"], meta["name"], meta["uid"])
 
     def _is_over(self, body: Object) -> bool:
@@ -253,6 +256,24 @@ def _is_live_of(body: Object, trigger_id: str) -> bool:
 def _end_date(body: Object) -> datetime:
     text = (body.get("status") or {}).get("endDate") or body["metadata"]["creationTimestamp"]
     return datetime.fromisoformat(text)
+
+
+def done_again(own: Iterable[Object]) -> set[str]:
+    """The names of executions that others, which still run, retry or replay: these may have secrets
+    that go with them."""
+    by_name = {body["metadata"]["name"]: body for body in own}
+    pending = [body for body in by_name.values() if not is_finished(body)]
+    found: set[str] = set()
+    while pending:
+        spec = pending.pop().get("spec") or {}
+        names = {
+            str((spec.get("replay") or {}).get("execution")),
+            str((spec.get("retry") or {}).get("original")),
+        }
+        further = (names & by_name.keys()) - found
+        found |= further
+        pending += [by_name[name] for name in further]
+    return found
 
 
 def _age_key(body: Object) -> tuple[datetime, str]:

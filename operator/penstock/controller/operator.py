@@ -122,6 +122,7 @@ class Operator:
             self.recorder,
             settings.executions,
         )
+        secrets = SecretSources(settings.secrets, self.flows)
         defaults = JobDefaults.from_mapping(settings.jobs)
         pending = Pending(api, settings.pending_timeout_seconds)
         task_pairs = TaskPairs(pairs, writer)
@@ -129,7 +130,7 @@ class Operator:
         waiting = timedelta(seconds=settings.pending_timeout_seconds)
         blueprints = Blueprints(
             defaults,
-            SecretSources(settings.secrets, self.flows),
+            secrets,
             task_pairs,
             Grants(self.storage, places.parents, waiting),
             spared,
@@ -149,7 +150,9 @@ class Operator:
         archive = TaskRunArchive(api)
         statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)
         self._turns = Turns(self.executions, self.flows, revisions)
-        self._family = Family(api, self.executions, statuses, self.recorder, self.execution_seen)
+        self._family = Family(
+            api, self.executions, statuses, self.recorder, secrets, self.execution_seen
+        )
         known = KnownExecutions(self.executions, places)
         self._commands = Commands(
             api,
@@ -159,6 +162,7 @@ class Operator:
             self.attempts,
             known,
             Housekeeping(api, known, self.storage.storage, pairs, writer, self.queue.add_later),
+            secrets,
         )
         starts = Starts(self.executions, self.flows, revisions, statuses)
         environment = _environment(settings.env_prefix)
@@ -168,7 +172,12 @@ class Operator:
             starts,
             self._turns,
             Decisions(starts, jobs, self._family, environment, settings.variables),
-            Actions(jobs, self._family, self._commands, InputSecrets(api)),
+            Actions(
+                jobs,
+                self._family,
+                self._commands,
+                InputSecrets(api, self.recorder, self.execution_seen),
+            ),
             self.attempts,
             jobs,
             self._family,

@@ -34,9 +34,16 @@ class Actions:
         self._family = family
         self._commands = commands
 
+    async def hide(self, body: Object) -> Object:
+        """Let the spec show no text of a secret that is kept. The execution as it is then."""
+        return await self._input_secrets.hide(body)
+
+    def forget(self, body: Object) -> None:
+        self._input_secrets.forget(body)
+
     async def prepare(self, body: Object, step: Step) -> Step:
         """Make what nobody asks for a second time, before the status says that it is made: the
-        Secret of its inputs, and the replays that a control wants. Where such a one can't be, the
+        Secrets of its inputs, and the replays that a control wants. Where such a one can't be, the
         control is refused."""
         for action in step.actions:
             if isinstance(action, KeepSecrets):

@@ -167,6 +167,8 @@ class StartExecution:
 
     name: str
     spec: ExecutionSpec
+    secrets: Secrets = NO_SECRETS
+    """What the tokens in its inputs stand for."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,8 @@ class ResumeExecution:
 
     execution: str
     inputs: Mapping[str, Any]
+    secrets: Secrets = NO_SECRETS
+    """What the tokens in its inputs stand for."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from penstock.engine.actions import Observation, Perform, Report, StartAttempt, 
 from penstock.engine.board import Board
 from penstock.engine.children import ChildExecutions
 from penstock.engine.command_task import CommandTask
-from penstock.engine.evaluation import AttemptEvaluator, Evaluation
+from penstock.engine.evaluation import Evaluation
+from penstock.engine.evaluators import AttemptEvaluator
 from penstock.engine.executable import ExecutableTask
 from penstock.engine.flowable import Flowable, FlowableError
 from penstock.engine.flowables.working_directory import WorkingDirectory, lost_directories
@@ -99,7 +100,8 @@ class Attempts:
         evaluator = self._evaluation.of_task_run(run, task)
         attempt = run.attempts[-1]
         if isinstance(task, CommandTask):
-            return Perform(run, attempt, task.command(evaluator))
+            handing = self._evaluation.of_request(run, task, {})
+            return Perform(run, attempt, task.command(handing))
         if isinstance(task, WorkingDirectory):
             workspace, secrets = self._directory(run, task)
             properties = workspace.properties

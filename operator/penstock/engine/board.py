@@ -7,12 +7,13 @@ status that came in, so a decision costs what it touches.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.engine.flowable import Child
 from penstock.engine.outputs_tree import OutputsTree, Scope
+from penstock.engine.secrets import AskedSecrets
 from penstock.resources.execution import State, TaskRun
 
 ChildKey = tuple[str, str | None, int | None]
@@ -21,7 +22,7 @@ _KINDS = ("main", "errors", "finally", "after")
 
 @dataclass(frozen=True)
 class Traits:
-    """Which tasks treat the values of their children in their own way, by id."""
+    """Which tasks stand out by what they do with values, by id."""
 
     isolating: frozenset[str] = frozenset()
     """Loops whose iterations see their own outputs only, and keep them from the others."""
@@ -29,6 +30,8 @@ class Traits:
     """Tasks whose children carry the value that they have themselves."""
     flowables: frozenset[str] = frozenset()
     """Tasks that hold others."""
+    asked: Mapping[str, AskedSecrets] = field(default_factory=dict)
+    """For which secrets tasks ask a person."""
 
 
 class Board:

@@ -18,7 +18,8 @@ from penstock.engine.actions import (
     StartExecution,
 )
 from penstock.engine.board import Board
-from penstock.engine.evaluation import BoundEvaluator, Evaluation
+from penstock.engine.evaluation import Evaluation
+from penstock.engine.evaluators import BoundEvaluator, HandingEvaluator
 from penstock.engine.executable import ChildRequest, ExecutableTask
 from penstock.engine.flowable import FlowableError
 from penstock.engine.identity import Identity, derived_name
@@ -153,11 +154,14 @@ class ChildExecutions:
             if status is not None:
                 continue
             own = task.own_variables(partial(self._board.beside, run), index)
-            evaluator = self._evaluation.with_variables(run, task, own)
-            self.actions.append(StartExecution(name, self._spec(run, task, evaluator)))
+            evaluator = self._evaluation.of_request(run, task, own)
+            spec = self._spec(run, task, evaluator)
+            self.actions.append(StartExecution(name, spec, evaluator.secrets))
             live += 1
 
-    def _spec(self, run: TaskRun, task: ExecutableTask, evaluator: BoundEvaluator) -> ExecutionSpec:
+    def _spec(
+        self, run: TaskRun, task: ExecutableTask, evaluator: HandingEvaluator
+    ) -> ExecutionSpec:
         depth = self._identity.depth + 1
         if depth > self._limits.depth:
             raise FlowableError(

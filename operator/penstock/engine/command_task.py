@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from penstock.engine.actions import Command
-from penstock.engine.flowable import Evaluator
+from penstock.engine.flowable import Evaluator, HandingOn
 from penstock.flow.task import Task
 
 
-class CommandEvaluator(Evaluator, Protocol):
+class CommandEvaluator(HandingOn, Protocol):
     """The expressions of such a task."""
 
     def with_variables(self, variables: Mapping[str, Any]) -> Evaluator:

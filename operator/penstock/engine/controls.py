@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from penstock.engine.actions import Report, StartExecution
+from penstock.engine.controlsecrets import ControlSecrets
 from penstock.engine.decision import Decision
 from penstock.engine.flowable import FlowableError
 from penstock.engine.flowables.pause import Holding
@@ -17,6 +18,7 @@ from penstock.engine.identity import derived_name
 from penstock.engine.inputs import InvalidInputs, resolve_inputs
 from penstock.engine.restarting import handlers, mark, restart, to_do_again
 from penstock.engine.variables import iso
+from penstock.flow.values import InvalidInput
 from penstock.resources.execution import (
     Control,
     ControlResult,
@@ -65,6 +67,8 @@ class Controls:
                 )
                 text = f"`{control.id}` was refused: {error}"
                 decision.reports.append(Report("ControlRefused", text, warning=True))
+            if kept := ControlSecrets(decision, control).keep():
+                result = result.model_copy(update={"secret_inputs": kept})
             decision.ledger.controls = self._kept([*decision.ledger.controls, result])
 
     def _kept(self, results: list[ControlResult]) -> list[ControlResult]:
@@ -118,7 +122,7 @@ class Controls:
         names_one = asked.task is not None or asked.task_run is not None
         held = [run for run in self._matching(asked) if self._is_held(run)]
         for run in held:
-            self._let_go(run, asked)
+            self._let_go(run, asked, ControlSecrets(decision, control))
         passed = self._pass_breakpoints() if not names_one else False
         paused = decision.ledger.paused and not names_one
         if paused:
@@ -131,16 +135,19 @@ class Controls:
             )
         return None
 
-    def _let_go(self, run: TaskRun, asked: ResumeRequest) -> None:
+    def _let_go(self, run: TaskRun, asked: ResumeRequest, secrets: ControlSecrets) -> None:
         decision = self._decision
         task = decision.task_of(run)
         assert isinstance(task, Holding)
         evaluator = decision.evaluation.of_task_run(run, task)
         try:
             inputs = resolve_inputs(
-                task.asked, asked.inputs, lambda template, known: evaluator.evaluate(template)
+                task.asked,
+                asked.inputs,
+                lambda template, known: evaluator.evaluate(template),
+                secrets_by_name=decision.names_secrets,
             )
-            going = task.resumed(run, asked, inputs)
+            going = task.resumed(run, asked, secrets.by_reference(task.asked, inputs))
         except (InvalidInputs, FlowableError) as error:
             raise Refused(str(error)) from None
         resumed = {"by": asked.by, "on": iso(decision.now), "to": "RUNNING"}
@@ -206,13 +213,17 @@ class Controls:
             raise Refused(f"there is no task run of {asked.task or asked.task_run}")
         flow = decision.kit.tree.flow
         name = derived_name(decision.identity.name, "replay", control.id)
+        try:
+            inputs = ControlSecrets(decision, control).checked(flow.inputs, asked.inputs)
+        except InvalidInput as error:
+            raise Refused(str(error)) from None
         spec = ExecutionSpec(
             flow=FlowReference(
                 namespace=flow.namespace,
                 id=flow.id,
                 revision=asked.revision or decision.identity.revision,
             ),
-            inputs=asked.inputs,
+            inputs=inputs,
             trigger=decision.identity.trigger,
             replay=ReplayReference(
                 execution=decision.identity.name,

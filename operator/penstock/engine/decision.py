@@ -10,6 +10,7 @@ from penstock.engine.actions import (
     Action,
     AttemptKey,
     Children,
+    KeepSecrets,
     Observation,
     Report,
     StartExecution,
@@ -97,6 +98,10 @@ class Decision:
             now,
         )
         self.reports: list[Report] = []
+        self.names_secrets = "secret" not in kit.functions(identity, flow)
+        """Whether secrets are known by their names only."""
+        self.kept: dict[str, dict[str, str]] = {}
+        """What Secrets of the execution's own are to hold, by their names."""
         self.started: list[StartExecution] = []
         """Executions that people asked for."""
 
@@ -128,6 +133,7 @@ class Decision:
             if action is not None
         ]
         return (
+            *(KeepSecrets(name, values) for name, values in self.kept.items()),
             *self.settling.stops,
             *self.children.actions,
             *retry,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from penstock.engine.actions import Children, Report, Step, StopAttempt
+from penstock.engine.actions import Children, KeepSecrets, Report, Step, StopAttempt
 from penstock.engine.board import Board
 from penstock.engine.boards import Boards
 from penstock.engine.checks import failed_check
@@ -17,7 +17,7 @@ from penstock.engine.ending import end, ended, refuse, transition
 from penstock.engine.evaluation import Evaluation, HostFunctions, no_functions
 from penstock.engine.executable import ExecutableTask
 from penstock.engine.flowables.pause import Holding
-from penstock.engine.identity import Identity
+from penstock.engine.identity import Identity, inputs_secret
 from penstock.engine.inputs import InvalidInputs, kept_apart, resolve_inputs
 from penstock.engine.limits import Limits
 from penstock.engine.restarting import kept_for_replay
@@ -79,27 +79,54 @@ class Engine:
             trigger=spec.trigger.id if spec.trigger else "manual",
             start_date=now,
         )
+        given, kept = self._kept_apart(spec.inputs, identity)
+        if kept:
+            status = status.model_copy(update={"given_inputs": given})
         if self.flow.disabled:
-            return refuse(status, "FlowDisabled", "the flow is disabled", now)
-        given = {**(source.inputs if source is not None else {}), **spec.inputs}
-        by_name = "secret" not in self._kit.functions(identity, self.flow)
-        try:
-            inputs = resolve_inputs(
-                self.flow.inputs,
-                given,
-                lambda template, known: self._evaluate_input(
-                    identity, status, template, known, now
-                ),
-                secrets_by_name=by_name,
-            )
-        except InvalidInputs as error:
-            return refuse(status, "InvalidInputs", str(error), now)
-        kept = None
-        if by_name:
-            inputs, kept = kept_apart(self.flow.inputs, inputs, identity)
-        status = status.model_copy(update={"inputs": inputs})
-        step = self._begun(identity, spec, status, now, turn, source)
-        return step if kept is None else replace(step, actions=(kept, *step.actions))
+            step = refuse(status, "FlowDisabled", "the flow is disabled", now)
+        else:
+            try:
+                inputs = self._inputs(identity, spec, status, now, source)
+            except InvalidInputs as error:
+                step = refuse(status, "InvalidInputs", str(error), now)
+            else:
+                inputs, typed = self._kept_apart(inputs, identity)
+                kept |= typed
+                status = status.model_copy(update={"inputs": inputs})
+                step = self._begun(identity, spec, status, now, turn, source)
+        if not kept:
+            return step
+        keep = KeepSecrets(inputs_secret(identity.name, identity.uid), kept)
+        return replace(step, actions=(keep, *step.actions))
+
+    def _inputs(
+        self,
+        identity: Identity,
+        spec: ExecutionSpec,
+        status: ExecutionStatus,
+        now: datetime,
+        source: ExecutionStatus | None,
+    ) -> dict[str, Any]:
+        """The typed inputs. Raises ``InvalidInputs``."""
+        return resolve_inputs(
+            self.flow.inputs,
+            {**(source.inputs if source is not None else {}), **spec.inputs},
+            lambda template, known: self._evaluate_input(identity, status, template, known, now),
+            secrets_by_name=self._names_secrets(identity),
+        )
+
+    def _names_secrets(self, identity: Identity) -> bool:
+        """Whether secrets are known by their names only."""
+        return "secret" not in self._kit.functions(identity, self.flow)
+
+    def _kept_apart(
+        self, inputs: Mapping[str, Any], identity: Identity
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """Inputs without the texts that are to be in a Secret, and these texts."""
+        if not self._names_secrets(identity):
+            return dict(inputs), {}
+        secret = inputs_secret(identity.name, identity.uid)
+        return kept_apart(self.flow.inputs, inputs, secret)
 
     def _begun(
         self,
@@ -382,8 +409,7 @@ class Engine:
         known: Mapping[str, Any],
         now: datetime,
     ) -> Any:
-        if "secret" not in self._kit.functions(identity, self.flow):
-            known, _ = kept_apart(self.flow.inputs, known, identity)
+        known, _ = self._kept_apart(known, identity)
         seen = status.model_copy(update={"inputs": dict(known)})
         return self._evaluation(identity, seen).of_execution(now).evaluate(template)
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 from pydantic import TypeAdapter, ValidationError
 
 from penstock.engine.actions import Observation
-from penstock.engine.flowable import Evaluator, FlowableError
+from penstock.engine.flowable import Evaluator, FlowableError, HandingOn
 from penstock.flow.document import Labels
 from penstock.flow.model import Document, RenderedBool
 from penstock.flow.task import Task
@@ -63,7 +63,7 @@ class ChildFlow(Document):
     restart_behavior: RestartBehavior = "RETRY_FAILED"
     """What follows when the parent is restarted: the failed child is, or there is a new one."""
 
-    def child_request(self, evaluator: Evaluator) -> ChildRequest:
+    def child_request(self, evaluator: HandingOn) -> ChildRequest:
         """What is asked for. Raises ``ExpressionError`` or ``FlowableError``."""
         labels = {
             evaluator.render(key) or "": evaluator.render(value) or ""
@@ -77,7 +77,7 @@ class ChildFlow(Document):
             namespace=evaluator.render(self.namespace) or "",
             flow_id=evaluator.render(self.flow_id) or "",
             revision=self.revision,
-            inputs=evaluator.render_tree(self.inputs),
+            inputs=evaluator.inputs(self.inputs),
             labels=labels,
             inherit_labels=holds(self.inherit_labels, evaluator),
             schedule_date=_date(evaluator.render(self.schedule_date)),
@@ -109,7 +109,7 @@ class ExecutableTask(Task):
         """What the expressions of one request see beside the usual."""
         return {}
 
-    def request(self, evaluator: Evaluator) -> ChildRequest:
+    def request(self, evaluator: HandingOn) -> ChildRequest:
         """One execution to make. Raises ``ExpressionError`` or ``FlowableError``."""
         raise NotImplementedError
 

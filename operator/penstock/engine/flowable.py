@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Protocol, overload
 
 from pydantic import Field
 
+from penstock.engine.secrets import Secrets
 from penstock.flow.problems import Location
 from penstock.flow.task import AnyTask, Task
 from penstock.resources.execution import State, TaskRun
@@ -135,6 +136,18 @@ class Evaluator(Protocol):
 
     def render_tree(self, value: Any) -> Any:
         """The text of everything in a list or map."""
+
+
+class HandingOn(Evaluator, Protocol):
+    """The expressions of a task that gives something to another execution."""
+
+    def inputs(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The text of everything in its inputs; a token is in the place of what is nothing
+        but a secret. Raises ``ExpressionError``."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """What the tokens that it gave stand for."""
 
 
 LaneEvaluator = Callable[[Mapping[str, Any]], Evaluator]

@@ -90,6 +90,16 @@ def identity_of(
     )
 
 
+def inputs_secret(name: str, uid: str) -> str:
+    """The name of the Secret that holds what an execution was given as text."""
+    return derived_name(name, uid, "inputs")
+
+
+def control_secret(name: str, uid: str, control: str) -> str:
+    """The name of the Secret that holds what one of its controls gave as text."""
+    return derived_name(name, uid, "control", control)
+
+
 def derived_name(name: str, *parts: object) -> str:
     """A name for an execution that another one makes: the same for the same parts.
 

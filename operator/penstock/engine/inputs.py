@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from penstock.engine.actions import KeepSecrets
-from penstock.engine.identity import Identity, derived_name
-from penstock.engine.secrets import as_reference, read_reference
+from penstock.engine.secrets import as_reference, key_reference, read_reference
 from penstock.expressions import ExpressionError
 from penstock.flow.inputs import Input
 from penstock.flow.model import is_expression
@@ -46,7 +45,9 @@ def resolve_inputs(
                 left_out.add(item.id)
             else:
                 reference = _reference(item, given) if secrets_by_name else None
-                resolved[item.id] = reference or _resolve(item, given, resolved, evaluate)
+                resolved[item.id] = reference or _resolve(
+                    item, given, resolved, evaluate, secrets_by_name
+                )
         except InvalidInput as error:
             problems.append(str(error))
     if problems:
@@ -54,20 +55,31 @@ def resolve_inputs(
     return {item.id: resolved[item.id] for item in declared if item.id in resolved}
 
 
-def kept_apart(
-    declared: Sequence[Input], inputs: Mapping[str, Any], identity: Identity
-) -> tuple[dict[str, Any], KeepSecrets | None]:
-    """The inputs without the values of those of type SECRET, and what is to keep these."""
+def secret_texts(declared: Sequence[Input], given: Mapping[str, Any]) -> dict[str, str]:
+    """What is given for inputs of type SECRET as it is, and not by the name of a secret."""
     values = {
-        item.id: inputs[item.id]
+        item.id: given[item.id]
         for item in declared
-        if item.type == "SECRET" and isinstance(inputs.get(item.id), str)
+        if item.type == "SECRET" and given.get(item.id) is not None
     }
-    if not values:
-        return dict(inputs), None
-    name = derived_name(identity.name, identity.uid, "inputs")
-    references = {id: {"secretKeyRef": {"name": name, "key": id}} for id in values}
-    return {**inputs, **references}, KeepSecrets(name, values)
+    return {
+        id: value if isinstance(value, str) else json.dumps(value)
+        for id, value in values.items()
+        if read_reference(as_reference(value)) is None
+    }
+
+
+def by_reference(inputs: Mapping[str, Any], texts: Iterable[str], secret: str) -> dict[str, Any]:
+    """The inputs with the name of their Secret in the place of texts."""
+    return {**inputs, **{id: key_reference(secret, id) for id in texts if id in inputs}}
+
+
+def kept_apart(
+    declared: Sequence[Input], inputs: Mapping[str, Any], secret: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The inputs without the values of those of type SECRET, and these values."""
+    texts = secret_texts(declared, inputs)
+    return by_reference(inputs, texts, secret), texts
 
 
 def _reference(item: Input, given: Mapping[str, Any]) -> Any:
@@ -78,7 +90,11 @@ def _reference(item: Input, given: Mapping[str, Any]) -> Any:
 
 
 def _resolve(
-    item: Input, given: Mapping[str, Any], resolved: Mapping[str, Any], evaluate: Evaluate
+    item: Input,
+    given: Mapping[str, Any],
+    resolved: Mapping[str, Any],
+    evaluate: Evaluate,
+    by_name: bool,
 ) -> Any:
     if item.expression is not None:
         item = item.model_copy(update={"values": _choices(item, evaluate, resolved)})
@@ -91,7 +107,19 @@ def _resolve(
         if item.required:
             raise missing_input(item)
         return None
+    if by_name and item.type != "SECRET":
+        _refuse_secret(item, value)
     return type_value(item, value)
+
+
+def _refuse_secret(item: Input, value: Any) -> None:
+    """What was handed on by its name is no value of another type."""
+    handed = isinstance(value, Mapping) and value.keys() == {"secretKeyRef"}
+    if handed and read_reference(value) is not None:
+        raise InvalidInput(
+            f"Invalid input for `{item.id}`, it is given a secret, but is of type {item.type}: "
+            "declare it with the type SECRET, or call `secret()` in the flow that asks for it"
+        )
 
 
 def _default(item: Input, evaluate: Evaluate, resolved: Mapping[str, Any]) -> Any:

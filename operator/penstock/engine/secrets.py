@@ -109,11 +109,29 @@ NO_SECRETS = Secrets()
 _ONLY_A_SECRET = re.compile(r"""\{\{-?\s*secret\(\s*(['"])([^'"]+)\1\s*\)\s*-?\}\}""")
 
 
-class SecretInputs:
-    """The inputs of type SECRET of one execution: its status has references in their place."""
+@dataclass(frozen=True)
+class AskedSecrets:
+    """The inputs of type SECRET for which a task asks a person."""
 
-    def __init__(self, uid: str, declared: Sequence[Input], inputs: Mapping[str, Any]) -> None:
+    output: str
+    """The output of the task in which the answers stand."""
+    ids: frozenset[str]
+
+
+class SecretInputs:
+    """The inputs of type SECRET of one execution, and of the people whom its tasks ask: its status
+    has references in their place."""
+
+    def __init__(
+        self,
+        uid: str,
+        declared: Sequence[Input],
+        inputs: Mapping[str, Any],
+        asked: Mapping[str, AskedSecrets] | None = None,
+    ) -> None:
+        """``asked``: by the ids of the tasks."""
         self.mark = f"(secret:{hashlib.sha256(uid.encode()).hexdigest()[:16]}:"
+        self._asked = asked or {}
         self._token_of: dict[str, str] = {}
         self.tokens: dict[str, SecretReference] = {}
         for number, item in enumerate(declared, 1):
@@ -123,9 +141,39 @@ class SecretInputs:
                 self._token_of[item.id] = token
                 self.tokens[token] = reference
 
+    @property
+    def may_show(self) -> bool:
+        """Whether an expression may see a token. Those of answers are known once they are seen."""
+        return bool(self.tokens or self._asked)
+
     def shown(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The inputs with tokens."""
         return {**inputs, **self._token_of}
+
+    def shown_outputs(self, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Outputs by task, with tokens."""
+        found = {id: self.shown_answers(id, outputs[id]) for id in self._asked if id in outputs}
+        return {**outputs, **found} if found else outputs
+
+    def shown_answers(self, task_id: str, outputs: Any) -> Any:
+        """The outputs of a task, with tokens; in loops by the loops' values."""
+        asked = self._asked.get(task_id)
+        if asked is None or not isinstance(outputs, Mapping):
+            return outputs
+        answers = outputs.get(asked.output)
+        if not isinstance(answers, Mapping):
+            return {key: self.shown_answers(task_id, item) for key, item in outputs.items()}
+        tokens = {id: self._answer(answers[id]) for id in asked.ids if id in answers}
+        return {**outputs, asked.output: {**answers, **tokens}}
+
+    def _answer(self, value: Any) -> Any:
+        reference = read_reference(value)
+        if reference is None:
+            return value
+        place = hashlib.sha256(f"{reference.kept}/{reference.name}".encode()).hexdigest()
+        token = f"{self.mark}a{place[:16]})"
+        self.tokens[token] = reference
+        return token
 
 
 def read_reference(value: Any) -> SecretReference | None:
@@ -136,6 +184,11 @@ def read_reference(value: Any) -> SecretReference | None:
         case {"secret": str(name)}:
             return SecretReference(name)
     return None
+
+
+def key_reference(secret: str, key: str) -> dict[str, Any]:
+    """What stands in a spec or a status for a value in a Kubernetes Secret."""
+    return {"secretKeyRef": {"name": secret, "key": key}}
 
 
 def as_reference(value: Any) -> Any:

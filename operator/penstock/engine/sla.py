@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from penstock.engine.actions import Report
-from penstock.engine.evaluation import BoundEvaluator
+from penstock.engine.evaluators import BoundEvaluator
 from penstock.engine.ledger import Ledger
 from penstock.expressions import ExpressionError
 from penstock.flow.document import TIMEOUT, Flow, Sla

@@ -80,7 +80,7 @@ class SecretTokens:
 
     def asks(self, render: Callable[[Host], Any]) -> tuple[bool, Any]:
         """Whether a rendering may ask for a secret, and its result if it does not."""
-        if self._inputs.tokens:
+        if self._inputs.may_show:
             return True, None
         asked: list[bool] = []
 
@@ -140,6 +140,21 @@ class SecretTokens:
         self._needed.update(dict.fromkeys(read.values()))
         self._plain.update(issued | read)
         return value
+
+    def handed(self, name: str, value: Any) -> Any:
+        """An input of another execution: a secret by itself, or no secret at all."""
+        from penstock.expressions.opaque import Opaque
+
+        rendered = self.tree(value)
+        alone = isinstance(value, str) and rendered in self._plain
+        if not alone and Opaque(self._mark).holds(rendered):
+            raise ExpressionError(
+                f"the input `{name}` can be given a secret only as it is, with nothing beside or "
+                "around it, such as \"{{ secret('NAME') }}\", and the flow that asks for it must "
+                "declare it with the type SECRET; or call `secret()` there",
+                expression=value if isinstance(value, str) else None,
+            )
+        return rendered
 
     def _with(self, host: Host, secret: Callable[..., Any]) -> Host:
         return replace(host, functions={**host.functions, "secret": secret})

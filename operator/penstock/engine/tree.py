@@ -8,7 +8,9 @@ from enum import Enum, auto
 
 from penstock.engine.board import Traits
 from penstock.engine.flowable import Flowable, in_sequence
+from penstock.engine.flowables.pause import Holding
 from penstock.flow.document import Flow
+from penstock.flow.inputs import Input
 from penstock.flow.problems import Location
 from penstock.flow.retries import Retry
 from penstock.flow.task import Task
@@ -52,6 +54,11 @@ class FlowTree:
             isolating=frozenset(task.id for task in flowables if task.isolates),
             sharing=frozenset(task.id for task in flowables if task.shares),
             flowables=frozenset(task.id for task in flowables),
+            asked={
+                task.id: asked
+                for task in flowables
+                if isinstance(task, Holding) and (asked := task.asked_secrets).ids
+            },
         )
 
     def __getitem__(self, task_id: str) -> Place:
@@ -59,6 +66,15 @@ class FlowTree:
 
     def __contains__(self, task_id: object) -> bool:
         return task_id in self._places
+
+    def asked_of(self, task_id: str | None) -> list[Input]:
+        """What people are asked for by a task, or by all of them."""
+        holding = [
+            place.task
+            for id, place in self._places.items()
+            if isinstance(place.task, Holding) and task_id in (None, id)
+        ]
+        return [item for task in holding for item in task.asked]
 
     def retry_of(self, task: Task) -> Retry | None:
         """The task's own retry, else that of the nearest flowable around it, else the flow's."""

@@ -14,6 +14,7 @@ from penstock.engine.board import Board
 from penstock.engine.identity import Identity
 from penstock.engine.ledger import Ledger
 from penstock.engine.outputs_tree import Scope
+from penstock.engine.secrets import SecretInputs
 from penstock.flow.document import Flow
 from penstock.flow.inputs import nest
 from penstock.flow.task import Task
@@ -57,7 +58,12 @@ def _unmade() -> NoReturn:
 
 
 def execution_variables(
-    flow: Flow, identity: Identity, status: ExecutionStatus, board: Board, ledger: Ledger
+    flow: Flow,
+    identity: Identity,
+    status: ExecutionStatus,
+    board: Board,
+    ledger: Ledger,
+    secrets: SecretInputs,
 ) -> dict[str, Callable[[], Any]]:
     """What every expression of an execution sees, whatever task it belongs to."""
     makers: dict[str, Callable[[], Any]] = {
@@ -74,8 +80,8 @@ def execution_variables(
             "state": str(status.state if status.state.terminated else State.RUNNING),
             "outputs": status.outputs,
         },
-        "inputs": lambda: nest(status.inputs),
-        "outputs": board.visible_outputs,
+        "inputs": lambda: nest(secrets.shown(status.inputs)),
+        "outputs": lambda: secrets.shown_outputs(board.visible_outputs()),
         "vars": lambda: ledger.variables,
         "labels": lambda: nest(ledger.labels),
         "tasks": lambda: _task_states(board),
@@ -90,10 +96,14 @@ def execution_variables(
     return makers
 
 
-def task_run_variables(board: Board, run: TaskRun, task: Task) -> dict[str, Callable[[], Any]]:
+def task_run_variables(
+    board: Board, run: TaskRun, task: Task, secrets: SecretInputs
+) -> dict[str, Callable[[], Any]]:
     """What the expressions of one task run see beside those of the execution."""
     parents = [
-        described for ancestor in board.ancestors(run) if (described := _describe_parent(ancestor))
+        described
+        for ancestor in board.ancestors(run)
+        if (described := _describe_parent(ancestor, secrets))
     ]
     makers: dict[str, Callable[[], Any]] = {
         "task": lambda: {"id": task.id, "type": task.type},
@@ -112,7 +122,7 @@ def task_run_variables(board: Board, run: TaskRun, task: Task) -> dict[str, Call
     if any(index is not None for _, index in scope):
         makers["item"] = lambda: _item(board, run)
     if scope:
-        makers["outputs"] = lambda: board.visible_outputs(scope)
+        makers["outputs"] = lambda: secrets.shown_outputs(board.visible_outputs(scope))
         makers["tasks"] = lambda: _task_states(board, scope)
     return makers
 
@@ -158,14 +168,14 @@ def _describe(run: TaskRun) -> dict[str, Any]:
     return described
 
 
-def _describe_parent(run: TaskRun) -> dict[str, Any]:
+def _describe_parent(run: TaskRun, secrets: SecretInputs) -> dict[str, Any]:
     described: dict[str, Any] = {}
     if run.value is not None:
         described["taskrun"] = {"value": run.value}
         if run.iteration is not None:
             described["taskrun"]["iteration"] = run.iteration
     if run.outputs is not None:
-        described["outputs"] = run.outputs
+        described["outputs"] = secrets.shown_answers(run.task_id, run.outputs)
     return described
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from penstock.engine.actions import StartExecution
+from penstock.engine.secrets import Secrets, key_reference
 from penstock.kubernetes.api import Object
 from penstock.kubernetes.labels import IGNORE_UPDATES, MANAGED_BY, PARENT_UID
+from penstock.kubernetes.secretplaces import SecretPlaces
 from penstock.resources import API_VERSION
 from penstock.resources.execution import ExecutionSpec
 
 
-def build_execution(maker: Object, action: StartExecution) -> Object:
-    """The Execution that another asks for; it belongs to its parent where it has one."""
+def build_execution(
+    maker: Object, action: StartExecution, places: SecretPlaces | None = None
+) -> Object:
+    """The Execution that another asks for; it belongs to its parent where it has one.
+
+    ``places``: of the secrets that it is given. Raises ``TaskFailure`` where one has none.
+    """
     meta = maker["metadata"]
     labels: dict[str, str] = {MANAGED_BY: "penstock"}
     owned_by: list[Any] = []
@@ -34,8 +42,27 @@ def build_execution(maker: Object, action: StartExecution) -> Object:
             "annotations": {IGNORE_UPDATES: "true"},
             "ownerReferences": owned_by,
         },
-        "spec": _written(action.spec),
+        "spec": _written(_by_name(action.spec, action.secrets, places)),
     }
+
+
+def named(inputs: Mapping[str, Any], secrets: Secrets, places: SecretPlaces) -> dict[str, Any]:
+    """Inputs with the names of secrets in the place of their tokens. Raises ``TaskFailure``."""
+
+    def by_name(value: Any) -> Any:
+        reference = secrets.plain.get(value) if isinstance(value, str) else None
+        if reference is None:
+            return value
+        place = places.of(reference, secrets.namespace)
+        return key_reference(place.name, place.key)
+
+    return {id: by_name(value) for id, value in inputs.items()}
+
+
+def _by_name(spec: ExecutionSpec, secrets: Secrets, places: SecretPlaces | None) -> ExecutionSpec:
+    if not secrets or places is None:
+        return spec
+    return spec.model_copy(update={"inputs": named(spec.inputs, secrets, places)})
 
 
 def is_meant(existing: Object, wanted: Object) -> bool:

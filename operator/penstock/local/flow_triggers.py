@@ -10,10 +10,8 @@ from typing import Any
 from penstock.catalog import expressions
 from penstock.engine.actions import Report, StartExecution
 from penstock.engine.board import Board
-from penstock.engine.ledger import Ledger
 from penstock.engine.limits import Limits
 from penstock.engine.tree import FlowTree
-from penstock.engine.variables import execution_variables
 from penstock.expressions import ExpressionError, Host
 from penstock.flow.document import Flow, Trigger
 from penstock.local.execution import LocalExecution
@@ -168,7 +166,6 @@ def _properties(trigger: Trigger) -> FlowTrigger | None:
 def _upstream(execution: LocalExecution, flow: Flow, step: Transition) -> Upstream:
     status = execution.status
     board = Board(status.task_runs, FlowTree(flow).traits)
-    seen = execution_variables(flow, execution.identity, status, board, Ledger(flow, status))
     return Upstream(
         id=execution.name,
         namespace=flow.namespace,
@@ -177,7 +174,7 @@ def _upstream(execution: LocalExecution, flow: Flow, step: Transition) -> Upstre
         date=step.date,
         labels=status.labels,
         outputs=status.outputs,
-        task_outputs=seen["outputs"](),
+        task_outputs=board.visible_outputs(),
         attempts=[[str(item.state) for item in run.attempts] for run in status.task_runs],
     )
 

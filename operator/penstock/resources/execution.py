@@ -204,6 +204,9 @@ class Control(ResourceModel):
     """Run at once an execution that is queued or scheduled."""
     unqueue: bool | None = None
     """Run at once an execution that is queued."""
+    hidden: bool | None = None
+    """Set by the controller: what was given for inputs of type SECRET was replaced by the Secret
+    that holds it now."""
 
     @property
     def kind(self) -> str | None:
@@ -211,7 +214,7 @@ class Control(ResourceModel):
         given = [
             name
             for name in type(self).model_fields
-            if name != "id" and getattr(self, name) not in (None, False)
+            if name not in ("id", "hidden") and getattr(self, name) not in (None, False)
         ]
         return given[0] if len(given) == 1 else None
 
@@ -225,10 +228,13 @@ class ControlResult(ResourceModel):
     """False where it was refused."""
     message: str | None = None
     """Why it was refused, or what it made."""
+    secret_inputs: list[str] | None = None
+    """The inputs of type SECRET that it gave as text. A Secret of the execution holds them."""
 
 
 class ExecutionSpec(ResourceModel):
-    """What is asked for. The flow, the inputs and the trigger are fixed once it is created."""
+    """What is asked for. The flow, the inputs and the trigger are fixed once it is created; of the
+    inputs, only the controller replaces the text of a secret by its Secret's name."""
 
     flow: FlowReference
     inputs: dict[str, Any] = {}
@@ -396,6 +402,9 @@ class ExecutionStatus(ResourceModel):
     labels: dict[str, str] = {}
     inputs: dict[str, Any] = {}
     """The inputs, typed, with defaults."""
+    given_inputs: dict[str, Any] | None = None
+    """Where an input of type SECRET was given as text: the inputs of the spec with a Secret that
+    holds it in its place. To this, and to nothing else, `spec.inputs` may be changed."""
     task_runs: list[TaskRun] = []
     """In the order in which they started; of a large execution those that are not in `archive`."""
     archive: list[ArchiveReference] = []

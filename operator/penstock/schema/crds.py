@@ -49,6 +49,8 @@ class Kind:
     columns: Sequence[Column]
     selectable: Sequence[str] = ()
     """Fields that `--field-selector` takes."""
+    rules: Sequence[tuple[str, str]] = ()
+    """Of the object as a whole."""
 
     @property
     def file_name(self) -> str:
@@ -119,13 +121,25 @@ def _execution() -> Kind:
             Column("Message", ".status.message", wide=True),
         ],
         selectable=[".spec.flow.id", ".spec.flow.namespace", ".status.state"],
+        rules=[_INPUTS_FIXED],
     )
 
 
 _FIXED = (
-    "flow", "inputs", "trigger", "scheduleDate", "breakpoints", "replay", "retry", "parent",
+    "flow", "trigger", "scheduleDate", "breakpoints", "replay", "retry", "parent",
 )  # fmt: skip
 """What is fixed once an Execution exists."""
+_INPUTS_FIXED = (
+    "has(self.spec.inputs) == has(oldSelf.spec.inputs) && (!has(self.spec.inputs) || "
+    "self.spec.inputs == oldSelf.spec.inputs || (has(self.status) && "
+    "has(self.status.givenInputs) && "
+    "dyn(self.spec.inputs) == dyn(self.status.givenInputs)))",
+    "`inputs` can't be changed once the execution exists: create another one",
+)
+"""Only what the controller wrote into the status may take their place: there the texts of secrets
+are not shown any more. (Of fields that no schema names, the API server's `==` compares how many
+there are, and the values of those that both sides have: it takes one name for another. What runs
+has its inputs from the status.)"""
 
 
 def _restrict_controls(controls: Schema) -> None:
@@ -135,10 +149,10 @@ def _restrict_controls(controls: Schema) -> None:
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["id"],
     }
-    wishes = [name for name in controls["items"]["properties"] if name != "id"]
-    for wish in wishes:
-        if controls["items"]["properties"][wish].get("type") == "boolean":
-            controls["items"]["properties"][wish]["enum"] = [True]
+    properties = controls["items"]["properties"]
+    wishes = [name for name in properties if name not in ("id", "hidden")]
+    for flag in (item for item in properties.values() if item.get("type") == "boolean"):
+        flag["enum"] = [True]
     given = ", ".join(f"has(self.{wish})" for wish in wishes)
     controls["items"] |= _rules(
         (
@@ -146,10 +160,28 @@ def _restrict_controls(controls: Schema) -> None:
             f"a control has exactly one of {', '.join(wishes)} beside its `id`",
         ),
         (
-            "self == oldSelf",
+            f"self == oldSelf || ({_hides_inputs(properties)})",
             "a control can't be changed: add another one with an `id` of its own",
         ),
     )
+
+
+def _hides_inputs(properties: Schema) -> str:
+    """Whether a control became one whose inputs are hidden, once, with all else as it was."""
+    wishes = {name: properties[name]["properties"] for name in ("resume", "replay")}
+    assert all("inputs" in fields for fields in wishes.values())
+    same = [f"has(self.{wish}) == has(oldSelf.{wish})" for wish in wishes]
+    by_type: dict[str, list[str]] = {}
+    for wish, fields in wishes.items():
+        for name, field in fields.items():
+            if name != "inputs":
+                by_type.setdefault(field["type"], []).append(f".?{wish}.?{name}")
+    # As lists, whose elements have one type: text by text, the API server takes it for too dear.
+    for paths in by_type.values():
+        now, before = (", ".join(of + path for path in paths) for of in ("self", "oldSelf"))
+        same.append(f"[{now}] == [{before}]")
+    given = " || ".join(f"has(self.{wish})" for wish in wishes)
+    return " && ".join(["has(self.hidden)", "!has(oldSelf.hidden)", f"({given})", *same])
 
 
 def _git_source() -> Kind:
@@ -247,6 +279,7 @@ def definition(kind: Kind) -> dict[str, Any]:
                 "type": "object",
                 "required": ["spec"],
                 "properties": properties,
+                **(_rules(*kind.rules) if kind.rules else {}),
             }
         },
     }

@@ -388,7 +388,7 @@ def test_what_is_decided_before_there_is_a_pod_takes_no_secret(
         {"type": "io.kestra.plugin.core.flow.ForEach", "values": "{{ secret('TOKEN') }}",
          "tasks": [{"id": "b", "type": RETURN, "format": "x"}]},
         {"type": "io.kestra.plugin.core.flow.Subflow", "namespace": "company.team",
-         "flowId": "other", "inputs": {"password": "{{ secret('TOKEN') }}"}},
+         "flowId": "{{ secret('TOKEN') }}"},
         {"type": RETURN, "format": "x", "timeout": "{{ secret('TOKEN') }}"},
         {"type": "io.kestra.plugin.core.execution.Labels",
          "labels": {"a": "{{ secret('TOKEN') }}"}},

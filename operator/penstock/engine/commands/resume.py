@@ -6,7 +6,7 @@ from typing import Any
 
 from penstock.engine.actions import Command, ResumeExecution
 from penstock.engine.command_task import CommandTask
-from penstock.engine.flowable import Evaluator, FlowableError
+from penstock.engine.flowable import FlowableError, HandingOn
 from penstock.flow.values import parse_json
 
 
@@ -31,7 +31,7 @@ class Resume(CommandTask):
     inputs: dict[str, Any] | str = {}
     """Values for the inputs that its pause asks for. Rendered."""
 
-    def command(self, evaluator: Evaluator) -> Command:
+    def command(self, evaluator: HandingOn) -> Command:
         name = evaluator.render(self.execution_id)
         if not name:
             raise FlowableError("`executionId` rendered to nothing")
@@ -44,5 +44,5 @@ class Resume(CommandTask):
             if not isinstance(inputs, dict):
                 raise FlowableError("`inputs` must be a map, or the JSON text of one")
         else:
-            inputs = evaluator.render_tree(inputs)
-        return ResumeExecution(name, inputs)
+            inputs = evaluator.inputs(inputs)
+        return ResumeExecution(name, inputs, evaluator.secrets)

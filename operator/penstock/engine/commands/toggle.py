@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock.engine.actions import Command, ToggleTrigger
 from penstock.engine.command_task import CommandTask
 from penstock.engine.executable import holds
-from penstock.engine.flowable import Evaluator, FlowableError
+from penstock.engine.flowable import FlowableError, HandingOn
 from penstock.flow.model import RenderedBool
 
 
@@ -29,7 +29,7 @@ class Toggle(CommandTask):
     enabled: RenderedBool = False
     """Whether it is enabled from now on."""
 
-    def command(self, evaluator: Evaluator) -> Command:
+    def command(self, evaluator: HandingOn) -> Command:
         trigger = evaluator.render(self.trigger)
         if not trigger:
             raise FlowableError("`trigger` rendered to nothing")

@@ -14,7 +14,7 @@ from penstock.engine.executable import (
     holds,
     transmitted,
 )
-from penstock.engine.flowable import Evaluator
+from penstock.engine.flowable import HandingOn
 from penstock.expressions import ExpressionError
 from penstock.resources.execution import ExecutionStatus, State
 
@@ -38,7 +38,7 @@ class Subflow(ChildFlow, ExecutableTask):
     """Deprecated: use the outputs of the flow. Expressions that see the child's outputs.
     Rendered."""
 
-    def request(self, evaluator: Evaluator) -> ChildRequest:
+    def request(self, evaluator: HandingOn) -> ChildRequest:
         return self.child_request(evaluator)
 
     def restarts_children(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from penstock.engine.executable import holds
 from penstock.engine.flowable import (
@@ -53,6 +53,8 @@ class Approval(Holding):
     ```
     """
 
+    answers: ClassVar[str] = "inputs"
+
     inputs: list[Input] = []
     """What is asked of the person who decides; seen as the output `inputs`."""
     decisions: Decisions = Decisions()
@@ -80,7 +82,7 @@ class Approval(Holding):
 
     def open(self, evaluator: Evaluator) -> Opening:
         if holds(self.auto_approve, evaluator):
-            return Opening(outputs={"decision": "APPROVED", "auto": True, "inputs": {}})
+            return Opening(outputs={"decision": "APPROVED", "auto": True, self.answers: {}})
         return Opening(outputs={"auto": False}, hold=hold(evaluator, self.timeout))
 
     def plan(self, run: TaskRun) -> Plan:
@@ -106,7 +108,7 @@ class Approval(Holding):
             "decision": "APPROVED" if asked.approve else "DENIED",
             "by": asked.by,
             "comment": asked.comment,
-            "inputs": inputs,
+            self.answers: inputs,
         }
         return Going(outputs={**(run.outputs or {}), **decided})
 

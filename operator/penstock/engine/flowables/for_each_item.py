@@ -21,7 +21,7 @@ from penstock.engine.executable import (
     holds,
     transmitted,
 )
-from penstock.engine.flowable import Evaluator, Flowable, FlowableError, Plan, in_sequence
+from penstock.engine.flowable import Flowable, FlowableError, HandingOn, Plan, in_sequence
 from penstock.engine.states import worst
 from penstock.flow.model import Document
 from penstock.flow.problems import Location
@@ -114,7 +114,7 @@ class Items(ChildFlow, ExecutableTask):
         uri = str(self._split(beside)["pattern"]).replace("*", str(index))
         return {"taskrun": {"items": uri, "iteration": index}}
 
-    def request(self, evaluator: Evaluator) -> ChildRequest:
+    def request(self, evaluator: HandingOn) -> ChildRequest:
         return self.child_request(evaluator)
 
     def conclude(

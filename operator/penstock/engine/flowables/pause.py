@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from penstock.engine.flowable import (
     Child,
@@ -18,6 +18,7 @@ from penstock.engine.flowable import (
     Plan,
     enabled,
 )
+from penstock.engine.secrets import AskedSecrets
 from penstock.flow.inputs import Input
 from penstock.flow.model import DurationProperty, parse_duration
 from penstock.flow.problems import Location
@@ -31,11 +32,19 @@ class Holding(Flowable):
     """A flowable that waits for a person."""
 
     uses_timeout = True
+    answers: ClassVar[str] = "onResume"
+    """The output in which stands what the person gave."""
 
     @property
     def asked(self) -> list[Input]:
         """What the person is asked for."""
         raise NotImplementedError
+
+    @property
+    def asked_secrets(self) -> AskedSecrets:
+        """What of it is of type SECRET."""
+        ids = frozenset(item.id for item in self.asked if item.type == "SECRET")
+        return AskedSecrets(self.answers, ids)
 
     def resumed(self, run: TaskRun, asked: ResumeRequest, inputs: dict[str, Any]) -> Going:
         """How it goes on when a person says so. Raises ``FlowableError``."""
@@ -120,4 +129,4 @@ class Pause(Holding):
         return Going()
 
     def resumed(self, run: TaskRun, asked: ResumeRequest, inputs: dict[str, Any]) -> Going:
-        return Going(outputs={**(run.outputs or {}), "onResume": inputs})
+        return Going(outputs={**(run.outputs or {}), self.answers: inputs})

@@ -11,7 +11,8 @@ from time import monotonic
 
 from penstock.catalog import expressions
 from penstock.engine.board import Board
-from penstock.engine.evaluation import BoundEvaluator, Evaluation
+from penstock.engine.evaluation import Evaluation
+from penstock.engine.evaluators import BoundEvaluator
 from penstock.engine.tree import FlowTree
 from penstock.expressions import ExpressionError, Host
 from penstock.flow.document import Flow
