@@ -22,6 +22,7 @@ _IMAGES = {
     "languages": images.languages,
     "pause": images.pause,
     "python": images.python,
+    "toolchains": images.toolchain_image,
 }
 
 

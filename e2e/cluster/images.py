@@ -1,5 +1,5 @@
-"""The images that need no registry, made from Debian's packages: a shell, a pause, a Python base,
-and one with the interpreters of other languages.
+"""The images that need no registry of images: from Debian's packages a shell, a pause, a Python
+base, and one with the interpreters of other languages; from other registries one with toolchains.
 
 Each is a docker-archive in the cache, under a hash of what it is made from.
 """
@@ -8,9 +8,10 @@ import hashlib
 import os
 import tarfile
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from e2e.cluster import archive, commands
+from e2e.cluster import archive, commands, toolchains
 from e2e.cluster.archive import ImageConfig
 from e2e.cluster.console import say, step
 from e2e.cluster.paths import Layout
@@ -20,6 +21,7 @@ PAUSE = "penstock.local/pause:1"
 PYTHON_BASE = "penstock.local/python-base:bookworm"
 PYTHON = "penstock.local/python:3"
 LANGUAGES = "penstock.local/languages:1"
+TOOLCHAINS = "penstock.local/toolchains:1"
 
 _SUITE = "bookworm"
 _PYTHON_PACKAGES = (
@@ -33,9 +35,9 @@ _PYTHON_TOUCHES = (
     'rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED',
     _SMALLER,
 )
-# R and Go are left out: each is as large as all of these together.
-_LANGUAGE_PACKAGES = ("nodejs", "ruby", "perl", "php-cli", "lua5.4")
-_LANGUAGE_TOUCHES = (_SMALLER,)
+_LANGUAGE_PACKAGES = ("nodejs", "ruby", "perl", "php-cli", "lua5.4", "r-base-core")
+# R brings what it takes to draw on a screen.
+_LANGUAGE_TOUCHES = (_SMALLER, 'rm -rf "$1"/usr/share/R/doc "$1"/usr/share/fonts/*')
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BUSYBOX_PROGRAM = Path("/bin/busybox")
 # A signal without a handler does not reach the first process of a container: hence the trap.
@@ -47,12 +49,12 @@ _GROUPS = b"root:x:0:\nnogroup:x:65534:\n"
 
 def busybox(layout: Layout) -> Path:
     """A shell with the usual small programs; the same layer is the pods' pause image."""
-    return _busybox_image(layout, "busybox", BUSYBOX, ImageConfig(command=["/bin/sh"]))
+    return _shell_image(layout, "busybox", BUSYBOX, ImageConfig(command=["/bin/sh"]))
 
 
 def pause(layout: Layout) -> Path:
     config = ImageConfig(entrypoint=["/bin/sh", "-c", _PAUSE_SCRIPT])
-    return _busybox_image(layout, "pause", PAUSE, config)
+    return _shell_image(layout, "pause", PAUSE, config)
 
 
 def python(layout: Layout) -> Path:
@@ -68,6 +70,19 @@ def languages(layout: Layout) -> Path:
     return _debian_image(
         layout, "languages", [LANGUAGES], _LANGUAGE_PACKAGES, _LANGUAGE_TOUCHES, config
     )
+
+
+def toolchain_image(layout: Layout) -> Path:
+    """Go, Deno and Bun beside a shell, for the tests of script tasks."""
+    config = ImageConfig(command=["/bin/sh"], environment=toolchains.ENVIRONMENT)
+
+    def fill(layer: tarfile.TarFile, workspace: Path) -> None:
+        fetched = workspace / "fetched"
+        fetched.mkdir()
+        toolchains.fetch(fetched)
+        toolchains.fill(layer, fetched)
+
+    return _shell_image(layout, "toolchains", TOOLCHAINS, config, toolchains.recipe(), fill)
 
 
 def _debian_image(
@@ -91,33 +106,47 @@ def _debian_image(
     return target
 
 
-def _busybox_image(layout: Layout, name: str, tag: str, config: ImageConfig) -> Path:
+def _shell_image(
+    layout: Layout,
+    name: str,
+    tag: str,
+    config: ImageConfig,
+    recipe: str = "",
+    fill: Callable[[tarfile.TarFile, Path], None] | None = None,
+) -> Path:
+    """A shell, and what else is put into its layer: `recipe` decides that."""
     program = _BUSYBOX_PROGRAM.read_bytes()
-    applets = commands.run([_BUSYBOX_PROGRAM, "--list"]).split()
-    target = _archive_path(layout, name, program + repr((config, _ACCOUNTS, _GROUPS)).encode())
+    made_from = program + repr((config, _ACCOUNTS, _GROUPS)).encode() + recipe.encode()
+    target = _archive_path(layout, name, made_from)
     if target.exists():
         return target
-
-    def fill(layer: tarfile.TarFile) -> None:
-        for folder in ("bin", "etc", "root", "usr", "var"):
-            archive.add_folder(layer, folder)
-        for folder in ("tmp", "var/tmp"):
-            archive.add_folder(layer, folder, mode=0o1777)
-        for link, destination in (("sbin", "bin"), ("usr/bin", "../bin"), ("usr/sbin", "../bin")):
-            archive.add_link(layer, link, destination)
-        archive.add_file(layer, "etc/passwd", _ACCOUNTS)
-        archive.add_file(layer, "etc/group", _GROUPS)
-        archive.add_file(layer, "bin/busybox", program, mode=0o755)
-        for applet in applets:
-            if applet != "busybox":
-                archive.add_link(layer, f"bin/{applet}", "busybox")
-
     with step(f"{tag} made"), _workspace(target) as workspace:
         layer, finished = Path(workspace) / "layer.tar", Path(workspace) / "image.tar"
-        archive.write_layer(layer, fill)
+
+        def fill_all(content: tarfile.TarFile) -> None:
+            _add_shell(content, program)
+            if fill is not None:
+                fill(content, Path(workspace))
+
+        archive.write_layer(layer, fill_all)
         archive.write(layer, config, [tag], finished)
         finished.replace(target)
     return target
+
+
+def _add_shell(layer: tarfile.TarFile, program: bytes) -> None:
+    for folder in ("bin", "etc", "root", "usr", "var"):
+        archive.add_folder(layer, folder)
+    for folder in ("tmp", "var/tmp"):
+        archive.add_folder(layer, folder, mode=0o1777)
+    for link, destination in (("sbin", "bin"), ("usr/bin", "../bin"), ("usr/sbin", "../bin")):
+        archive.add_link(layer, link, destination)
+    archive.add_file(layer, "etc/passwd", _ACCOUNTS)
+    archive.add_file(layer, "etc/group", _GROUPS)
+    archive.add_file(layer, "bin/busybox", program, mode=0o755)
+    for applet in commands.run([_BUSYBOX_PROGRAM, "--list"]).split():
+        if applet != "busybox":
+            archive.add_link(layer, f"bin/{applet}", "busybox")
 
 
 def _mmdebstrap(

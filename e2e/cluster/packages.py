@@ -1,6 +1,6 @@
 """Installs the Debian packages whose programs are missing, and starts none of their services."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,7 +35,17 @@ _SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")
 
 def ensure_installed() -> None:
     """Install what is missing; touches nothing, and needs no network, when nothing is."""
-    missing = _missing_packages()
+    _install_those(_missing_packages())
+    if still := _missing_packages():
+        raise ClusterError(f"apt-get succeeded, yet these are still missing: {', '.join(still)}")
+
+
+def ensure_programs(programs: Mapping[str, str]) -> None:
+    """Install the packages of further programs, given as package by program."""
+    _install_those(sorted({package for name, package in programs.items() if not _has(name)}))
+
+
+def _install_those(missing: list[str]) -> None:
     if not missing:
         return
     if commands.find_program("apt-get") is None:
@@ -45,8 +55,6 @@ def ensure_installed() -> None:
         )
     with step(f"Debian packages installed: {' '.join(missing)}"), _no_service_starts():
         _install(missing)
-    if still := _missing_packages():
-        raise ClusterError(f"apt-get succeeded, yet these are still missing: {', '.join(still)}")
 
 
 def cni_folder() -> Path:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from e2e.cluster import kind
 from e2e.cluster.paths import discover
+from e2e.fixtures import images
 from e2e.fixtures.kubernetes import Object
 
 NAMESPACE = "demo"
@@ -59,18 +59,4 @@ def is_own() -> bool:
 def load_stand_ins() -> None:
     """Let the images that the examples name be on the node; nothing where they are already."""
     for name, ready_made in STAND_INS.items():
-        archive = _cluster("image", ready_made)
-        _cluster(
-            "load", archive, f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}"
-        )
-
-
-def _cluster(*arguments: str) -> str:
-    result = subprocess.run(
-        [sys.executable, "-m", "e2e.cluster", *arguments],
-        cwd=discover().repository,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return result.stdout.strip()
+        images.load(ready_made, f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}")

@@ -63,6 +63,13 @@ FAILING = {
     "exit-code": ("commands: [exit 7]", "ExitCode", ["exit code 7"]),
     "signal": ("commands: ['kill -9 $$']", "ExitCode", ["exit code 137 (SIGKILL)"]),
     "no-command": ("commands: [nosuchcommand]", "ExitCode", ["exit code 127 (the command was not"]),
+    # Its folder is hidden, as if the image had none.
+    "no-shell": (
+        f"taskRunner: {{type: {RUNNER}, volumes: [{{name: x, emptyDir: {{}}}}],"
+        " volumeMounts: [{name: x, mountPath: /bin}]}",
+        "StartError",
+        ["the image has no `/bin/sh`"],
+    ),
     "not-writable": ("commands: ['echo x >/etc/passwd']", "ExitCode", ["exit code"]),
     "too-large": (
         'commands: [\'printf "::{\\"outputs\\":{\\"a\\":\\"";'

@@ -3,86 +3,208 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from textwrap import indent
+from textwrap import dedent
+from typing import Any
 
 import pytest
 import yaml
 
+from e2e.fixtures import images
 from e2e.fixtures.scenario import PYTHON_IMAGE, SHELL_IMAGE, Scenario
 
 pytestmark = pytest.mark.cluster
 
 IMAGE = os.environ.get("PENSTOCK_TEST_LANGUAGES_IMAGE", "penstock.local/languages:1")
-
-SCRIPTS = {
-    "node": (
-        "const out = {args: process.argv.length, text: 'ü'};\n"
-        "console.log(`::${JSON.stringify({outputs: out})}::`);",
-        {"args": 2, "text": "ü"},
-    ),
-    "ruby": (
-        'require "json"\nputs "::#{JSON.generate(outputs: {words: %w[a b].length})}::"',
-        {"words": 2},
-    ),
-    "perl": (
-        "use JSON::PP;\nprint '::' . encode_json({outputs => {lines => 3}}) . \"::\\n\";",
-        {"lines": 3},
-    ),
-    "php": (
-        "<?php\necho '::', json_encode(['outputs' => ['php' => 6 * 7]]), \"::\\n\";",
-        {"php": 42},
-    ),
-    "lua": ("print('::{\"outputs\":{\"sum\":' .. 1 + 2 .. '}}::')", {"sum": 3}),
-    "python": (
-        'import json, sys\nprint(f\'::{json.dumps({"outputs": {"n": len(sys.argv)}})}::\')',
-        {"n": 1},
-    ),
-    "shell": ('echo "::{\\"outputs\\":{\\"sum\\":$((1 + 2))}}::"', {"sum": 3}),
-}
-COMMANDS = {
-    "node": "node -e 'process.exitCode = 3'",
-    "ruby": "ruby -e 'exit 3'",
-    "perl": "perl -e 'exit 3'",
-    "php": "php -r 'exit(3);'",
-    "lua": "lua -e 'os.exit(3)'",
-    "python": "python -c 'raise SystemExit(3)'",
-    "shell": "exit 3",
-}
+TOOLCHAINS_IMAGE = os.environ.get("PENSTOCK_TEST_TOOLCHAINS_IMAGE")
+_TOOLCHAINS = TOOLCHAINS_IMAGE or "penstock.local/toolchains:1"
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "languages.yaml"
-IMAGES = {"python": PYTHON_IMAGE, "shell": SHELL_IMAGE}
+WHO = "grün"
 
 
+@dataclass(frozen=True)
+class Sample:
+    """What is run of a language."""
+
+    script: str
+    """Reads the variable `WHO`, writes it to `kept.txt` and gives it back."""
+    failing: str
+    """A command that ends with exit code 3."""
+    image: str = IMAGE
+
+
+SAMPLES = {
+    "shell": Sample(
+        """
+        printf %s "$WHO" >kept.txt
+        echo "::{\\"outputs\\":{\\"who\\":\\"$WHO\\"}}::"
+        """,
+        "exit 3",
+        SHELL_IMAGE,
+    ),
+    "python": Sample(
+        """
+        import json, os, pathlib
+        who = os.environ["WHO"]
+        pathlib.Path("kept.txt").write_text(who)
+        print(f"::{json.dumps({'outputs': {'who': who}})}::")
+        """,
+        "python -c 'raise SystemExit(3)'",
+        PYTHON_IMAGE,
+    ),
+    "node": Sample(
+        """
+        const who = process.env.WHO;
+        require("fs").writeFileSync("kept.txt", who);
+        console.log(`::${JSON.stringify({outputs: {who}})}::`);
+        """,
+        "node -e 'process.exitCode = 3'",
+    ),
+    "r": Sample(
+        """
+        who <- Sys.getenv("WHO")
+        cat(who, file = "kept.txt")
+        cat(sprintf('::{"outputs":{"who":"%s"}}::', who))
+        """,
+        "Rscript -e 'quit(status = 3)'",
+    ),
+    "ruby": Sample(
+        """
+        require "json"
+        who = ENV["WHO"]
+        File.write("kept.txt", who)
+        puts "::#{JSON.generate(outputs: {who: who})}::"
+        """,
+        "ruby -e 'exit 3'",
+    ),
+    "go": Sample(
+        """
+        package main
+
+        import "os"
+
+        func main() {
+            who := os.Getenv("WHO")
+            if err := os.WriteFile("kept.txt", []byte(who), 0o644); err != nil {
+                panic(err)
+            }
+            os.Stdout.WriteString(`::{"outputs":{"who":"` + who + `"}}::`)
+        }
+        """,
+        "go version && exit 3",
+        _TOOLCHAINS,
+    ),
+    "bun": Sample(
+        """
+        const who: string = Bun.env.WHO!;
+        await Bun.write("kept.txt", who);
+        console.log(`::${JSON.stringify({outputs: {who}})}::`);
+        """,
+        "bun -e 'process.exit(3)'",
+        _TOOLCHAINS,
+    ),
+    "deno": Sample(
+        """
+        const who: string = Deno.env.get("WHO")!;
+        Deno.writeTextFileSync("kept.txt", who);
+        console.log(`::${JSON.stringify({outputs: {who}})}::`);
+        """,
+        "deno eval 'Deno.exit(3)'",
+        _TOOLCHAINS,
+    ),
+    "perl": Sample(
+        """
+        open(my $file, ">", "kept.txt") or die;
+        print $file $ENV{WHO};
+        print qq(::{"outputs":{"who":"$ENV{WHO}"}}::);
+        """,
+        "perl -e 'exit 3'",
+    ),
+    "php": Sample(
+        """
+        <?php
+        $who = getenv("WHO");
+        file_put_contents("kept.txt", $who);
+        echo "::", json_encode(["outputs" => ["who" => $who]]), "::";
+        """,
+        "php -r 'exit(3);'",
+    ),
+    "lua": Sample(
+        """
+        local who = os.getenv("WHO")
+        local file <close> = io.open("kept.txt", "w")
+        file:write(who)
+        print('::{"outputs":{"who":"' .. who .. '"}}::')
+        """,
+        "lua -e 'os.exit(3)'",
+    ),
+}
+COUNT_KEPT = """echo "::{\\"outputs\\":{\\"same\\":$(grep -lx "$WHO" * | wc -l)}}::" """
+
+
+@pytest.fixture
+def toolchains() -> None:
+    """The image of Go, Deno and Bun, loaded here: nothing else needs it."""
+    if TOOLCHAINS_IMAGE is None:
+        images.load("toolchains")
+
+
+@pytest.mark.usefixtures("toolchains")
 def test_every_language_runs_scripts_and_commands(scenario: Scenario) -> None:
-    """All at once: the pods of one flow, side by side."""
-    # given
-    flow = scenario.flow(
-        "id: languages\nnamespace: company.team\ntasks:\n"
-        "  - id: all\n    type: io.kestra.plugin.core.flow.Parallel\n    tasks:\n"
-        + "".join(_tasks(language) for language in SCRIPTS)
-    )
+    # given: all side by side, then one task that reads what they kept
+    kept = {
+        language: f"{{{{ outputs['{language}-script'].outputFiles['kept.txt'] }}}}"
+        for language in SAMPLES
+    }
+    tasks = [task for language, sample in SAMPLES.items() for task in _tasks(language, sample)]
+    document = {
+        "id": "languages",
+        "namespace": "company.team",
+        "tasks": [
+            {"id": "all", "type": "io.kestra.plugin.core.flow.Parallel", "tasks": tasks},
+            {
+                "id": "kept",
+                "type": "io.kestra.plugin.scripts.shell.Commands",
+                "containerImage": SHELL_IMAGE,
+                "env": {"WHO": WHO},
+                "inputFiles": kept,
+                "commands": [COUNT_KEPT],
+            },
+        ],
+    }
     # when
-    execution = scenario.execution(flow).ends("WARNING", seconds=120)
+    execution = scenario.execution(scenario.flow(yaml.safe_dump(document)))
+    execution.ends("WARNING", seconds=180)
     # then
-    for language, (_, values) in SCRIPTS.items():
-        outputs = execution.outputs(f"{language}-script")
-        assert outputs["vars"] == values, language
+    for language in SAMPLES:
+        assert execution.outputs(f"{language}-script")["vars"] == {"who": WHO}, language
         failed = execution.run(f"{language}-commands")
         assert failed["attempts"][-1]["message"].startswith("exit code 3"), failed
-    assert all(len(pod["spec"]["containers"]) == 1 for pod in execution.pods())
+        (pod,) = execution.pods(f"{language}-commands")
+        assert len(pod["spec"]["containers"]) == 1
+    assert execution.outputs("kept")["vars"] == {"same": len(SAMPLES)}
 
 
-def _tasks(language: str) -> str:
-    image = IMAGES.get(language, IMAGE)
+def _tasks(language: str, sample: Sample) -> list[dict[str, Any]]:
     kind = f"io.kestra.plugin.scripts.{language}"
-    script, _ = SCRIPTS[language]
-    text = (
-        f"- id: {language}-script\n  type: {kind}.Script\n  containerImage: {image}\n"
-        f"  script: |\n{indent(script, '    ')}\n"
-        f"- id: {language}-commands\n  type: {kind}.Commands\n  containerImage: {image}\n"
-        f"  allowFailure: true\n  commands:\n    - |\n{indent(COMMANDS[language], '      ')}\n"
-    )
-    return indent(text, "      ")
+    return [
+        {
+            "id": f"{language}-script",
+            "type": f"{kind}.Script",
+            "containerImage": sample.image,
+            "env": {"WHO": WHO},
+            "outputFiles": ["kept.txt"],
+            "script": dedent(sample.script).strip(),
+        },
+        {
+            "id": f"{language}-commands",
+            "type": f"{kind}.Commands",
+            "containerImage": sample.image,
+            "allowFailure": True,
+            "commands": [sample.failing],
+        },
+    ]
 
 
 def test_an_image_without_the_interpreter_fails_the_task(scenario: Scenario) -> None:

@@ -37,6 +37,8 @@ _PENDING = frozenset(
 _MISSING_SECRET = re.compile(r'^secret "(?P<name>[^"]+)" not found')
 _MISSING_KEY = re.compile(r"^couldn't find key (?P<key>\S+) in Secret [^/\s]+/(?P<name>\S+)")
 """What a kubelet says of a container whose variables it can't make."""
+_NO_SHELL = re.compile(r"/bin/sh\b.*(no such file|not found)", re.IGNORECASE)
+"""What runtimes say of an image in which the shell of a script is not there."""
 _HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 
 
@@ -149,7 +151,10 @@ def cause(pod: Mapping[str, Any], ended: Mapping[str, Any] | None) -> Cause:
         limit = _memory_limit(pod)
         return Cause("OOMKilled", f"OOMKilled at {limit}" if limit else "OOMKilled")
     if reason not in ("", "Error", "Completed") and ended.get("message"):
-        return Cause(reason, str(ended["message"]).strip())
+        message = str(ended["message"]).strip()
+        if _NO_SHELL.search(message):
+            message = "the image has no `/bin/sh`, which a script needs: use one that has it"
+        return Cause(reason, message)
     if reason == "ContainerStatusUnknown":
         return Cause(reason, "the container's end was not seen")
     return Cause("ExitCode", exit_words(code))

@@ -47,7 +47,16 @@ PYTHON = Language(
     ("python", "python3"),
     {"PYTHONUNBUFFERED": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
 )
-NODE = Language("node", "node", "script.js", ("node",))
+NODE = Language(
+    "node",
+    "node",
+    "script.js",
+    ("node",),
+    setup=(
+        'export NPM_CONFIG_PREFIX="${NPM_CONFIG_PREFIX:-$HOME/.npm-global}"',
+        'export PATH="$PATH:$NPM_CONFIG_PREFIX/bin"',
+    ),
+)
 R = Language(
     "r",
     "r-base",
@@ -59,7 +68,16 @@ JULIA = Language("julia", "julia", "script.jl", ("julia",))
 RUBY = Language("ruby", "ruby", "script.rb", ("ruby",))
 POWERSHELL = Language("powershell", "ghcr.io/kestra-io/powershell:latest", "script.ps1")
 GO = Language("go", "golang", "script.go", ("go run",))
-BUN = Language("bun", "oven/bun", "script.ts", ("bun run",))
+BUN = Language(
+    "bun",
+    "oven/bun",
+    "script.ts",
+    ("bun run",),
+    setup=(
+        '[ -w "${BUN_INSTALL_BIN:-$HOME}" ] || export BUN_INSTALL_BIN="$HOME/.bun/bin"',
+        'export PATH="$PATH:$HOME/.bun/bin"',
+    ),
+)
 DENO = Language(
     "deno",
     "denoland/deno",
@@ -68,10 +86,27 @@ DENO = Language(
     {"DENO_NO_UPDATE_CHECK": "1"},
     ('[ -w "${DENO_DIR:-$HOME}" ] || export DENO_DIR="$HOME/.cache/deno"',),
 )
-PERL = Language("perl", "perl", "script.pl", ("perl",))
+PERL = Language(
+    "perl",
+    "perl",
+    "script.pl",
+    ("perl",),
+    # Where cpanm installs when it may not write into the system.
+    setup=(
+        'export PERL5LIB="$HOME/perl5/lib/perl5${PERL5LIB:+:$PERL5LIB}"',
+        'export PATH="$PATH:$HOME/perl5/bin"',
+    ),
+)
 PHP = Language("php", "php", "script.php", ("php",))
 LUA = Language("lua", "nickblah/lua", "script.lua", ("lua",))
-GROOVY = Language("groovy", "groovy", "script.groovy", ("groovy",))
+GROOVY = Language(
+    "groovy",
+    "groovy",
+    "script.groovy",
+    ("groovy",),
+    # A Java before 19 finds no home for a user whom the image does not know.
+    setup=('export JAVA_OPTS="-Duser.home=$HOME${JAVA_OPTS:+ $JAVA_OPTS}"',),
+)
 
 LANGUAGES = (
     *(SHELL, PYTHON, NODE, R, JULIA, RUBY, POWERSHELL),

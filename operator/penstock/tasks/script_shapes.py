@@ -1,4 +1,6 @@
-"""What the tasks of two languages have besides: packages of Python, and the shell of PowerShell."""
+"""What the tasks of three languages have besides: packages of Python, the shell of PowerShell, and
+what a script of Deno may do.
+"""
 
 from __future__ import annotations
 
@@ -91,3 +93,23 @@ class PowerShellCommands(Commands):
     """The command line that is given the text of the task."""
     fail_fast: bool = True
     """Whether the first error ends the task (`$ErrorActionPreference = 'Stop'`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoInline(Inline):
+    """One inline script of Deno, in TypeScript.
+
+    ```yaml
+    id: typed
+    type: io.kestra.plugin.scripts.deno.Script
+    permissions: [--allow-env, --allow-net=api.example.com]
+    script: |
+      const outputs: Record<string, string> = { home: Deno.env.get("HOME") ?? "" };
+      console.log(`::${JSON.stringify({ outputs })}::`);
+    ```
+    """
+
+    permissions: list[str] = field(
+        default_factory=lambda: ["--allow-env", "--allow-read", "--allow-write"]
+    )
+    """The flags of `deno run` that say what the script may do; none with an empty list."""

@@ -111,14 +111,6 @@ class Inline(ScriptTask):
     ```
 
     ```yaml
-    id: typed
-    type: io.kestra.plugin.scripts.deno.Script
-    script: |
-      const outputs: Record<string, number> = { answer: 42 };
-      console.log(`::${JSON.stringify({ outputs })}::`);
-    ```
-
-    ```yaml
     id: lines
     type: io.kestra.plugin.scripts.perl.Script
     script: |

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from penstock.tasks.languages import (
+    DENO,
     LANGUAGES,
     OLD_SCRIPTS,
     POWERSHELL,
@@ -17,6 +18,7 @@ from penstock.tasks.languages import (
 )
 from penstock.tasks.old_scripts import Bash, OldScript, Python
 from penstock.tasks.script_shapes import (
+    DenoInline,
     PowerShellCommands,
     PowerShellInline,
     PythonCommands,
@@ -39,6 +41,7 @@ class ScriptType:
 _SHAPES: dict[str, tuple[type[ScriptTask], type[ScriptTask]]] = {
     PYTHON.name: (PythonInline, PythonCommands),
     POWERSHELL.name: (PowerShellInline, PowerShellCommands),
+    DENO.name: (DenoInline, Commands),
 }
 
 _OLD: dict[str, type[OldScript]] = {SHELL.name: Bash, PYTHON.name: Python}

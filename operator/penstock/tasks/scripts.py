@@ -12,7 +12,7 @@ from penstock.tasks.old_scripts import OldScript
 from penstock.tasks.packages import Packages, install_lines, packages
 from penstock.tasks.placing import placement
 from penstock.tasks.runners import known_runner, pull_policy, resources, runner_warnings
-from penstock.tasks.script_shapes import PythonPackages
+from penstock.tasks.script_shapes import DenoInline, PythonPackages
 from penstock.tasks.script_task import Commands, Inline, ScriptTask
 from penstock.tasks.script_types import ScriptType
 from penstock.tasks.working_files import file_map, is_uri, patterns
@@ -120,7 +120,8 @@ def _text(language: Language, task: ScriptTask, files: dict[str, str], is_kept: 
         lines += task.commands
     elif isinstance(task, Inline) and language.file is not None:
         files[language.file] = task.script
-        lines.append(_run_file(language, language.file, dialect))
+        flags = task.permissions if isinstance(task, DenoInline) else []
+        lines.append(_run_file(language, [*flags, language.file], dialect))
     elif isinstance(task, Inline):
         lines.append(task.script)
     text = "\n".join(lines)
@@ -129,17 +130,18 @@ def _text(language: Language, task: ScriptTask, files: dict[str, str], is_kept: 
     return _as_argument(dialect, text, files)
 
 
-def _run_file(language: Language, file: str, dialect: Dialect | None) -> str:
+def _run_file(language: Language, words: list[str], dialect: Dialect | None) -> str:
     """`exec`, so that a stop signal reaches the program and not a shell before it."""
+    given = " ".join(map(shlex.quote, words))
     if not language.programs:
-        return f"./{file}"
+        return f"./{given}"
     first = language.programs[0]
     if dialect is not POSIX:
-        return f"{first} {file}"
+        return f"{first} {given}"
     if len(language.programs) == 1:
-        return f"exec {first} {file}"
+        return f"exec {first} {given}"
     found = " || ".join(f"command -v {program}" for program in language.programs)
-    return f'exec "$({found} || echo {first})" {file}'
+    return f'exec "$({found} || echo {first})" {given}'
 
 
 def _packages(task: ScriptTask, image: str, env: Mapping[str, str]) -> Packages | None:

@@ -75,10 +75,16 @@ POD_CASES: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
     ),
     "out of the node's memory": (pod(ended(137, "OOMKilled")), "FAILED", "OOMKilled", "OOMKilled"),
     "no such program": (
-        pod(ended(128, "StartError", "exec: /bin/sh: not found")),
+        pod(ended(128, "StartError", "exec: /app: not found")),
         "FAILED",
         "StartError",
-        "exec: /bin/sh: not found",
+        "exec: /app: not found",
+    ),
+    "no shell": (
+        pod(ended(128, "StartError", 'exec: "/bin/sh": stat /bin/sh: no such file or directory')),
+        "FAILED",
+        "StartError",
+        "the image has no `/bin/sh`, which a script needs: use one that has it",
     ),
     "timeout": (
         pod(ended(143), phase="Failed", reason="DeadlineExceeded"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from penstock.flow.known_types import is_known
@@ -10,6 +14,7 @@ from penstock.tasks.languages import LANGUAGES, POSIX, PWSH, Dialect, dialect_of
 from penstock.tasks.registry import container
 from penstock.tasks.script_types import SCRIPT_TYPES
 
+DENO = "io.kestra.plugin.scripts.deno"
 NODE = "io.kestra.plugin.scripts.node"
 POWERSHELL = "io.kestra.plugin.scripts.powershell"
 PYTHON = "io.kestra.plugin.scripts.python"
@@ -30,7 +35,10 @@ def test_every_language_has_both_types_and_kestra_knows_them() -> None:
         ("ruby", "ruby", "script.rb", "exec ruby script.rb"),
         ("go", "golang", "script.go", "exec go run script.go"),
         ("bun", "oven/bun", "script.ts", "exec bun run script.ts"),
-        ("deno", "denoland/deno", "script.ts", "exec deno run script.ts"),
+        (
+            *("deno", "denoland/deno", "script.ts"),
+            "exec deno run --allow-env --allow-read --allow-write script.ts",
+        ),
         ("perl", "perl", "script.pl", "exec perl script.pl"),
         ("php", "php", "script.php", "exec php script.php"),
         ("lua", "nickblah/lua", "script.lua", "exec lua script.lua"),
@@ -88,6 +96,48 @@ def test_the_dialect_of_an_interpreter(interpreter: list[str], dialect: Dialect 
 def test_an_interpreter_has_at_least_one_word() -> None:
     with pytest.raises(TaskFailure, match="property `interpreter`"):
         container(f"{NODE}.Commands", {"commands": ["x"], "interpreter": []})
+
+
+def test_a_script_of_deno_may_do_what_its_permissions_say() -> None:
+    # given
+    def last_line(**given: object) -> str:
+        what = container(f"{DENO}.Script", {"script": "1", **given})
+        return what.command[2].split("\n")[-1]
+
+    # then: words, and no more than that
+    only = ["--allow-net=example.com", "--allow-read=a b;c"]
+    assert last_line(permissions=only) == (
+        "exec deno run --allow-net=example.com '--allow-read=a b;c' script.ts"
+    )
+    assert last_line(permissions=[]) == "exec deno run script.ts"
+    with pytest.raises(TaskFailure, match="permissions"):
+        container(f"{DENO}.Commands", {"commands": ["x"], "permissions": []})
+
+
+@pytest.mark.parametrize(
+    ("language", "given", "wanted"),
+    [
+        ("bun", {"BUN_INSTALL_BIN": "/absent"}, {"BUN_INSTALL_BIN": "{home}/.bun/bin"}),
+        ("bun", {"BUN_INSTALL_BIN": "/tmp"}, {"BUN_INSTALL_BIN": "/tmp"}),
+        ("deno", {"DENO_DIR": "/absent"}, {"DENO_DIR": "{home}/.cache/deno"}),
+        ("node", {}, {"NPM_CONFIG_PREFIX": "{home}/.npm-global"}),
+        ("node", {"NPM_CONFIG_PREFIX": "/mine"}, {"NPM_CONFIG_PREFIX": "/mine"}),
+        ("perl", {"PERL5LIB": "/mine"}, {"PERL5LIB": "{home}/perl5/lib/perl5:/mine"}),
+        ("r", {}, {"R_LIBS_USER": "{home}/R"}),
+        ("groovy", {"JAVA_OPTS": "-Xmx64m"}, {"JAVA_OPTS": "-Duser.home={home} -Xmx64m"}),
+    ],
+)
+def test_a_language_installs_packages_where_its_user_may_write(
+    language: str, given: dict[str, str], wanted: dict[str, str], tmp_path: Path
+) -> None:
+    # given
+    what = container(f"io.kestra.plugin.scripts.{language}.Commands", {"commands": ["env"]})
+    # when
+    env = {"PATH": os.defpath, "HOME": str(tmp_path), **given}
+    told = subprocess.run(what.command, env=env, capture_output=True, text=True, check=True).stdout
+    # then
+    for name, value in wanted.items():
+        assert f"{name}={value.format(home=tmp_path)}" in told.split("\n")
 
 
 def test_a_language_prepares_a_place_for_packages() -> None:
