@@ -14,6 +14,7 @@ from penstock.server.app import storage_app
 from penstock.server.door import Door
 from penstock.server.exchange import Exchange
 from penstock.server.logs import Logs
+from penstock.server.multipart import parts_for
 from penstock.server.objects import BLOCK, Objects
 from penstock.server.urls import urls_for
 from penstock.storage.settings import StorageSettings, opened
@@ -59,7 +60,8 @@ def _made(settings: StorageSettings, api: Api) -> web.Application:
         raise SystemExit(
             f"the internal storage {settings.url} can't be used: {type(error).__name__}: {error}"
         ) from error
-    exchange = Exchange(storage, urls_for(storage, key), settings.max_file_bytes)
+    urls, parts = urls_for(storage, key), parts_for(storage, key)
+    exchange = Exchange(storage, urls, settings.max_file_bytes, parts)
     door = Door(key, api)
     app = storage_app(door, exchange, Objects(storage, key))
     Logs(storage, key, door).register(app)

@@ -112,7 +112,10 @@ class Storage:
         return False
 
     def exists(self, path: str) -> bool:
-        return bool(self.filesystem.isfile(self.at(path)))
+        try:  # `isfile` takes a store that does not answer for one without the file
+            return bool(self.filesystem.info(self.at(path))["type"] == "file")
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def size(self, path: str) -> int:
         """In bytes. Raises :class:`FileMissing`."""

@@ -42,7 +42,7 @@ class StorageSettings(Document):
     service_url: str | None = None
     """Where pods reach the storage service; the address of its Service where it is null."""
     max_file_gib: Annotated[float, Field(gt=0)] = 100
-    """How large one file may be. S3 takes 5 GiB at most in any case."""
+    """How large one file may be. S3 takes 5 TiB at most in any case."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
