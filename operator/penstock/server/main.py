@@ -37,18 +37,23 @@ def run(settings: StorageSettings, port: int = PORT) -> None:
 
 
 async def _run(settings: StorageSettings, port: int) -> None:
+    async with connect() as api:
+        await serve(settings, port, api)
+
+
+async def serve(settings: StorageSettings, port: int, api: Api) -> None:
+    """The same, with an API server that tells of Jobs."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with connect() as api:
-        app = await asyncio.to_thread(_made, settings, api)
-        runner = web.AppRunner(app, access_log=None, read_bufsize=BLOCK, shutdown_timeout=20)
-        await runner.setup()
-        await web.TCPSite(runner, port=port).start()
-        logger.info("the storage service has started, on port %d, with %s", port, settings.url)
-        await stop.wait()
-        await runner.cleanup()
+    app = await asyncio.to_thread(_made, settings, api)
+    runner = web.AppRunner(app, access_log=None, read_bufsize=BLOCK, shutdown_timeout=20)
+    await runner.setup()
+    await web.TCPSite(runner, port=port).start()
+    logger.info("the storage service has started, on port %d, with %s", port, settings.url)
+    await stop.wait()
+    await runner.cleanup()
 
 
 def _made(settings: StorageSettings, api: Api) -> web.Application:

@@ -18,8 +18,9 @@ from penstock.storage.digests import digest_of, digests_of
 from penstock.storage.errors import StorageUnavailable
 from penstock.tasks.transfer import Patience, room_for, send
 
-LARGE = 256 * 1024**2
-"""Bytes above which a file is sent in parts."""
+LARGE = 1024**3
+"""Bytes above which a file is sent in parts. That costs time: its parts are measured too, and some
+stores copy them together at the end."""
 _BLOCK = 1024 * 1024
 
 Place = dict[str, Any]
