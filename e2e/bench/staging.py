@@ -47,7 +47,7 @@ class _Exchanged(Service):
         self._exchange = exchange
         self._who = grant
 
-    def ask(self, path: str, document: Any, *, patient: bool = True) -> Any:
+    def ask(self, path: str, document: Any, **how: Any) -> Any:
         return {"answers": self._exchange.answers(self._who, Operations(**document))}
 
 

@@ -66,7 +66,7 @@ def far(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(autouse=True)
 def _small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploading, "LARGE", 2 * PART)
-    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0.001)
 
 
 def begun(remote: Remote, name: str, content: bytes) -> dict[str, Any]:

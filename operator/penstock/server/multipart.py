@@ -5,15 +5,16 @@ PUT may bring. The client brings the parts to presigned URLs; the service begins
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from penstock.server.urls import LIFETIME, SignedUrl
 from penstock.storage.digests import METADATA
-from penstock.storage.errors import StorageError
+from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.storage.files import Storage
-from penstock.storage.uploads import Upload
+from penstock.storage.uploads import COMPLETE_SECONDS, Upload
 from penstock.storage.uris import uri_of
 
 PART_BYTES = 64 * 1024**2
@@ -21,6 +22,7 @@ PART_BYTES = 64 * 1024**2
 _MOST_PARTS = 10_000
 """That S3 takes."""
 _MIB = 1024**2
+_LOOK_SECONDS = 0.5
 
 
 class S3Parts:
@@ -85,6 +87,7 @@ class S3Parts:
                 raise StorageError(f"`{uri_of(upload.path)}` is not whole: {came}")
             named = [{name: part[name] for name in _TOLD if name in part} for part in parts]
             self._on("complete_multipart_upload", upload, MultipartUpload={"Parts": named})
+            self._await(upload)
         except FileNotFoundError:
             if not self._is_there(upload):
                 raise StorageError(
@@ -104,6 +107,19 @@ class S3Parts:
             if not page.get("IsTruncated"):
                 return
             marker = page["NextPartNumberMarker"]
+
+    def _await(self, upload: Upload) -> None:
+        """A store may still copy when it says that all is done: asked a second time, since the
+        first answer took too long, versitygw does.
+        """
+        deadline = time.monotonic() + COMPLETE_SECONDS
+        while not self._is_there(upload):
+            if time.monotonic() > deadline:
+                raise StorageUnavailable(
+                    f"`{uri_of(upload.path)}` is not there, {COMPLETE_SECONDS} s after all its "
+                    "parts were"
+                )
+            time.sleep(_LOOK_SECONDS)
 
     def _is_there(self, upload: Upload) -> bool:
         try:

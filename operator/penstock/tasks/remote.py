@@ -39,8 +39,6 @@ _BLOCK = 1024 * 1024
 _WRITE_BLOCK = 16 * 1024
 """Of a file that is written as it comes. Blocks of 1 MiB took three times as long: the kernel finds
 small pieces of memory for them sooner than large ones."""
-_IMPATIENT = 5.0
-"""Seconds for an answer to what is asked once and is no great loss."""
 
 
 class Service:
@@ -50,24 +48,38 @@ class Service:
         self._url = url.rstrip("/")
         self._grant = grant
 
-    def ask(self, path: str, document: Mapping[str, Any], *, patient: bool = True) -> Any:
-        """POST a JSON document; the JSON answer. Tried again where no answer comes."""
+    def ask(
+        self,
+        path: str,
+        document: Mapping[str, Any],
+        *,
+        timeout: float = TIMEOUT,
+        patient: bool = True,
+    ) -> Any:
+        """POST a JSON document; the JSON answer. Where ``patient``, tried again where none comes."""
         patience = Patience("the storage service can't be reached", WINDOW)
         body = json.dumps(document).encode()
-        if not patient:
-            return self._post(path, body, _IMPATIENT)
         while True:
             try:
-                return self._post(path, body)
+                return self._post(path, body, timeout)
             except (OSError, HTTPException, StorageUnavailable) as error:
+                if not patient:
+                    raise
                 patience.after(error)
 
     def operate(
-        self, do: str, place: Place, *, patient: bool = True, **more: Any
+        self,
+        do: str,
+        place: Place,
+        *,
+        timeout: float = TIMEOUT,
+        patient: bool = True,
+        **more: Any,
     ) -> dict[str, Any]:
         """One operation on one file; what came of it. Raises :class:`StorageError`."""
         document = {"operations": [{"do": do, **place, **more}]}
-        answer: dict[str, Any] = self.ask("/v1/files", document, patient=patient)["answers"][0]
+        answers = self.ask("/v1/files", document, timeout=timeout, patient=patient)
+        answer: dict[str, Any] = answers["answers"][0]
         if "error" in answer:
             raise error_of(answer["error"])
         if "url" in answer:
@@ -91,7 +103,7 @@ class Service:
         """What an execution logged, in the order of time."""
         return remote_logs(self._url, self._grant, place, tasks, level)
 
-    def _post(self, path: str, body: bytes, timeout: float = TIMEOUT) -> Any:
+    def _post(self, path: str, body: bytes, timeout: float) -> Any:
         connection, target = connect(self._url + path, timeout)
         headers = {"Authorization": f"Bearer {self._grant}", "Content-Type": "application/json"}
         try:

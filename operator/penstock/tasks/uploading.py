@@ -16,12 +16,16 @@ from typing import Any, BinaryIO, Protocol, cast
 
 from penstock.storage.digests import digest_of, digests_of
 from penstock.storage.errors import StorageUnavailable
-from penstock.tasks.transfer import Patience, room_for, send
+from penstock.storage.uploads import COMPLETE_SECONDS
+from penstock.tasks.transfer import TIMEOUT, Patience, room_for, send
 
 LARGE = 1024**3
 """Bytes above which a file is sent in parts. That costs time: its parts are measured too, and some
 stores copy them together at the end."""
 _BLOCK = 1024 * 1024
+_COMPLETED = COMPLETE_SECONDS + TIMEOUT
+_ABORTED = 5.0
+"""Seconds for an answer. No more: the task has failed, and wants to say so."""
 
 Place = dict[str, Any]
 """How an operation names a file: `uri`; `namespace` and `path`; or `name`, for a new one."""
@@ -31,7 +35,13 @@ class Asked(Protocol):
     """The storage service."""
 
     def operate(
-        self, do: str, place: Place, *, patient: bool = True, **more: Any
+        self,
+        do: str,
+        place: Place,
+        *,
+        timeout: float = TIMEOUT,
+        patient: bool = True,
+        **more: Any,
     ) -> dict[str, Any]: ...
 
 
@@ -81,10 +91,10 @@ class _InParts:
             for number, of_part in enumerate(parts, start=1):
                 before = (number - 1) * self.part_bytes
                 self._send(place, number, of_part, before, min(self.part_bytes, size - before))
-            return cast("str", self.service.operate("complete", place)["uri"])
+            return cast("str", self.service.operate("complete", place, timeout=_COMPLETED)["uri"])
         except BaseException:
             with suppress(Exception):  # what led here is what is told
-                self.service.operate("abort", place, patient=False)
+                self.service.operate("abort", place, timeout=_ABORTED, patient=False)
             raise
 
     def _send(self, place: Place, number: int, digest: str, before: int, size: int) -> None:
