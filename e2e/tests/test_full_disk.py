@@ -1,4 +1,4 @@
-"""A disk that is full: a small file system, and what moves files as the process that it is in a pod."""
+"""A disk that is full: a small one, and what moves files, as the process that it is in a pod."""
 
 from __future__ import annotations
 

@@ -14,8 +14,9 @@ from penstock.server.urls import LIFETIME, SignedUrl
 from penstock.storage.digests import METADATA
 from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.storage.files import Storage
-from penstock.storage.uploads import COMPLETE_SECONDS, Upload
+from penstock.storage.uploads import Upload
 from penstock.storage.uris import uri_of
+from penstock.tasks.uploading import COMPLETE_SECONDS
 
 PART_BYTES = 64 * 1024**2
 """Of each part but the last; more where there would be too many of them."""
@@ -116,7 +117,7 @@ class S3Parts:
         while not self._is_there(upload):
             if time.monotonic() > deadline:
                 raise StorageUnavailable(
-                    f"`{uri_of(upload.path)}` is not there, {COMPLETE_SECONDS} s after all its "
+                    f"`{uri_of(upload.path)}` is not there, {COMPLETE_SECONDS:.0f} s after all its "
                     "parts were"
                 )
             time.sleep(_LOOK_SECONDS)

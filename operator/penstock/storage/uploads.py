@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass
 
 from penstock.storage.signing import sealed, unsealed
 
-COMPLETE_SECONDS = 300
-"""How long a store may take to put the parts together. Some copy them."""
 _KIND = "upload"
 
 

@@ -56,7 +56,7 @@ class Service:
         timeout: float = TIMEOUT,
         patient: bool = True,
     ) -> Any:
-        """POST a JSON document; the JSON answer. Where ``patient``, tried again where none comes."""
+        """POST a JSON document; the JSON answer. Asked again, if ``patient``, where none comes."""
         patience = Patience("the storage service can't be reached", WINDOW)
         body = json.dumps(document).encode()
         while True:

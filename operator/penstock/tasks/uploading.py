@@ -16,13 +16,14 @@ from typing import Any, BinaryIO, Protocol, cast
 
 from penstock.storage.digests import digest_of, digests_of
 from penstock.storage.errors import StorageUnavailable
-from penstock.storage.uploads import COMPLETE_SECONDS
 from penstock.tasks.transfer import TIMEOUT, Patience, room_for, send
 
 LARGE = 1024**3
 """Bytes above which a file is sent in parts. That costs time: its parts are measured too, and some
 stores copy them together at the end."""
 _BLOCK = 1024 * 1024
+COMPLETE_SECONDS = 300.0
+"""How long a store may take to put the parts together. Some copy them."""
 _COMPLETED = COMPLETE_SECONDS + TIMEOUT
 _ABORTED = 5.0
 """Seconds for an answer. No more: the task has failed, and wants to say so."""
