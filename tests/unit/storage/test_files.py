@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.storage.digests import digest_of, digests_of
 from penstock.storage.errors import (
     AccessDenied,
     FileDamaged,
@@ -50,6 +51,30 @@ def test_what_is_not_there_is_said(storage: Storage) -> None:
         storage.open("/a/b")
     with pytest.raises(FileMissing):
         storage.size("/a/b")
+
+
+def test_a_store_that_does_not_answer_is_not_one_without_the_file(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(path: str, **_: object) -> dict[str, object]:
+        raise ConnectionError("nobody there")
+
+    monkeypatch.setattr(storage.filesystem, "info", away)
+    for look in (storage.exists, storage.size):
+        with pytest.raises(ConnectionError):
+            look("/a/b")
+
+
+@pytest.mark.parametrize("size", [0, 1, 3_000_000, 4_000_000, 4_500_000])
+def test_a_file_and_its_parts_are_measured_at_once(size: int) -> None:
+    # given
+    content = os.urandom(size)
+    parts = [content[start : start + 2_000_000] for start in range(0, size, 2_000_000)]
+    # when
+    whole, found, of_parts = digests_of(io.BytesIO(content), 2_000_000)
+    # then
+    assert (whole, found) == digest_of(io.BytesIO(content))
+    assert of_parts == [hashlib.sha256(part).hexdigest() for part in parts]
 
 
 def test_a_folder_is_no_file(storage: Storage) -> None:
