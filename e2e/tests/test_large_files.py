@@ -142,6 +142,23 @@ def test_a_store_that_stays_away_is_told(far: Far) -> None:
     assert far.unfinished == 0
 
 
+def test_a_store_that_is_gone_is_told_and_takes_no_file_for_missing(
+    far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    remote = far.service.client()
+    uri = remote.files.put("there", io.BytesIO(b"there"))
+    monkeypatch.setattr(transfer, "ATTEMPTS", 1)
+    far.line.is_down = True
+    # then
+    try:
+        with pytest.raises(StorageUnavailable, match="the object store does not answer"):
+            remote.files.exists(uri)
+    finally:
+        far.line.is_down = False
+    assert remote.files.exists(uri)
+
+
 def test_the_url_of_a_part_is_for_that_part(far: Far) -> None:
     # given
     first, last = os.urandom(PART), b"the end"

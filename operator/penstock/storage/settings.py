@@ -85,17 +85,25 @@ def opened(settings: StorageSettings) -> Storage:
     """The storage of the settings: all tenants. Nothing is read yet."""
     if settings.scheme == "file":
         return Storage.local(urlsplit(settings.url).path, durable=True)
-    options = dict(settings.options)
-    if settings.scheme == "s3":
-        options = _for_s3(options)
     # Two processes write: what one of them remembered of a listing may be wrong.
-    files = fsspec.filesystem(settings.scheme, use_listings_cache=False, **options)
-    return Storage(files, settings.url)
+    options = {**settings.options, "use_listings_cache": False}
+    if settings.scheme == "s3":
+        from penstock.storage.s3 import S3  # its client is slow to import
+
+        return Storage(S3(**_for_s3(options)), settings.url)
+    return Storage(fsspec.filesystem(settings.scheme, **options), settings.url)
 
 
 def _for_s3(options: dict[str, Any]) -> dict[str, Any]:
-    """Signatures of version 4, which every S3 server takes, and bounded memory."""
-    config = {"signature_version": "s3v4", **options.get("config_kwargs", {})}
+    """Signatures of version 4, which every S3 server takes; an end of trying when nobody answers,
+    since who asks tries again; and bounded memory.
+    """
+    config = {
+        "signature_version": "s3v4",
+        "connect_timeout": 10,
+        "retries": {"mode": "standard", "max_attempts": 2},
+        **options.get("config_kwargs", {}),
+    }
     return {**options, "config_kwargs": config, "default_block_size": _S3_BLOCK}
 
 
