@@ -2,8 +2,8 @@
 
     python -m e2e.bench.staging
 
-Both use presigned URLs in the same run, in turn. The client makes and checks the SHA-256 on the
-way, which curl does not, and sends the file in parts where curl sends it as one.
+Both use the same kind of URL in the same run, in turn. The client makes and checks the SHA-256 on
+the way, which curl does not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from typing import Any
 
 from e2e.fixtures.objectstore import versitygw
 from penstock.server.exchange import Exchange, Operations
-from penstock.server.multipart import parts_for
 from penstock.server.urls import urls_for
 from penstock.storage.digests import digest_of
 from penstock.storage.grants import Grant
@@ -84,8 +83,7 @@ def _measured(folder: Path) -> dict[str, object]:
     with versitygw(folder / "s3") as store:
         os.environ.update(store.environment)
         storage = opened(store.settings)
-        key = create_key(storage)
-        exchange = Exchange(storage, urls_for(storage, key), SIZE, parts_for(storage, key))
+        exchange = Exchange(storage, urls_for(storage, create_key(storage)), SIZE)
         grant = _grant()
         remote = Remote(_Exchanged(exchange, grant), _origin(grant))
         source = folder / "source"
