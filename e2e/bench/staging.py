@@ -46,7 +46,7 @@ class _Exchanged(Service):
         self._exchange = exchange
         self._who = grant
 
-    def ask(self, path: str, document: Any) -> Any:
+    def ask(self, path: str, document: Any, **how: Any) -> Any:
         return {"answers": self._exchange.answers(self._who, Operations(**document))}
 
 

@@ -271,3 +271,15 @@ def test_the_tasks_of_a_working_directory_share_it(scenario: Scenario) -> None:
 
     again = scenario.execution(flow).ends("SUCCESS", 60)
     assert again.log("first").startswith("cached 7\n")
+
+
+def test_a_pod_that_takes_more_disk_than_it_may_says_so(scenario: Scenario) -> None:
+    runner = {
+        "type": "io.kestra.plugin.ee.kubernetes.runner.Kubernetes",
+        "resources": {"limit": {"ephemeral-storage": "10Mi"}},
+    }
+    task = shell("a", "head -c 60000000 /dev/zero > big; sleep 100", taskRunner=runner)
+    execution = run(scenario, task).ends("FAILED", 90)
+    (attempt,) = execution.run("a")["attempts"]
+    assert attempt["reason"] == "Evicted"
+    assert "ephemeral local storage usage exceeds" in attempt["message"]

@@ -245,6 +245,7 @@ def test_a_task_that_prints_very_much_is_cut(scenario: Scenario) -> None:
     notes = [entry["message"] for entry in found if entry["level"] == "WARN"]
     assert notes
     assert all("cut" in note or "missing" in note for note in notes)
+    assert [entry["timestamp"] for entry in found] == sorted(e["timestamp"] for e in found)
     size = sum(len(entry["message"]) + 32 for entry in found)
     assert 1_000 < size < 11 * 1024 * 1024
     assert found[-1]["message"] == "last"

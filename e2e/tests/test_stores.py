@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 import pytest
 
 from e2e.fixtures.cloudstores import account_key, azurite, fake_gcs
-from e2e.fixtures.objectstore import BUCKET, ObjectStore, versitygw
+from e2e.fixtures.objectstore import BUCKET, ObjectStore, S3Server, versitygw
 from penstock.storage.azure_files import AzureFiles
 from penstock.storage.errors import FileDamaged, FileMissing, StorageError, StorageUnavailable
 from penstock.storage.files import Storage
@@ -30,7 +30,7 @@ from penstock.tasks.transfer import connect
 from tests.fixtures.storageservice import Running, serving
 
 MIB = 1024**2
-SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[ObjectStore]]] = {
+SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[ObjectStore | S3Server]]] = {
     "s3": versitygw,
     "gs": fake_gcs,
     "az": azurite,

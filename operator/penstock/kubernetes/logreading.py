@@ -105,7 +105,7 @@ class _Reader:
         if not self._started:
             self._drop_known(is_end=True)
         piece = self._piece
-        if self._ends < piece.size and (is_whole if not piece.is_cut else not self._ends):
+        if self._ends < piece.size and (self._is_worth_its_rest() if piece.is_cut else is_whole):
             piece.file.seek(piece.size)
             piece.size += piece.file.write(b"\n")
         elif self._ends < piece.size:
@@ -114,6 +114,11 @@ class _Reader:
         if piece.size:
             piece.first = self._time_at(0)
             piece.last = self._time_at(self._start_of_last())
+
+    def _is_worth_its_rest(self) -> bool:
+        """Whether a line that was cut is all there is, and more of it than a part of its time."""
+        self._piece.file.seek(0)
+        return not self._ends and is_stamped(self._piece.file.read(_STAMP_BYTES))
 
     def _drop_known(self, *, is_end: bool) -> None:
         """Leave out the lines that are there already."""

@@ -47,9 +47,10 @@ async def errors_as_json(
         return web.json_response(described(error), status=_reason(error)[1])
     except (web.HTTPException, ConnectionError):
         raise
-    except Exception:
+    except Exception as error:  # each kind of storage has its own errors
         logger.exception("%s failed", request.method)
-        failed = StorageUnavailable("the storage service failed; its log says why")
+        kind = type(error).__name__
+        failed = StorageUnavailable(f"the storage behind it failed ({kind}); its log says why")
         return web.json_response(described(failed), status=500)
 
 

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from penstock.server.answers import described
+from penstock.server.multipart import S3Parts
 from penstock.server.urls import Urls
 from penstock.storage.errors import AccessDenied, FileMissing, FileTooLarge, StorageError
 from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.grants import Grant
+from penstock.storage.uploads import Upload
 from penstock.storage.uris import namespace_file, readable, uri_of
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -25,9 +27,15 @@ class _Strict(BaseModel):
 class Operation(_Strict):
     """One thing to do. The file is named by `uri`, by `namespace` and `path`, or, where it is a
     new one of the task run, by `name`.
+
+    A large file is put in parts, where the store takes them: `parts` says how large they are,
+    `begin` gives the `upload` that `part`, `complete` and `abort` name beside the file.
     """
 
-    do: Literal["get", "put", "stat", "delete", "purge", "list"]
+    do: Literal[
+        "get", "put", "stat", "delete", "purge", "list",
+        "parts", "begin", "part", "complete", "abort",
+    ]  # fmt: skip
     uri: str | None = None
     namespace: str | None = None
     path: str | None = None
@@ -37,7 +45,10 @@ class Operation(_Strict):
     size: Annotated[int, Field(ge=0)] | None = None
     """Of what is put, in bytes."""
     sha256: Sha256 | None = None
-    """Of what is put."""
+    """Of what is put; with `part`, of that part."""
+    upload: str | None = None
+    number: int | None = None
+    """Which part, from 1 on."""
 
 
 class Operations(_Strict):
@@ -49,10 +60,14 @@ class Operations(_Strict):
 class Exchange:
     """Answers operations; each by itself, so that one that fails does not spoil the others."""
 
-    def __init__(self, storage: Storage, urls: Urls, max_file_bytes: int) -> None:
+    def __init__(
+        self, storage: Storage, urls: Urls, max_file_bytes: int, parts: S3Parts | None = None
+    ) -> None:
         self._storage = storage
         self._urls = urls
-        self._largest = min(max_file_bytes, urls.largest or max_file_bytes)
+        self._parts = parts
+        largest = parts.largest if parts is not None else urls.largest
+        self._largest = min(max_file_bytes, largest or max_file_bytes)
 
     def answers(self, grant: Grant, asked: Operations) -> list[dict[str, Any]]:
         """In the order of the operations. It reads and writes: call it in a thread."""
@@ -66,6 +81,11 @@ class Exchange:
             "delete": self._delete,
             "purge": self._purge,
             "list": self._list,
+            "parts": self._parts_of,
+            "begin": self._begin,
+            "part": self._part,
+            "complete": self._complete,
+            "abort": self._abort,
         }
         try:
             answer: dict[str, Any] = doing[operation.do](grant, operation)
@@ -80,20 +100,66 @@ class Exchange:
 
     def _put(self, grant: Grant, asked: Operation) -> dict[str, Any]:
         path = _written_path(grant, asked)
-        if asked.size is None or asked.sha256 is None:
-            raise StorageError("`put` needs `size` and `sha256`")
-        if asked.size > self._largest:
-            raise FileTooLarge(
-                f"`{uri_of(path)}` has {asked.size} bytes, and one file may have {self._largest} "
-                "(the setting `storage.maxFileGib`, and at most 5 GiB in an S3 bucket)"
-            )
-        signed = self._urls.put(grant.tenant, path, asked.size, asked.sha256)
+        size, digest = self._measured(asked, path)
+        if self._urls.largest is not None and size > self._urls.largest:
+            raise FileTooLarge(f"`{uri_of(path)}` has {size} bytes, too many for one PUT")
+        signed = self._urls.put(grant.tenant, path, size, digest)
         return {
             "url": signed.url,
             "headers": dict(signed.headers),
             "checked": signed.checked,
             "uri": uri_of(path),
         }
+
+    def _parts_of(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        if self._parts is None or asked.size is None:
+            return {"partBytes": None}
+        return {"partBytes": self._parts.part_bytes(asked.size)}
+
+    def _begin(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        path = _written_path(grant, asked)
+        size, digest = self._measured(asked, path)
+        return {"upload": self._in_parts.begin(grant.tenant, path, size, digest)}
+
+    def _part(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        upload = self._upload(grant, asked)
+        if asked.number is None or asked.sha256 is None:
+            raise StorageError("`part` needs `number` and `sha256`")
+        signed = self._in_parts.put(upload, asked.number, asked.sha256)
+        return {"url": signed.url, "headers": dict(signed.headers)}
+
+    def _complete(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        upload = self._upload(grant, asked)
+        self._in_parts.complete(upload)
+        return {"uri": uri_of(upload.path)}
+
+    def _abort(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        self._in_parts.abort(self._upload(grant, asked))
+        return {}
+
+    @property
+    def _in_parts(self) -> S3Parts:
+        if self._parts is None:
+            raise StorageError("this storage takes no uploads in parts")
+        return self._parts
+
+    def _upload(self, grant: Grant, asked: Operation) -> Upload:
+        """The upload of a token, where it is of the file that the operation names."""
+        upload = self._in_parts.verified(asked.upload or "")
+        if (upload.tenant, upload.path) != (grant.tenant, _written_path(grant, asked)):
+            raise AccessDenied("the upload is of another file")
+        return upload
+
+    def _measured(self, asked: Operation, path: str) -> tuple[int, str]:
+        """Size and digest of what is put. Raises :class:`FileTooLarge`."""
+        if asked.size is None or asked.sha256 is None:
+            raise StorageError(f"`{asked.do}` needs `size` and `sha256`")
+        if asked.size > self._largest:
+            raise FileTooLarge(
+                f"`{uri_of(path)}` has {asked.size} bytes, and one file may have {self._largest} "
+                "(the setting `storage.maxFileGib`, and at most 5 TiB in an S3 bucket)"
+            )
+        return asked.size, asked.sha256
 
     def _stat(self, grant: Grant, asked: Operation) -> dict[str, Any]:
         path = _read_path(grant, asked)

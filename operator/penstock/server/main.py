@@ -14,6 +14,7 @@ from penstock.server.app import storage_app
 from penstock.server.door import Door
 from penstock.server.exchange import Exchange
 from penstock.server.logs import Logs
+from penstock.server.multipart import parts_for
 from penstock.server.objects import BLOCK, Objects
 from penstock.server.urls import urls_for
 from penstock.storage.settings import StorageSettings, opened
@@ -36,18 +37,23 @@ def run(settings: StorageSettings, port: int = PORT) -> None:
 
 
 async def _run(settings: StorageSettings, port: int) -> None:
+    async with connect() as api:
+        await serve(settings, port, api)
+
+
+async def serve(settings: StorageSettings, port: int, api: Api) -> None:
+    """The same, with an API server that tells of Jobs."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with connect() as api:
-        app = await asyncio.to_thread(_made, settings, api)
-        runner = web.AppRunner(app, access_log=None, read_bufsize=BLOCK, shutdown_timeout=20)
-        await runner.setup()
-        await web.TCPSite(runner, port=port).start()
-        logger.info("the storage service has started, on port %d, with %s", port, settings.url)
-        await stop.wait()
-        await runner.cleanup()
+    app = await asyncio.to_thread(_made, settings, api)
+    runner = web.AppRunner(app, access_log=None, read_bufsize=BLOCK, shutdown_timeout=20)
+    await runner.setup()
+    await web.TCPSite(runner, port=port).start()
+    logger.info("the storage service has started, on port %d, with %s", port, settings.url)
+    await stop.wait()
+    await runner.cleanup()
 
 
 def _made(settings: StorageSettings, api: Api) -> web.Application:
@@ -59,7 +65,8 @@ def _made(settings: StorageSettings, api: Api) -> web.Application:
         raise SystemExit(
             f"the internal storage {settings.url} can't be used: {type(error).__name__}: {error}"
         ) from error
-    exchange = Exchange(storage, urls_for(storage, key), settings.max_file_bytes)
+    urls, parts = urls_for(storage, key), parts_for(storage, key)
+    exchange = Exchange(storage, urls, settings.max_file_bytes, parts)
     door = Door(key, api)
     app = storage_app(door, exchange, Objects(storage, key))
     Logs(storage, key, door).register(app)

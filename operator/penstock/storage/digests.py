@@ -33,6 +33,18 @@ def digest_of(source: BinaryIO) -> tuple[str, int]:
     return made.hexdigest(), size
 
 
+def digests_of(source: BinaryIO, part_bytes: int) -> tuple[str, int, list[str]]:
+    """The same, read once, and the digests of its parts of so many bytes."""
+    made, parts, size = hashlib.sha256(), [], 0
+    while block := source.read(min(_BLOCK, part_bytes - size % part_bytes)):
+        if size % part_bytes == 0:
+            parts.append(hashlib.sha256())
+        made.update(block)
+        parts[-1].update(block)
+        size += len(block)
+    return made.hexdigest(), size, [part.hexdigest() for part in parts]
+
+
 def keep(file: BinaryIO, digest: str) -> bool:
     """Keep the digest of a local file with it. Whether the file system can."""
     try:

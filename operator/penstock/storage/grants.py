@@ -5,15 +5,13 @@ The storage service exchanges it for URLs of single objects, while the Job that 
 
 from __future__ import annotations
 
-import base64
-import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from penstock.storage.errors import AccessDenied
-from penstock.storage.signing import matches, sign
+from penstock.storage.signing import sealed, unsealed
 from penstock.storage.uris import ExecutionPlace
 
 Right = Literal["delete", "namespaces", "logs"]
@@ -41,18 +39,12 @@ class Grant:
 
     def token(self, key: bytes) -> str:
         """The grant as text: the same whenever it is asked for, since a Job's spec has it."""
-        text = json.dumps(self._document(), separators=(",", ":"), sort_keys=True)
-        payload = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-        return f"{payload}.{sign(key, 'grant', payload.encode())}"
+        return sealed(key, "grant", self._document())
 
     @classmethod
     def verified(cls, token: str, key: bytes) -> Grant:
         """The grant of a token. Raises :class:`AccessDenied`."""
-        payload, _, signature = token.partition(".")
-        right = sign(key, "grant", payload.encode("utf-8", "surrogatepass"))
-        if not matches(right, signature):
-            raise AccessDenied("the grant's signature is not right")
-        found = _read(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
+        found = _read(unsealed(key, "grant", token))
         if found.expires.timestamp() < time.time():
             raise AccessDenied("the grant has expired")
         return found

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-import fsspec
 from fsspec import AbstractFileSystem
 from pydantic import Field, model_validator
 
@@ -45,7 +44,7 @@ class StorageSettings(Document):
     service_url: str | None = None
     """Where pods reach the storage service; the address of its Service where it is null."""
     max_file_gib: Annotated[float, Field(gt=0)] = 100
-    """How large one file may be. S3 takes 5 GiB at most in any case."""
+    """How large one file may be. S3 takes 5 TiB at most in any case."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -93,7 +92,9 @@ def opened(settings: StorageSettings) -> Storage:
 
 
 def _s3(options: dict[str, Any]) -> AbstractFileSystem:
-    return fsspec.filesystem("s3", use_listings_cache=False, **_for_s3(options))
+    from penstock.storage.s3 import S3  # its client is slow to import
+
+    return S3(use_listings_cache=False, **_for_s3(options))
 
 
 def _google(options: dict[str, Any]) -> AbstractFileSystem:
@@ -128,8 +129,15 @@ def _installed(scheme: str, extra: str, package: str) -> Iterator[None]:
 
 
 def _for_s3(options: dict[str, Any]) -> dict[str, Any]:
-    """Signatures of version 4, which every S3 server takes, and bounded memory."""
-    config = {"signature_version": "s3v4", **options.get("config_kwargs", {})}
+    """Signatures of version 4, which every S3 server takes; an end of trying when nobody answers,
+    since who asks tries again; and bounded memory.
+    """
+    config = {
+        "signature_version": "s3v4",
+        "connect_timeout": 10,
+        "retries": {"mode": "standard", "max_attempts": 2},
+        **options.get("config_kwargs", {}),
+    }
     return {**options, "config_kwargs": config, "default_block_size": _S3_BLOCK}
 
 

@@ -6,13 +6,15 @@ that what was signed as one thing is never taken for another.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import json
 import re
 import secrets
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from penstock.storage.errors import AccessDenied, FileMissing, StorageUnavailable
 from penstock.storage.files import Storage
@@ -61,6 +63,21 @@ def sign(key: bytes, kind: str, data: bytes) -> str:
 def matches(right: str, given: str) -> bool:
     """Whether two signatures are the same; how long that takes tells nothing."""
     return hmac.compare_digest(right.encode(), given.encode("utf-8", "surrogatepass"))
+
+
+def sealed(key: bytes, kind: str, document: Any) -> str:
+    """A document of JSON as text that can't be changed; the same text for the same document."""
+    text = json.dumps(document, separators=(",", ":"), sort_keys=True)
+    payload = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return f"{payload}.{sign(key, kind, payload.encode())}"
+
+
+def unsealed(key: bytes, kind: str, token: str) -> Any:
+    """The document of such a text. Raises :class:`AccessDenied` where it is none of this kind."""
+    payload, _, signature = token.partition(".")
+    if not matches(sign(key, kind, payload.encode("utf-8", "surrogatepass")), signature):
+        raise AccessDenied(f"the {kind}'s signature is not right")
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
 def create_key(storage: Storage) -> bytes:

@@ -5,27 +5,32 @@ The pod holds a grant and nothing else. It exchanges it for URLs of single files
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import urljoin
 
-from penstock.storage.digests import digest_of
-from penstock.storage.errors import FileDamaged, FileMissing, StorageFull, StorageUnavailable
+from penstock.storage.errors import FileDamaged, FileMissing, StorageUnavailable
 from penstock.storage.uris import ExecutionPlace
+from penstock.tasks import uploading
 from penstock.tasks.remote_logs import remote_logs
 from penstock.tasks.services import Files, LogEntry, NamespaceFiles, Origin
-from penstock.tasks.transfer import Download, Patience, connect, error_of, refusal, send
-from penstock.tasks.unchanged import unchanged
+from penstock.tasks.transfer import (
+    TIMEOUT,
+    WINDOW,
+    Download,
+    Patience,
+    connect,
+    error_of,
+    refusal,
+    room_for,
+)
+from penstock.tasks.uploading import Place
 
 URL_VARIABLE = "PENSTOCK_STORAGE_URL"
 GRANT_VARIABLE = "PENSTOCK_STORAGE_GRANT"
@@ -34,10 +39,6 @@ _BLOCK = 1024 * 1024
 _WRITE_BLOCK = 16 * 1024
 """Of a file that is written as it comes. Blocks of 1 MiB took three times as long: the kernel finds
 small pieces of memory for them sooner than large ones."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-Place = dict[str, Any]
-"""How an operation names a file: `uri`; `namespace` and `path`; or `name`, for a new one."""
 
 
 class Service:
@@ -47,19 +48,38 @@ class Service:
         self._url = url.rstrip("/")
         self._grant = grant
 
-    def ask(self, path: str, document: Mapping[str, Any]) -> Any:
-        """POST a JSON document; the JSON answer. Tried again where no answer comes."""
-        patience = Patience("the storage service can't be reached")
+    def ask(
+        self,
+        path: str,
+        document: Mapping[str, Any],
+        *,
+        timeout: float = TIMEOUT,
+        patient: bool = True,
+    ) -> Any:
+        """POST a JSON document; the JSON answer. Asked again, if ``patient``, where none comes."""
+        patience = Patience("the storage service can't be reached", WINDOW)
+        body = json.dumps(document).encode()
         while True:
             try:
-                return self._post(path, json.dumps(document).encode())
+                return self._post(path, body, timeout)
             except (OSError, HTTPException, StorageUnavailable) as error:
+                if not patient:
+                    raise
                 patience.after(error)
 
-    def operate(self, do: str, place: Place, **more: Any) -> dict[str, Any]:
+    def operate(
+        self,
+        do: str,
+        place: Place,
+        *,
+        timeout: float = TIMEOUT,
+        patient: bool = True,
+        **more: Any,
+    ) -> dict[str, Any]:
         """One operation on one file; what came of it. Raises :class:`StorageError`."""
         document = {"operations": [{"do": do, **place, **more}]}
-        answer: dict[str, Any] = self.ask("/v1/files", document)["answers"][0]
+        answers = self.ask("/v1/files", document, timeout=timeout, patient=patient)
+        answer: dict[str, Any] = answers["answers"][0]
         if "error" in answer:
             raise error_of(answer["error"])
         if "url" in answer:
@@ -77,27 +97,14 @@ class Service:
 
     def put(self, place: Place, source: BinaryIO, name: str) -> str:
         """Keep what is left of a stream; its URI."""
-        with _measurable(source) as file:
-            start = file.tell()
-            digest, size = digest_of(file)
-            patience = Patience(f"`{name}` can't be written")
-            while True:
-                answer = self.operate("put", place, size=size, sha256=digest)
-                file.seek(start)
-                try:
-                    checked = answer.get("checked", True)
-                    body = file if checked else unchanged(file, digest, size, name)
-                    send(answer["url"], answer["headers"], body, size, name)
-                    return cast("str", answer["uri"])
-                except (OSError, HTTPException, StorageUnavailable) as error:
-                    patience.after(error)
+        return uploading.put(self, place, source, name)
 
     def logs(self, place: ExecutionPlace, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
         """What an execution logged, in the order of time."""
         return remote_logs(self._url, self._grant, place, tasks, level)
 
-    def _post(self, path: str, body: bytes) -> Any:
-        connection, target = connect(self._url + path)
+    def _post(self, path: str, body: bytes, timeout: float) -> Any:
+        connection, target = connect(self._url + path, timeout)
         headers = {"Authorization": f"Bearer {self._grant}", "Content-Type": "application/json"}
         try:
             connection.request("POST", target, body, headers)
@@ -211,7 +218,7 @@ class Remote:
         """Write a file of the storage to a local one, which is there only when it is whole."""
         try:
             with (
-                _room_for(to.name),
+                room_for(to.name),
                 self.service.open({"uri": uri}, uri) as source,
                 to.open("wb") as file,
             ):
@@ -235,30 +242,6 @@ class Remote:
         if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
             raise FileDamaged(f"`{name}` changed while it was uploaded")
         return uri
-
-
-@contextmanager
-def _measurable(source: BinaryIO) -> Iterator[BinaryIO]:
-    """A stream that can be read twice: once to measure it, once to send it."""
-    if source.seekable():
-        yield source
-        return
-    with tempfile.TemporaryFile(prefix="penstock-") as copy:
-        with _room_for("a file to upload"):
-            shutil.copyfileobj(source, copy, _BLOCK)
-            copy.seek(0)
-        yield copy
-
-
-@contextmanager
-def _room_for(name: str) -> Iterator[None]:
-    """Say in plain words that the disk of the pod is full."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise StorageFull(f"there is no space left for `{name}` on the disk of the task") from None
 
 
 def _buffered(download: Download) -> BinaryIO:

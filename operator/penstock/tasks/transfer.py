@@ -1,17 +1,19 @@
 """Files over HTTP, to and from signed URLs. Standard library only, and bounded memory.
 
-A download that breaks off goes on where it was; an upload that breaks off starts again. Both give
-up after some attempts that brought nothing.
+A download that breaks off goes on where it was; what is sent starts again. Both give up after some
+attempts that brought nothing.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -32,6 +34,8 @@ than a storage service needs that is started anew."""
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 8.0
 """Seconds between attempts: each pause is twice the one before."""
+WINDOW = 40.0
+"""The sum of the pauses between all attempts."""
 TIMEOUT = 60.0
 """Seconds without a byte after which a connection counts as broken."""
 
@@ -59,13 +63,19 @@ _OVERTAKEN_CODES = (
 _DAMAGED_CODES = ("BadDigest", "XAmzContentChecksumMismatch", "IncompleteBody")
 _SHOWN = 4096
 _BROKEN = (OSError, HTTPException)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Patience:
     """How often what broke off is tried again: without end while it makes progress."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, window: float | None = None) -> None:
+        """``window``: seconds after the first failure when no further attempt is made, however few
+        there were, since each may have taken long.
+        """
         self._what = what
+        self._window = window
+        self._began = 0.0
         self._failed = 0
 
     def progress(self) -> None:
@@ -74,8 +84,12 @@ class Patience:
 
     def after(self, error: Exception) -> None:
         """Wait before the next attempt. Raises :class:`StorageUnavailable` after the last one."""
+        now = time.monotonic()
+        if not self._failed:
+            self._began = now
         self._failed += 1
-        if self._failed >= ATTEMPTS:
+        late = self._window is not None and now - self._began >= self._window
+        if self._failed >= ATTEMPTS or late:
             raise StorageUnavailable(
                 f"{self._what}: the connection broke {self._failed} times in a row: {error}"
             ) from error
@@ -102,8 +116,10 @@ class Download(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while True:
+            # Asked anew, since the one before may have expired; whoever asks has its own patience.
+            url = self._ask() if self._response is None else ""
             try:
-                count = self._connected().readinto(buffer)
+                count = self._connected(url).readinto(buffer)
                 if count == 0 and self._size is not None and self._offset < self._size:
                     raise ConnectionError(f"it ended after {self._offset} of {self._size} bytes")
             except (*_BROKEN, StorageUnavailable) as error:
@@ -122,9 +138,8 @@ class Download(io.RawIOBase):
         self._drop()
         super().close()
 
-    def _connected(self) -> HTTPResponse:
+    def _connected(self, url: str) -> HTTPResponse:
         if self._response is None:
-            url = self._ask()  # anew: the one before may have expired
             headers = {"Range": f"bytes={self._offset}-"} if self._offset else {}
             self._connection, target = connect(url)
             self._connection.request("GET", target, headers=headers)
@@ -191,12 +206,23 @@ def _pour(connection: HTTPConnection, source: BinaryIO, size: int, name: str) ->
     return None
 
 
-def connect(url: str) -> tuple[HTTPConnection, str]:
+def connect(url: str, timeout: float = TIMEOUT) -> tuple[HTTPConnection, str]:
     """A connection to the server of a URL, and what to ask for there."""
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     target = parts.path + (f"?{parts.query}" if parts.query else "")
-    return kind(parts.netloc, timeout=TIMEOUT), target
+    return kind(parts.netloc, timeout=timeout), target
+
+
+@contextmanager
+def room_for(name: str) -> Iterator[None]:
+    """Say in plain words that the disk of the pod is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise StorageFull(f"there is no space left for `{name}` on the disk of the task") from None
 
 
 def refusal(response: HTTPResponse, name: str) -> StorageError:

@@ -71,6 +71,11 @@ async def test_one_line_that_is_longer_than_the_limit_is_cut_itself() -> None:
     assert text_of(piece) == line(1, "x" * 1000)[:100] + b"\n"
 
 
+async def test_where_there_is_room_for_less_than_a_time_there_is_none() -> None:
+    piece = await read_piece(answer(line(1, "one")), 10, is_whole=True)
+    assert (piece.size, piece.first, piece.last, piece.is_cut) == (0, None, None, True)
+
+
 async def test_a_line_that_is_still_being_printed_is_left_for_the_next_time() -> None:
     piece = await read_piece(answer(LINES + b"2026-11-21T16:00"), 1000, is_whole=False)
     assert text_of(piece) == LINES

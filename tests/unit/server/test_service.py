@@ -18,6 +18,7 @@ from penstock.storage.errors import (
     StorageError,
 )
 from penstock.storage.uris import ExecutionPlace
+from penstock.tasks import uploading
 from tests.fixtures.storageservice import GRANT, LARGEST, Running
 
 OWN = "kestra:///company/team/flow/executions/run-1/tasks/make/tr1/"
@@ -238,8 +239,15 @@ def test_a_file_that_is_damaged_in_the_storage_is_not_taken(
 def test_a_file_that_changes_while_it_is_uploaded_is_not_kept(service: Running) -> None:
     # given
     class Changing(io.BytesIO):
+        was_measured = False
+
+        def read(self, size: int | None = -1) -> bytes:
+            self.was_measured = True
+            return super().read(size)
+
         def seek(self, offset: int, whence: int = 0) -> int:
-            self.getbuffer()[0:1] = b"!"
+            if self.was_measured:
+                self.getbuffer()[0:1] = b"!"
             return super().seek(offset, whence)
 
     files = service.client().files
@@ -247,3 +255,19 @@ def test_a_file_that_changes_while_it_is_uploaded_is_not_kept(service: Running) 
     with pytest.raises(FileDamaged, match="changed on its way"):
         files.put("changing", Changing(b"as it was"))
     assert not files.exists(f"{OWN}changing")
+
+
+def test_a_volume_takes_large_files_as_one(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setattr(uploading, "LARGE", 10)
+    remote = service.client()
+    # when
+    uri = remote.files.put("large", io.BytesIO(b"more than ten bytes"))
+    # then
+    with remote.files.open(uri) as file:
+        assert file.read() == b"more than ten bytes"
+    for do in ("begin", "part", "complete", "abort"):
+        with pytest.raises(StorageError, match="takes no uploads in parts"):
+            remote.service.operate(do, {"name": "a"}, size=1, sha256="0" * 64, upload="x", number=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from penstock.storage.digests import digest_of, digests_of
 from penstock.storage.errors import (
     AccessDenied,
     FileDamaged,
@@ -64,6 +65,18 @@ def test_a_store_that_is_away_is_not_taken_for_an_empty_one() -> None:
     for ask in (storage.exists, storage.size, storage.delete):
         with pytest.raises(OSError, match="nobody answers"):
             ask("/a")
+
+
+@pytest.mark.parametrize("size", [0, 1, 3_000_000, 4_000_000, 4_500_000])
+def test_a_file_and_its_parts_are_measured_at_once(size: int) -> None:
+    # given
+    content = os.urandom(size)
+    parts = [content[start : start + 2_000_000] for start in range(0, size, 2_000_000)]
+    # when
+    whole, found, of_parts = digests_of(io.BytesIO(content), 2_000_000)
+    # then
+    assert (whole, found) == digest_of(io.BytesIO(content))
+    assert of_parts == [hashlib.sha256(part).hexdigest() for part in parts]
 
 
 def test_a_folder_is_no_file(storage: Storage) -> None:

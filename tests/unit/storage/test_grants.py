@@ -16,6 +16,7 @@ from penstock.storage.errors import AccessDenied, StorageError, StorageUnavailab
 from penstock.storage.files import Storage
 from penstock.storage.grants import Grant
 from penstock.storage.signing import KEY_PATH, create_key, read_key, sign
+from penstock.storage.uploads import Upload
 from penstock.storage.uris import ExecutionPlace
 
 KEY = b"k" * 32
@@ -39,6 +40,24 @@ def test_a_grant_comes_back_as_it_was_given() -> None:
 def test_a_grant_is_the_same_text_whenever_it_is_made() -> None:
     other_order = replace(GRANT, rights=frozenset({"logs", "delete"}))
     assert GRANT.token(KEY) == other_order.token(KEY)
+
+
+def test_an_upload_comes_back_as_it_was_given_and_is_no_grant() -> None:
+    # given
+    upload = Upload("team", "/a/b", "id", size=25, digest="0" * 64, part_bytes=10)
+    # then
+    assert Upload.verified(upload.token(KEY), KEY) == upload
+    with pytest.raises(AccessDenied, match="the upload's signature"):
+        Upload.verified(GRANT.token(KEY), KEY)
+    with pytest.raises(AccessDenied, match="the grant's signature"):
+        Grant.verified(upload.token(KEY), KEY)
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"), [(0, []), (9, [9]), (10, [10]), (11, [10, 1]), (30, [10, 10, 10])]
+)
+def test_an_upload_has_parts_of_one_size_and_a_rest(size: int, sizes: list[int]) -> None:
+    assert Upload("team", "/a", "id", size, "0" * 64, part_bytes=10).sizes == sizes
 
 
 def test_a_grant_that_was_changed_is_refused() -> None:

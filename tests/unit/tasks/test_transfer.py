@@ -14,7 +14,7 @@ import pytest
 
 from penstock.storage.errors import FileDamaged, StorageUnavailable
 from penstock.tasks import transfer
-from penstock.tasks.transfer import Download
+from penstock.tasks.transfer import Download, Patience
 
 CONTENT = os.urandom(2_000_000)
 
@@ -79,6 +79,30 @@ def test_a_file_that_was_replaced_between_is_not_sewn_together() -> None:
 def test_a_wrong_digest_is_told() -> None:
     with served(digest="0" * 64) as url, pytest.raises(FileDamaged, match="is damaged"):
         read(url)
+
+
+def test_who_gives_urls_is_asked_once_for_each_connection() -> None:
+    """It has a patience of its own, and this one's does not come on top of it."""
+    asked: list[int] = []
+
+    def ask() -> str:
+        asked.append(1)
+        raise StorageUnavailable("gone for good")
+
+    with pytest.raises(StorageUnavailable, match="gone for good"):
+        Download(ask, "a").read(1)
+    assert len(asked) == 1
+
+
+def test_attempts_that_take_long_are_given_up_sooner() -> None:
+    # given
+    patience = Patience("it can't be done", window=0.05)
+    patience.after(OSError("first"))
+    # when
+    threading.Event().wait(0.06)
+    # then
+    with pytest.raises(StorageUnavailable, match="2 times in a row: second"):
+        patience.after(OSError("second"))
 
 
 def test_nobody_there_is_told() -> None:
