@@ -26,9 +26,11 @@ from penstock.kubernetes.staged import CLOSING, PodStorage
 from penstock.resources.execution import ExecutionSpec, FlowReference, State
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract import TaskFailure
+from penstock.tasks.pairs import PairUse
 from penstock.tasks.plan import plan_of
 from penstock.tasks.registry import container
 from penstock.tasks.secret_texts import SecretTexts
+from penstock.tasks.services import Origin
 from tests.fixtures import flows
 from tests.fixtures.engine import IDENTITY
 from tests.fixtures.kubelet import Kubelet, MissingSecret, Secrets, environment
@@ -86,8 +88,17 @@ def decided(task: Mapping[str, Any], extra: str = "", **inputs: Any) -> Step:
 STORAGE = PodStorage(ExecutionPlace("company.team", "flow", "run"), {"PENSTOCK_STORAGE_GRANT": "g"})
 
 
+class Around:
+    """What the controller tells a task of the world."""
+
+    origin = Origin("company.team", "flow", "run", "a", "tr1")
+
+    def snapshot(self, use: PairUse) -> dict[str, Any]:
+        raise AssertionError("no task here has to do with key-value pairs")
+
+
 def build(start: StartAttempt, places: SecretPlaces | None = None) -> JobObjects:
-    what = container(start.task.type, start.properties)
+    what = container(start.task.type, start.properties, Around())
     return build_job(start, OWNER, what, JobDefaults(image="penstock:1"), STORAGE, places)
 
 
