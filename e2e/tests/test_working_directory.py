@@ -168,6 +168,24 @@ def test_what_one_task_uses_too_much_of_is_told(scenario: Scenario) -> None:
     assert "penstock.local/none:1" in execution.run("image")["attempts"][-1]["message"]
 
 
+def test_values_of_many_tasks_come_whole(scenario: Scenario) -> None:
+    """A kubelet shares 12 KiB for messages among all containers of a pod."""
+    # given
+    say = 'echo "::{\\"outputs\\": {\\"x\\": \\"$(head -c 1500 /dev/zero | tr \'\\0\' a)\\"}}::"'
+    tasks = [shell(f"t{n}", say, "touch made", outputFiles=["made"]) for n in range(5)]
+    core = {
+        "id": "core",
+        "type": "io.kestra.plugin.core.debug.Return",
+        "format": "{{ outputs.t4.vars.x ~ outputs.t3.vars.x }}",
+    }
+    # when
+    execution = begin(scenario, directory(*tasks, core)).ends("SUCCESS", 60)
+    # then
+    for task in tasks:
+        assert execution.outputs(task["id"])["vars"] == {"x": "a" * 1500}
+    assert execution.outputs("core") == {"value": "a" * 3000}
+
+
 def test_a_directory_that_is_lost_is_made_anew(scenario: Scenario) -> None:
     # given
     tasks = directory(

@@ -23,7 +23,7 @@ from penstock.engine.flowables.working_directory import lost_directories
 from penstock.kubernetes import podstatus, results
 from penstock.kubernetes.api import JOBS, PODS, Api, ApiError, Object
 from penstock.kubernetes.directories import ENDER, Guest, end_container
-from penstock.kubernetes.guests import guest_end, has_guest, holder_state
+from penstock.kubernetes.guests import guest_end, has_guest, holder_state, with_message_size
 from penstock.kubernetes.jobs import JobDefaults
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
 from penstock.tasks.framing import decode_result, parse_marker
@@ -120,9 +120,9 @@ class Directories:
                     raise
 
     async def _add(self, pod: Mapping[str, Any], containers: Sequence[Object]) -> None:
-        meta = pod["metadata"]
+        meta, added = pod["metadata"], with_message_size(pod, containers)
         try:
-            changed = await self._api.add_containers(meta["namespace"], meta["name"], containers)
+            changed = await self._api.add_containers(meta["namespace"], meta["name"], added)
         except ApiError as error:
             if error.status != 422:
                 raise

@@ -8,7 +8,7 @@ attempt has in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.kubernetes import podstatus
@@ -20,6 +20,7 @@ from penstock.kubernetes.directories import (
 )
 from penstock.kubernetes.labels import ATTEMPT, CONTAINER, DIRECTORY, TASK, TASK_RUN
 from penstock.tasks.captured import exit_words
+from penstock.tasks.framing import INLINE_VARIABLE, inline_bytes
 from penstock.tasks.pod import LATE
 
 Pod = Mapping[str, Any]
@@ -41,6 +42,16 @@ def attempts_in(pod: dict[str, Any]) -> list[dict[str, Any]]:
         if (told := _told(container)) is not None
     ]
     return sorted(own, key=lambda item: str(item["metadata"]["creationTimestamp"]))
+
+
+def with_message_size(pod: Pod, containers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Containers that are to be added to a pod, told how much their messages may hold there. More
+    containers come only when theirs are read."""
+    spec = pod.get("spec") or {}
+    kinds = ("initContainers", "containers", "ephemeralContainers")
+    there = sum(len(spec.get(kind) or ()) for kind in kinds)
+    entry = {"name": INLINE_VARIABLE, "value": str(inline_bytes(there + len(containers)))}
+    return [{**container, "env": [*container.get("env", ()), entry]} for container in containers]
 
 
 def has_guest(pod: Pod, name: str) -> bool:

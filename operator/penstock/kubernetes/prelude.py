@@ -39,7 +39,13 @@ from collections.abc import Mapping
 
 from penstock.kubernetes.masking import MASKING
 from penstock.tasks.captured import ONLY_LOGS
-from penstock.tasks.framing import BEGIN_MARK, END_MARK, MAX_BYTES, MAX_INLINE_BYTES
+from penstock.tasks.framing import (
+    BEGIN_MARK,
+    END_MARK,
+    INLINE_VARIABLE,
+    MAX_BYTES,
+    MAX_INLINE_BYTES,
+)
 from penstock.tasks.pod import LATE
 
 _MAX_LINE_BYTES = 2 * MAX_BYTES
@@ -135,7 +141,7 @@ if [ ! -s out.found ] && [ ! -s err.found ]@NOTHING_KEPT@; then
 fi
 cat out.found err.found@ALSO@ >found
 __penstock_bytes=$(($(wc -c <found))) __penstock_lines=$(($(wc -l <found)))
-if [ "$__penstock_bytes" -le @MAX_INLINE@ ]; then
+if [ "$__penstock_bytes" -le "${@INLINE@:-@MAX_INLINE@}" ]; then
   {
     printf 'penstock/1 inline lines %d %d\n' "$__penstock_bytes" "$__penstock_lines"
     cat found
@@ -214,6 +220,7 @@ def _made(files: Mapping[str, str], masking: Mapping[str, str]) -> str:
         "MAX_LINE": str(_MAX_LINE_BYTES),
         "ONLY_LOGS": ONLY_LOGS,
         "MAX_FOUND": str(_MAX_FOUND_BYTES),
+        "INLINE": INLINE_VARIABLE,
         "MAX_INLINE": str(MAX_INLINE_BYTES),
         "MAX_BYTES": str(MAX_BYTES),
         "ROTATED": str(_ROTATED_BYTES),

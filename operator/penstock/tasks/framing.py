@@ -7,7 +7,8 @@ The container's termination message begins with a header line
 KIND is `lines` (captured `::{…}::` lines of a script) or `result` (the JSON result of a core task).
 FORM says where the payload of BYTES bytes is:
 
-- `inline`: it follows in the termination message, which holds 4096 bytes.
+- `inline`: it follows in the termination message, which holds 4096 bytes; less where a pod has more
+  than three containers, since a kubelet shares 12 KiB among all of them.
 - `framed`: it stands between two marks at the very end of the container's log. The kubelet does not
   rotate the log of an ended container, so it is there however much was printed before.
 - `oversized`: nowhere; it was larger than an output may be.
@@ -19,11 +20,16 @@ Standard library only: this is imported in the pod and by the controller.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 MAX_INLINE_BYTES = 3584
+INLINE_VARIABLE = "PENSTOCK_INLINE_BYTES"
+"""Says how many bytes of a payload fit, where a pod has many containers."""
+_ALL_MESSAGES_BYTES = 12 * 1024
+_HEADER_BYTES = 64
 MAX_BYTES = 1024 * 1024
 """What the outputs of one task may hold."""
 
@@ -106,14 +112,25 @@ class Result:
     """The numbers that it publishes: `{"type", "name", "value", "tags"}`."""
 
 
-def encode_result(result: Result) -> tuple[str, str]:
+def inline_bytes(containers: int) -> int:
+    """How many bytes of a payload fit a message in a pod of that many containers."""
+    share = _ALL_MESSAGES_BYTES // max(containers, 1) - _HEADER_BYTES
+    return max(0, min(MAX_INLINE_BYTES, share))
+
+
+def inline_bytes_here(environment: Mapping[str, str] = os.environ) -> int:
+    """The same for the container in which this runs."""
+    return int(environment.get(INLINE_VARIABLE, MAX_INLINE_BYTES))
+
+
+def encode_result(result: Result, inline: int = MAX_INLINE_BYTES) -> tuple[str, str]:
     """The termination message, and what to print at the end of stdout."""
     values: dict[str, Any] = {"outputs": result.outputs, "message": result.message}
     values |= {"effects": list(result.effects)} if result.effects else {}
     values |= {"metrics": list(result.metrics)} if result.metrics else {}
     payload = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
     size = len(payload.encode("utf-8", "replace"))
-    if size <= MAX_INLINE_BYTES:
+    if size <= inline:
         return header("inline", "result", size, 1) + payload, ""
     if size > MAX_BYTES:
         return header("oversized", "result", size, 1), ""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_type_hints
 
 from penstock.tasks.catalog import core_type
 from penstock.tasks.contract import CoreTask, TaskFailure, TaskStopped
-from penstock.tasks.framing import TOO_LARGE, Result, encode_result
+from penstock.tasks.framing import TOO_LARGE, Result, encode_result, inline_bytes_here
 from penstock.tasks.plan import read_long, read_plan
 from penstock.tasks.services import Services, at_least, log_lines
 
@@ -200,7 +200,7 @@ def _read_task() -> Mapping[str, Any]:
 
 def publish(result: Result) -> None:
     """Let the controller have the result."""
-    message, block = encode_result(result)
+    message, block = encode_result(result, inline_bytes_here())
     if block:
         sys.stdout.write(block)
     sys.stdout.flush()

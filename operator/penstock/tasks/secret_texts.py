@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from penstock.tasks.contract import TaskFailure
-from penstock.tasks.framing import Result, encode_result
 from penstock.tasks.masking import Masker
 from penstock.tasks.plan import SECRETS_VARIABLE, read_long
 
@@ -166,7 +165,9 @@ def main() -> int:
     except (TaskFailure, OSError) as error:
         message = texts.masker.message(str(error))
         print(message, flush=True)
-        Path(plan["message"]).write_text(encode_result(Result(message=message))[0], "utf-8")
+        from penstock.tasks.staging import failed_message
+
+        Path(plan["message"]).write_text(failed_message(message), "utf-8")
         return 1
     return 0
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from penstock.storage.errors import StorageError
 from penstock.tasks.contract import TaskFailure
-from penstock.tasks.framing import MAX_INLINE_BYTES, Result, encode_result
+from penstock.tasks.framing import Result, encode_result, header, inline_bytes_here
 from penstock.tasks.keeping import Kept, keep_beneath
 from penstock.tasks.plan import SECRETS_VARIABLE, Plan, read_plan
 from penstock.tasks.pod_folders import BASE, KEPT_MARK, PodFolders
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 MAX_STARTS = 4
 """How often it may be begun: each time but the first it was killed, such as for its memory."""
 _LOOK_SECONDS = 0.05
+_SHORT = 4
+"""Characters of a message that are not worth to be told."""
 
 
 class Staging:
@@ -165,11 +167,14 @@ def fetch(remote: Remote, directory: Path, name: str, uri: str) -> None:
 
 def failed_message(message: str) -> str:
     """A whole termination message; cut to what one holds."""
+    inline = inline_bytes_here()
     while True:
-        made, block = encode_result(Result(message=message))
+        made, block = encode_result(Result(message=message), inline)
         if not block and not made.startswith("penstock/1 oversized"):
             return made
-        message = f"{message[: min(len(message) * 3 // 4, MAX_INLINE_BYTES)]}…"
+        if len(message) < _SHORT:
+            return header("inline", "result")
+        message = f"{message[: min(len(message) * 3 // 4, inline)]}…"
 
 
 def _secrets() -> SecretTexts | None:

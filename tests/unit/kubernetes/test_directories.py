@@ -21,7 +21,7 @@ from penstock.kubernetes.directories import (
     name_in_directory,
     shared_by,
 )
-from penstock.kubernetes.guests import attempts_in
+from penstock.kubernetes.guests import attempts_in, with_message_size
 from penstock.kubernetes.jobs import JobDefaults, Owner, build_job
 from penstock.kubernetes.logsources import source_of
 from penstock.kubernetes.podstatus import container_name, pending_problem
@@ -31,6 +31,7 @@ from penstock.kubernetes.staged import PodStorage
 from penstock.resources.execution import State
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract import Resources, TaskFailure
+from penstock.tasks.framing import inline_bytes
 from penstock.tasks.plan import plan_of, read_long
 from penstock.tasks.pod_folders import Paths
 from penstock.tasks.registry import container
@@ -288,3 +289,16 @@ def test_the_pod_asks_for_the_most_that_one_of_its_tasks_wants() -> None:
     }
     assert pooled([one, Resources()], Resources()) == {"requests": dict(one.requests)}
     assert pooled([], Resources({"cpu": "50m"})) == {"requests": {"cpu": "50m"}}
+
+
+def test_messages_are_as_long_as_the_kubelet_lets_them_be_in_such_a_pod(starting: Starter) -> None:
+    # given: a kubelet shares 12 KiB among all containers of a pod
+    guests = [guest(starting(SHELL, {"commands": ["x"]}, attempt=n)) for n in range(1, 5)]
+    # when
+    sizes = []
+    for number, one in enumerate(guests):
+        (made,) = with_message_size(pod_with(*guests[:number]), one.containers)
+        sizes.append(int(made["env"][-1]["value"]))
+    # then: an init container and the one that holds the pod are there at first
+    assert sizes == [3584, 12288 // 4 - 64, 12288 // 5 - 64, 12288 // 6 - 64]
+    assert inline_bytes(10_000) == 0

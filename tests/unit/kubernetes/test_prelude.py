@@ -15,7 +15,13 @@ from pathlib import Path
 import pytest
 
 from penstock.kubernetes.prelude import FILES_PRELUDES, PRELUDE
-from penstock.tasks.framing import MAX_BYTES, MAX_INLINE_BYTES, Marker, parse_marker
+from penstock.tasks.framing import (
+    INLINE_VARIABLE,
+    MAX_BYTES,
+    MAX_INLINE_BYTES,
+    Marker,
+    parse_marker,
+)
 
 SHELLS = [
     shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])
@@ -577,3 +583,10 @@ def test_a_long_text_comes_in_pieces(pod: Pod) -> None:
         "cat long", files=["-f", "long", "a" * 5, "-a", "long", "$b\n", "-a", "long", "c"]
     )
     assert ended.out == b"aaaaa$b\nc"
+
+
+def test_in_a_pod_of_many_less_fits_the_message(pod: Pod) -> None:
+    line = '::{"outputs": {"x": "' + "y" * 500 + '"}}::'
+    ended = pod.run("cat value", files=["-f", "value", line], env={INLINE_VARIABLE: "400"})
+    assert ended.marker.form == "framed"
+    assert ended.payload == f"{line}\n"
