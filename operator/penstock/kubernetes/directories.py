@@ -209,6 +209,8 @@ def _begin(
         mounts.append({"name": "files", "mountPath": FILES, "readOnly": True})
     made = own_container(_BEFORE, (*_MODULE, "begin"), env, mounts, defaults)
     made["securityContext"] = _as_user(made["securityContext"], _USER)
+    # The pod has a limit only where all of its containers have one.
+    made["resources"] = pod["containers"][0]["resources"]
     pod["initContainers"] = [made]
     return data
 

@@ -101,6 +101,7 @@ def test_the_pod_holds_nothing_but_the_directory() -> None:
     assert made.config_map is None
     assert [item["name"] for item in pod["initContainers"]] == ["begin"]
     (holder,) = pod["containers"]
+    assert pod["initContainers"][0]["resources"] == holder["resources"]
     assert holder["command"] == ["python", "-I", "-m", "penstock.tasks.holding", "hold"]
     assert [mount["name"] for mount in holder["volumeMounts"]] == ["end"]
     assert "PENSTOCK_STORAGE_GRANT" not in json.dumps(pod)
