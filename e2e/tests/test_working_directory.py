@@ -168,6 +168,18 @@ def test_what_one_task_uses_too_much_of_is_told(scenario: Scenario) -> None:
     assert "penstock.local/none:1" in execution.run("image")["attempts"][-1]["message"]
 
 
+@pytest.mark.parametrize("text", ["{{ secret('NONE') }}", "{{ secret('NONE') | upper }}"])
+def test_a_secret_that_is_missing_is_told_at_once(scenario: Scenario, text: str) -> None:
+    # given
+    tasks = directory(shell("first", "true"), shell("second", f"echo {text}"))
+    # when
+    execution = begin(scenario, tasks).ends("FAILED", 30)
+    # then
+    (attempt,) = execution.run("second")["attempts"]
+    assert attempt["reason"] == "SecretMissing"
+    assert "penstock-secrets" in attempt["message"]
+
+
 def test_values_of_many_tasks_come_whole(scenario: Scenario) -> None:
     """A kubelet shares 12 KiB for messages among all containers of a pod."""
     # given

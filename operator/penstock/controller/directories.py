@@ -23,8 +23,15 @@ from penstock.engine.flowables.working_directory import lost_directories
 from penstock.kubernetes import podstatus, results
 from penstock.kubernetes.api import JOBS, PODS, Api, ApiError, Object
 from penstock.kubernetes.directories import ENDER, Guest, end_container
-from penstock.kubernetes.guests import guest_end, has_guest, holder_state, with_message_size
+from penstock.kubernetes.guests import (
+    guest_end,
+    has_guest,
+    holder_state,
+    waiting_before,
+    with_message_size,
+)
 from penstock.kubernetes.jobs import JobDefaults
+from penstock.kubernetes.names import guest_name
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
 from penstock.tasks.framing import decode_result, parse_marker
 
@@ -87,7 +94,7 @@ class Directories:
         pods = list(seen.pods.values())
         pod = podstatus.main_pod(pods)
         if pod is not None and holder_state(pod).keys() & {"running", "terminated"}:
-            return None, None
+            return await self._look_before(seen.job, pod, run)
         if pod is not None and podstatus.is_over(pod):
             end = results.observe(seen.job, pods)
             return (with_directory_lost(end) if end.state is State.RESUBMITTED else end), None
@@ -95,6 +102,22 @@ class Directories:
         if problem is None:
             return None, left
         await self._delete(seen)
+        return _failed(problem.reason, problem.message), None
+
+    async def _look_before(
+        self, job: Object, pod: Mapping[str, Any], run: TaskRun
+    ) -> tuple[Observation | None, float | None]:
+        """Of an attempt whose texts are made first: whether that can't begin."""
+        attempt = run.attempts[-1]
+        waiting = waiting_before(pod, guest_name(run.task_id, run.id, attempt.number))
+        if waiting is None:
+            return None, None
+        since = {"creationTimestamp": attempt.created_date.isoformat()}
+        problem, left = await self._pending.check(
+            {**job, "metadata": {**job["metadata"], **since}}, [waiting]
+        )
+        if problem is None:
+            return None, left
         return _failed(problem.reason, problem.message), None
 
     async def leave(self, execution: Object, status: ExecutionStatus) -> None:

@@ -66,6 +66,16 @@ def guest_end(pod: Pod, name: str) -> Mapping[str, Any] | None:
     return ended
 
 
+def waiting_before(pod: Pod, name: str) -> dict[str, Any] | None:
+    """What has to end before the container of this name is added, as a pod that has not started;
+    None where there is no such thing, or no longer."""
+    statuses = [status for other, status in _statuses(pod).items() if other.startswith(f"{name}-")]
+    if not statuses or has_guest(pod, name):
+        return None
+    status = {"phase": "Pending", "initContainerStatuses": statuses}
+    return {"metadata": pod["metadata"], "spec": {}, "status": status}
+
+
 def holder_state(pod: Pod) -> Mapping[str, Any]:
     """The state of the container that keeps the pod: a mapping with one key, if any."""
     for status in (pod.get("status") or {}).get("containerStatuses") or ():

@@ -21,7 +21,7 @@ from penstock.kubernetes.directories import (
     name_in_directory,
     shared_by,
 )
-from penstock.kubernetes.guests import attempts_in, with_message_size
+from penstock.kubernetes.guests import attempts_in, waiting_before, with_message_size
 from penstock.kubernetes.jobs import JobDefaults, Owner, build_job
 from penstock.kubernetes.logsources import source_of
 from penstock.kubernetes.podstatus import container_name, pending_problem
@@ -303,3 +303,18 @@ def test_messages_are_as_long_as_the_kubelet_lets_them_be_in_such_a_pod(starting
     # then: an init container and the one that holds the pod are there at first
     assert sizes == [3584, 12288 // 4 - 64, 12288 // 5 - 64, 12288 // 6 - 64]
     assert inline_bytes(10_000) == 0
+
+
+def test_texts_that_can_t_be_made_are_told_before_the_attempt_is_there() -> None:
+    # given
+    config = "couldn't find key X in Secret team/penstock-secrets"
+    waiting = {"waiting": {"reason": "CreateContainerConfigError", "message": config}}
+    pod = pod_with(ephemeralContainerStatuses=[{"name": "a-1-secrets", "state": waiting}])
+    # when
+    seen = waiting_before(pod, "a-1")
+    # then
+    assert seen is not None
+    problem = pending_problem(seen)
+    assert problem is not None
+    assert (problem.reason, problem.hopeless) == ("SecretMissing", True)
+    assert waiting_before(pod, "a-2") is None
