@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +19,7 @@ import pytest
 from e2e.bench.podclient import moved
 from e2e.fixtures.line import Line, line_to
 from e2e.fixtures.objectstore import versitygw
+from e2e.fixtures.urls import asked
 from penstock.server.multipart import PART_BYTES, S3Parts
 from penstock.storage.errors import AccessDenied, FileDamaged, StorageError, StorageUnavailable
 from penstock.storage.settings import opened
@@ -80,17 +79,6 @@ def part(remote: Remote, upload: dict[str, Any], number: int, content: bytes) ->
     """Where a part goes."""
     digest = hashlib.sha256(content).hexdigest()
     return remote.service.operate("part", upload, number=number, sha256=digest)
-
-
-def sent(url: str, content: bytes, headers: dict[str, str], method: str = "PUT") -> int:
-    """The status that a server answers with."""
-    request = urllib.request.Request(url, data=content, headers=headers, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            status: int = answer.status
-            return status
-    except urllib.error.HTTPError as error:
-        return error.code
 
 
 def test_a_part_that_breaks_off_is_sent_again_alone(far: Far) -> None:
@@ -167,25 +155,25 @@ def test_the_url_of_a_part_is_for_that_part(far: Far) -> None:
     two = part(remote, upload, 2, last)
     url, headers = two["url"], two["headers"]
     # then
-    assert sent(url, b"The end", headers) == 400
-    assert sent(url, b"the end!", headers) == 403
-    assert sent(url.replace("partNumber=2", "partNumber=1"), last, headers) == 403
-    assert sent(url.replace("/a?", "/b?"), last, headers) == 403
-    assert sent(url, b"", headers, "DELETE") == 403
+    assert asked(url, "PUT", b"The end", headers) == 400
+    assert asked(url, "PUT", b"the end!", headers) == 403
+    assert asked(url.replace("partNumber=2", "partNumber=1"), "PUT", last, headers) == 403
+    assert asked(url.replace("/a?", "/b?"), "PUT", last, headers) == 403
+    assert asked(url, "DELETE", b"", headers) == 403
     with pytest.raises(StorageError, match="2 parts, and no number 3"):
         part(remote, upload, 3, last)
     # when
-    assert sent(url, last, headers) == 200
+    assert asked(url, "PUT", last, headers) == 200
     # then
     with pytest.raises(StorageError, match=f"not whole: 7 of {PART + 7} bytes"):
         remote.service.operate("complete", upload)
     # when
     one = part(remote, upload, 1, first)
-    assert sent(one["url"], first, one["headers"]) == 200
+    assert asked(one["url"], "PUT", first, one["headers"]) == 200
     uri = remote.service.operate("complete", upload)["uri"]
     # then
     assert remote.service.operate("complete", upload)["uri"] == uri  # the first answer got lost
-    assert sent(url, last, headers) == 404
+    assert asked(url, "PUT", last, headers) == 404
     remote.service.operate("abort", upload)
     with remote.files.open(uri) as file:
         assert file.read() == first + last

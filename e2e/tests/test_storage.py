@@ -7,8 +7,6 @@ import os
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +18,7 @@ import pytest
 from e2e.fixtures.kubernetes import Kubernetes, Object, wait_for
 from e2e.fixtures.objectstore import storage_service, versitygw
 from e2e.fixtures.scenario import SHELL_IMAGE, Scenario
+from e2e.fixtures.urls import asked
 from e2e.tests.conftest import SYSTEM_NAMESPACE
 from penstock.server.urls import url_of
 from penstock.storage.errors import AccessDenied, StorageError
@@ -172,17 +171,6 @@ class Tasks:
 @pytest.fixture
 def tasks(scenario: Scenario, served: Served) -> Tasks:
     return Tasks(scenario, served)
-
-
-def asked(url: str, method: str = "GET", content: bytes | None = None) -> int:
-    """The status that a URL is answered with."""
-    request = urllib.request.Request(url, data=content, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            status: int = answer.status
-            return status
-    except urllib.error.HTTPError as error:
-        return error.code
 
 
 def test_files_of_a_task_are_kept_and_read(tasks: Tasks, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from penstock.engine.actions import StartAttempt, Workspace
@@ -24,24 +23,21 @@ from penstock.kubernetes.jobs import (
     JobObjects,
     Owner,
     config_map,
+    job_meta,
     job_spec,
-    owner_reference,
+    labels_of,
 )
 from penstock.kubernetes.labels import (
     ATTEMPT,
     DIRECTORY,
-    EXECUTION,
     EXECUTION_NAME,
-    EXECUTION_UID,
-    IGNORE_UPDATES,
-    MANAGED_BY,
     SPEC_HASH,
     START_WITHIN,
     TASK,
     TASK_ID,
     TASK_RUN,
 )
-from penstock.kubernetes.names import digest, guest_name, job_name, label_value
+from penstock.kubernetes.names import digest, guest_name, job_name
 from penstock.kubernetes.podspec import (
     FILES,
     JobDefaults,
@@ -52,7 +48,6 @@ from penstock.kubernetes.podspec import (
     pod_spec,
 )
 from penstock.kubernetes.pooling import pooled
-from penstock.kubernetes.scripttexts import TEXTS
 from penstock.kubernetes.secretplaces import SecretPlaces
 from penstock.kubernetes.secrets import beside_of
 from penstock.kubernetes.staged import FILES_CONTAINER, PodStorage, of_directory, plan_environment
@@ -73,7 +68,6 @@ GUEST_VARIABLE = "PENSTOCK_ATTEMPT"
 _BEFORE = "begin"
 _MODULE = ("-m", "penstock.tasks.holding")
 _WORK: Mapping[str, Any] = {"name": "work", "mountPath": BASE}
-_TEXTS: Mapping[str, Any] = {"name": "secret-texts", "mountPath": TEXTS}
 _END: Mapping[str, Any] = {"name": "end", "mountPath": str(END)}
 _USER = 65532
 _STEPS = ("inputFiles", "namespaceFiles", "cache")
@@ -127,29 +121,12 @@ def build_directory(
 ) -> JobObjects:
     """The Job of a WorkingDirectory. Raises :class:`~penstock.tasks.contract.TaskFailure`."""
     name = job_name(owner.name, owner.uid, workspace.task, *workspace.key)
-    labels = {
-        EXECUTION: label_value(owner.name),
-        EXECUTION_UID: label_value(owner.uid),
-        TASK: label_value(workspace.task),
-        TASK_RUN: label_value(workspace.id),
-        ATTEMPT: str(workspace.attempt),
-        DIRECTORY: "true",
-        MANAGED_BY: "penstock",
-    }
+    labels = {**labels_of(owner, workspace.task, *workspace.key), DIRECTORY: "true"}
     annotations = {EXECUTION_NAME: owner.name, TASK_ID: workspace.task}
     if asked.placement.start_within is not None:
         annotations[START_WITHIN] = str(deadline(asked.placement.start_within))
-    meta = {
-        "name": name,
-        "namespace": owner.namespace,
-        "labels": labels,
-        "annotations": {
-            **annotations,
-            IGNORE_UPDATES: "true",
-            SPEC_HASH: digest([owner.uid, *workspace.key]),
-        },
-        "ownerReferences": [owner_reference(owner)],
-    }
+    identity = digest([owner.uid, *workspace.key])
+    meta = job_meta(name, owner, labels, annotations, identity)
     pod = _holding_pod(asked, defaults)
     data = _begin(pod, name, workspace, defaults, storage, secrets, places)
     spec = job_spec(
@@ -250,11 +227,11 @@ def end_container(defaults: JobDefaults) -> dict[str, Any]:
     return _without_resources(made)
 
 
-def timeout_of(container: Mapping[str, Any]) -> timedelta | None:
-    """The limit of an attempt in such a container."""
+def timeout_of(container: Mapping[str, Any]) -> int | None:
+    """The limit of an attempt in such a container, in seconds."""
     for entry in container.get("env") or ():
         if entry.get("name") == TIMEOUT_VARIABLE and str(entry.get("value")).isdigit():
-            return timedelta(seconds=int(entry["value"]))
+            return int(entry["value"])
     return None
 
 

@@ -112,33 +112,22 @@ def _as_own(pod: Pod, container: Mapping[str, Any], told: Mapping[str, Any]) -> 
     meta, name = pod["metadata"], container["name"]
     annotations = meta.get("annotations") or {}
     labels = {key: value for key, value in meta["labels"].items() if key != DIRECTORY}
-    limit = timeout_of(container)
-    seconds = None if limit is None else int(limit.total_seconds())
-    status = _status(pod, name, seconds)
-    own = {key: value for key, value in container.items() if key not in ("name", "resources")} | {
-        "name": name,
-        "resources": _resources(pod),
-    }
+    seconds = timeout_of(container)
     return {
         "metadata": {
             **meta,
             "uid": f"{meta.get('uid')}/{name}",
             "labels": {**labels, **told["labels"]},
-            "annotations": {
-                **(meta.get("annotations") or {}),
-                **told["annotations"],
-                CONTAINER: name,
-            },
+            "annotations": {**annotations, **told["annotations"], CONTAINER: name},
             "creationTimestamp": told["since"],
             "directory": {key: meta["labels"].get(key) for key in (TASK, TASK_RUN, ATTEMPT)}
             | {"annotations": annotations},
         },
         "spec": {
-            **{key: value for key, value in pod["spec"].items() if key == "nodeName"},
-            "containers": [own],
-            **({"activeDeadlineSeconds": seconds} if seconds is not None else {}),
+            "containers": [{**container, "resources": _resources(pod)}],
+            "activeDeadlineSeconds": seconds,
         },
-        "status": status,
+        "status": _status(pod, name, seconds),
     }
 
 

@@ -87,7 +87,7 @@ def build_job(
     run, attempt = start.task_run, start.attempt.number
     container = _with_log_level(container, start.task)
     name = job_name(owner.name, owner.uid, run.task_id, run.id, attempt)
-    labels = _labels(start, owner)
+    labels = labels_of(owner, run.task_id, run.id, attempt)
     annotations = {EXECUTION_NAME: owner.name, TASK_ID: run.task_id}
     if run.value is not None:
         annotations[VALUE] = run.value[:_SHOWN_VALUE]
@@ -96,17 +96,7 @@ def build_job(
         annotations[START_WITHIN] = str(deadline(chosen.start_within))
     if container.pairs is not None and container.pairs.changes:
         annotations[PAIRS] = container.pairs.to_json()
-    meta = {
-        "name": name,
-        "namespace": owner.namespace,
-        "labels": labels,
-        "annotations": {
-            **annotations,
-            IGNORE_UPDATES: "true",
-            SPEC_HASH: spec_hash(start, owner),
-        },
-        "ownerReferences": [owner_reference(owner)],
-    }
+    meta = job_meta(name, owner, labels, annotations, spec_hash(start, owner))
     container, plan = staged(start, container, storage, paths)
     container, secrets = prepare(container, start.secrets, places or SecretPlaces(), plan, paths)
     mounted = mounted_files(container, plan) if paths == OWN else None
@@ -193,19 +183,36 @@ def _identity(job: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return uids[0] if uids else None, (meta.get("annotations") or {}).get(SPEC_HASH)
 
 
-def _labels(start: StartAttempt, owner: Owner) -> dict[str, str]:
+def labels_of(owner: Owner, task_id: str, task_run_id: str, attempt: int) -> dict[str, str]:
+    """By which an attempt's Job and pod are found."""
     return {
         EXECUTION: label_value(owner.name),
         EXECUTION_UID: label_value(owner.uid),
-        TASK: label_value(start.task_run.task_id),
-        TASK_RUN: label_value(start.task_run.id),
-        ATTEMPT: str(start.attempt.number),
+        TASK: label_value(task_id),
+        TASK_RUN: label_value(task_run_id),
+        ATTEMPT: str(attempt),
         MANAGED_BY: "penstock",
     }
 
 
-def owner_reference(owner: Owner) -> dict[str, Any]:
-    """It makes the Job go with its Execution."""
+def job_meta(
+    name: str,
+    owner: Owner,
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
+    identity: str,
+) -> dict[str, Any]:
+    """A Job's metadata; by its ``identity`` (a hash) and its owner it is known as ours."""
+    return {
+        "name": name,
+        "namespace": owner.namespace,
+        "labels": dict(labels),
+        "annotations": {**annotations, IGNORE_UPDATES: "true", SPEC_HASH: identity},
+        "ownerReferences": [_owner_reference(owner)],
+    }
+
+
+def _owner_reference(owner: Owner) -> dict[str, Any]:
     return {
         "apiVersion": owner.api_version,
         "kind": owner.kind,

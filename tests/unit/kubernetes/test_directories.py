@@ -179,7 +179,6 @@ def test_long_texts_come_in_pieces(starting: Starter) -> None:
 def test_each_attempt_is_seen_as_if_the_pod_were_its_own(starting: Starter) -> None:
     # given
     first, second = (guest(starting(SHELL, {"commands": ["x"]}, attempt=n)) for n in (1, 2))
-    message = "penstock/1 inline lines 0 0\n"
     pod = pod_with(
         first,
         second,
@@ -197,7 +196,6 @@ def test_each_attempt_is_seen_as_if_the_pod_were_its_own(starting: Starter) -> N
     assert one["metadata"]["uid"] != two["metadata"]["uid"]
     assert results.observe(None, [one]).message == "exit code 3"
     assert results.observe(None, [two]).state is State.RUNNING
-    assert message
 
 
 def test_its_log_is_its_own_where_the_pod_is_of_the_execution(starting: Starter) -> None:
