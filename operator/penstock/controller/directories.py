@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from penstock.controller.attempts import AttemptStore, SeenAttempt
+from penstock.controller.endings import failed
 from penstock.controller.pending import Pending
 from penstock.engine.actions import (
     DIRECTORY_LOST,
@@ -33,7 +34,6 @@ from penstock.kubernetes.guests import (
 from penstock.kubernetes.jobs import JobDefaults
 from penstock.kubernetes.names import guest_name
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
-from penstock.tasks.framing import decode_result, parse_marker
 
 _OVER = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
 
@@ -78,7 +78,8 @@ class Directories:
             if ended is None:
                 return None
             if ended.get("exitCode") != 0:
-                return _failed_before(ended)
+                words = results.told_by(ended) or "what makes the task's texts failed"
+                return failed("TaskFailed", words)
         await self._add(pod, guest.containers)
         return None
 
@@ -102,7 +103,7 @@ class Directories:
         if problem is None:
             return None, left
         await self._delete(seen)
-        return _failed(problem.reason, problem.message), None
+        return failed(problem.reason, problem.message), None
 
     async def _look_before(
         self, job: Object, pod: Mapping[str, Any], run: TaskRun
@@ -118,7 +119,7 @@ class Directories:
         )
         if problem is None:
             return None, left
-        return _failed(problem.reason, problem.message), None
+        return failed(problem.reason, problem.message), None
 
     async def leave(self, execution: Object, status: ExecutionStatus) -> None:
         """Let the pods end of which all tasks have ended."""
@@ -192,14 +193,3 @@ def _has_ended(key: AttemptKey, run: TaskRun | None) -> bool:
     if run is None or run.state.terminated:
         return True
     return key[1] <= len(lost_directories(run))
-
-
-def _failed_before(ended: Mapping[str, Any]) -> Observation:
-    marker = parse_marker(str(ended.get("message") or ""))
-    result = decode_result(marker.payload) if marker is not None and marker.payload else None
-    words = result.message if result is not None else None
-    return _failed("TaskFailed", words or "what makes the task's texts failed")
-
-
-def _failed(reason: str, message: str) -> Observation:
-    return Observation(State.FAILED, end_date=datetime.now(UTC), reason=reason, message=message)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from penstock.controller.attempts import SeenAttempt
+from penstock.controller.endings import failed
 from penstock.controller.known import KnownExecutions
 from penstock.controller.pairs import Pairs
 from penstock.controller.pairwriter import PairWriter
@@ -77,12 +78,12 @@ class Housekeeping:
             if error.transient or error.conflict:
                 wait = _AGAIN
             else:
-                seen.outcome = _failed(started, error.reason, str(error))
+                seen.outcome = failed(error.reason, str(error), started)
         except (StorageError, OSError) as error:
-            seen.outcome = _failed(started, "StorageFailed", str(error))
+            seen.outcome = failed("StorageFailed", str(error), started)
         except Exception as error:
             logger.exception("the attempt %s", name)
-            seen.outcome = _failed(started, "InternalError", f"{type(error).__name__}: {error}")
+            seen.outcome = failed("InternalError", f"{type(error).__name__}: {error}", started)
         finally:
             del self._running[name]
         self._look_again(Key("Execution", meta["namespace"], meta["name"]), wait)
@@ -129,7 +130,3 @@ def _planned(body: Object, name: str) -> dict[str, int] | None:
         return {str(key): int(number) for key, number in planned["numbers"].items()}
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-
-
-def _failed(started: datetime, reason: str, message: str) -> Observation:
-    return Observation(State.FAILED, started, datetime.now(UTC), None, reason, message)

@@ -16,6 +16,7 @@ from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore, SeenAttempt
 from penstock.controller.blueprints import Blueprints, name_of, own_name
 from penstock.controller.directories import Directories, with_directory_lost
+from penstock.controller.endings import failed
 from penstock.controller.grants import place_in
 from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
@@ -105,7 +106,7 @@ class Jobs:
         except (TaskFailure, StorageError, ValueError) as error:
             if isinstance(error, StorageUnavailable) and self._may_wait(action):
                 raise ApiError(503, "StorageUnavailable", str(error)) from error
-            seen.outcome = _failed("InvalidTask", action.secrets.told(str(error)))
+            seen.outcome = failed("InvalidTask", action.secrets.told(str(error)))
             raise Again from error
         if isinstance(made, Guest):
             self._take_edge(uid)  # no Job follows: its creation is not late
@@ -123,7 +124,7 @@ class Jobs:
             if error.transient or error.not_found or later:
                 raise
             reason = "QuotaExceeded" if over_quota else error.reason
-            seen.outcome = _failed(reason, f"the Job was refused: {error}")
+            seen.outcome = failed(reason, f"the Job was refused: {error}")
             raise Again from error
         self._metrics.job_created(self._take_edge(uid))
 
@@ -136,7 +137,7 @@ class Jobs:
         except ApiError as error:
             if error.transient or error.not_found or error.conflict:
                 raise
-            return _failed(error.reason, f"the task was refused in its directory's pod: {error}")
+            return failed(error.reason, f"the task was refused in its directory's pod: {error}")
 
     async def leave(self, execution: Object, status: ExecutionStatus) -> None:
         """Let the pods end in which nothing more is to be done."""
@@ -226,7 +227,7 @@ class Jobs:
             return observation, left
         meta = seen.job["metadata"]
         await self._api.delete(JOBS, meta["namespace"], meta["name"], meta["uid"])
-        seen.outcome = _failed(problem.reason, problem.message)
+        seen.outcome = failed(problem.reason, problem.message)
         return seen.outcome, None
 
     def _may_wait(self, action: StartAttempt) -> bool:
@@ -290,7 +291,3 @@ def _timeout(pods: Sequence[Object]) -> timedelta | None:
     """The attempt's own limit, as its pod has it."""
     limits = [pod.get("spec", {}).get("activeDeadlineSeconds") for pod in pods]
     return next((timedelta(seconds=limit) for limit in limits if limit), None)
-
-
-def _failed(reason: str, message: str) -> Observation:
-    return Observation(State.FAILED, end_date=datetime.now(UTC), reason=reason, message=message)

@@ -222,7 +222,12 @@ def _result(payload: str) -> Outputs:
 def _failure_before(pod: Pod) -> str | None:
     """Why a container of Penstock's before the task's own failed, in its own words."""
     ended = podstatus.failed_init(pod)
-    marker = parse_marker(ended.get("message")) if ended is not None else None
+    return told_by(ended) if ended is not None else None
+
+
+def told_by(ended: Mapping[str, Any]) -> str | None:
+    """What an ended container of Penstock's own says of its failure."""
+    marker = parse_marker(ended.get("message"))
     return _result(marker.payload).message if marker is not None else None
 
 
