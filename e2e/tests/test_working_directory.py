@@ -149,7 +149,6 @@ def test_what_one_task_uses_too_much_of_is_told(scenario: Scenario) -> None:
     limited = {
         "type": "io.kestra.plugin.ee.kubernetes.runner.Kubernetes",
         "resources": {"limit": {"memory": "32Mi"}},
-        "waitUntilRunning": "PT15S",
     }
     tasks = directory(
         shell("small", "true", taskRunner=limited),
@@ -158,7 +157,7 @@ def test_what_one_task_uses_too_much_of_is_told(scenario: Scenario) -> None:
             "image",
             "true",
             containerImage="penstock.local/none:1",
-            taskRunner=limited,
+            taskRunner=limited | {"pullPolicy": "NEVER"},
         ),
     )
     # when

@@ -76,7 +76,7 @@ class Logs:
     def seen(self, pod: Object) -> None:
         """A pod was added, changed or removed."""
         meta = pod["metadata"]
-        if meta.get("uid") in self._settled or not has_begun(pod):
+        if _identity(pod) in self._settled or not has_begun(pod):
             return
         of = f"{meta['name']}/{podstatus.container_name(pod)}"
         key = Key("Log", meta["namespace"], of)
@@ -205,12 +205,17 @@ class Logs:
         log = self._logs.pop(key, None)
         if log is None:
             return
-        self._settled.put(log.pod["metadata"]["uid"], None)
+        self._settled.put(_identity(log.pod), None)
         others = self._of.get(log.execution_uid, set())
         others.discard(key)
         if not others:
             self._of.pop(log.execution_uid, None)
         self._tell(key)
+
+
+def _identity(pod: Object) -> str:
+    """Of the log: a pod may have those of many attempts."""
+    return f"{pod['metadata'].get('uid')}/{podstatus.container_name(pod)}"
 
 
 def _of_fetch(action: StartAttempt) -> Mapping[str, Any] | None:

@@ -116,7 +116,6 @@ def _as_own(pod: Pod, container: Mapping[str, Any], told: Mapping[str, Any]) -> 
     return {
         "metadata": {
             **meta,
-            "uid": f"{meta.get('uid')}/{name}",
             "labels": {**labels, **told["labels"]},
             "annotations": {**annotations, **told["annotations"], CONTAINER: name},
             "creationTimestamp": told["since"],

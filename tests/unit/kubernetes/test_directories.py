@@ -193,7 +193,9 @@ def test_each_attempt_is_seen_as_if_the_pod_were_its_own(starting: Starter) -> N
     assert [item["metadata"]["labels"]["penstock.dev/attempt"] for item in (one, two)] == ["1", "2"]
     assert one["metadata"]["labels"]["penstock.dev/task-run"] == "run1"
     assert container_name(one) == first.name
-    assert one["metadata"]["uid"] != two["metadata"]["uid"]
+    assert container_name(two) == second.name != first.name
+    # Events tell of the pod by its own uid.
+    assert one["metadata"]["uid"] == two["metadata"]["uid"] == pod["metadata"]["uid"]
     assert results.observe(None, [one]).message == "exit code 3"
     assert results.observe(None, [two]).state is State.RUNNING
 
