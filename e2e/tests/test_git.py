@@ -70,6 +70,55 @@ def test_a_deleted_file_prunes_its_flow_and_no_other(scenario: Scenario) -> None
     assert stays.exists and by_hand.exists
 
 
+def test_a_file_commented_out_whole_prunes_its_flow(scenario: Scenario) -> None:
+    # given
+    text = returns("a", "1")
+    repository = scenario.repository({"a.yaml": text, "b.yaml": returns("b", "1")})
+    scenario.git_source()
+    gone = scenario.flow_named("company.team.a").is_ready()
+    stays = scenario.flow_named("company.team.b").is_ready()
+    # when
+    commented = "".join(f"# {line}\n" for line in text.splitlines())
+    status = scenario.source_applied(repository.commit({"a.yaml": commented}, "Switch a off"))
+    # then
+    scenario.eventually("the flow gone", lambda: not gone.exists)
+    assert stays.exists and status["failed"] == 0 and status["flows"] == 1
+    # and it comes back as it was
+    scenario.source_applied(repository.commit({"a.yaml": text}, "Switch a on"))
+    scenario.flow_named("company.team.a").is_ready()
+
+
+def test_a_flow_moves_into_a_copy_of_its_file_while_its_file_gets_another(
+    scenario: Scenario,
+) -> None:
+    # given
+    repository = scenario.repository({"a.yaml": returns("a", "1")})
+    scenario.git_source()
+    flow = scenario.flow_named("company.team.a").is_ready(revision=1)
+    uid = flow.body["metadata"]["uid"]
+    # when: both files are changed in one commit
+    status = scenario.source_applied(
+        repository.commit({"a.yaml": returns("new", "2"), "copy.yaml": returns("a", "3")}, "Copy")
+    )
+    # then
+    assert status["failed"] == 0 and status["flows"] == 2
+    flow.is_ready(revision=2)
+    assert flow.body["metadata"]["uid"] == uid
+    assert flow.body["metadata"]["annotations"]["penstock.dev/path"] == "copy.yaml"
+    scenario.flow_named("company.team.new").is_ready()
+    # and when: the files are exchanged, so that each content stands under the other's name
+    status = scenario.source_applied(
+        repository.commit({"a.yaml": returns("a", "3"), "copy.yaml": returns("new", "2")}, "Swap")
+    )
+    # then
+    assert status["failed"] == 0 and status["flows"] == 2
+    scenario.eventually(
+        "the path of the flow",
+        lambda: flow.body["metadata"]["annotations"]["penstock.dev/path"] == "a.yaml",
+    )
+    assert flow.body["metadata"]["uid"] == uid
+
+
 def test_a_broken_file_is_reported_and_the_rest_goes_on(scenario: Scenario) -> None:
     repository = scenario.repository({"a.yaml": returns("a", "1")})
     scenario.git_source()

@@ -65,3 +65,39 @@ def test_the_runners_options_reach_the_pod(scenario: Scenario) -> None:
     resources = spec["containers"][0]["resources"]
     assert resources["requests"]["cpu"] == "10m"
     assert resources["limits"] == {"memory": "64Mi"}
+
+
+def test_a_runner_named_by_one_default_and_equipped_by_another_reaches_the_pod(
+    scenario: Scenario,
+) -> None:
+    # given
+    flow = scenario.flow(f"""
+        id: composed
+        namespace: company.team
+        pluginDefaults:
+          - type: io.kestra.plugin.scripts
+            values:
+              taskRunner: {{type: {RUNNER}, labels: {{team: data}}}}
+          - type: io.kestra.plugin.scripts.shell
+            values:
+              taskRunner: {{resources: {{limit: {{memory: 64Mi}}}}}}
+          - type: {RUNNER}
+            values:
+              resources: {{request: {{cpu: 10m}}}}
+              podSpec:
+                tolerations: [{{key: gpu, operator: Exists}}]
+        tasks:
+          - id: placed
+            type: io.kestra.plugin.scripts.shell.Commands
+            containerImage: {SHELL_IMAGE}
+            commands: ["true"]
+    """)
+    # when
+    execution = scenario.execution(flow).ends("SUCCESS")
+    # then
+    (pod,) = execution.pods("placed")
+    assert pod["metadata"]["labels"]["team"] == "data"
+    assert {"key": "gpu", "operator": "Exists"} in pod["spec"]["tolerations"]
+    resources = pod["spec"]["containers"][0]["resources"]
+    assert resources["requests"]["cpu"] == "10m"
+    assert resources["limits"] == {"memory": "64Mi"}

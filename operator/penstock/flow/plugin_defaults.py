@@ -1,7 +1,7 @@
-"""Plugin defaults: properties that a flow gives to many tasks at once (kestra-engine, section 13).
+"""Plugin defaults: properties that a flow gives to many tasks at once.
 
 A default is for every map whose ``type`` is, or begins with, the default's: tasks, triggers, task
-runners. In most public flows it is a package prefix (kestra-usage, section 4).
+runners. In most public flows it is a package prefix.
 """
 
 from __future__ import annotations
@@ -87,21 +87,45 @@ def _list(value: Any) -> Sequence[Any]:
 
 
 def _apply(value: Any, defaults: Sequence[Mapping[str, Any]]) -> Any:
+    """The value, in which each map that has a ``type`` got what the defaults give to it."""
     if isinstance(value, list):
         return [_apply(item, defaults) for item in value]
     if not isinstance(value, dict):
         return value
-    result = {key: _apply(item, defaults) for key, item in value.items()}
-    kind = value.get("type")
-    if not isinstance(kind, str):
-        return result
-    matching = [default for default in defaults if _matches(default["type"], kind)]
+    return _complete(value, {}, defaults)
+
+
+def _complete(
+    own: Mapping[str, Any], given: Mapping[str, Any], defaults: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A map as the flow has it, completed by what a default of the map around it gives to this
+    place, and by the defaults of its own type: also where that type comes from a default, such as a
+    task runner that one default names and another one equips.
+
+    What stands in the flow wins; then the nearest default does: that of the type which the flow
+    names, or else what was given to this very place.
+    """
+    kind = own.get("type", given.get("type"))
+    matching = [item for item in defaults if isinstance(kind, str) and _matches(item["type"], kind)]
+    of_type: dict[str, Any] = {}
     for default in matching:
         if not default.get("forced"):
-            result = merge(default["values"], result)
+            of_type = merge(default["values"], of_type)
+    base = merge(given, of_type) if "type" in own else merge(of_type, given)
+    # A default that holds its own type would go on for ever: within what it gives it is left out.
+    inner = [item for item in defaults if item not in matching]
+    result = {name: _apply(value, inner) for name, value in base.items() if name not in own}
+    for name, value in own.items():
+        beneath = base.get(name)
+        if isinstance(value, dict) and isinstance(beneath, dict):
+            result[name] = _complete(value, beneath, defaults)
+        elif isinstance(value, list) and isinstance(beneath, list):
+            result[name] = [*_apply(beneath, inner), *_apply(value, defaults)]
+        else:
+            result[name] = _apply(value, defaults)
     for default in reversed(matching):
         if default.get("forced"):
-            result |= default["values"]
+            result |= {name: _apply(value, inner) for name, value in default["values"].items()}
     return result
 
 

@@ -252,6 +252,30 @@ def test_forced_values_win_and_of_several_the_first() -> None:
     assert found == {"message": 1, "n": 2}
 
 
+def test_a_runner_that_one_default_names_is_equipped_by_the_default_of_its_type() -> None:
+    found = with_defaults(
+        f"{{type: {WORK}, values: {{runner: {{type: own.Pods, cpu: 2}}}}}}, "
+        "{type: own.Pods, values: {cpu: 1, labels: [a]}}",
+        "runner: {labels: [b]}",
+    )
+    assert found == {"runner": {"type": "own.Pods", "cpu": 2, "labels": ["a", "b"]}}
+
+
+def test_of_a_runner_that_the_task_names_the_default_of_its_type_is_nearer() -> None:
+    found = with_defaults(
+        f"{{type: {WORK}, values: {{runner: {{cpu: 2, memory: 1}}}}}}, "
+        "{type: own.Pods, values: {cpu: 1, labels: [a]}}",
+        "runner: {type: own.Pods, labels: [b]}",
+    )
+    runner = {"type": "own.Pods", "cpu": 1, "memory": 1, "labels": ["a", "b"]}
+    assert found == {"runner": runner}
+
+
+def test_a_default_that_holds_its_own_type_ends() -> None:
+    found = with_defaults(f"{{type: {WORK}, values: {{inner: {{type: {WORK}, n: 1}}}}}}")
+    assert found == {"message": "own", "inner": {"type": WORK, "n": 1}}
+
+
 def test_defaults_reach_tasks_in_flowables_and_their_shared_properties() -> None:
     flow = flows.flow(f"""
     taskDefaults: [{{type: {WORK}, values: {{timeout: PT5S}}}}]
