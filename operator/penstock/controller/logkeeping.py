@@ -36,6 +36,12 @@ class PodLog:
     last: str | None = None
     """When the last line was printed that is kept."""
     failures: int = 0
+    fails_since: float | None = None
+    """Since when it could not be read or kept, by the monotonic clock."""
+
+    @property
+    def node(self) -> str:
+        return str((self.pod.get("spec") or {}).get("nodeName") or "")
 
     @property
     def ends(self) -> bool:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from penstock.controller.kubelets import Kubelets
 from penstock.controller.logkeeping import LogKeeper, PodLog, log_of
 from penstock.controller.places import place_of
 from penstock.controller.queue import Key, KeyedQueue
@@ -44,7 +46,8 @@ NEXT_PART = 60.0
 FETCH = "io.kestra.plugin.core.log.Fetch"
 _LONGEST_WAIT = timedelta(seconds=60)
 """For logs that a task reads."""
-_TRIES = 10
+_PATIENCE = 300.0
+"""Seconds for which a log that cannot be read, or not kept, is tried again."""
 _SETTLED = 20_000
 
 
@@ -60,6 +63,7 @@ class Logs:
     ) -> None:
         self.queue = KeyedQueue(self._archive, WORKERS)
         self._keeper = LogKeeper(api)
+        self._kubelets = Kubelets()
         self._storage = storage
         self._executions = executions
         self._look_again = look_again
@@ -147,25 +151,44 @@ class Logs:
         log = self._logs.get(key)
         if log is None:
             return
+        turn = self._kubelets.turn(log.node)
+        if turn:
+            why = f"the kubelet of {log.node} did not answer"
+            await self._put_off(key, log, turn, why)
+            return
         ends = log.ends
         try:
             is_done = await self._bring_on(log)
         except (ApiError, StorageError, OSError) as error:
+            if isinstance(error, ApiError) and error.transient:
+                self._kubelets.failed(log.node)
             log.failures += 1
             logger.warning("the log of %s/%s: %s", key.namespace, key.name, error)
-            if log.failures < _TRIES:
-                self.queue.add_later(key, min(2.0**log.failures, NEXT_PART))
-                return
-            is_done = log.ends
-            if is_done:
-                await self._give_up(log, str(error))
+            await self._put_off(key, log, min(2.0**log.failures, NEXT_PART), str(error))
+            return
         if is_done:
             self._settle(key)
         elif log.ends and not ends:  # it ended meanwhile
             self.queue.add(key)
         else:
-            self._tell(key)
-            self.queue.add_later(key, _until_next(log))
+            self._later(key, log)
+
+    async def _put_off(self, key: Key, log: PodLog, seconds: float, why: str) -> None:
+        """Try again later. Where that went on for too long, the archive says why there is no more."""
+        now = time.monotonic()
+        log.fails_since = now if log.fails_since is None else log.fails_since
+        if now - log.fails_since < _PATIENCE:
+            self.queue.add_later(key, seconds)
+        elif log.ends:
+            await self._give_up(log, why)
+            self._settle(key)
+        else:
+            self._later(key, log)
+
+    def _later(self, key: Key, log: PodLog) -> None:
+        """The task runs on: look again when there may be more, and hold up nobody meanwhile."""
+        self._tell(key)
+        self.queue.add_later(key, _until_next(log))
 
     async def _bring_on(self, log: PodLog) -> bool:
         """Archive what there is; whether that is all there will ever be."""
@@ -173,7 +196,8 @@ class Logs:
         if archive is None:
             return True
         is_done = await self._keeper.bring_on(log, archive)
-        log.failures = 0
+        self._kubelets.answered(log.node)
+        log.failures, log.fails_since = 0, None
         if self._archive_of(log) is None:  # deleted meanwhile, and its files perhaps before this
             await asyncio.to_thread(archive.delete)
         return is_done

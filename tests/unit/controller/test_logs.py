@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from penstock.controller import logkeeping, logs
+from penstock.controller import kubelets, logkeeping, logs
 from penstock.controller.logs import FETCH, Logs
 from penstock.controller.queue import Key
 from penstock.controller.storage import StorageAccess
@@ -270,6 +270,41 @@ async def test_what_fails_is_tried_again(stage: Stage) -> None:
     await stage.until(lambda: stage.ended)
     # then
     assert stage.messages() == ["one"]
+
+
+async def test_a_kubelet_that_fails_is_not_asked_for_each_of_its_logs(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setattr(kubelets, "FIRST_WAIT", 0.05)
+    stage.kubelet.error = ApiError(500, "InternalError", "connection refused")
+    # when
+    for number in range(1, 31):
+        stage.logs.seen(pod("terminated", number=number))
+    await asyncio.sleep(0.3)
+    # then
+    assert 1 < len(stage.kubelet.asked) < 10
+    # and when it answers again, no log is missing
+    stage.kubelet.error, stage.kubelet.log = None, line(1, "one")
+    keys = [("r", number) for number in range(1, 31)]
+    await stage.until(lambda: all(stage.archive.has_ended(key) for key in keys))
+    assert stage.messages() == ["one"] * 30
+
+
+async def test_a_log_that_no_kubelet_gives_for_long_is_told_of(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setattr(kubelets, "FIRST_WAIT", 0.05)
+    monkeypatch.setattr(logs, "_PATIENCE", 0.2)
+    stage.kubelet.error = ApiError(500, "InternalError", "connection refused")
+    # when
+    for number in (1, 2, 3):
+        stage.logs.seen(pod("terminated", number=number))
+    await stage.until(lambda: all(stage.archive.has_ended(("r", n)) for n in (1, 2, 3)))
+    # then
+    assert len(stage.kubelet.asked) < 6
+    assert all("the log could not be read" in message for message in stage.messages())
 
 
 async def test_nothing_is_kept_of_an_execution_that_is_gone(stage: Stage) -> None:
