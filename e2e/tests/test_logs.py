@@ -160,6 +160,32 @@ def test_a_result_at_the_end_is_no_part_of_a_log(scenario: Scenario) -> None:
     assert not any("penstock" in message for message in live)
 
 
+def test_lines_longer_than_a_runtime_writes_at_once_are_whole(scenario: Scenario) -> None:
+    """containerd splits what is printed into entries of 16 KiB."""
+    # given
+    text = r"""
+        long() { i=0; while [ $i -lt "$1" ]; do printf 0123456789abcdef; i=$((i+1)); done; }
+        long 6400; echo
+        printf '::{"outputs":{"short":"'; long 1100; printf '"}}::\n'
+        printf '::{"outputs":{"long":"'; long 18750; printf '"},"logs":[{"level":"WARN","message":"'
+        long 2000; printf '"}]}::\n'
+        echo after
+    """
+    flow = given_tasks(scenario, script("work", text))
+    # when
+    execution = scenario.execution(flow).ends("SUCCESS")
+    # then
+    block = "0123456789abcdef"
+    values = execution.outputs("work")["vars"]
+    assert values == {"short": block * 1100, "long": block * 18750}
+    live = messages(execution)
+    assert live[0] == block * 6400
+    assert block * 2000 in live
+    assert live[-1] == "after"
+    assert not any("penstock-" in line for line in live)
+    assert messages(without_pods(execution)) == live
+
+
 def test_a_running_execution_is_followed_to_its_end(scenario: Scenario) -> None:
     given = given_tasks(
         scenario,

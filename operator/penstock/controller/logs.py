@@ -174,7 +174,7 @@ class Logs:
             self._later(key, log)
 
     async def _put_off(self, key: Key, log: PodLog, seconds: float, why: str) -> None:
-        """Try again later. Where that went on for too long, the archive says why there is no more."""
+        """Try again later; after five minutes the archive says why there is no more."""
         now = time.monotonic()
         log.fails_since = now if log.fails_since is None else log.fails_since
         if now - log.fails_since < _PATIENCE:
