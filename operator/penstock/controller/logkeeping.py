@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 from penstock.controller.queue import Key
 from penstock.kubernetes import podstatus
@@ -72,9 +73,12 @@ class LogKeeper:
                 return False
             piece = _nothing(log, f"the log could not be read: {error}")
         except ApiError as error:
-            if not error.not_found:
+            if error.not_found:
+                ends, piece = True, _nothing(log, LOST)
+            elif error.status == HTTPStatus.BAD_REQUEST and ends:  # it ended before it had a log
+                piece = _nothing(log, f"the log could not be read: {error}")
+            else:
                 raise
-            ends, piece = True, _nothing(log, LOST)
         try:
             await asyncio.to_thread(_keep, log, archive, piece, ends=ends)
         finally:

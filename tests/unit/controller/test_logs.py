@@ -258,6 +258,15 @@ async def test_a_kubelet_without_the_log_is_told_of(stage: Stage) -> None:
     assert message.startswith("the log could not be read: unable to retrieve")
 
 
+async def test_a_container_that_ended_before_it_had_a_log_is_asked_for_once(stage: Stage) -> None:
+    stage.kubelet.error = ApiError(400, "BadRequest", 'container "task" is terminated')
+    stage.logs.seen(pod("terminated"))
+    await stage.until(lambda: stage.ended)
+    (message,) = stage.messages()
+    assert message == 'the log could not be read: container "task" is terminated'
+    assert len(stage.kubelet.asked) == 1
+
+
 async def test_what_fails_is_tried_again(stage: Stage) -> None:
     # given
     stage.kubelet.error = ApiError(503, "Unavailable", "the node is away")
