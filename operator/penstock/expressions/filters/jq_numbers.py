@@ -18,9 +18,11 @@ _LONG_NUMBER = re.compile(r"\d{16}")
 _EXACT_SUMS = r"""
 def penstock_plus($x; $y): $x + $y;
 def penstock_minus($x; $y): $x - $y;
-def penstock_whole: type == "number" and (tostring | test("^-?[0-9]{1,24}$"));
+def penstock_whole: tostring | test("^-?[0-9]{1,24}$");
 def penstock_beyond($x; $y):
-  ($x | penstock_whole) and ($y | penstock_whole) and ($x | fabs) + ($y | fabs) >= 9007199254740992;
+  ($x | type) == "number" and ($y | type) == "number"
+  and ($x | fabs) + ($y | fabs) >= 9007199254740992
+  and ($x | penstock_whole) and ($y | penstock_whole);
 def penstock_halves:
   tostring | (if startswith("-") then [-1, .[1:]] else [1, .] end)
   | [.[0] * (.[1][:-9] | if . == "" then 0 else tonumber end), .[0] * (.[1][-9:] | tonumber)];
@@ -48,9 +50,18 @@ def add(f): reduce f as $x (null; . + $x);
 """
 
 
+SLOWER = 10
+"""How many times as long an exact sum takes."""
+
+
+def sums_exactly(program: str, text: str) -> bool:
+    """Whether whole numbers beyond 2⁵³ may take part, in the program or in its input."""
+    return bool(_LONG_NUMBER.search(text) or _LONG_NUMBER.search(program))
+
+
 def in_json(program: str, text: str) -> str:
     """The program with JSON texts as its outputs, for an input that is this JSON text."""
-    is_long = _LONG_NUMBER.search(text) or _LONG_NUMBER.search(program)
+    is_long = sums_exactly(program, text)
     # Two line breaks: a comment that ends with a backslash goes on in the next line.
     return f"{_EXACT_SUMS if is_long else ''}({program}\n\n) | tojson"
 

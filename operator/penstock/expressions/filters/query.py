@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.expressions.errors import ExpressionError, LimitError, shorten
-from penstock.expressions.filters.jq_numbers import in_json, read_output
+from penstock.expressions.filters.jq_numbers import SLOWER, in_json, read_output, sums_exactly
 from penstock.expressions.printing import to_json
 from penstock.expressions.registry import register_filter
 from penstock.expressions.run import Run
@@ -208,6 +208,8 @@ def jq_filter(run: Run, value: Any, expression: Any) -> list[Any]:
     if isinstance(value, str) and not _is_json(value):
         raise ExpressionError(f"jq needs JSON, not the text `{shorten(value, 50)}`")
     size = text.count(",") + text.count("[") + text.count("{") + 1
+    if sums_exactly(program, text) and ("+" in program or "-" in program or "add" in program):
+        size *= SLOWER
     run_it = _here if _is_bounded(program, size) else _apart
     outputs = run_it(run, program, text)
     run.budget.items(len(outputs))
