@@ -149,8 +149,8 @@ def _day(fields: _Fields, names: Names) -> date:
     if {"Y", "w"} <= numbers.keys() and fields.weekday is not None:
         return _day_of_week(numbers["Y"], numbers["w"], fields.weekday, names)
     raise ValueError(
-        "a date has a year, a month and a day (`yyyy`, `MM`, `dd`); put what lacks in front of it "
-        "with `~`, and into the format"
+        "a date has a year, a month and a day; add what it lacks, as in `(month ~ '-01') | "
+        "date(existingFormat='yyyy-MM-dd')`"
     )
 
 

@@ -36,8 +36,9 @@ def add(value: ExactDate, amount: int, unit: str) -> ExactDate:
             return ExactDate(_in_zone_of(value.date, moved), value.nanos)
     except (OverflowError, ValueError):
         raise ExpressionError(f"adding {amount} {unit} leaves the years 1 to 9999") from None
-    known = ", ".join(("NANOS", *_EXACT, *_DAYS, *_MONTHS))
-    raise ExpressionError(f"unknown unit `{unit[:30]}` (one of {known})")
+    known = ("NANOS", *_EXACT, *_DAYS, *_MONTHS)
+    near = f"; did you mean `{unit}S`?" if f"{unit}S" in known else ""
+    raise ExpressionError(f"unknown unit `{unit[:30]}` (one of {', '.join(known)}){near}")
 
 
 def _later(value: datetime, by: timedelta) -> datetime:
