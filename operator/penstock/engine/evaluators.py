@@ -14,6 +14,7 @@ from penstock.engine.secrets import NO_SECRETS, SecretInputs, Secrets, refuse_se
 from penstock.engine.tokens import SecretTokens
 from penstock.engine.variables import Variables
 from penstock.expressions import ExpressionError, Expressions, Host
+from penstock.flow.model import json_text
 
 
 class BoundEvaluator:
@@ -29,6 +30,8 @@ class BoundEvaluator:
             return str(template).lower()
         if template is None or isinstance(template, int | float):
             return None if template is None else str(template)
+        if isinstance(template, Mapping | list):
+            return json_text(self.render_tree(template))
         return self._expressions.render(template, self._variables, self._host)
 
     def evaluate(self, template: Any) -> Any:

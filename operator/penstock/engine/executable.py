@@ -146,7 +146,8 @@ def _date(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
-        date = _DATE.validate_python(text)
+        # Such as 2026-01-02T03:04:05+01:00[Europe/Paris], as Java writes it.
+        date = _DATE.validate_python(text.strip().partition("[")[0])
     except ValidationError:
         raise FlowableError(f"`scheduleDate` must be a date, but rendered to `{text}`") from None
     return date if date.tzinfo is not None else date.astimezone()

@@ -129,7 +129,7 @@ class Evaluator(Protocol):
     """The expressions of a flowable, seen from its own task run."""
 
     def render(self, template: Any) -> str | None:
-        """The text of a property. Raises ``ExpressionError``."""
+        """The text of a property; a map or a list as its JSON. Raises ``ExpressionError``."""
 
     def evaluate(self, template: Any) -> Any:
         """The value of a property, with its own type where it is a single expression."""

@@ -7,6 +7,7 @@ is the most frequent mistake in a flow file, so the refusal names the nearest pr
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -114,6 +115,15 @@ DurationProperty = Annotated[
     timedelta, BeforeValidator(_duration), WrapValidator(_or_as_it_is), Rendered
 ]
 """A duration that may be an expression. Text that is neither fails the task that has it."""
+
+
+Content = Annotated[str | dict[str, Any] | list[Any], "or what becomes its JSON"]
+"""A text; where a map or a list stands in its place, it is rendered to the JSON of that."""
+
+
+def json_text(value: Any) -> str:
+    """A map or a list as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

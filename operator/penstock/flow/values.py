@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import regex
 
 from penstock.flow.inputs import Input, InputType
-from penstock.flow.model import format_duration, parse_duration
+from penstock.flow.model import format_duration, json_text, parse_duration
 
 _EMAIL = regex.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _INTEGER = regex.compile(r"[-+]?[0-9]{1,19}")
@@ -66,7 +66,7 @@ def _text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return str(value)
-    return json.dumps(value, ensure_ascii=False)
+    return json_text(value)
 
 
 def _string(value: Any, declared: Input) -> str:

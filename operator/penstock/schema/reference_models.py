@@ -15,10 +15,11 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from penstock.flow.inputs import Input, InputType
-from penstock.flow.model import Document, Rendered, format_duration
+from penstock.flow.model import Content, Document, Rendered, format_duration
 from penstock.flow.task import Task
 from penstock.schema.reference_docstrings import attribute_docstrings, prose
 from penstock.tasks.pod import camel
+from penstock.tasks.texts import is_text
 
 RENDERED = "Rendered."
 """The last sentence of a description where an expression may stand."""
@@ -86,6 +87,8 @@ def nested(cls: type) -> Iterator[type]:
 def words(hint: Any, link: LinkTo) -> str:
     """A type in words; types with properties of their own are links."""
     origin, arguments = get_origin(hint), get_args(hint)
+    if is_text(hint) or hint == Content:
+        return "text, map or list"
     if origin is Annotated:
         return words(arguments[0], link)
     if hint in _WORDS:
@@ -162,7 +165,7 @@ def _metadata(hint: Any) -> Iterator[Any]:
 
 
 def _of_dataclass(cls: Any) -> Iterator[Property]:
-    texts, hints = attribute_docstrings(cls), get_type_hints(cls)
+    texts, hints = attribute_docstrings(cls), get_type_hints(cls, include_extras=True)
     for field in dataclasses.fields(cls):
         default = field.default
         if field.default_factory is not dataclasses.MISSING:

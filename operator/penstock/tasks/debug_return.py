@@ -9,6 +9,7 @@ from typing import Any
 
 from penstock.tasks.contract import Context
 from penstock.tasks.services import Metric
+from penstock.tasks.texts import Text
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Return:
     ```
     """
 
-    format: str | None = None
+    format: Text | None = None
     """The text to give back."""
 
     def run(self, context: Context) -> Mapping[str, Any]:

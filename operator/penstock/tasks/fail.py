@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from penstock.tasks.contract import Context, TaskFailure
+from penstock.tasks.texts import Text
 
 _FALSE = frozenset({"", "false", "0", "-0"})
 
@@ -23,7 +24,7 @@ class Fail:
 
     condition: str | None = None
     """Fail only where this renders to something other than `false`, `0`, `-0` or nothing."""
-    error_message: str = "Task failure"
+    error_message: Text = "Task failure"
     """What the failed task says."""
 
     def run(self, context: Context) -> None:

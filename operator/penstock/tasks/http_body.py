@@ -10,8 +10,9 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote, urlencode
 from uuid import uuid4
 
-from penstock.tasks.contract import Context, TaskFailure
+from penstock.tasks.contract import Context
 from penstock.tasks.records import copy, encoded
+from penstock.tasks.texts import json_text
 from penstock.tasks.working_files import is_uri
 
 _FORM = "application/x-www-form-urlencoded"
@@ -42,17 +43,17 @@ def body(
                 _write_part(context, file, boundary, name, value)
             file.write(f"--{boundary}--\r\n".encode())
         else:
-            file.write(urlencode({name: _scalar(name, form[name]) for name in form}).encode())
+            file.write(urlencode({name: _scalar(form[name]) for name in form}).encode())
         file.seek(0, os.SEEK_END)
         yield file, file.tell(), made  # type: ignore[misc]
 
 
 def _write_part(context: Context, file: Any, boundary: str, name: str, value: Any) -> None:
-    """A text; a file, where the value is a URI; or one with a name of its own."""
+    """A text, or the JSON of a list or map; a file, where the value is a URI or has `content`."""
     file_name = None
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and "content" in value:
         file_name, value = str(value.get("name", "file")), value.get("content")
-    content = _scalar(name, value)
+    content = _scalar(value)
     stored = is_uri(content)
     if stored and file_name is None:
         file_name = unquote(content.rpartition("/")[2])
@@ -71,9 +72,9 @@ def _write_part(context: Context, file: Any, boundary: str, name: str, value: An
     file.write(b"\r\n")
 
 
-def _scalar(name: str, value: Any) -> str:
+def _scalar(value: Any) -> str:
     if isinstance(value, dict | list):
-        raise TaskFailure(f"property `formData.{name}`: text is wanted, or a file in a multipart")
+        return json_text(value)
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 

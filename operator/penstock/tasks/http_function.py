@@ -14,6 +14,7 @@ from penstock.tasks.contract import TaskFailure
 from penstock.tasks.http_client import Answer, CheckAddress, HttpRequest, any_address, send
 from penstock.tasks.http_options import HttpOptions
 from penstock.tasks.http_tasks import text_of
+from penstock.tasks.texts import json_text
 
 SECONDS = 10.0
 _MAX_BYTES = 4 * 1024 * 1024
@@ -27,7 +28,7 @@ def http(
     uri: str,
     method: str = "GET",
     query: Mapping[str, Any] | None = None,
-    body: str | None = None,
+    body: Any = None,
     contentType: str = "application/json",
     headers: Mapping[str, Any] | None = None,
     *,
@@ -41,7 +42,7 @@ def http(
     if query:
         uri = f"{uri}{'&' if '?' in uri else '?'}{urlencode(query, doseq=True)}"
     sent = {name: str(value) for name, value in (headers or {}).items()}
-    content = None if body is None else body.encode()
+    content = None if body is None else _sent(body).encode()
     if content is not None:
         sent.setdefault("Content-Type", contentType)
     stream = None if content is None else BytesIO(content)
@@ -57,6 +58,11 @@ def http(
         return json.loads(text)
     except ValueError:
         raise TaskFailure(f"http(): the response of {uri} is not JSON") from None
+
+
+def _sent(body: Any) -> str:
+    """The body as text; a map or a list as its JSON."""
+    return json_text(body) if isinstance(body, dict | list) else str(body)
 
 
 def _received(answer: Answer, uri: str, until: float) -> bytes:

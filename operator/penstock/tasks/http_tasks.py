@@ -16,6 +16,7 @@ from penstock.tasks.http_client import Answer, HttpRequest, send
 from penstock.tasks.http_options import HttpOptions, SslOptions
 from penstock.tasks.records import CHUNK_BYTES, making
 from penstock.tasks.services import Metric
+from penstock.tasks.texts import Text, json_text
 
 _MAX_TEXT = 10 * 1024 * 1024
 _SHOWN = 500
@@ -29,7 +30,7 @@ class _Http:
     """The URI to ask."""
     method: str = "GET"
     """The method."""
-    body: str | None = None
+    body: Text | None = None
     """The text to send."""
     form_data: dict[str, Any] | None = None
     """A form to send: text, the URI of a file, or a map of `name` and `content`."""
@@ -73,7 +74,8 @@ class _Http:
 
     def _asked_uri(self) -> str:
         """With the parameters; a list is a parameter that comes several times."""
-        given = {name: value for name, value in self.params.items() if value is not None}
+        given = {name: _parameter(value) for name, value in self.params.items()}
+        given = {name: value for name, value in given.items() if value is not None}
         if not given:
             return self.uri
         uri, mark, fragment = self.uri.partition("#")
@@ -183,6 +185,15 @@ class Download(_Http):
         named = message.get_filename() or unquote(urlsplit(self.uri).path)
         last = named.replace("\\", "/").rstrip("/").rpartition("/")[2]
         return _NOT_NAME.sub("_", last)[-100:].strip(" .") or "download"
+
+
+def _parameter(value: Any) -> Any:
+    """A parameter's text, or the texts of one that comes several times."""
+    if isinstance(value, list):
+        return [_parameter(item) for item in value]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json_text(value) if isinstance(value, dict) else value
 
 
 def text_of(answer: Answer, content: bytes, default_charset: str) -> str:

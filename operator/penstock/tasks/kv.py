@@ -12,6 +12,7 @@ from typing import Any, Literal
 from penstock.tasks.contract import Context, TaskFailure
 from penstock.tasks.pairs import PairUse
 from penstock.tasks.services import Origin
+from penstock.tasks.texts import Text
 
 KvType = Literal["STRING", "NUMBER", "BOOLEAN", "DATETIME", "DATE", "DURATION", "JSON"]
 
@@ -48,7 +49,7 @@ class Set:
     """How long the value holds."""
     kv_type: KvType | None = None
     """The type of a value that is given as text."""
-    kv_description: str | None = None
+    kv_description: Text | None = None
     """What the key is for."""
 
     def run(self, context: Context) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from penstock.tasks.contract import Context, Level
+from penstock.tasks.texts import Text
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Echo:
     ```
     """
 
-    format: str
+    format: Text
     """The message."""
     level: Level = "INFO"
     """The level at which it is logged."""

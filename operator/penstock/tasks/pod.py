@@ -22,6 +22,7 @@ from penstock.tasks.contract import CoreTask, TaskFailure, TaskStopped
 from penstock.tasks.framing import TOO_LARGE, Result, encode_result, inline_bytes_here
 from penstock.tasks.plan import read_long, read_plan
 from penstock.tasks.services import Services, at_least, log_lines
+from penstock.tasks.texts import with_json
 
 if TYPE_CHECKING:
     from penstock.tasks.pod_services import PodServices
@@ -168,7 +169,7 @@ def revive(type_name: str, properties: Mapping[str, Any]) -> CoreTask:
 
 
 def _revived(made: type[Any], properties: Mapping[str, Any]) -> Any:
-    hints = get_type_hints(made)
+    hints = get_type_hints(made, include_extras=True)
     given = {}
     for item in fields(made):
         name = camel(item.name)
@@ -178,6 +179,7 @@ def _revived(made: type[Any], properties: Mapping[str, Any]) -> Any:
 
 
 def _value(hint: Any, value: Any) -> Any:
+    value = with_json(hint, value)
     members = get_args(hint) or (hint,)
     if timedelta in members and value is not None:
         return timedelta(seconds=value)

@@ -4,6 +4,7 @@ A task is a standard-library dataclass, because its pod must start at once. The 
 with pydantic: a model is made from the dataclass's fields, so that a task is described only once.
 
 - Before rendering (:func:`check`) an expression may stand wherever another type is wanted.
+- Where text is wanted a map or a list may stand, if the field is a :data:`Text`.
 - After rendering (:func:`read`) text becomes what the field wants, as in Kestra: `"3"` an integer,
   `PT5S` a duration, `["a"]` a list.
 """
@@ -16,7 +17,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, ValidationError
 from pydantic import create_model as make_model
@@ -26,8 +27,12 @@ from penstock.flow.model import Document, Duration, Rendered, as_details
 from penstock.flow.problems import format_location
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.pod import camel
+from penstock.tasks.texts import is_text, json_text
 
 T = TypeVar("T")
+
+Stage = Literal["written", "rendered", "packed"]
+"""Properties as a flow has them, for the task itself, and for the task in its pod."""
 
 _TAG = "type:"
 """Marks the parts of an error's location that pydantic adds for a union and nobody wrote."""
@@ -36,15 +41,20 @@ _TAG = "type:"
 def check(task: type[Any], properties: Mapping[str, Any]) -> None:
     """Check properties as they were written. Raises ``ValidationError``."""
     try:
-        _model(_key(task), rendered=False).model_validate(dict(properties))
+        _model(_key(task), "written").model_validate(dict(properties))
     except ValidationError as error:
         raise ValidationError.from_exception_data(task.__name__, _cleaned(error)) from None
 
 
-def read(task: type[T], properties: Mapping[str, Any]) -> T:
-    """Read rendered properties. Raises :class:`TaskFailure` with words for the flow's author."""
+def read(task: type[T], properties: Mapping[str, Any], *, packed: bool = False) -> T:
+    """Read rendered properties. Raises :class:`TaskFailure` with words for the flow's author.
+
+    ``packed``: a map in the place of a text stays one. The pod makes JSON of it, once the secrets
+    in it have their values: these may hold quotes.
+    """
+    stage = "packed" if packed else "rendered"
     try:
-        model = _model(_key(task), rendered=True).model_validate(dict(properties))
+        model = _model(_key(task), stage).model_validate(dict(properties))
     except ValidationError as error:
         raise TaskFailure("; ".join(map(_in_words, _cleaned(error)))) from None
     built: T = _build(task, model)
@@ -79,7 +89,7 @@ def _key(task: type[Any]) -> Hashable:
 
 
 @cache
-def _model(task: Any, rendered: bool) -> type[Document]:
+def _model(task: Any, stage: Stage) -> type[Document]:
     hints = get_type_hints(task, include_extras=True)
     definitions: dict[str, Any] = {}
     for item in fields(task):
@@ -87,7 +97,7 @@ def _model(task: Any, rendered: bool) -> type[Document]:
         if item.default_factory is not MISSING:
             default = {"default_factory": item.default_factory}
         described = Field(alias=camel(item.name), **default)
-        definitions[item.name] = (_wanted(hints[item.name], rendered), described)
+        definitions[item.name] = (_wanted(hints[item.name], stage), described)
     made: type[Document] = make_model(
         task.__name__, __base__=_Base, __module__=task.__module__, **definitions
     )
@@ -98,38 +108,42 @@ class _Base(Document):
     """Made models have no source to take descriptions from."""
 
 
-def _wanted(hint: Any, rendered: bool) -> Any:
+def _wanted(hint: Any, stage: Stage) -> Any:
     if hint is Any:
         return Any
     if hint is str:
         return Annotated[str, BeforeValidator(_text)]
-    wanted = _typed(hint, rendered)
-    return wanted if rendered else Annotated[wanted, Rendered]
+    if is_text(hint):
+        if stage == "rendered":
+            return Annotated[str, BeforeValidator(_text_or_json)]
+        return Annotated[str | dict[Any, Any] | list[Any], BeforeValidator(_text)]
+    wanted = _typed(hint, stage)
+    return Annotated[wanted, Rendered] if stage == "written" else wanted
 
 
-def _typed(hint: Any, rendered: bool) -> Any:
+def _typed(hint: Any, stage: Stage) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is timedelta:
         return Duration
     if isinstance(hint, type) and is_dataclass(hint):
-        return Annotated[_model(hint, rendered), BeforeValidator(_json_text)]
+        return Annotated[_model(hint, stage), BeforeValidator(_json_text)]
     if origin in (Union, types.UnionType):
-        return _union(arguments, rendered)
+        return _union(arguments, stage)
     if origin is list:
-        item = _wanted(arguments[0], rendered)
+        item = _wanted(arguments[0], stage)
         return Annotated[list[item], BeforeValidator(_json_text)]  # type: ignore[valid-type]
     if origin is dict:
-        item = _wanted(arguments[1], rendered)
+        item = _wanted(arguments[1], stage)
         return Annotated[dict[str, item], BeforeValidator(_json_text)]  # type: ignore[valid-type]
     return hint
 
 
-def _union(members: tuple[Any, ...], rendered: bool) -> Any:
+def _union(members: tuple[Any, ...], stage: Stage) -> Any:
     """Members are told apart by the kind of the value, so that an error speaks of one of them."""
     wanted = [member for member in members if member is not types.NoneType]
     if len(wanted) == 1:
-        return _optional(wanted[0], rendered)
-    by_kind = {_kind_of_hint(member): _wanted(member, rendered) for member in wanted}
+        return _optional(wanted[0], stage)
+    by_kind = {_kind_of_hint(member): _wanted(member, stage) for member in wanted}
     first = next(iter(by_kind))
     tagged = tuple(Annotated[member, Tag(_TAG + kind)] for kind, member in by_kind.items())
 
@@ -143,8 +157,8 @@ def _union(members: tuple[Any, ...], rendered: bool) -> Any:
     return united if len(wanted) == len(members) else united | None
 
 
-def _optional(member: Any, rendered: bool) -> Any:
-    wanted: Any = _wanted(member, rendered)
+def _optional(member: Any, stage: Stage) -> Any:
+    wanted: Any = _wanted(member, stage)
     return Union[wanted, None]  # noqa: UP007
 
 
@@ -160,6 +174,10 @@ def _text(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int | float) else value
+
+
+def _text_or_json(value: Any) -> Any:
+    return json_text(value) if isinstance(value, dict | list) else _text(value)
 
 
 def _json_text(value: Any) -> Any:

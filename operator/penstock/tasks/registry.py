@@ -93,7 +93,7 @@ def _core_container(
 ) -> Container:
     from penstock.tasks.reading import read, write
 
-    made: Any = read(core.load(), properties)
+    made: Any = read(core.load(), properties, packed=True)
     task = {"type": core.name, "properties": write(made)}
     use: PairUse | None = None
     if around is not None and hasattr(made, "pair_use"):

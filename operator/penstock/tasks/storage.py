@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from penstock.tasks.contract import Context, TaskFailure
 from penstock.tasks.records import copy, encoded, making, records
+from penstock.tasks.texts import Text
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Write:
     ```
     """
 
-    content: str
+    content: Text
     """The text."""
     extension: str | None = None
     """The extension of the file, such as `.txt`."""

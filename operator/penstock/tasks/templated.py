@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock.tasks.catalog import core_type
 from penstock.tasks.contract import Context, TaskFailure
+from penstock.tasks.texts import Text
 
 TEMPLATED = "io.kestra.plugin.core.templating.TemplatedTask"
 
@@ -26,7 +27,7 @@ class TemplatedTask:
     ```
     """
 
-    spec: str
+    spec: Text
     """The task in YAML: its `type` and the properties of that type, all rendered already."""
 
     def run(self, context: Context) -> None:

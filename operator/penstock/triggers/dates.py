@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
@@ -18,6 +17,7 @@ from penstock.triggers.due import Due, was_missed
 from penstock.triggers.evaluation import ConditionError, Context
 from penstock.triggers.properties import TriggerProperties, admits
 from penstock.triggers.schedule import Recovery
+from penstock.triggers.times import read_zone
 
 
 def _date_text(value: Any) -> str:
@@ -25,7 +25,7 @@ def _date_text(value: Any) -> str:
     text = value if isinstance(value, str) else str(value)
     if not is_expression(text):
         try:
-            _moment(text, ZoneInfo("UTC"))
+            _moment(text, UTC)
         except ExpressionError:
             reason = "`{value}` is not a date-time; write for example 2025-12-31T23:59:59+01:00"
             raise PydanticCustomError("date_time", reason, {"value": text}) from None
@@ -36,7 +36,7 @@ def _dates(value: Any) -> Any:
     return [value] if is_expression(value) else value
 
 
-def _moment(value: Any, zone: ZoneInfo) -> datetime:
+def _moment(value: Any, zone: tzinfo) -> datetime:
     return to_moment(value, zone, None, names(None))
 
 
@@ -70,25 +70,18 @@ class ScheduleOnDates(TriggerProperties):
     @classmethod
     def _known_zone(cls, value: str) -> str:
         if not is_expression(value):
-            _zone(value)
+            read_zone(value)
         return value
 
     def moments(self, context: Context) -> list[datetime]:
         """The dates, ascending, each once. Raises ``ConditionError`` where one is none."""
         zone_name = context.value(self.timezone)
         try:
-            zone = _zone(str(zone_name))
+            zone = read_zone(str(zone_name))
             written = [item for text in self.dates for item in _items(context.value(text))]
             return sorted({_moment(item, zone) for item in written})
         except (ExpressionError, ValueError) as error:
             raise ConditionError(f"the dates can't be told: {error}") from None
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"timezone '({name})' is not a valid time-zone ID") from None
 
 
 def _items(value: Any) -> list[Any]:

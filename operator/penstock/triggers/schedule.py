@@ -6,9 +6,8 @@ The dates here are the cron's own; which of them are due, :mod:`penstock.trigger
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal, Self
-from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import ValidationError, model_validator
@@ -21,6 +20,7 @@ from penstock.flow.problems import Location
 from penstock.triggers.conditions import AnyCondition
 from penstock.triggers.conditions.model import Condition
 from penstock.triggers.properties import TriggerProperties
+from penstock.triggers.times import read_zone
 
 Recovery = Literal["ALL", "LAST", "NONE"]
 """What becomes of due times that passed while nothing could start: each, the last, none."""
@@ -61,7 +61,7 @@ class Schedule(TriggerProperties):
     with_seconds: bool = False
     """Whether the first field is for seconds."""
     timezone: str = "UTC"
-    """The zone in which the fields are read, such as `Europe/Paris`."""
+    """The zone in which the fields are read, such as `Europe/Paris`, `+02:00` or `GMT+2`."""
     inputs: dict[str, Any] = {}
     """Inputs of the executions; expressions see `trigger.date`. Rendered."""
     recover_missed_schedules: Recovery = "ALL"
@@ -76,10 +76,9 @@ class Schedule(TriggerProperties):
     @model_validator(mode="after")
     def _check(self) -> Self:
         try:
-            ZoneInfo(self.timezone)
-        except (KeyError, ValueError, OSError):
-            message = f"timezone '({self.timezone})' is not a valid time-zone ID"
-            raise _wrong("timezone", message, self.timezone) from None
+            read_zone(self.timezone)
+        except ValueError as error:
+            raise _wrong("timezone", str(error), self.timezone) from None
         try:
             self._dates(datetime(2025, 1, 1, tzinfo=UTC))
         except CronSimError as error:
@@ -99,8 +98,8 @@ class Schedule(TriggerProperties):
         return bool(self.gates) or self.when is not None
 
     @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.timezone)
+    def zone(self) -> tzinfo:
+        return read_zone(self.timezone)
 
     def located_conditions(self) -> Iterator[tuple[Location, Condition]]:
         yield from super().located_conditions()
@@ -130,7 +129,7 @@ class Schedule(TriggerProperties):
             raise CronSimError(f"expected {expected} fields, found {fields}")
         if fields == 6 and cron.startswith("0 "):
             cron = cron.removeprefix("0 ")  # then a fixed time is met once on each day
-        dates = CronSim(cron, after.astimezone(ZoneInfo(self.timezone)), reverse=reverse)
+        dates = CronSim(cron, after.astimezone(self.zone), reverse=reverse)
         return iter(dates)
 
     def next_date(self, after: datetime) -> datetime | None:

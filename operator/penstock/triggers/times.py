@@ -1,8 +1,8 @@
-"""Dates and times of day as properties of triggers write them."""
+"""Dates, times of day and zones as properties of triggers write them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, tzinfo
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -11,11 +11,20 @@ from pydantic_core import PydanticCustomError
 from penstock.expressions import ExpressionError
 from penstock.expressions.dates.moments import to_moment
 from penstock.expressions.dates.names import names
+from penstock.expressions.dates.zones import zone
 
 
 def read_moment(value: Any) -> datetime:
     """An ISO date-time; UTC where it has no offset. Raises ``ExpressionError``."""
     return to_moment(value, UTC, None, names(None))
+
+
+def read_zone(name: str) -> tzinfo:
+    """The zone of a `timezone` property. Raises ``ValueError`` with words for its author."""
+    try:
+        return zone(name)
+    except ExpressionError as error:
+        raise ValueError(f"timezone '({name})' is not a valid time-zone ID: {error}") from None
 
 
 def _moment(value: Any) -> datetime:

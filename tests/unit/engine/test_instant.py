@@ -71,6 +71,7 @@ def test_an_assertion_that_holds_lets_the_flow_go_on(given: Flow) -> None:
     [
         ("", "the condition `{{ vars.x == 2 }}` does not hold"),
         (", errorMessage: 'x is {{ vars.x }}'", "x is 1"),
+        (", errorMessage: {x: '{{ vars.x }}', wanted: [2]}", '{"x":"1","wanted":[2]}'),
     ],
 )
 def test_an_assertion_that_does_not_hold_fails(given: Flow, more: str, told: str) -> None:

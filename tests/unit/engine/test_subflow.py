@@ -136,9 +136,16 @@ def test_labels_of_the_system_are_not_ones_to_set(given: Flow) -> None:
     flow.run().then.ended("FAILED").says("offending label: system.x").made()
 
 
-def test_the_date_of_the_execution(given: Flow) -> None:
-    outcome = given(call('scheduleDate: "2025-03-01T12:10:00Z"')).run()
+@pytest.mark.parametrize(
+    "date",
+    ["2025-03-01T12:10:00Z", "2025-03-01T12:10Z[UTC]", "2025-03-01T13:10+01:00[Europe/Oslo]"],
+)
+def test_the_date_of_the_execution(given: Flow, date: str) -> None:
+    outcome = given(call(f'scheduleDate: "{date}"')).run()
     outcome.then.ended("SUCCESS").took(602)
+
+
+def test_what_is_no_date_of_an_execution_fails(given: Flow) -> None:
     flow = given(call("scheduleDate: soon"))
     flow.run().then.ended("FAILED").says("`scheduleDate` must be a date").made()
 

@@ -31,7 +31,7 @@ def refused(declared: str, value: Any) -> str:
         ("type: STRING", "x", "x"),
         ("type: STRING", 3, "3"),
         ("type: STRING", True, "true"),
-        ("type: STRING", {"a": 1}, '{"a": 1}'),
+        ("type: STRING", {"a": 1}, '{"a":1}'),
         ("type: STRING, validator: '[a-z]+\\d'", "abc1", "abc1"),
         ("type: STRING, validator: '\\p{Lu}.*'", "Émile", "Émile"),
         ("type: INT", "42", 42),

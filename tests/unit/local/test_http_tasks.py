@@ -13,7 +13,7 @@ import pytest
 from penstock.catalog import expressions
 from penstock.expressions import ExpressionError, Host
 from penstock.resources.execution import State
-from tests.unit.local.conftest import CORE, Attempts
+from tests.unit.local.conftest import CORE, Attempts, Try
 
 BASIC = "Basic bWU6cHc="
 
@@ -154,6 +154,41 @@ async def test_a_body_is_sent_with_its_type(attempts: Attempts, server: str) -> 
     headers = {"content-type": "text/csv"}
     said = await echoed(attempts, uri=uri, method="PUT", body="x", headers=headers)
     assert said["headers"]["content-type"] == "text/csv"
+
+
+async def test_a_map_is_sent_as_json(try_: Try, server: str) -> None:
+    # given
+    tried = try_(
+        f"""
+        inputs: [{{id: city, type: STRING, defaults: "Å \\"q\\""}}]
+        tasks:
+          - id: ask
+            type: io.kestra.plugin.core.http.Request
+            uri: {server}/echo
+            method: POST
+            body:
+              "{{{{ 'na' ~ 'me' }}}}": "{{{{ inputs.city }}}}"
+              sum: "{{{{ 2 * 3 }}}}"
+              as_it_is: [1, true, {{}}]
+        outputs: [{{id: sent, type: STRING, value: "{{{{ fromJson(outputs.ask.body).body }}}}"}}]
+        """
+    )
+    # when
+    status = await tried.run()
+    # then
+    assert status.outputs == {"sent": '{"name":"Å \\"q\\"","sum":"6","as_it_is":[1,true,{}]}'}
+
+
+async def test_maps_in_parameters_and_forms_are_json(attempts: Attempts, server: str) -> None:
+    # given
+    params = {"filter": {"a": 1}, "tag": ["x", "y"], "all": True, "none": None}
+    form = {"data": {"a": [1]}, "list": [1, 2]}
+    # when
+    plain = await echoed(attempts, uri=f"{server}/echo", method="POST", params=params)
+    posted = await echoed(attempts, uri=f"{server}/echo", method="POST", formData=form)
+    # then
+    assert plain["path"] == "/echo?filter=%7B%22a%22%3A1%7D&tag=x&tag=y&all=true"
+    assert posted["body"] == "data=%7B%22a%22%3A%5B1%5D%7D&list=%5B1%2C2%5D"
 
 
 async def test_a_form_is_sent(attempts: Attempts, server: str) -> None:
@@ -324,6 +359,8 @@ def test_expressions_ask_a_server(attempts: Attempts, server: str) -> None:
     # given
     host = Host(functions=attempts.host.functions())
     # then
+    template = "{{ http(u ~ '/echo', method='PUT', body={'a': [1, 'é']}).body }}"
+    assert expressions().render(template, {"u": server}, host) == '{"a":[1,"é"]}'
     template = "{{ http(u ~ '/echo', method='POST', body='x', query={'a': 'b c'}).path }}"
     assert expressions().render(template, {"u": server}, host) == "/echo?a=b+c"
     assert expressions().render("{{ http(u ~ '/latin1') }}", {"u": server}, host) == "é"

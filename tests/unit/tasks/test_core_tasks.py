@@ -15,12 +15,13 @@ import pytest
 from pydantic import ValidationError
 
 import penstock
-from penstock.tasks.catalog import CORE_TYPES
+from penstock.tasks.catalog import CORE_TYPES, core_type
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.framing import TOO_LARGE, decode_result, parse_marker
 from penstock.tasks.metrics import read_metrics
 from penstock.tasks.pairs import PairUse
 from penstock.tasks.pod import revive, run
+from penstock.tasks.reading import read, write
 from penstock.tasks.registry import container
 from penstock.tasks.services import Metric, Origin
 
@@ -165,6 +166,19 @@ def test_sleep_sleeps(pod: Pod) -> None:
     assert time.monotonic() - began >= 0.3
 
 
+def test_a_map_goes_through_a_pod_as_json(pod: Pod) -> None:
+    # when
+    code, _, result = pod.run(f"{CORE}.debug.Return", format={"rows": ["1", 2]})
+    # then
+    assert (code, result["outputs"]) == (0, {"value": '{"rows":["1",2]}'})
+
+
+def types_of(task_type: str) -> type[Any]:
+    found = core_type(task_type)
+    assert found is not None
+    return found.load()
+
+
 def until_it_heeds(process: subprocess.Popen[str], number: signal.Signals) -> None:
     """Wait until a process has a handler for a signal: before, the signal would just end it."""
     deadline = time.monotonic() + 20
@@ -269,6 +283,70 @@ def test_an_expression_may_stand_for_any_type(
     types: Any, task_type: str, properties: dict[str, Any]
 ) -> None:
     types.find(task_type).check(properties)
+
+
+@pytest.mark.parametrize(
+    ("task_type", "name"),
+    [
+        (f"{CORE}.debug.Return", "format"),
+        (f"{CORE}.debug.Echo", "format"),
+        (f"{CORE}.execution.Fail", "errorMessage"),
+        (f"{CORE}.storage.Write", "content"),
+        (f"{CORE}.http.Request", "body"),
+        (f"{CORE}.http.Download", "body"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"city": "Ås", "n": [1, None, {}]}, '{"city":"Ås","n":[1,null,{}]}'),
+        (["a", 2, True, 0.5], '["a",2,true,0.5]'),
+        ({}, "{}"),
+        (7, "7"),
+        (False, "false"),
+    ],
+)
+def test_a_map_or_a_list_in_the_place_of_a_text_is_its_json(
+    types: Any, task_type: str, name: str, value: Any, text: str
+) -> None:
+    # given
+    uri = {"uri": "http://x"} if ".http." in task_type else {}
+    properties = {name: value, **uri}
+    # when
+    types.find(task_type).check(properties)
+    here: Any = read(types_of(task_type), properties)
+    sent = json.loads(container(task_type, properties).env["PENSTOCK_TASK"])
+    # then
+    assert write(here)[name] == text
+    assert write(revive(sent["type"], sent["properties"]))[name] == text
+
+
+def test_a_secret_in_a_map_is_quoted_in_its_json() -> None:
+    # given
+    what = container(f"{CORE}.debug.Return", {"format": {"password": "TOKEN"}})
+    task = json.loads(what.env["PENSTOCK_TASK"])
+    # when
+    filled = json.loads(json.dumps(task["properties"]).replace("TOKEN", 'a\\"b'))
+    revived: Any = revive(task["type"], filled)
+    # then
+    assert json.loads(revived.format) == {"password": 'a"b'}
+
+
+@pytest.mark.parametrize(
+    ("task_type", "properties", "where"),
+    [
+        (f"{CORE}.http.Request", {"uri": {"a": 1}}, ("uri",)),
+        (f"{CORE}.http.Request", {"uri": "http://x", "method": ["GET"]}, ("method",)),
+        (f"{CORE}.kv.Get", {"key": {"a": 1}}, ("key",)),
+        (f"{CORE}.namespace.DeleteFiles", {"namespace": ["a"], "files": "x"}, ("namespace",)),
+    ],
+)
+def test_names_and_addresses_are_texts(
+    types: Any, task_type: str, properties: dict[str, Any], where: tuple[Any, ...]
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        types.find(task_type).check(properties)
+    assert [error["loc"] for error in caught.value.errors()] == [where]
 
 
 def test_a_rendered_property_of_the_wrong_type_is_named() -> None:

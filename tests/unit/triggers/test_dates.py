@@ -57,6 +57,7 @@ def test_the_next_date() -> None:
     ("dates", "more"),
     [
         (["2025-01-02T09:00:00"], {"timezone": "Europe/Paris"}),
+        (["2025-01-02T09:00:00"], {"timezone": "GMT+1"}),
         (["2025-01-02T09:00:00"], {"timezone": "{{ vars.zone }}"}),
         ("{{ vars.dates }}", {}),
         ("{{ vars.text }}", {}),

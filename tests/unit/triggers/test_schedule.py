@@ -70,6 +70,10 @@ def test_seconds() -> None:
         ("@often", {}, "invalid cron expression"),
         ("* * * * *", {"timezone": "Mars/Base"}, "timezone '(Mars/Base)' is not a valid time-zone"),
         ("* * * * *", {"timezone": "../x"}, "is not a valid time-zone"),
+        ("* * * * *", {"timezone": "europe/oslo"}, "did you mean Europe/Oslo?"),
+        ("* * * * *", {"timezone": "GMT+19"}, "offsets end at 18 hours"),
+        ("* * * * *", {"timezone": "+2:00"}, "write an offset as +2, +02 or +02:00"),
+        ("* * * * *", {"timezone": "localtime"}, "unknown time zone `localtime`"),
         ("* * * * *", {"cronn": "x"}, "unknown property `cronn`"),
         ("* * * * *", {"recoverMissedSchedules": "SOME"}, "'ALL'"),
     ],
@@ -78,6 +82,19 @@ def test_what_is_no_schedule(cron: str, more: dict[str, Any], told: str) -> None
     with pytest.raises(ValidationError) as refused:
         schedule(cron, **more)
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("zone", "due"),
+    [
+        ("UTC", "07:30"), ("GMT", "07:30"), ("Z", "07:30"), ("Etc/UTC", "07:30"),
+        ("+02:00", "05:30"), ("GMT+2", "05:30"), ("UTC+02:00", "05:30"), ("Etc/GMT-2", "05:30"),
+        ("-0330", "11:00"), ("UT-3", "10:30"), ("EST5EDT", "11:30"), ("Asia/Kathmandu", "01:45"),
+    ],
+)  # fmt: skip
+def test_zones_are_written_as_in_java(zone: str, due: str) -> None:
+    plan = schedule("30 7 * * *", timezone=zone)
+    assert dates(plan, "2025-06-01T23:59:59", 1) == [f"06-02 {due}:00"]
 
 
 PARIS = {"timezone": "Europe/Paris"}

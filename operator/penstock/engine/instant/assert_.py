@@ -9,6 +9,7 @@ from pydantic import Field
 from penstock.engine.flowable import Evaluator
 from penstock.engine.instant_task import Effect, InstantFailure, InstantTask, Scene
 from penstock.expressions import is_truthy
+from penstock.flow.model import Content
 
 
 class Assert(InstantTask):
@@ -25,7 +26,7 @@ class Assert(InstantTask):
 
     conditions: Annotated[list[str | bool | int | float], Field(min_length=1)]
     """Each holds unless it renders to `false`, `0`, `-0` or nothing. Rendered."""
-    error_message: str | None = None
+    error_message: Content | None = None
     """What the failed task says in place of the condition. Rendered."""
 
     def perform(self, evaluator: Evaluator, scene: Scene) -> Effect:

@@ -38,6 +38,11 @@ _ENGLISH = Names(
     ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
     sunday_first=True,
 )
+ISO_WEEKS = Names(
+    _ENGLISH.months, _ENGLISH.short_months, _ENGLISH.days, _ENGLISH.short_days, sunday_first=False
+)
+"""English names, and weeks by ISO 8601."""
+
 _TABLE = {
     "en": _ENGLISH,
     "fr": Names(
@@ -155,5 +160,5 @@ def names(locale: str | None) -> Names:
         known = ", ".join(sorted(_TABLE))
         raise ExpressionError(f"dates cannot be written in the locale `{locale[:20]}` ({known})")
     if language.lower() == "en" and country and country.upper() != "US":
-        return Names(found.months, found.short_months, found.days, found.short_days)
+        return ISO_WEEKS
     return found

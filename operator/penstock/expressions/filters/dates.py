@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from penstock.expressions.dates import units
-from penstock.expressions.dates.moments import to_moment, write_moment
+from penstock.expressions.dates.exact import ExactDate
+from penstock.expressions.dates.formats import write_moment
+from penstock.expressions.dates.moments import to_exact
 from penstock.expressions.dates.names import names
 from penstock.expressions.dates.zones import zone
 from penstock.expressions.registry import register_filter
 from penstock.expressions.run import Run
 from penstock.expressions.values import need_integer, need_text
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 def _moment(
     run: Run, value: Any, time_zone: Any, existing: Any = None, locale: Any = None
-) -> datetime:
+) -> ExactDate:
     into = zone(run.host.zone if time_zone is None else need_text(time_zone, "timeZone"))
     pattern = None if existing is None else need_text(existing, "existingFormat")
-    return to_moment(value, into, pattern, names(locale))
+    return to_exact(value, into, pattern, names(locale))
 
 
-def formatted(run: Run, value: datetime, format: Any, time_zone: Any, locale: Any) -> str:
+def formatted(run: Run, value: ExactDate, format: Any, time_zone: Any, locale: Any) -> str:
     """A date in a zone, by a format."""
     into = zone(run.host.zone if time_zone is None else need_text(time_zone, "timeZone"))
     pattern = "iso" if format is None else need_text(format, "format")
-    return write_moment(value.astimezone(into), pattern, locale)
+    return write_moment(value.within(into), pattern, locale)
 
 
 @register_filter("date")
@@ -40,11 +39,13 @@ def date(
     existingFormat: Any = None,
     locale: Any = None,
 ) -> str:
-    """Write a date in a format and zone. A number is in seconds since 1970. A format is a pattern
-    of Java's, or a name such as `iso`, `iso_date`, `sql` or `rfc_1123_date_time`.
+    """Write a date in a format and zone. A number is in seconds, milliseconds, microseconds or
+    nanoseconds since 1970, by its size. A format is a pattern of Java's, or a name such as `iso`,
+    `iso_milli`, `iso_sec`, `iso_date`, `sql`, `sql_milli`, `sql_sec` or `rfc_1123_date_time`.
 
     {{ inputs.date | date('yyyy-MM-dd') }} → 2026-01-15
     {{ inputs.date | date('HH:mm', timeZone='Europe/Oslo') }} → 11:30
+    {{ 1768473000123 | date('iso_milli', timeZone='+01:00') }} → 2026-01-15T11:30:00.123+01:00
     {{ 'July 24, 2001' | date('iso_local_date', existingFormat='MMMM dd, yyyy', timeZone='UTC') }}
     → 2001-07-24
     """
@@ -76,18 +77,13 @@ def date_add(
     return formatted(run, moved, format, timeZone, locale)
 
 
-def _micros(run: Run, value: Any, time_zone: Any, existing: Any) -> int:
-    moment = _moment(run, value, time_zone, existing)
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
 @register_filter("timestamp")
 def timestamp(run: Run, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
     """Seconds since 1970.
 
     {{ inputs.date | timestamp }} → 1768473000
     """
-    return _micros(run, value, timeZone, existingFormat) // 1_000_000
+    return _moment(run, value, timeZone, existingFormat).epoch_nanos // 10**9
 
 
 @register_filter("timestampMilli")
@@ -96,23 +92,22 @@ def timestamp_milli(run: Run, value: Any, timeZone: Any = None, existingFormat: 
 
     {{ inputs.date | timestampMilli }} → 1768473000000
     """
-    return _micros(run, value, timeZone, existingFormat) // 1_000
+    return _moment(run, value, timeZone, existingFormat).epoch_nanos // 10**6
 
 
 @register_filter("timestampMicro")
 def timestamp_micro(run: Run, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
-    """Kestra's own number: seconds times 10⁹ plus the microseconds.
+    """Microseconds since 1970.
 
-    {{ inputs.date | timestampMicro }} → 1768473000000000000
+    {{ inputs.date | timestampMicro }} → 1768473000000000
     """
-    seconds, micros = divmod(_micros(run, value, timeZone, existingFormat), 1_000_000)
-    return seconds * 1_000_000_000 + micros
+    return _moment(run, value, timeZone, existingFormat).epoch_nanos // 10**3
 
 
 @register_filter("timestampNano")
 def timestamp_nano(run: Run, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
-    """Nanoseconds since 1970; dates here have microseconds, so the last digits are 0.
+    """Nanoseconds since 1970.
 
     {{ inputs.date | timestampNano }} → 1768473000000000000
     """
-    return _micros(run, value, timeZone, existingFormat) * 1_000
+    return _moment(run, value, timeZone, existingFormat).epoch_nanos

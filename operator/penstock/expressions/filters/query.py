@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.expressions.errors import ExpressionError, LimitError, shorten
+from penstock.expressions.filters.jq_numbers import SLOWER, in_json, read_output, sums_exactly
 from penstock.expressions.printing import to_json
 from penstock.expressions.registry import register_filter
 from penstock.expressions.run import Run
@@ -176,11 +177,13 @@ def _is_bounded(program: str, size: int) -> bool:
 
 
 @lru_cache(maxsize=200)
-def _compiled(program: str) -> Any:
+def _compiled(program: str, whole: str) -> Any:
+    """The compiled ``whole``, which is a program with something around it."""
     import jq
 
     try:
-        return jq.compile(program)
+        jq.compile(program)
+        return jq.compile(whole)
     except ValueError as error:
         raise ExpressionError(f"bad jq expression `{shorten(program)}`: {_first(error)}") from None
 
@@ -191,7 +194,8 @@ def _first(error: Exception) -> str:
 
 @register_filter("jq")
 def jq_filter(run: Run, value: Any, expression: Any) -> list[Any]:
-    """All outputs of a jq program, always as a list. Text is read as JSON first.
+    """All outputs of a jq program, always as a list. Text is read as JSON first. Integers keep all
+    their digits.
 
     {{ {'a': [1, 2]} | jq('.a[]') }} → [1,2]
     {{ outputs.measure | jq('.Oslo.value') | first }} → 4
@@ -204,6 +208,8 @@ def jq_filter(run: Run, value: Any, expression: Any) -> list[Any]:
     if isinstance(value, str) and not _is_json(value):
         raise ExpressionError(f"jq needs JSON, not the text `{shorten(value, 50)}`")
     size = text.count(",") + text.count("[") + text.count("{") + 1
+    if sums_exactly(program, text) and ("+" in program or "-" in program or "add" in program):
+        size *= SLOWER
     run_it = _here if _is_bounded(program, size) else _apart
     outputs = run_it(run, program, text)
     run.budget.items(len(outputs))
@@ -221,9 +227,9 @@ def _is_json(text: str) -> bool:
 def _here(run: Run, program: str, text: str) -> list[Any]:
     outputs: list[Any] = []
     try:
-        for output in _compiled(program).input_text(text):
+        for output in _compiled(program, in_json(program, text)).input_text(text):
             run.budget.check_time()
-            outputs.append(output)
+            outputs.append(read_output(output))
             if len(outputs) > run.budget.limits.items:
                 run.budget.items(len(outputs))
     except ValueError as error:
@@ -236,6 +242,7 @@ def _apart(run: Run, program: str, text: str) -> list[Any]:
     request = json.dumps(
         {
             "program": program,
+            "whole": in_json(program, text),
             "text": text,
             "outputs": run.budget.limits.items,
             "chars": run.budget.limits.output_chars,
@@ -258,5 +265,4 @@ def _apart(run: Run, program: str, text: str) -> list[Any]:
     answer = json.loads(done.stdout)
     if "error" in answer:
         raise ExpressionError(f"jq `{shorten(program)}` failed: {answer['error']}")
-    outputs: list[Any] = answer["outputs"]
-    return outputs
+    return [read_output(output) for output in answer["outputs"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstock.expressions.dates.exact import ExactDate
 from penstock.expressions.filters.dates import formatted
 from penstock.expressions.registry import register_function
 from penstock.expressions.run import Run
@@ -22,4 +23,4 @@ def now(
     {{ now() }} → 2026-01-15T10:30:00.000000Z
     {{ now('yyyy-MM-dd HH:mm', timeZone='Europe/Oslo') }} → 2026-01-15 11:30
     """
-    return formatted(run, run.host.now(), format, timeZone, locale)
+    return formatted(run, ExactDate(run.host.now()), format, timeZone, locale)
