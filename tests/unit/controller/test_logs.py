@@ -128,7 +128,7 @@ class Stage:
         return self.archive.has_ended(("r", 1))
 
     async def until(self, what: Callable[[], Any]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not what():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
