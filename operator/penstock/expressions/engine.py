@@ -10,7 +10,7 @@ from typing import Any
 from penstock.expressions.environment import PebbleEnvironment, Program
 from penstock.expressions.errors import ExpressionError, LimitError
 from penstock.expressions.host import Host
-from penstock.expressions.lexer import strip_raw
+from penstock.expressions.lexer import accidental_comments, strip_raw
 from penstock.expressions.limits import Budget, Limits
 from penstock.expressions.opaque import OpaqueRun
 from penstock.expressions.printing import to_text
@@ -19,12 +19,6 @@ from penstock.expressions.truth import kind
 from penstock.expressions.values import is_number
 
 _ENVIRONMENT = PebbleEnvironment()
-_STARTS = ("{{", "{%", "{#")
-
-
-def has_expression(text: str) -> bool:
-    """Whether rendering could change this text."""
-    return "{" in text and any(start in text for start in _STARTS)
 
 
 class Expressions:
@@ -45,9 +39,12 @@ class Expressions:
         return _ENVIRONMENT.program(template)
 
     def check(self, template: str) -> None:
-        """Compile only: syntax and unknown names, not what the variables hold."""
+        """Compile only: syntax and unknown names, not what the variables hold. A comment that was
+        hardly meant is an error here, though it renders."""
         if "{" in template:
             self._program(template)
+            for accident in accidental_comments(template):
+                raise accident.locate(expression=template)
 
     def render(self, template: str | None, variables: Mapping[str, Any], host: Host) -> str | None:
         """A template as text; None stays None, text without ``{`` stays as it is."""

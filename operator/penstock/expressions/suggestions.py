@@ -93,7 +93,6 @@ _FILTERS = {
 }
 _FUNCTIONS = {
     "date": "use `now(format='…')`, or the filter `x | date('…')`",
-    "env": "use `envs.name`",
     "secrets": "use `secret('KEY')`",
     "file": "use `read('path')`",
     "random": "use `randomInt(lower, upper)`",
@@ -122,7 +121,7 @@ _FUNCTIONS = {
     "format": "use `a ~ b`, or `x | date('…')` for dates",
     "if": "write `condition ? a : b`",
     "lookup": "use `envs.name`, `secret('KEY')` or `kv('KEY')`",
-    "getenv": "use `envs.name`",
+    "getenv": "use `env('name')`, or `envs.name`",
     "readFile": "use `read('path')`",
     "load": "use `read('path')`",
     "include": "use `render(read('path'))`",

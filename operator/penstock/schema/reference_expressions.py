@@ -38,6 +38,7 @@ VARIABLES: dict[str, Any] = {
     "taskrun": {"value": "Oslo", "iteration": 0},
     "parents": [],
     "tasks": {"extract": {"state": "SUCCESS"}, "load": {"state": "FAILED"}},
+    "envs": {"stage": "test"},
 }
 """What the examples see."""
 

@@ -238,3 +238,62 @@ def test_an_execution_that_failed_says_so_where_its_outputs_are_missing_too(give
     outputs: [{id: it, type: STRING, value: "{{ outputs.b.value }}"}]
     """).when_tasks(fail=["a"])
     outcome.run().then.ended("FAILED").says("task a: a is broken")
+
+
+def test_the_outputs_of_outer_iterations_may_be_missing(given: Flow) -> None:
+    """In the iteration `b` the task `measure` is skipped: what reads it there finds null."""
+    loops = given(
+        """
+        tasks:
+          - id: cities
+            type: ForEach
+            values: [a, b]
+            tasks:
+              - id: days
+                type: ForEach
+                values: [mon]
+                tasks:
+                  - id: measure
+                    type: Work
+                    runIf: "{{ parent.taskrun.value == 'a' }}"
+                  - id: each
+                    type: Work
+                    see: "{{ currentEachOutput(outputs.measure).value ?? 'none' }}"
+                  - id: default
+                    type: Work
+                    see: "{{ currentEachOutput(outputs.measure).value | default('none') }}"
+                  - id: path
+                    type: Work
+                    see: >-
+                      {{ outputs.measure[parent.taskrun.value][taskrun.value].value ?? 'none' }}
+                  - id: defined
+                    type: Work
+                    see: "{{ currentEachOutput(outputs.measure) is defined }}"
+        """
+    )
+    outcome = loops.when_tasks(outputs={"measure[a][mon]": {"value": "4"}}).run()
+
+    then = outcome.then.ended("SUCCESS").states(**{"measure[b][mon]": "SKIPPED"})
+    for task in ("each", "default", "path"):
+        then.started_with(f"{task}[a][mon]", see="4").started_with(f"{task}[b][mon]", see="none")
+    then.started_with("defined[a][mon]", see="true")
+    then.started_with("defined[b][mon]", see="false")
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("env('stage')", "prod"),
+        ("env('stage') == envs.stage", "true"),
+        ("env('region', 'eu')", "eu"),
+        ("env('blank', default='filled')", "filled"),
+        ("env('region') ?? 'none'", "none"),
+        ("env('HOME') ?? 'never seen'", "never seen"),
+    ],
+)
+def test_the_environment_is_what_an_administrator_chose(
+    given: Flow, expression: str, text: str
+) -> None:
+    asking = seen(given, expression.replace("'", '"'))
+    outcome = asking.environment(stage="prod", blank="").run()
+    outcome.then.ended("SUCCESS").started_with("a", see=text)
