@@ -15,6 +15,7 @@ from penstock.expressions.limits import Budget, Limits
 from penstock.expressions.opaque import OpaqueRun
 from penstock.expressions.printing import to_text
 from penstock.expressions.run import Run
+from penstock.expressions.stored import stored
 from penstock.expressions.truth import kind
 from penstock.expressions.values import is_number
 
@@ -53,14 +54,15 @@ class Expressions:
         return strip_raw(self._text(template, variables, host, Budget(self._limits)))
 
     def evaluate(self, template: str | None, variables: Mapping[str, Any], host: Host) -> Any:
-        """One single expression keeps its type; several parts are put together as text."""
+        """One single expression keeps its type, as far as JSON has it; several parts are put
+        together as text."""
         if template is None or "{" not in template:
             return template
         run, program = self._start(template, variables, host, Budget(self._limits))
         values = [value for value in _guarded(template, run, program) if value is not None]
         if len(values) == 1:
             value = values[0]
-            return strip_raw(value) if isinstance(value, str) else value
+            return strip_raw(value) if type(value) is str else _stored(template, value, run.budget)
         return strip_raw(_joined(template, values, run.budget)) if values else None
 
     def render_tree(self, value: Any, variables: Mapping[str, Any], host: Host) -> Any:
@@ -155,6 +157,13 @@ def _printed(template: str, value: Any, budget: Budget) -> str:
         raise error.locate(expression=template) from None
     except (ValueError, RecursionError) as error:
         raise LimitError(f"a value cannot be printed: {error}", expression=template) from None
+
+
+def _stored(template: str, value: Any, budget: Budget) -> Any:
+    try:
+        return stored(value, budget)
+    except ExpressionError as error:
+        raise error.locate(expression=template) from None
 
 
 def _joined(template: str, values: list[Any], budget: Budget) -> str:

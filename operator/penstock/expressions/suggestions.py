@@ -137,48 +137,6 @@ _FUNCTIONS = {
     "fail": "use a task of type `io.kestra.plugin.core.execution.Fail`",
     "range_": "use `range(start, end)`",
 }
-_METHODS = {
-    "now": "use the function `now()`",
-    "map": "use `x | jq('map(.name)') | first`",
-    "filter": "use `x | jq('map(select(…))') | first`",
-    "stringify": "use `x | toJson`",
-    "parse": "use `fromJson(x)`",
-    "includes": "use `x contains y`",
-    "indexOf": "use `x contains y`",
-    "first": "use `x | first`",
-    "last": "use `x | last`",
-    "split": "use `x | split(',')`",
-    "replace": "use `x | replace({'a': 'b'})`",
-    "containsKey": "use `x contains 'key'`",
-    "contains": "use `x contains y`",
-    "keySet": "use `x | keys`",
-    "keys": "use `x | keys`",
-    "values": "use `x | values`",
-    "items": "`{% for entry in x %}` gives entries with `key` and `value`",
-    "entrySet": "`{% for entry in x %}` gives entries with `key` and `value`",
-    "get": "use `x['key'] ?? 'default'`",
-    "size": "use `x | length`",
-    "length": "use `x | length`",
-    "isEmpty": "use `x is empty`",
-    "equals": "use `x == y`",
-    "toString": "use `x | string`",
-    "lower": "use `x | lower`",
-    "toLowerCase": "use `x | lower`",
-    "upper": "use `x | upper`",
-    "toUpperCase": "use `x | upper`",
-    "strip": "use `x | trim`",
-    "trim": "use `x | trim`",
-    "startsWith": "use `x | startsWith('a')`",
-    "startswith": "use `x | startsWith('a')`",
-    "endsWith": "use `x | endsWith('a')`",
-    "endswith": "use `x | endsWith('a')`",
-    "substring": "use `x | slice(from, to)`",
-    "join": "use `list | join(',')`",
-    "format": "use `x ~ y`, or `| date('…')` for dates",
-    "strftime": "use `x | date('yyyy-MM-dd')`",
-    "append": "use `list + [x]`",
-    "basename": "use `x | substringAfterLast('/')`",
-}
 _TESTS = {
     "none": "use `is null`",
     "undefined": "use `is not defined`",
@@ -209,7 +167,6 @@ _TAGS = {
 _HINTS = {
     "filter": _FILTERS,
     "function": _FUNCTIONS,
-    "method": _METHODS,
     "test": _TESTS,
     "tag": _TAGS,
 }
@@ -242,15 +199,16 @@ def unexpected(written: str) -> str:
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """The message for a name that does not exist: Kestra's own way, or the closest name."""
-    shown = f"`{name}()`" if what in ("function", "method") else f"`{name}`"
+    shown = f"`{name}()`" if what == "function" else f"`{name}`"
     text = f"Kestra's expressions have no {what} {shown}"
     hint = _HINTS[what].get(name)
     if hint is None:
-        hint = _closest(name, known)
+        hint = closest(name, known)
     return f"{text}: {hint}" if hint else text
 
 
-def _closest(name: str, known: Iterable[str]) -> str | None:
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """A question for the known name that is most like one that is not, if any is."""
     by_lower = {item.lower(): item for item in known}
     close = get_close_matches(name.lower()[:60], list(by_lower), n=1, cutoff=0.6)
     return f"did you mean `{by_lower[close[0]]}`?" if close else None
