@@ -52,7 +52,10 @@ see `??`.
 
 A path is written `outputs.measure.value`, or `outputs['my-task'].value` where a name has a dash.
 Literals are `12`, `1.5`, `true`, `false`, `null`, `'text'`, `"text with #{inputs.name} in it"`,
-`[1, 2]` and `{'key': 1}`. Comments stand in `{# #}`. `{{-` and `-}}` take the blanks beside them.
+`[1, 2]` and `{'key': 1}`. A backslash in quoted text stays as it is, but before the quote that is
+around the text: `'it\\'s'`, and `'\\d+'` for a pattern. Comments stand in `{# #}`. `{{-` and `-}}`
+take the blanks beside them. What stands between `{% raw %}` and `{% endraw %}` is left alone, such
+as the `${#NAME}` of a shell, which would begin a comment.
 
 Which variables there are: `flow`, `execution`, `inputs`, `outputs`, `vars`, `labels`, `task`,
 `taskrun`, `tasks`, `parent`, `parents`, `trigger`, `schedule`, `envs`, `globals`. In all the

@@ -25,6 +25,7 @@ V: dict[str, Any] = {
     "text_date": "2024-02-29T22:30:05.250Z",
     "trigger": {"date": "2024-05-17T06:00:00+02:00"},
     "money": Decimal("12.90"),
+    "huge": Decimal("1E+999999"),
 }
 
 GOLDEN: list[tuple[str, str]] = [
@@ -89,6 +90,8 @@ GOLDEN: list[tuple[str, str]] = [
     ("'straße'.equalsIgnoreCase('STRASSE') ~ 'É'.equalsIgnoreCase('é')", "falsetrue"),
     ("'a'.equals(null) ~ 'a'.equalsIgnoreCase(null) ~ '1'.equals(1)", "falsefalsefalse"),
     ("'apple'.compareTo('apricot') ~ ' ' ~ 'app'.compareTo('apple')", "-2 -2"),
+    ("'b'.compareTo('abc') ~ ' ' ~ ''.compareTo('abc') ~ ' ' ~ 'x'.compareTo('x')", "1 -3 0"),
+    ("'abcdefgh'.compareTo('abcdeXgh') ~ ' ' ~ 'abc'.compareTo('ab')", "14 1"),
     ("'B'.compareTo('a') ~ ' ' ~ 'B'.compareToIgnoreCase('a')", "-31 1"),
     ("'x'.join(', ', ['a', null, 1.5])", "a, null, 1.5"),
     ("''.hashCode() ~ ' ' ~ 'polygenelubricants'.hashCode()", "0 -2147483648"),
@@ -173,6 +176,7 @@ RAISED: list[tuple[str, str]] = [
     ("list.get(9)", "the index 9 is outside of a list of 4 items"),
     ("[].getFirst()", "the list is empty"),
     ("list.subList(0, 9)", "is outside of a list of 4 items"),
+    ("huge.intValue()", "the number is too large to be made an integer"),
     ("moment.withMonth(13)", "there is no such date"),
     ("moment.plusYears(9000)", "leaves the years 1 to 9999"),
     ("moment.isBefore('soon')", "is no date"),

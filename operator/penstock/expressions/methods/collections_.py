@@ -60,6 +60,7 @@ def _end(run: Run, value: Any, index: int) -> Any:
 
 
 def _index_of(run: Run, value: Any, item: Any) -> int:
+    run.budget.check_time()
     items = _items(run, value)
     return next((at for at, other in enumerate(items) if equals(run.budget, item, other)), -1)
 

@@ -7,6 +7,7 @@ import struct
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from penstock.expressions.errors import LimitError
 from penstock.expressions.methods.table import Methods
 from penstock.expressions.operators import _compare
 from penstock.expressions.printing import scalar_text
@@ -15,6 +16,7 @@ from penstock.expressions.values import is_number
 if TYPE_CHECKING:
     from penstock.expressions.run import Run
 
+_MOST_DIGITS = 400
 NUMBER = Methods("numbers")
 BOOLEAN = Methods("booleans")
 
@@ -27,6 +29,8 @@ def _narrowed(value: Any, bits: int) -> int:
         if math.isnan(value):
             return 0
         return least if value <= least else greatest if value >= greatest else int(value)
+    if isinstance(value, Decimal) and (not value.is_finite() or value.adjusted() > _MOST_DIGITS):
+        raise LimitError("the number is too large to be made an integer")
     whole = int(value)
     return (whole - least) % (greatest - least + 1) + least
 

@@ -78,9 +78,14 @@ def find_last(text: str, wanted: str, begin: int) -> int:
 def compare(left: str, right: str) -> int:
     """``String.compareTo``: the difference of the first units that differ, else of the lengths."""
     one, two = _units(left), _units(right)
-    for at in range(0, min(len(one), len(two)), 2):
-        if one[at : at + 2] != two[at : at + 2]:
-            return int.from_bytes(one[at : at + 2], "big") - int.from_bytes(two[at : at + 2], "big")
+    least, most = 0, min(len(one), len(two)) // 2  # how many units are surely, and may be, the same
+    while least < most:
+        middle = (least + most + 1) // 2
+        same = one[2 * least : 2 * middle] == two[2 * least : 2 * middle]
+        least, most = (middle, most) if same else (least, middle - 1)
+    first, second = one[2 * least : 2 * least + 2], two[2 * least : 2 * least + 2]
+    if first and second:
+        return int.from_bytes(first, "big") - int.from_bytes(second, "big")
     return (len(one) - len(two)) // 2
 
 
