@@ -1,8 +1,8 @@
 """Each flow that README and the documentation show is run, and ends as its page lets one expect.
 
-Those of a `<!-- test: cluster -->` block run on the cluster, with the commands around them
-(`e2e/tests/test_docs.py`); those of `examples/` in `tests/unit/cli/test_examples.py`. A new flow on
-a page runs here by itself; what it needs from outside is written in `NEEDS`.
+Those of `examples/` run in `tests/unit/cli/test_examples.py`; the commands around a flow run on the
+cluster (`e2e/tests/test_docs.py`). A new flow on a page runs here by itself; what it needs from
+outside, and how it ends where that is no success, is written in `NEEDS`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ class Need:
     trigger: Mapping[str, Any] | None = None
     """The trigger that started it: its id and its variables."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    code: int = 0
+    """The exit code of `penstock run`."""
+    state: str = "SUCCESS"
 
 
 _CHILD = """
@@ -47,6 +50,8 @@ NEEDS = {
     "README.md hello-world": Need(outputs={"length": 13}),
     "docs/coming-from-argo.md count": Need(outputs={"length": 5}),
     "docs/flow.md report": Need(outputs={"letters": 4}),
+    "docs/execution.md asking": Need(code=3, state="PAUSED"),
+    "docs/execution.md failing": Need(code=1, state="FAILED"),
     "docs/files.md monthly": Need(
         ("--namespace-file", "scripts/shared.sh=shared.sh"), {"shared.sh": "echo shared\n"}
     ),
@@ -100,7 +105,7 @@ _SHOWN = [
     Shown(block, flow)
     for page in pages()
     for block, document in documents(page)
-    if (flow := flow_of(document)) is not None and block.mark != "cluster"
+    if (flow := flow_of(document)) is not None
 ]
 
 
@@ -124,9 +129,9 @@ def test_a_shown_flow_runs_to_its_end(
     else:
         called = call("run", "flow.yaml", "-o", "json", "--timeout", "60s", *need.options)
 
-        assert called.code == 0, called.err
+        assert called.code == need.code, called.err
         status = json.loads(called.out)["status"]
-        assert status["state"] == "SUCCESS"
+        assert status["state"] == need.state
         found = status.get("outputs") or {}
         assert {name: found.get(name) for name in need.outputs} == need.outputs
 

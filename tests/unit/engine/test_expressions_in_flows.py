@@ -297,3 +297,45 @@ def test_the_environment_is_what_an_administrator_chose(
     asking = seen(given, expression.replace("'", '"'))
     outcome = asking.environment(stage="prod", blank="").run()
     outcome.then.ended("SUCCESS").started_with("a", see=text)
+
+
+def test_methods_stand_wherever_an_expression_does(given: Flow) -> None:
+    flow = """
+        inputs:
+          - {id: path, type: STRING, defaults: in/2026/report.csv}
+          - {id: tags, type: ARRAY, itemType: STRING, defaults: [new, large]}
+        variables: {limits: {size: 3}}
+        tasks:
+          - id: kind
+            type: Switch
+            value: "{{ inputs.path.substring(inputs.path.lastIndexOf('.') + 1).toUpperCase() }}"
+            cases:
+              CSV:
+                - {id: csv, type: Work, see: "{{ inputs.path.split('/').getLast() }}"}
+          - id: each
+            type: ForEach
+            values: "{{ inputs.path.split('/').subList(0, 2) }}"
+            tasks:
+              - {id: part, type: Work, runIf: "{{ taskrun.value.matches('[0-9]+') }}"}
+          - id: large
+            type: Work
+            runIf: "{{ inputs.tags.contains('large') and inputs.tags.size() < vars.limits.size }}"
+            see: "{{ vars.limits.size() }} {{ vars.limits.size }} {{ inputs.containsKey('tags') }}"
+          - {id: old, type: Work, runIf: "{{ inputs.tags.isEmpty() }}"}
+          - {id: day, type: Work, see: "{{ trigger.date.getYear() }} {{ trigger.date.dayOfWeek }}"}
+        """
+    outcome = given(flow).trigger("Schedule", date="2026-01-15T06:00:00+01:00").run()
+
+    outcome.then.ended("SUCCESS").started_with("csv", see="report.csv")
+    outcome.then.states(**{"part[in]": "SKIPPED", "part[2026]": "SUCCESS", "old": "SKIPPED"})
+    outcome.then.started_with("large", see="1 3 true").started_with("day", see="2026 THURSDAY")
+
+
+def test_a_method_that_fails_fails_its_task_and_says_why(given: Flow) -> None:
+    outcome = seen(given, "inputs.who.substring(9)", HEAD).run()
+    outcome.then.ended("FAILED").says("the part from 9 to 2 is outside of a text of the length 2")
+
+
+def test_a_method_that_changes_a_value_is_refused(given: Flow) -> None:
+    outcome = seen(given, "vars.put(1, 2)", HEAD).run()
+    outcome.then.ended("FAILED").says("an expression changes no value; use `x | merge(")
