@@ -191,7 +191,10 @@ RAISED: list[tuple[str, str]] = [
     ("moment.format('yyyy')", "`x | date('…')` for dates"),
     ("path.toUppercaseX()", "did you mean `toUpperCase`?"),
     ("path.qqq()", "there is no method `qqq()`; see the filters and functions"),
-    ("path.substring()", "`substring()` is written `substring(begin, end?)`, not with 0"),
+    (
+        "path.substring()",
+        "`substring()` is written `substring(begin, end?)`, not with 0 argument(s)",
+    ),
     ("path.substring(begin=1)", "the arguments of the method `substring()` have no names"),
 ]
 

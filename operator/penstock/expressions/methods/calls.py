@@ -46,7 +46,9 @@ def check(name: str, count: int, line: int) -> None:
         raise UnknownNameError(_unknown(name), line=line)
     if not any(method.accepts(count) for method in found):
         written = " or ".join(sorted({f"`{method.signature}`" for method in found}))
-        raise ExpressionError(f"`{name}()` is written {written}, not with {count}", line=line)
+        raise ExpressionError(
+            f"`{name}()` is written {written}, not with {count} argument(s)", line=line
+        )
 
 
 def call(run: Run, name: str, value: Any, args: Sequence[Any]) -> Any:
