@@ -22,7 +22,7 @@ from penstock.engine.secrets import (
     stands,
 )
 from penstock.engine.variables import Variables
-from penstock.expressions import ExpressionError, Expressions, Host
+from penstock.expressions import ExpressionError, Expressions, Host, has_expression
 
 if TYPE_CHECKING:
     from penstock.expressions.names import Call
@@ -31,9 +31,13 @@ MAX_VARIABLES_BYTES = 256 * 1024
 """What a deferred text may read."""
 
 _RENDERING = frozenset({"render", "renderOnce"})
-_LOOKING = frozenset({"currentEachOutput", "tasksWithState", "printContext", "fetchContext"})
-"""Functions that read variables which their call does not name."""
-_LOOKED_AT = ("taskrun", "parents", "tasks")
+_LOOKED_AT = {
+    "currentEachOutput": ("taskrun", "parents"),
+    "tasksWithState": ("tasks",),
+    "env": ("envs",),
+}
+"""The variables that functions read although their call does not name them."""
+_LOOKING_AT_ALL = frozenset({"printContext", "fetchContext"})
 
 
 class SecretTokens:
@@ -224,9 +228,8 @@ class _Reads:
             return  # A text in a variable need not be a template.
         called = {call.name for call in found.calls}
         wanted = set(found.variables)
-        if called & _LOOKING:
-            wanted |= set(self._known) if called & {"printContext", "fetchContext"} else set()
-            wanted |= set(_LOOKED_AT)
+        wanted |= set(self._known) if called & _LOOKING_AT_ALL else set()
+        wanted.update(*(_LOOKED_AT.get(name, ()) for name in called))
         self.calls += [call for call in found.calls if call not in self.calls]
         further = {name for name in wanted if name in self._known} - self.variables
         self.variables |= further
@@ -239,7 +242,7 @@ class _Reads:
 
     def _take_texts(self, value: Any) -> None:
         if isinstance(value, str):
-            if "{{" in value or "{%" in value:
+            if has_expression(value):
                 self.take(value)
         elif isinstance(value, Mapping):
             for item in value.values():

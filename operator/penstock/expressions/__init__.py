@@ -7,13 +7,14 @@ The Pebble dialect of Kestra on Jinja2's sandbox. This room does no I/O: what co
 
 from typing import TYPE_CHECKING, Any
 
+from penstock.expressions.delimiters import has_expression
 from penstock.expressions.errors import ExpressionError, UndefinedError
 from penstock.expressions.host import Host, NotLoaded
 from penstock.expressions.limits import Limits
 from penstock.expressions.truth import is_truthy
 
 if TYPE_CHECKING:
-    from penstock.expressions.engine import Expressions, has_expression
+    from penstock.expressions.engine import Expressions
 
 __all__ = [
     "ExpressionError",
@@ -30,7 +31,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """The language itself is read on its first use: a flow without expressions is checked in less
     than half the time."""
-    if name in ("Expressions", "has_expression"):
+    if name == "Expressions":
         from penstock.expressions import engine
 
         return getattr(engine, name)

@@ -234,7 +234,11 @@ class PebbleCodeGenerator(CodeGenerator):
             self.method("test", node.lineno, args, frame, node.kwargs)
 
     def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:
-        self.method("call", node.lineno, [node.node, *node.args], frame, node.kwargs)
+        if isinstance(node.node, nodes.Getitem):  # a method of a value
+            args = [node.node.arg, node.node.node, *node.args]
+            self.method("invoke", node.lineno, args, frame)
+        else:
+            self.method("call", node.lineno, [node.node, *node.args], frame, node.kwargs)
 
     def visit_EnvironmentAttribute(self, node: nodes.EnvironmentAttribute, frame: Frame) -> None:
         self.write(f"context.fragment({node.name})")

@@ -10,21 +10,16 @@ from typing import Any
 from penstock.expressions.environment import PebbleEnvironment, Program
 from penstock.expressions.errors import ExpressionError, LimitError
 from penstock.expressions.host import Host
-from penstock.expressions.lexer import strip_raw
+from penstock.expressions.lexer import accidental_comments, strip_raw
 from penstock.expressions.limits import Budget, Limits
 from penstock.expressions.opaque import OpaqueRun
 from penstock.expressions.printing import to_text
 from penstock.expressions.run import Run
+from penstock.expressions.stored import stored
 from penstock.expressions.truth import kind
 from penstock.expressions.values import is_number
 
 _ENVIRONMENT = PebbleEnvironment()
-_STARTS = ("{{", "{%", "{#")
-
-
-def has_expression(text: str) -> bool:
-    """Whether rendering could change this text."""
-    return "{" in text and any(start in text for start in _STARTS)
 
 
 class Expressions:
@@ -45,9 +40,12 @@ class Expressions:
         return _ENVIRONMENT.program(template)
 
     def check(self, template: str) -> None:
-        """Compile only: syntax and unknown names, not what the variables hold."""
+        """Compile only: syntax and unknown names, not what the variables hold. A comment that was
+        hardly meant is an error here, though it renders."""
         if "{" in template:
             self._program(template)
+            for accident in accidental_comments(template):
+                raise accident.locate(expression=template)
 
     def render(self, template: str | None, variables: Mapping[str, Any], host: Host) -> str | None:
         """A template as text; None stays None, text without ``{`` stays as it is."""
@@ -56,14 +54,15 @@ class Expressions:
         return strip_raw(self._text(template, variables, host, Budget(self._limits)))
 
     def evaluate(self, template: str | None, variables: Mapping[str, Any], host: Host) -> Any:
-        """One single expression keeps its type; several parts are put together as text."""
+        """One single expression keeps its type, as far as JSON has it; several parts are put
+        together as text."""
         if template is None or "{" not in template:
             return template
         run, program = self._start(template, variables, host, Budget(self._limits))
         values = [value for value in _guarded(template, run, program) if value is not None]
         if len(values) == 1:
             value = values[0]
-            return strip_raw(value) if isinstance(value, str) else value
+            return strip_raw(value) if type(value) is str else _stored(template, value, run.budget)
         return strip_raw(_joined(template, values, run.budget)) if values else None
 
     def render_tree(self, value: Any, variables: Mapping[str, Any], host: Host) -> Any:
@@ -158,6 +157,13 @@ def _printed(template: str, value: Any, budget: Budget) -> str:
         raise error.locate(expression=template) from None
     except (ValueError, RecursionError) as error:
         raise LimitError(f"a value cannot be printed: {error}", expression=template) from None
+
+
+def _stored(template: str, value: Any, budget: Budget) -> Any:
+    try:
+        return stored(value, budget)
+    except ExpressionError as error:
+        raise error.locate(expression=template) from None
 
 
 def _joined(template: str, values: list[Any], budget: Budget) -> str:

@@ -54,6 +54,17 @@ class UndefinedError(ExpressionError):
         return f"{self.message} used{place}" if self.expression is not None else super().__str__()
 
 
+class NoMethodError(UndefinedError):
+    """A value has no method of this name, though others have: missing, as a key would be."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(name)
+        self.message = message
+
+    def __str__(self) -> str:
+        return ExpressionError.__str__(self)
+
+
 class LimitError(ExpressionError):
     """A bound was passed. Never replaced by ``??``: it is about the template, not a value."""
 

@@ -15,6 +15,7 @@ from jinja2 import nodes
 from penstock.expressions import lexer
 from penstock.expressions.errors import ExpressionError, UnknownNameError
 from penstock.expressions.lexer import Token
+from penstock.expressions.methods import calls as methods
 from penstock.expressions.registry import FILTERS, FUNCTIONS, HOST_FUNCTIONS, TESTS, Entry
 from penstock.expressions.suggestions import unexpected, unknown
 
@@ -199,9 +200,9 @@ class Grammar:
         if token.type in readers:
             return self.postfix(readers[token.type]())
         if self.at(lexer.PUNCTUATION, "["):
-            return self.list_literal()
+            return self.postfix(self.list_literal())
         if self.at(lexer.PUNCTUATION, "{"):
-            return self.map_literal()
+            return self.postfix(self.map_literal())
         if token.type == lexer.PUNCTUATION and token.value == "?":
             self.fail("write `a ?? b` without a space; ")
         self.fail()
@@ -296,10 +297,18 @@ class Grammar:
         if not self.at(lexer.NAME) and not self.at(lexer.NUMBER):
             self.fail("expected a name after `.`, ")
         token = self.next()
-        if self.at(lexer.PUNCTUATION, "("):
-            raise UnknownNameError(unknown("method", token.value, ()), line=token.line)
         key = nodes.Const(token.value, lineno=token.line)
-        return nodes.Getitem(node, key, "load", lineno=token.line)
+        attribute = nodes.Getitem(node, key, "load", lineno=token.line)
+        return self.method(attribute, token) if self.at(lexer.PUNCTUATION, "(") else attribute
+
+    def method(self, attribute: nodes.Getitem, token: Token) -> nodes.Expr:
+        args, named = self.arguments()
+        if named:
+            raise ExpressionError(
+                f"the arguments of the method `{token.value}()` have no names", line=token.line
+            )
+        methods.check(token.value, len(args), token.line)
+        return nodes.Call(attribute, args, [], None, None, lineno=token.line)
 
     def arguments(self) -> tuple[list[nodes.Expr], list[nodes.Keyword]]:
         self.expect(lexer.PUNCTUATION, "(")

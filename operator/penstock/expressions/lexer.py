@@ -1,8 +1,10 @@
-"""Split a template into tokens, by Pebble's rules.
+r"""Split a template into tokens, by Pebble's rules.
 
 Text, ``{{ }}``, ``{% %}`` and ``{# #}`` alternate; inside the delimiters come operators, names,
 numbers, punctuation and quoted text. A closing delimiter counts only outside brackets and quotes,
 so that ``{{ {'a': {}} }}`` and ``{{ "}}" }}`` work. Double-quoted text may hold ``#{expr}``.
+A backslash in quoted text goes only before the quote that surrounds the text, as in Pebble:
+``'a\\b'`` keeps both of its backslashes.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from penstock.expressions.errors import ExpressionError
+from penstock.expressions.errors import ExpressionError, shorten
 
 TEXT, PRINT_START, PRINT_END, TAG_START, TAG_END = "text", "{{", "}}", "{%", "%}"
 NAME, OPERATOR, NUMBER, STRING, PUNCTUATION, END = (
@@ -49,6 +51,7 @@ _CLOSE = {
     PRINT_START: (re.compile(r"\s*(-?)\}\}"), PRINT_END),
     TAG_START: (re.compile(r"\s*(-?)%\}"), TAG_END),
 }
+_LENGTH = re.compile(r"\$\{#[\w@*?!$-]*(?:\[[^\]\s]{1,40}\])?\}")
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _PUNCTUATION = "()[]{}?:.,="
 
@@ -58,6 +61,18 @@ def tokenize(source: str, base_line: int = 1) -> list[Token]:
     return _Lexer(source, base_line).run()
 
 
+def accidental_comments(source: str) -> list[ExpressionError]:
+    """The comments that were hardly meant: the shell's ``${#NAME}``, and one that begins another.
+
+    They are no errors. A template with one renders, but without what stands in the comment.
+    """
+    if "{#" not in source:
+        return []
+    lexer = _Lexer(source, 1)
+    lexer.run()
+    return lexer.accidents
+
+
 class _Lexer:
     def __init__(self, source: str, base_line: int) -> None:
         self.source = source
@@ -65,6 +80,7 @@ class _Lexer:
         self.line = base_line
         self.tokens: list[Token] = []
         self.trim_next = False
+        self.accidents: list[ExpressionError] = []
 
     def fail(self, message: str, line: int | None = None) -> ExpressionError:
         return ExpressionError(message, line=self.line if line is None else line)
@@ -123,9 +139,19 @@ class _Lexer:
             self.inside(delimiter)
 
     def comment(self) -> None:
-        end = self.source.find("#}", self.position + 2)
+        start = self.position
+        end = self.source.find("#}", start + 2)
         if end < 0:
-            raise self.fail("a comment `{#` is not closed")
+            raise self.fail(
+                f"a comment `{{#` is not closed by `#}}`{_raw_hint(self.source, start)}"
+            )
+        if self.source.startswith("$", start - 1) or self.source.find("{#", start + 2, end) > 0:
+            taken = shorten(self.source[start : end + 2], 60)
+            self.accidents.append(
+                self.fail(
+                    f"`{taken}` is a comment and is taken away{_raw_hint(self.source, start)}"
+                )
+            )
         self.trim_next = self.source[end - 1] == "-" and end - 1 > self.position + 1
         self.advance(end + 2)
 
@@ -222,7 +248,7 @@ class _Lexer:
             raise self.fail("a text beginning with `'` is not closed")
         line = self.line
         self.advance(match.end())
-        self.push(STRING, match.group(1).replace("\\'", "'").replace("\\\\", "\\"), line)
+        self.push(STRING, match.group(1).replace("\\'", "'"), line)
 
     def double_quoted(self) -> None:
         start_line = self.line
@@ -233,7 +259,7 @@ class _Lexer:
             if match and match.end() > self.position:
                 line = self.line
                 text = self.advance(match.end())
-                self.push(STRING, text.replace('\\"', '"').replace("\\\\", "\\"), line)
+                self.push(STRING, text.replace('\\"', '"'), line)
                 parts += 1
             elif self.source.startswith('"', self.position):
                 if not parts:
@@ -261,6 +287,14 @@ class _Lexer:
                 break
             self.expression_token(brackets)
         raise self.fail("`#{` is not closed by `}`", start_line)
+
+
+def _raw_hint(source: str, start: int) -> str:
+    """How to write what looks like a comment, mostly the shell's length of a variable."""
+    length = _LENGTH.match(source, start - 1) if start else None
+    if length is None:
+        return "; write `{% raw %}{#{% endraw %}` where none is meant"
+    return f"; write `{{% raw %}}{length.group()}{{% endraw %}}` for the shell's own `{{#`"
 
 
 def _hint(character: str) -> str:

@@ -39,7 +39,11 @@ def names(template: str) -> Names:
     found = [node for body in bodies for statement in body for node in _all(statement)]
     return Names(
         frozenset(node.attr for node in found if isinstance(node, nodes.Getattr)),
-        tuple(_call(node) for node in found if isinstance(node, nodes.Call)),
+        tuple(
+            _call(node, node.node.value)
+            for node in found
+            if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Const)
+        ),
     )
 
 
@@ -49,13 +53,12 @@ def _all(node: nodes.Node) -> Iterator[nodes.Node]:
         yield from _all(child)
 
 
-def _call(node: nodes.Call) -> Call:
-    assert isinstance(node.node, nodes.Const)
+def _call(node: nodes.Call, name: str) -> Call:
     args = tuple(_fixed(arg) for arg in node.args)
     named = {item.key: _fixed(item.value) for item in node.kwargs}
     if _NOT_FIXED in (*args, *named.values()):
-        return Call(node.node.value, None, {})
-    return Call(node.node.value, args, named)
+        return Call(name, None, {})
+    return Call(name, args, named)
 
 
 def _fixed(node: nodes.Node) -> Any:

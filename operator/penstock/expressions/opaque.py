@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.expressions.errors import ExpressionError
+from penstock.expressions.methods.calls import PASS_ON
 from penstock.expressions.run import Run
 from penstock.expressions.values import Entry, is_empty
 
@@ -59,6 +60,14 @@ class OpaqueRun(Run):
         self._opaque.refuse(*keys, value if isinstance(value, str) else None)
         return super().path(line, value, *keys)
 
+    def property(self, line: int, value: Any, name: Any) -> Any:
+        self._opaque.refuse(value if isinstance(value, str) else None)
+        return super().property(line, value, name)
+
+    def invoke(self, line: int, name: str, value: Any, *args: Any) -> Any:
+        self._opaque.refuse(*args, *_looked_at(name, value))
+        return super().invoke(line, name, value, *args)
+
     def map(self, line: int, pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
         self._opaque.refuse(*(key for key, _ in pairs))
         return super().map(line, pairs)
@@ -105,3 +114,12 @@ class OpaqueRun(Run):
     def refuse_print(self, *values: Any) -> None:
         """A list or map is printed as JSON, in which the characters of a text change."""
         self._opaque.refuse(*(value for value in values if not isinstance(value, str)))
+
+
+def _looked_at(name: str, value: Any) -> list[Any]:
+    """What of its value a method looks at: all, or the keys where it hands on what it finds."""
+    if isinstance(value, str) or name.lower() not in PASS_ON:
+        return [value]
+    if isinstance(value, Entry):
+        return []
+    return list(value) if isinstance(value, Mapping) else []

@@ -164,8 +164,7 @@ class _JsonWriter:
             text = java_double(value)
             self.add(text if text[-1].isdigit() else f'"{text}"')
         elif isinstance(value, datetime):
-            text = datetime_text(value.replace(second=value.second or 0))
-            self.add(f'"{_with_seconds(value, text)}"')
+            self.add(f'"{json_date(value)}"')
         else:
             self.add(encode_basestring(scalar_text(value)))
 
@@ -191,7 +190,9 @@ class _JsonWriter:
         self.add("}")
 
 
-def _with_seconds(value: datetime, text: str) -> str:
-    """JSON always has seconds, and never the name of a zone."""
-    text = text.partition("[")[0]
+def json_date(value: Any) -> str | None:
+    """A date with a time as JSON has it: always with seconds, never with the name of a zone."""
+    if not isinstance(value, datetime):
+        return None
+    text = datetime_text(value).partition("[")[0]
     return text if len(text) > 18 and text[16] == ":" else f"{text[:16]}:00{text[16:]}"

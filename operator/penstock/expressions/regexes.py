@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from penstock.expressions.errors import ExpressionError, LimitError
@@ -49,6 +50,11 @@ def search(budget: Budget, text: str, pattern: str) -> regex.Match[str] | None:
     return found
 
 
+def matches(budget: Budget, text: str, pattern: str) -> bool:
+    """Java's ``String.matches``: the whole text."""
+    return _run(budget, _compile(pattern).fullmatch, text) is not None
+
+
 def split(budget: Budget, text: str, pattern: str, limit: int) -> list[str]:
     """Java's ``String.split``."""
     if text == "":
@@ -90,12 +96,13 @@ def _matches(budget: Budget, text: str, pattern: str) -> Any:
         raise LimitError("the regular expression takes too long") from None
 
 
-def replace(budget: Budget, text: str, pattern: str, replacement: str) -> str:
-    """Java's ``replaceAll``: ``$1`` and ``${name}`` are groups, a backslash quotes."""
+def replace(budget: Budget, text: str, pattern: str, replacement: str, most: int = 0) -> str:
+    """Java's ``replaceAll``: ``$1`` and ``${name}`` are groups, a backslash quotes. ``most`` is how
+    many matches are replaced, or 0 for all."""
     template = _replacement(replacement)
     parts: list[str] = []
     position = size = 0
-    for match in _matches(budget, text, pattern):
+    for match in islice(_matches(budget, text, pattern), most or None):
         parts.append(text[position : match.start()])
         for literal, group in template:
             parts.append(literal if group is None else _group(match, group))

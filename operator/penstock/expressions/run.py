@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from penstock.expressions.errors import ExpressionError, LimitError, UndefinedError
 from penstock.expressions.limits import Budget
+from penstock.expressions.members import MISSING, member
+from penstock.expressions.methods import calls as methods
 from penstock.expressions.operators import BINARY
 from penstock.expressions.printing import to_text
 from penstock.expressions.registry import FILTERS, FUNCTIONS, TESTS
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from penstock.expressions.environment import Program
     from penstock.expressions.host import Host
 
-_MISSING = object()
 MAX_CALLS = 50
 
 
@@ -64,18 +65,18 @@ class Run:
         try:
             return self.variables[name]
         except KeyError:
-            return _MISSING
+            return MISSING
 
     def variable(self, line: int, name: str) -> Any:
         value = self.lookup(name)
-        if value is _MISSING:
+        if value is MISSING:
             raise UndefinedError(name, line)
         return value
 
     def optional(self, name: str) -> Any:
         """A root variable, or None."""
         value = self.lookup(name)
-        return None if value is _MISSING else value
+        return None if value is MISSING else value
 
     def assign(self, line: int, name: str, value: Any) -> None:
         """``set``: change the variable in the scope that has it, else make it in this one."""
@@ -86,12 +87,24 @@ class Run:
         self.scopes[-1][name] = value
 
     def path(self, line: int, value: Any, *keys: Any) -> Any:
-        """``value.key[0]``: keys of maps and indexes of lists; nothing else can be reached."""
+        """``value.key[0]``: keys of maps, indexes of lists, else a method without arguments."""
         for key in keys:
-            value = _member(value, key)
-            if value is _MISSING:
-                raise UndefinedError(to_text(key, self.budget), line)
+            found = member(value, key)
+            value = self.property(line, value, key) if found is MISSING else found
         return value
+
+    def property(self, line: int, value: Any, name: Any) -> Any:
+        """``value.name`` where a value has no such key: a method without arguments."""
+        if not methods.has_property(self, value, name):
+            raise UndefinedError(to_text(name, self.budget), line)
+        return self.invoke(line, name, value)
+
+    def invoke(self, line: int, name: str, value: Any, *args: Any) -> Any:
+        """``value.name(…)``: a method of the tables in ``methods``."""
+        if value is None:
+            raise UndefinedError(name, line)
+        what = f"`{name}()`"
+        return self.guarded(what, line, _method, value, (name, args), {})
 
     def map(self, line: int, pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
         result: dict[Any, Any] = {}
@@ -292,35 +305,8 @@ class Run:
         return self.fragment(macro.body, scope | named)
 
 
-def _member(value: Any, key: Any) -> Any:
-    if isinstance(value, dict):  # the usual case first
-        return _key(value, key)
-    if isinstance(value, Entry):
-        return {"key": value.key, "value": value.value}.get(key, _MISSING)
-    if isinstance(value, list | tuple):
-        try:
-            index = int(key) if not isinstance(key, bool | float) else -1
-        except (TypeError, ValueError):
-            return _MISSING
-        return value[index] if 0 <= index < len(value) else _MISSING
-    if isinstance(value, Mapping):
-        return _key(value, key)
-    return _MISSING
-
-
-def _key(value: Mapping[Any, Any], key: Any) -> Any:
-    """Keys come from JSON and are text; a number finds the key of the same text."""
-    if isinstance(key, list | dict | set | tuple):
-        return _MISSING
-    try:
-        return value[key]
-    except KeyError:
-        if isinstance(key, int) and not isinstance(key, bool):
-            try:
-                return value[str(key)]
-            except KeyError:
-                return _MISSING
-        return _MISSING
+def _method(run: Run, value: Any, name: str, args: tuple[Any, ...]) -> Any:
+    return methods.call(run, name, value, args)
 
 
 def _wrapped(what: str, error: Exception, line: int) -> ExpressionError:

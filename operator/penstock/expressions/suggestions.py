@@ -93,7 +93,6 @@ _FILTERS = {
 }
 _FUNCTIONS = {
     "date": "use `now(format='…')`, or the filter `x | date('…')`",
-    "env": "use `envs.name`",
     "secrets": "use `secret('KEY')`",
     "file": "use `read('path')`",
     "random": "use `randomInt(lower, upper)`",
@@ -122,7 +121,7 @@ _FUNCTIONS = {
     "format": "use `a ~ b`, or `x | date('…')` for dates",
     "if": "write `condition ? a : b`",
     "lookup": "use `envs.name`, `secret('KEY')` or `kv('KEY')`",
-    "getenv": "use `envs.name`",
+    "getenv": "use `env('name')`, or `envs.name`",
     "readFile": "use `read('path')`",
     "load": "use `read('path')`",
     "include": "use `render(read('path'))`",
@@ -137,48 +136,6 @@ _FUNCTIONS = {
     "raise": "use a task of type `io.kestra.plugin.core.execution.Fail`",
     "fail": "use a task of type `io.kestra.plugin.core.execution.Fail`",
     "range_": "use `range(start, end)`",
-}
-_METHODS = {
-    "now": "use the function `now()`",
-    "map": "use `x | jq('map(.name)') | first`",
-    "filter": "use `x | jq('map(select(…))') | first`",
-    "stringify": "use `x | toJson`",
-    "parse": "use `fromJson(x)`",
-    "includes": "use `x contains y`",
-    "indexOf": "use `x contains y`",
-    "first": "use `x | first`",
-    "last": "use `x | last`",
-    "split": "use `x | split(',')`",
-    "replace": "use `x | replace({'a': 'b'})`",
-    "containsKey": "use `x contains 'key'`",
-    "contains": "use `x contains y`",
-    "keySet": "use `x | keys`",
-    "keys": "use `x | keys`",
-    "values": "use `x | values`",
-    "items": "`{% for entry in x %}` gives entries with `key` and `value`",
-    "entrySet": "`{% for entry in x %}` gives entries with `key` and `value`",
-    "get": "use `x['key'] ?? 'default'`",
-    "size": "use `x | length`",
-    "length": "use `x | length`",
-    "isEmpty": "use `x is empty`",
-    "equals": "use `x == y`",
-    "toString": "use `x | string`",
-    "lower": "use `x | lower`",
-    "toLowerCase": "use `x | lower`",
-    "upper": "use `x | upper`",
-    "toUpperCase": "use `x | upper`",
-    "strip": "use `x | trim`",
-    "trim": "use `x | trim`",
-    "startsWith": "use `x | startsWith('a')`",
-    "startswith": "use `x | startsWith('a')`",
-    "endsWith": "use `x | endsWith('a')`",
-    "endswith": "use `x | endsWith('a')`",
-    "substring": "use `x | slice(from, to)`",
-    "join": "use `list | join(',')`",
-    "format": "use `x ~ y`, or `| date('…')` for dates",
-    "strftime": "use `x | date('yyyy-MM-dd')`",
-    "append": "use `list + [x]`",
-    "basename": "use `x | substringAfterLast('/')`",
 }
 _TESTS = {
     "none": "use `is null`",
@@ -210,7 +167,6 @@ _TAGS = {
 _HINTS = {
     "filter": _FILTERS,
     "function": _FUNCTIONS,
-    "method": _METHODS,
     "test": _TESTS,
     "tag": _TAGS,
 }
@@ -243,15 +199,16 @@ def unexpected(written: str) -> str:
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """The message for a name that does not exist: Kestra's own way, or the closest name."""
-    shown = f"`{name}()`" if what in ("function", "method") else f"`{name}`"
+    shown = f"`{name}()`" if what == "function" else f"`{name}`"
     text = f"Kestra's expressions have no {what} {shown}"
     hint = _HINTS[what].get(name)
     if hint is None:
-        hint = _closest(name, known)
+        hint = closest(name, known)
     return f"{text}: {hint}" if hint else text
 
 
-def _closest(name: str, known: Iterable[str]) -> str | None:
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """A question for the known name that is most like one that is not, if any is."""
     by_lower = {item.lower(): item for item in known}
     close = get_close_matches(name.lower()[:60], list(by_lower), n=1, cutoff=0.6)
     return f"did you mean `{by_lower[close[0]]}`?" if close else None

@@ -42,8 +42,11 @@ class Expression(str):
 
 
 def is_expression(value: object) -> bool:
-    """Whether a value is text that has to be rendered before its type can be told."""
-    return isinstance(value, str) and ("{{" in value or "{%" in value)
+    """Whether a value is text that has to be rendered before its type can be told.
+
+    Comments count too: `{# … #}` is taken away, and one that is not closed fails the rendering.
+    """
+    return isinstance(value, str) and ("{{" in value or "{%" in value or "{#" in value)
 
 
 def parse_duration(value: object) -> timedelta:

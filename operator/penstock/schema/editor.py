@@ -21,7 +21,7 @@ from penstock.schema.described import DescribedSchema
 from penstock.schema.structural import for_users
 
 _TASK = "#/$defs/Task"
-_EXPRESSION = {"type": "string", "pattern": r"\{[{%]"}
+_EXPRESSION = {"type": "string", "pattern": r"\{[{%#]"}
 _LABELS = {
     "anyOf": [
         {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},

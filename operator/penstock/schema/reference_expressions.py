@@ -14,9 +14,11 @@ import yaml
 
 from penstock.expressions import families
 from penstock.expressions.grammar import _PRECEDENCE, _UNARY_PRECEDENCE
+from penstock.expressions.methods.calls import TABLES
+from penstock.expressions.methods.table import Method
 from penstock.expressions.registry import FILTERS, FUNCTIONS, TESTS, Entry
 from penstock.schema.reference_docstrings import prose
-from penstock.schema.reference_explained import BREAK, Explained, explain
+from penstock.schema.reference_explained import ARROW, BREAK, Example, Explained, explain
 from penstock.schema.reference_pages import page
 from penstock.schema.reference_syntax import HOST_FUNCTIONS, OPERATORS, TAGS
 
@@ -38,6 +40,7 @@ VARIABLES: dict[str, Any] = {
     "taskrun": {"value": "Oslo", "iteration": 0},
     "parents": [],
     "tasks": {"extract": {"state": "SUCCESS"}, "load": {"state": "FAILED"}},
+    "envs": {"stage": "test"},
 }
 """What the examples see."""
 
@@ -49,7 +52,10 @@ see `??`.
 
 A path is written `outputs.measure.value`, or `outputs['my-task'].value` where a name has a dash.
 Literals are `12`, `1.5`, `true`, `false`, `null`, `'text'`, `"text with #{inputs.name} in it"`,
-`[1, 2]` and `{'key': 1}`. Comments stand in `{# #}`. `{{-` and `-}}` take the blanks beside them.
+`[1, 2]` and `{'key': 1}`. A backslash in quoted text stays as it is, but before the quote that is
+around the text: `'it\\'s'`, and `'\\d+'` for a pattern. Comments stand in `{# #}`. `{{-` and `-}}`
+take the blanks beside them. What stands between `{% raw %}` and `{% endraw %}` is left alone, such
+as the `${#NAME}` of a shell, which would begin a comment.
 
 Which variables there are: `flow`, `execution`, `inputs`, `outputs`, `vars`, `labels`, `task`,
 `taskrun`, `tasks`, `parent`, `parents`, `trigger`, `schedule`, `envs`, `globals`. In all the
@@ -58,6 +64,18 @@ examples below they hold this, the time is 2026-01-15T10:30:00Z, and ⏎ stands 
 _HOST_INTRO = """\
 These read something from outside. Which of them are served stands in
 [status](../status.md#expressions); one that is not fails the task that calls it.
+"""
+_METHODS_INTRO = """\
+Written `value.method(arguments)`, with the results of Java's classes, whose methods they are. One
+without arguments may be written without parentheses, and without its `get`, `is` or `has`:
+`inputs.date.year`, `inputs.numbers.size`. Of a map that means its key, never a method. Upper and
+lower case are not told apart. The length of a text and the indexes in it count units of UTF-16. A
+`?` stands after an argument that may be left out.
+
+A value that has no such method, and null, are as a variable that is not defined: `??` catches it.
+What changes a value (`put`, `add`, `remove`) or asks for its class is refused, with what to write
+in its place. A text that is a date of ISO 8601 has the methods of dates, too: the variables of an
+execution hold dates as text.
 """
 
 
@@ -109,9 +127,29 @@ def expressions_page() -> str:
     lines += ["### Functions of the surroundings", "", _HOST_INTRO]
     for name, text in HOST_FUNCTIONS.items():
         lines += _section(f"`{name}`", [], explain(text), "####")
+    lines += ["## Methods", "", _METHODS_INTRO, *_methods()]
     lines += ["## Tests", "", "Written `value is test` or `value is not test`.", ""]
     lines += [line for item in described(TESTS) for line in _entry(item, "###")]
     return page("Expressions", lines)
+
+
+def _methods() -> list[str]:
+    """A table for each kind of value."""
+    lines: list[str] = []
+    for heading, table in TABLES.items():
+        lines += [f"### {heading}", "", "| method | what it gives | example |", "|---|---|---|"]
+        for method in table.rows.values():
+            example = method_example(method)
+            shown = f"`{example.template}` → `{example.result}`"
+            lines.append(f"| `{method.signature}` | {method.gives} | {shown} |")
+        lines.append("")
+    return lines
+
+
+def method_example(method: Method) -> Example:
+    """The example of a method, as that of a filter: a template and what it renders to."""
+    expression, _, result = method.example.partition(f" {ARROW} ")
+    return Example(f"{{{{ {expression} }}}}", result)
 
 
 def _entries(table: Mapping[str, Entry]) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.flow.model import is_expression
 from penstock.tasks.catalog import core_type
 from penstock.tasks.contract import Placement, Resources, TaskFailure
 from penstock.tasks.placing import placement
@@ -72,7 +73,7 @@ def _asked(properties: Mapping[str, Any]) -> tuple[Placement, Resources]:
             raise _NotWritten
         # The image is each container's own; so are credentials of Docker, which have no effect.
         rest = {key: value for key, value in options.items() if key not in ("image", "credentials")}
-        if "{{" in repr(rest) or "{%" in repr(rest):
+        if is_expression(repr(rest)):
             raise _NotWritten
         runner = read(kind, rest)
         place = placement(runner) if isinstance(runner, Runner) else Placement()

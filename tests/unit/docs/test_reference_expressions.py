@@ -10,11 +10,12 @@ import pytest
 
 from penstock.expressions import ExpressionError, Expressions, Host
 from penstock.expressions.grammar import _PRECEDENCE, _UNARY
+from penstock.expressions.methods.calls import TABLES
 from penstock.expressions.parser import _KNOWN_TAGS
 from penstock.expressions.registry import FILTERS, FUNCTIONS, HOST_FUNCTIONS, TESTS
 from penstock.schema import reference_syntax
 from penstock.schema.reference_explained import BREAK, ERROR, Example, explain
-from penstock.schema.reference_expressions import NOW, VARIABLES, described
+from penstock.schema.reference_expressions import NOW, VARIABLES, described, method_example
 
 _TABLES = {"filter": FILTERS, "function": FUNCTIONS, "test": TESTS}
 _SYNTAX = {
@@ -48,6 +49,9 @@ def _host_functions() -> dict[str, Callable[..., Any]]:
 
 
 def _examples() -> Iterator[Any]:
+    for heading, methods in TABLES.items():
+        for method in methods.rows.values():
+            yield pytest.param(method_example(method), id=f"method-{heading}-{method.name}")
     for kind, table in _TABLES.items():
         for item in described(table):
             for number, example in enumerate(item.explained.examples):

@@ -238,3 +238,104 @@ def test_an_execution_that_failed_says_so_where_its_outputs_are_missing_too(give
     outputs: [{id: it, type: STRING, value: "{{ outputs.b.value }}"}]
     """).when_tasks(fail=["a"])
     outcome.run().then.ended("FAILED").says("task a: a is broken")
+
+
+def test_the_outputs_of_outer_iterations_may_be_missing(given: Flow) -> None:
+    """In the iteration `b` the task `measure` is skipped: what reads it there finds null."""
+    loops = given(
+        """
+        tasks:
+          - id: cities
+            type: ForEach
+            values: [a, b]
+            tasks:
+              - id: days
+                type: ForEach
+                values: [mon]
+                tasks:
+                  - id: measure
+                    type: Work
+                    runIf: "{{ parent.taskrun.value == 'a' }}"
+                  - id: each
+                    type: Work
+                    see: "{{ currentEachOutput(outputs.measure).value ?? 'none' }}"
+                  - id: default
+                    type: Work
+                    see: "{{ currentEachOutput(outputs.measure).value | default('none') }}"
+                  - id: path
+                    type: Work
+                    see: >-
+                      {{ outputs.measure[parent.taskrun.value][taskrun.value].value ?? 'none' }}
+                  - id: defined
+                    type: Work
+                    see: "{{ currentEachOutput(outputs.measure) is defined }}"
+        """
+    )
+    outcome = loops.when_tasks(outputs={"measure[a][mon]": {"value": "4"}}).run()
+
+    then = outcome.then.ended("SUCCESS").states(**{"measure[b][mon]": "SKIPPED"})
+    for task in ("each", "default", "path"):
+        then.started_with(f"{task}[a][mon]", see="4").started_with(f"{task}[b][mon]", see="none")
+    then.started_with("defined[a][mon]", see="true")
+    then.started_with("defined[b][mon]", see="false")
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("env('stage')", "prod"),
+        ("env('stage') == envs.stage", "true"),
+        ("env('region', 'eu')", "eu"),
+        ("env('blank', default='filled')", "filled"),
+        ("env('region') ?? 'none'", "none"),
+        ("env('HOME') ?? 'never seen'", "never seen"),
+    ],
+)
+def test_the_environment_is_what_an_administrator_chose(
+    given: Flow, expression: str, text: str
+) -> None:
+    asking = seen(given, expression.replace("'", '"'))
+    outcome = asking.environment(stage="prod", blank="").run()
+    outcome.then.ended("SUCCESS").started_with("a", see=text)
+
+
+def test_methods_stand_wherever_an_expression_does(given: Flow) -> None:
+    flow = """
+        inputs:
+          - {id: path, type: STRING, defaults: in/2026/report.csv}
+          - {id: tags, type: ARRAY, itemType: STRING, defaults: [new, large]}
+        variables: {limits: {size: 3}}
+        tasks:
+          - id: kind
+            type: Switch
+            value: "{{ inputs.path.substring(inputs.path.lastIndexOf('.') + 1).toUpperCase() }}"
+            cases:
+              CSV:
+                - {id: csv, type: Work, see: "{{ inputs.path.split('/').getLast() }}"}
+          - id: each
+            type: ForEach
+            values: "{{ inputs.path.split('/').subList(0, 2) }}"
+            tasks:
+              - {id: part, type: Work, runIf: "{{ taskrun.value.matches('[0-9]+') }}"}
+          - id: large
+            type: Work
+            runIf: "{{ inputs.tags.contains('large') and inputs.tags.size() < vars.limits.size }}"
+            see: "{{ vars.limits.size() }} {{ vars.limits.size }} {{ inputs.containsKey('tags') }}"
+          - {id: old, type: Work, runIf: "{{ inputs.tags.isEmpty() }}"}
+          - {id: day, type: Work, see: "{{ trigger.date.getYear() }} {{ trigger.date.dayOfWeek }}"}
+        """
+    outcome = given(flow).trigger("Schedule", date="2026-01-15T06:00:00+01:00").run()
+
+    outcome.then.ended("SUCCESS").started_with("csv", see="report.csv")
+    outcome.then.states(**{"part[in]": "SKIPPED", "part[2026]": "SUCCESS", "old": "SKIPPED"})
+    outcome.then.started_with("large", see="1 3 true").started_with("day", see="2026 THURSDAY")
+
+
+def test_a_method_that_fails_fails_its_task_and_says_why(given: Flow) -> None:
+    outcome = seen(given, "inputs.who.substring(9)", HEAD).run()
+    outcome.then.ended("FAILED").says("the part from 9 to 2 is outside of a text of the length 2")
+
+
+def test_a_method_that_changes_a_value_is_refused(given: Flow) -> None:
+    outcome = seen(given, "vars.put(1, 2)", HEAD).run()
+    outcome.then.ended("FAILED").says("an expression changes no value; use `x | merge(")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import string
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -70,6 +72,39 @@ def test_evaluate_keeps_types(template: str, expected: Any) -> None:
     value = ENGINE.evaluate(template, {}, HOST)
     assert value == expected
     assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{{ d.toInstant() }}", "2024-05-17T08:30:15.123456Z"),
+        ("{{ d.toLocalDate() }}", "2024-05-17"),
+        ("{{ d.withNano(0).withSecond(0).toInstant() }}", "2024-05-17T08:30:00Z"),
+        ("{{ d.getDayOfWeek() }}", "FRIDAY"),
+        ("{{ {'a': [d.getMonth()]} }}", {"a": ["MAY"]}),
+        ("{{ {'a': 1}.entrySet() }}", [{"a": 1}]),
+        ("{{ '12.50' | number('BIGDECIMAL') }}", 12.5),
+        ("{{ '12.00' | number('BIGDECIMAL') }}", 12),
+        ("{{ huge }}", float("inf")),
+    ],
+)
+def test_what_evaluate_keeps_can_be_stored(template: str, expected: Any) -> None:
+    variables = {"d": "2024-05-17T08:30:15.123456Z", "huge": Decimal("1E+999999")}
+    value = ENGINE.evaluate(template, variables, HOST)
+    assert value == expected
+    assert type(value) is type(expected)
+    json.dumps(value)
+
+
+def test_evaluate_walks_no_value_without_end() -> None:
+    shared = "{% set x = [1] %}" + "{% set x = [x, x] %}" * 60 + "{{ x }}"
+    with pytest.raises(ExpressionError, match=r"takes longer|too many items"):
+        ENGINE.evaluate(shared, {}, HOST)
+
+
+def test_evaluate_gives_a_long_list_as_it_is() -> None:
+    numbers = list(range(300_000))
+    assert ENGINE.evaluate("{{ numbers }}", {"numbers": numbers}, HOST) == numbers
 
 
 def test_evaluate_does_not_join_lists_with_text() -> None:

@@ -42,6 +42,22 @@ BOMBS = [
     "{{ 1 | numberFormat('" + "0" * 1000 + "') }}",
     "{{ 0 | date('" + "S" * 1000 + "') }}",
     "{{ nanoId(length=1000000000) }}",
+    "{{ 'aaaa'.repeat(1000000000) }}",
+    "{{ ''.repeat(9223372036854775807).repeat(9223372036854775807) }}{{ 'a'.repeat(5000000) }}",
+    "{% set x = 'a' %}{% for i in 1..40 %}{% set x = x.replace('a', 'aa') %}{% endfor %}",
+    "{% set x = 'a' %}{% for i in 1..40 %}{% set x = x.replaceAll('a', 'aa') %}{% endfor %}",
+    "{% set x = 'a' %}{% for i in 1..40 %}{% set x = x.concat(x) %}{% endfor %}",
+    "{% set x = 'a' %}{% for i in 1..40 %}{% set x = ''.join(x, [x, x]) %}{% endfor %}",
+    SHARED + "{{ x.toString() }}",
+    SHARED + "{% set y = [1] %}" + "{% set y = [y, y] %}" * 60 + "{{ x.equals(y) }}",
+    SHARED + "{% set y = [1] %}" + "{% set y = [y, y] %}" * 60 + "{{ [x].contains(y) }}",
+    "{% for i in 1..100000 %}{{ (1..100000).contains(-1) }}{% endfor %}",
+    "{{ (1..100000).containsAll((1..100000).reversed()) }}",
+    "{% set x = 'a'.repeat(4000000) %}{% for i in 1..100 %}{{ x.hashCode() }}{% endfor %}",
+    "{% set x = 'a'.repeat(2000000) %}{% set y = x ~ 'b' %}{% for i in 1..9999 %}"
+    "{{ x.compareTo(y) }}{{ x.equalsIgnoreCase(x.toUpperCase()) }}{% endfor %}",
+    "{{ '2026-01-15T10:30:00Z'.plusYears(9223372036854775807) }}",
+    "{{ '2026-01-15T10:30:00Z'.plusNanos(9223372036854775807).plusWeeks(-99999999) }}",
     "{{ 0 | dateAdd(9223372036854775807, 'MILLENNIA') }}",
     "{{ '" + "9" * 5000 + "' | number }}",
     "{{ 1 | jq('[range(1000000000)]') }}",
@@ -79,6 +95,15 @@ def test_bombs_are_errors(host: Host, template: str) -> None:
     start = time.monotonic()
     with pytest.raises(ExpressionError):
         expressions.render(template, VARIABLES, host)
+    assert time.monotonic() - start < 20, "a backtracking pattern would take for ever"
+
+
+@pytest.mark.parametrize("call", ["matches(q)", "replaceAll(q, '-')", "split(q)"])
+def test_regular_expressions_of_methods_end(host: Host, call: str) -> None:
+    expressions = Expressions(Limits(seconds=0.3))
+    start = time.monotonic()
+    with contextlib.suppress(ExpressionError):
+        expressions.render(f"{{{{ t.{call} }}}}", {"t": "a" * 3000 + "b", "q": "(a+)+$"}, host)
     assert time.monotonic() - start < 20, "a backtracking pattern would take for ever"
 
 
@@ -123,7 +148,27 @@ ESCAPES = [
     "{{ super() }}",
     "{{ varargs }}",
     "{{ date.tzinfo }}",
-    "{{ date.year }}",
+    "{{ date.strftime('%Y') }}",
+    "{{ date['__class__'] }}",
+    "{{ ''.getClass() }}",
+    "{{ ''.class }}",
+    "{{ ''.class.forName('java.lang.Runtime') }}",
+    "{{ (1).TYPE.forName('java.lang.Runtime') }}",
+    "{{ [].getClass().getClassLoader() }}",
+    "{{ ''.format('{0.__class__}') }}",
+    "{{ ''.join.__globals__ }}",
+    "{{ ''['join'] }}",
+    "{{ [].append(1) }}",
+    "{{ {}.update({'a': 1}) }}",
+    "{{ x.length() }}",
+    "{{ x.toString() }}",
+    "{{ date.toString.__self__ }}",
+    "{{ ''.encode() }}",
+    "{{ date.replace('year', 1) }}",
+    "{{ {}.items() }}",
+    "{{ [].__len__() }}",
+    "{{ 'a'.rows }}",
+    "{{ 'a'.length(run=1) }}",
 ]
 
 

@@ -674,6 +674,17 @@ WARNED = {
         "tasks: [{id: a, type: io.kestra.plugin.core.debug.Return, format: '{{ a | tojson }}'}]\n",
         "expression", "toJson",
     ),
+    "the shell's length of a variable": (
+        "tasks:\n  - id: a\n    type: io.kestra.plugin.scripts.shell.Script\n"
+        "    script: echo ${#NAME}\n",
+        "expression", "tasks[0].script: a comment `{#` is not closed by `#}`; "
+        "write `{% raw %}${#NAME}{% endraw %}`",
+    ),
+    "text between two of the shell's braces": (
+        "tasks:\n  - id: a\n    type: io.kestra.plugin.scripts.shell.Script\n"
+        "    env: {PAIR: 'a${#X} and ${Y#}'}\n    script: echo $PAIR\n",
+        "expression", "tasks[0].env.PAIR: `{#X} and ${Y#}` is a comment",
+    ),
     "Go's template in a command": (
         "tasks:\n  - id: a\n    type: io.kestra.plugin.scripts.shell.Commands\n"
         "    commands: [\"docker ps --format '{{.Names}}'\"]\n",

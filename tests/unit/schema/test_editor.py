@@ -48,7 +48,7 @@ def test_unknown_properties_are_marked_where_we_refuse_them() -> None:
 def test_expressions_may_stand_where_the_model_takes_them() -> None:
     choices = SCHEMA["$defs"]["Task"]["properties"]["timeout"]["anyOf"]
 
-    assert {"type": "string", "pattern": r"\{[{%]"} in choices
+    assert {"type": "string", "pattern": r"\{[{%#]"} in choices
 
 
 def test_labels_may_be_a_list() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from penstock.expressions.errors import ExpressionError
 from penstock.expressions.registry import register_function
 from penstock.expressions.run import Run
+from penstock.expressions.truth import kind
 from penstock.expressions.values import is_map, need_text
 
 
@@ -14,7 +15,7 @@ from penstock.expressions.values import is_map, need_text
 def print_context(run: Run) -> dict[str, Any]:
     """All variables as a map; for looking around.
 
-    {{ printContext() | keys | sort | slice(0, 3) }} → ["flow","inputs","outputs"]
+    {{ printContext() | keys | sort | slice(0, 3) }} → ["envs","flow","inputs"]
     """
     result = {name: run.variables[name] for name in run.variables}
     for scope in run.scopes:
@@ -24,9 +25,11 @@ def print_context(run: Run) -> dict[str, Any]:
 
 @register_function("currentEachOutput")
 def current_each_output(run: Run, outputs: Any) -> Any:
-    """The outputs of a task for the values of the loops around this task, outermost first.
+    """The outputs of a task for the values of the loops around this task, outermost first; null
+    where the task has none for these values, so that `??` can replace them.
 
     {{ currentEachOutput(outputs.measure).value }} → 4
+    {{ currentEachOutput({'Lima': {'value': '5'}}).value ?? 'none' }} → none
     """
     if not is_map(outputs):
         raise ExpressionError("expects the outputs of a task: `currentEachOutput(outputs.task)`")
@@ -34,14 +37,32 @@ def current_each_output(run: Run, outputs: Any) -> Any:
     values = [_value(parent.get("taskrun")) for parent in reversed(parents) if is_map(parent)]
     for value in [item for item in values if item is not None]:
         outputs = outputs.get(value)
+        if outputs is None:
+            return None
         if not is_map(outputs):
-            raise ExpressionError("No execution outputs for the current task runs path")
+            raise ExpressionError(
+                f"the task has no outputs for each value of its loops: `{value}` is {kind(outputs)}"
+            )
     own = _value(run.optional("taskrun"))
     return outputs.get(own)
 
 
 def _value(taskrun: Any) -> Any:
     return taskrun.get("value") if is_map(taskrun) else None
+
+
+@register_function("env")
+def env(run: Run, name: Any, default: Any = None) -> Any:
+    """A variable of the environment, as in `envs`: of those which begin with the prefix that the
+    administrator chose, in lower case and without the prefix. The default, or null, where it is
+    missing or empty.
+
+    {{ env('stage') }} → test
+    {{ env('region', 'eu') }} → eu
+    """
+    variables = run.optional("envs")
+    value = variables.get(need_text(name, "name")) if is_map(variables) else None
+    return default if value is None or value == "" else value
 
 
 @register_function("tasksWithState")

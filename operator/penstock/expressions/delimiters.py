@@ -1,0 +1,11 @@
+"""What begins a part of a template that is more than text."""
+
+from __future__ import annotations
+
+DELIMITERS = ("{{", "{%", "{#")
+"""A print, a tag and a comment. A comment counts too: what stands in it is taken away."""
+
+
+def has_expression(text: str) -> bool:
+    """Whether rendering could change this text."""
+    return "{" in text and any(start in text for start in DELIMITERS)
