@@ -23,8 +23,8 @@ MAX_ARGUMENT_BYTES = 96 * 1024
 MAX_FILES_BYTES = 1024 * 1024 - 4096
 """What a ConfigMap holds, less a little for its metadata."""
 
-_VERSION = re.compile(r"^\d+(\.\d+){0,2}$")
-_ENV_NAME = re.compile(r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")
+_VERSION = re.compile(r"\d+(\.\d+){0,2}")
+_ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 
 _WITHOUT_EFFECT = {
     "warningOnStdErr": "`warningOnStdErr` has no effect: the exit code alone decides",
@@ -103,7 +103,7 @@ def _image(language: Language, task: ScriptTask) -> str:
     version = task.python_version if isinstance(task, PythonPackages) else None
     if version is None:
         return language.image
-    if not _VERSION.match(version):
+    if not _VERSION.fullmatch(version):
         raise TaskFailure(f"property `pythonVersion`: `{version}` is not a version such as 3.12")
     return f"python:{version}-slim"
 
@@ -164,7 +164,7 @@ def _as_argument(dialect: Dialect | None, text: str, files: dict[str, str]) -> s
 
 def _check_env(env: Mapping[str, str]) -> None:
     for name, value in env.items():
-        if not _ENV_NAME.match(name):
+        if not _ENV_NAME.fullmatch(name):
             raise TaskFailure(f"property `env`: `{name}` is not the name of a variable")
         if len(value.encode()) > MAX_ARGUMENT_BYTES:
             raise TaskFailure(f"property `env.{name}`: larger than 96 KiB")
