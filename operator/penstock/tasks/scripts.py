@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 from penstock.tasks.contract import Container, TaskFailure
 from penstock.tasks.languages import POSIX, Dialect, Language, dialect_of
 from penstock.tasks.old_scripts import OldScript
@@ -83,13 +84,18 @@ def script_container(kind: ScriptType, given: ScriptTask | OldScript) -> Contain
         files=files,
         fetched={name: content for name, content in by_name.items() if is_uri(content)},
         namespace_files=task.namespace_files,
-        output_files=tuple(patterns("outputFiles", task.output_files)),
+        output_files=tuple(map(_below, patterns("outputFiles", task.output_files))),
         output_directory=bool(task.output_directory),
         packages=kept,
         pull_policy=pull_policy(runner, docker),
         resources=resources(at, runner if runner is not None else docker),
         placement=placement(runner),
     )
+
+
+def _below(pattern: str) -> str:
+    """A pattern as it is below the working or the output directory; it may name either."""
+    return pattern.removeprefix(f"{OUTPUT_DIR}/").removeprefix(f"{WORKING_DIR}/")
 
 
 def _programs(language: Language, task: ScriptTask) -> tuple[str, ...]:
