@@ -12,8 +12,8 @@ from penstock.flow.inputs import Input
 from penstock.flow.model import is_expression
 from penstock.flow.values import (
     InvalidInput,
+    MissingInput,
     given_value,
-    missing_input,
     parse_json,
     type_value,
 )
@@ -36,6 +36,7 @@ def resolve_inputs(
     evaluate: Evaluate,
     *,
     secrets_by_name: bool = False,
+    may_lack: bool = False,
 ) -> dict[str, Any]:
     """Typed inputs with defaults, by id. Unknown given values are ignored, as Kestra does.
 
@@ -43,7 +44,8 @@ def resolve_inputs(
     what expressions see of it. Without a default it is left out.
 
     `secrets_by_name`: an input of type SECRET may be a reference, which stays one, and so does a
-    default that is nothing but `secret('NAME')`. Raises :class:`InvalidInputs`.
+    default that is nothing but `secret('NAME')`. `may_lack`: a required input without a value is
+    left out, and not refused. Raises :class:`InvalidInputs`.
     """
     resolved: dict[str, Any] = {}
     left_out: set[str] = set()
@@ -58,6 +60,9 @@ def resolve_inputs(
                 resolved[item.id] = reference or _resolve(
                     item, given, resolved, evaluate, secrets_by_name
                 )
+        except MissingInput as error:
+            if not may_lack:
+                problems.append(str(error))
         except InvalidInput as error:
             problems.append(str(error))
     if problems:
@@ -131,7 +136,7 @@ def _resolve(
         value = item.values[0]
     if value is None:
         if item.required:
-            raise missing_input(item)
+            raise MissingInput(item)
         return None
     if by_name and item.type != "SECRET":
         _refuse_secret(item, value)

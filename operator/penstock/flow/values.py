@@ -32,6 +32,15 @@ class InvalidInput(Exception):
     """A value that an input can't take. The message names the input and what was received."""
 
 
+class MissingInput(InvalidInput):
+    """An input that must have a value has none."""
+
+    def __init__(self, declared: Input) -> None:
+        super().__init__(
+            f"Invalid input for `{declared.id}`, missing required input, but received `null`"
+        )
+
+
 def type_value(declared: Input, value: Any) -> Any:
     """Bring one value to the declared type and check its constraints.
 
@@ -59,12 +68,6 @@ def given_value(declared: Input, value: Any) -> Any:
         return value
     is_choice = declared.type in ("SELECT", "ENUM")
     return value if is_choice and "" in (declared.values or ()) else None
-
-
-def missing_input(declared: Input) -> InvalidInput:
-    return InvalidInput(
-        f"Invalid input for `{declared.id}`, missing required input, but received `null`"
-    )
 
 
 def _short(value: Any) -> str:
