@@ -133,7 +133,7 @@ def _resolve(
     if value is None:
         value = given_value(item, _default(item, evaluate, resolved))
     if value is None and item.auto_select_first and item.values:
-        value = item.values[0]
+        value = item.values[:1] if item.type == "MULTISELECT" else item.values[0]
     if value is None:
         if item.required:
             raise MissingInput(item)

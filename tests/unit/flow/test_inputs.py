@@ -172,6 +172,7 @@ def resolved(inputs: str, **given: Any) -> dict[str, Any]:
         ("{id: a, type: DATE, defaults: 2024-01-01}", {}, {"a": "2024-01-01"}),
         ('{id: a, type: INT, defaults: "{{ 1 + 2 }}"}', {}, {"a": 3}),
         ("{id: a, type: SELECT, values: [x, y], autoSelectFirst: true}", {}, {"a": "x"}),
+        ("{id: a, type: MULTISELECT, values: [x, y], autoSelectFirst: true}", {}, {"a": ["x"]}),
         ('{id: a, type: SELECT, expression: "{{ [1, 2] }}"}', {"a": "2"}, {"a": "2"}),
         ("{id: a, type: SELECT, expression: '[\"x\"]'}", {"a": "x"}, {"a": "x"}),
         (
