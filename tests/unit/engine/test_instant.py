@@ -85,6 +85,7 @@ def test_an_assertion_that_does_not_hold_fails(given: Flow, more: str, told: str
          '{"x":"2","y":2,"z":["a"]}'),
         ("type: SetVariables, variables: {x: 3, z: true}", '{"x":3,"y":2,"z":true}'),
         ("type: SetVariables, variables: {x: null, z: null}", '{"x":1,"y":2}'),
+        ("type: SetVariables, variables: {}", '{"x":1,"y":2}'),
         ("type: SetVariables, variables: {'{{ flow.id }}_{{ vars.x }}': {'n{{ vars.y }}': a}}",
          '{"x":1,"y":2,"flow_1":{"n2":"a"}}'),
         ("type: SetVariables, variables: {z: 3}, overwrite: false", '{"x":1,"y":2,"z":3}'),
@@ -107,7 +108,7 @@ def test_nested_variables_are_merged_deeply(given: Flow) -> None:
       - id: it
         type: SetVariables
         variables:
-          city: {size: {trams: [12, 13], area: "{{ vars.city.size.people / 2 }}"}}
+          city: {size: {trams: [12, true, 13, {a: 1}], area: "{{ vars.city.size.people / 2 }}"}}
           plain: {now: a map}
           list: text
       - {id: after, type: Work, see: "{{ vars }}"}
@@ -115,7 +116,10 @@ def test_nested_variables_are_merged_deeply(given: Flow) -> None:
     outcome = given(flow).run()
     outcome.then.ended("SUCCESS")
     assert outcome.status.variables == {
-        "city": {"name": "Oslo", "size": {"people": 700, "trams": [11, 12, 13], "area": "350"}},
+        "city": {
+            "name": "Oslo",
+            "size": {"people": 700, "trams": [11, 12, True, 13, {"a": 1}], "area": "350"},
+        },
         "plain": {"now": "a map"},
         "list": "text",
     }

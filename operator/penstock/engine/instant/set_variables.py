@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,5 +47,11 @@ def _value(known: Any, given: Any) -> Any:
     if isinstance(known, Mapping) and isinstance(given, Mapping):
         return _merged(known, given)
     if isinstance(known, list) and isinstance(given, list):
-        return [*known, *(item for item in given if item not in known)]
+        there = set(map(_text, known))
+        return [*known, *(item for item in given if _text(item) not in there)]
     return given
+
+
+def _text(item: Any) -> str:
+    """Tells an element of a list from others, also 1 from true."""
+    return json.dumps(item, sort_keys=True)
