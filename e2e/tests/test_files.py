@@ -57,6 +57,29 @@ def put_namespace_file(scenario: Scenario, path: str, text: str) -> None:
     )
 
 
+def test_output_files_may_stand_in_the_output_directory(scenario: Scenario) -> None:
+    execution = run(
+        scenario,
+        shell("named", "echo a > {{ outputDir }}/a.txt", outputFiles=["a.txt"]),
+        shell("by_variable", 'echo b > "$OUTPUT_DIR/b.txt"', outputFiles=["*.txt"]),
+        {
+            "id": "here",
+            "type": WORKING_DIRECTORY,
+            "tasks": [
+                shell(
+                    "shared",
+                    'echo "{{ workerTaskrun.id }} {{ taskrun.parentId }}" > {{ outputDir }}/c.txt',
+                    outputFiles=["c.txt"],
+                )
+            ],
+        },
+        shell("same", "read a b < \"{{ outputs.shared.outputFiles['c.txt'] }}\"; test $a = $b"),
+    ).ends("SUCCESS")
+
+    for task, name in (("named", "a.txt"), ("by_variable", "b.txt"), ("shared", "c.txt")):
+        assert list(execution.outputs(task)["outputFiles"]) == [name]
+
+
 def test_what_a_task_keeps_the_next_one_finds(scenario: Scenario) -> None:
     names = {"t": "a b & ünï.txt", "b": "out/日本 $(x).bin"}
     read = {key: f"{{{{ outputs.make.outputFiles['{name}'] }}}}" for key, name in names.items()}

@@ -69,22 +69,22 @@ def test_a_task_is_repeated_until_its_condition_holds(scenario: Scenario) -> Non
     flow = scenario.flow("""
         id: until
         namespace: company.team
-        variables: {n: 0}
+        variables: {n: "0"}
         tasks:
           - id: repeat
             type: io.kestra.plugin.core.flow.LoopUntil
-            condition: "{{ vars.n >= 3 }}"
+            condition: "{{ (vars.n | number) >= 3 }}"
             checkFrequency: {interval: PT0.2S, maxIterations: 10}
             tasks:
               - id: count
                 type: io.kestra.plugin.core.execution.SetVariables
-                variables: {n: "{{ vars.n + 1 }}"}
+                variables: {n: "{{ (vars.n | number) + 1 }}"}
     """)
 
     execution = scenario.execution(flow).ends("SUCCESS")
 
     assert execution.outputs("repeat")["iterationCount"] == 3
-    assert execution.status["variables"]["n"] == 3
+    assert execution.status["variables"]["n"] == "3"
 
 
 def test_a_loop_keeps_the_outputs_of_its_iterations(scenario: Scenario) -> None:

@@ -94,7 +94,7 @@ def _prepare(hosts: LocalHosts, flow: Flow, name: str, request: Request) -> dict
                 namespace.put(path, source)
         for declared in flow.inputs:
             given = inputs.get(declared.id)
-            if declared.type == "FILE" and given is not None and "://" not in given:
+            if declared.type == "FILE" and given and "://" not in given:
                 stored = hosts.stored_input(name, flow, declared.id, Path(given))
                 inputs[declared.id] = stored
     except (StorageError, OSError) as error:

@@ -14,6 +14,7 @@ from penstock.controller.purges import Purges
 from penstock.controller.reading import Reading
 from penstock.controller.starts import NotYet, Refusal, Start
 from penstock.flow.inputs import Input
+from penstock.flow.values import given_value
 from penstock.kubernetes.api import Object
 from penstock.resources.execution import ExecutionSpec
 from penstock.storage.errors import StorageError, StorageUnavailable
@@ -41,7 +42,7 @@ class FileInputs:
         given = [
             item
             for item in start.engine.flow.inputs
-            if item.type == "FILE" and spec.inputs.get(item.id) is not None
+            if item.type == "FILE" and given_value(item, spec.inputs.get(item.id)) is not None
         ]
         if not given:
             return spec

@@ -23,6 +23,7 @@ from penstock.engine.secrets import NO_SECRETS, Secrets
 from penstock.engine.tree import FlowTree
 from penstock.expressions import ExpressionError
 from penstock.flow.model import parse_duration
+from penstock.flow.retries import Retry
 from penstock.flow.task import RunnableTask, Task
 from penstock.resources.execution import Attempt, State, TaskRun
 
@@ -260,16 +261,23 @@ class Attempts:
         return True
 
     def _after_failure(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
-        if self._retries.retry_as_a_whole(run, self._tree.retry_of(task)):
+        retry = self._retry_of(run, task)
+        if self._retries.retry_as_a_whole(run, retry):
             return self._end(run, task, State.RETRIED, seen.message)
-        date = self._next_attempt(run, task)
+        date = self._next_attempt(run, retry)
         if date is None or len(run.attempts) >= self._limits.attempts:
             return self._end(run, task, State.FAILED, seen.message)
         self._report("TaskRetrying", run, f"failed ({seen.message}), is tried again", warning=True)
         return self._again(run, date)
 
-    def _next_attempt(self, run: TaskRun, task: Task) -> datetime | None:
-        retry = self._tree.retry_of(task)
+    def _retry_of(self, run: TaskRun, task: Task) -> Retry | None:
+        """What is to be done again after a failure. The retry of the flow, or of a flowable, is
+        for what would fail it: it leaves alone a task that may fail."""
+        if task.retry is None and self._evaluation.may_fail(run, task):
+            return None
+        return self._tree.retry_of(task)
+
+    def _next_attempt(self, run: TaskRun, retry: Retry | None) -> datetime | None:
         tried = [attempt for attempt in run.attempts if attempt.state is not State.RESUBMITTED]
         if retry is None or retry.behavior != "RETRY_FAILED_TASK":
             return None

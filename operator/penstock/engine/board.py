@@ -27,7 +27,7 @@ class Traits:
     isolating: frozenset[str] = frozenset()
     """Loops whose iterations see their own outputs only, and keep them from the others."""
     sharing: frozenset[str] = frozenset()
-    """Tasks whose children carry the value that they have themselves."""
+    """Each WorkingDirectory: its children carry the value that it has itself."""
     flowables: frozenset[str] = frozenset()
     """Tasks that hold others."""
     asked: Mapping[str, AskedSecrets] = field(default_factory=dict)
@@ -229,6 +229,12 @@ class Board:
         while parent is not None:
             yield self._runs[parent]
             parent = self._runs[parent].parent
+
+    def working_directory(self, run: TaskRun) -> TaskRun | None:
+        """The WorkingDirectory whose directory a task run has: the one around it, or itself."""
+        around = self._runs[run.parent] if run.parent is not None else None
+        nearest = (item for item in (run, around) if item is not None)
+        return next((item for item in nearest if item.task_id in self.traits.sharing), None)
 
     def loop_values(self, run: TaskRun) -> list[str]:
         """The values by which a task run's outputs are told from those of its task's other runs:

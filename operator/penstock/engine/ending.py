@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from penstock.engine.actions import Report, Step
@@ -85,6 +86,13 @@ def transition(status: ExecutionStatus, state: State, now: datetime) -> Executio
     if len(history) > _LONGEST_HISTORY:
         history = [*history[:_HISTORY_START], *history[_HISTORY_START + 1 :]]
     return status.model_copy(update={"state": state, "history": history})
+
+
+def transitions_since(before: ExecutionStatus, after: ExecutionStatus) -> list[Transition]:
+    """What an execution's history has beyond an earlier one. Its length does not tell, since of a
+    very long history the middle is left out."""
+    last = before.history[-1] if before.history else None
+    return list(takewhile(lambda step: step != last, reversed(after.history)))[::-1]
 
 
 def _first_failure(board: Board) -> str | None:

@@ -38,6 +38,7 @@ from penstock.resources.execution import (
 __all__ = ["Engine", "refuse"]
 
 NO_CHILDREN: Children = {}
+_NOT_BEGUN = (State.CREATED, State.QUEUED, State.RESTARTED)
 
 
 class Engine:
@@ -107,12 +108,17 @@ class Engine:
         now: datetime,
         source: ExecutionStatus | None,
     ) -> dict[str, Any]:
-        """The typed inputs. Raises ``InvalidInputs``."""
+        """The typed inputs. Raises ``InvalidInputs``.
+
+        Nobody is there to be asked where a Flow trigger starts the execution, so it begins
+        without the inputs that the trigger does not give, as in Kestra.
+        """
         return resolve_inputs(
             self.flow.inputs,
             {**(source.inputs if source is not None else {}), **spec.inputs},
             lambda template, known: self._evaluate_input(identity, status, template, known, now),
             secrets_by_name=self._names_secrets(identity),
+            may_lack=spec.trigger is not None and spec.trigger.is_flow_trigger,
         )
 
     def _names_secrets(self, identity: Identity) -> bool:
@@ -249,6 +255,9 @@ class Engine:
             }
             | decision.ledger.fields()
         )
+        if status.state in _NOT_BEGUN and status.task_runs:
+            # Also where it is paused, or over, at once: whoever listens to it sees that it ran.
+            status = transition(status, State.RUNNING, now)
         if final is None:
             status = transition(status, self._open_state(decision), now)
             return self._step(decision, status, self._sla_watch(decision, status).deadline())

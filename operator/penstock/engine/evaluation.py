@@ -120,11 +120,15 @@ class Evaluation:
 
     def allowed(self, run: TaskRun, task: Task, state: State) -> State:
         """What `allowFailure` and `allowWarning` make of an end state, in this order."""
-        if state is State.FAILED and self._holds(run, task, task.allow_failure):
+        if state is State.FAILED and self.may_fail(run, task):
             state = State.WARNING
         if state is State.WARNING and self._holds(run, task, task.allow_warning):
             state = State.SUCCESS
         return state
+
+    def may_fail(self, run: TaskRun, task: Task) -> bool:
+        """Whether `allowFailure` lets the task fail."""
+        return self._holds(run, task, task.allow_failure)
 
     def _holds(self, run: TaskRun, task: Task, flag: bool | str) -> bool:
         """A flag that may be an expression; one that can't be rendered does not hold."""

@@ -115,12 +115,12 @@ class HandingEvaluator:
             known: dict[str, Any] = self._evaluator.render_tree(values)
             return known
         asks, rendered = tokens.asks(lambda host: self._evaluator.at(host).render_tree(values))
-        if asks:
-            rendered = {
-                str(self._evaluator.render(name)): tokens.handed(name, value)
-                for name, value in values.items()
-            }
-        return dict(rendered)
+        if not asks:
+            return dict(rendered)
+        handed: dict[str, Any] = {}
+        for name, value in values.items():
+            handed.setdefault(str(self._evaluator.render(name)), tokens.handed(name, value))
+        return handed
 
 
 class AttemptEvaluator:

@@ -10,7 +10,13 @@ from penstock.engine.secrets import as_reference, key_reference, read_reference
 from penstock.expressions import ExpressionError
 from penstock.flow.inputs import Input
 from penstock.flow.model import is_expression
-from penstock.flow.values import InvalidInput, missing_input, parse_json, type_value
+from penstock.flow.values import (
+    InvalidInput,
+    MissingInput,
+    given_value,
+    parse_json,
+    type_value,
+)
 
 Evaluate = Callable[[Any, Mapping[str, Any]], Any]
 """Renders a template with the inputs that are known so far, keeping its type."""
@@ -30,11 +36,16 @@ def resolve_inputs(
     evaluate: Evaluate,
     *,
     secrets_by_name: bool = False,
+    may_lack: bool = False,
 ) -> dict[str, Any]:
     """Typed inputs with defaults, by id. Unknown given values are ignored, as Kestra does.
 
+    An input that is disabled by its condition has its default, whatever was given for it: that is
+    what expressions see of it. Without a default it is left out.
+
     `secrets_by_name`: an input of type SECRET may be a reference, which stays one, and so does a
-    default that is nothing but `secret('NAME')`. Raises :class:`InvalidInputs`.
+    default that is nothing but `secret('NAME')`. `may_lack`: a required input without a value is
+    left out, and not refused. Raises :class:`InvalidInputs`.
     """
     resolved: dict[str, Any] = {}
     left_out: set[str] = set()
@@ -43,11 +54,15 @@ def resolve_inputs(
         try:
             if _is_disabled(item, resolved, left_out, evaluate):
                 left_out.add(item.id)
+                resolved |= _of_disabled(item, resolved, evaluate, secrets_by_name)
             else:
                 reference = _reference(item, given) if secrets_by_name else None
                 resolved[item.id] = reference or _resolve(
                     item, given, resolved, evaluate, secrets_by_name
                 )
+        except MissingInput as error:
+            if not may_lack:
+                problems.append(str(error))
         except InvalidInput as error:
             problems.append(str(error))
     if problems:
@@ -84,9 +99,25 @@ def kept_apart(
 
 def _reference(item: Input, given: Mapping[str, Any]) -> Any:
     """What names the value of an input of type SECRET, where something does."""
-    value = as_reference(given.get(item.id) or item.defaults)
+    value = given.get(item.id)
+    value = as_reference(item.defaults if value is None else value)
     is_one = item.type == "SECRET" and read_reference(value) is not None
     return value if is_one else None
+
+
+def _of_disabled(
+    item: Input, resolved: Mapping[str, Any], evaluate: Evaluate, by_name: bool
+) -> dict[str, Any]:
+    """The default of a disabled input, by its id. Nobody asked for it, so one that is not there,
+    or that can't be had, is no problem."""
+    optional = item.model_copy(update={"required": False})
+    try:
+        value = (_reference(item, {}) if by_name else None) or _resolve(
+            optional, {}, resolved, evaluate, by_name
+        )
+    except InvalidInput:
+        return {}
+    return {} if value is None else {item.id: value}
 
 
 def _resolve(
@@ -98,14 +129,14 @@ def _resolve(
 ) -> Any:
     if item.expression is not None:
         item = item.model_copy(update={"values": _choices(item, evaluate, resolved)})
-    value = given.get(item.id)
+    value = given_value(item, given.get(item.id))
     if value is None:
-        value = _default(item, evaluate, resolved)
+        value = given_value(item, _default(item, evaluate, resolved))
     if value is None and item.auto_select_first and item.values:
-        value = item.values[0]
+        value = item.values[:1] if item.type == "MULTISELECT" else item.values[0]
     if value is None:
         if item.required:
-            raise missing_input(item)
+            raise MissingInput(item)
         return None
     if by_name and item.type != "SECRET":
         _refuse_secret(item, value)

@@ -101,11 +101,15 @@ class SecretTokens:
         return bool(asked), value
 
     def tree(self, value: Any) -> Any:
-        """Every text in maps (keys too) and lists."""
+        """Every text in maps (keys too) and lists; of two keys that become the same the first
+        counts, as where there is no secret."""
         if isinstance(value, str):
             return self.text(value, typed=False)
         if isinstance(value, Mapping):
-            return {self.tree(key): self.tree(item) for key, item in value.items()}
+            rendered: dict[Any, Any] = {}
+            for key, item in value.items():
+                rendered.setdefault(self.tree(key), self.tree(item))
+            return rendered
         if isinstance(value, list | tuple):
             return [self.tree(item) for item in value]
         return value

@@ -116,6 +116,9 @@ def task_run_variables(
             other.task_id: other.outputs or {} for other in board.children(run.parent)
         },
     }
+    directory = board.working_directory(run)
+    if directory is not None:
+        makers["workerTaskrun"] = lambda: _describe(directory)
     if parents:
         makers["parent"] = lambda: parents[0]
     scope = board.scope(run)

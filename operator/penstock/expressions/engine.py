@@ -58,7 +58,12 @@ class Expressions:
         together as text."""
         if template is None or "{" not in template:
             return template
-        run, program = self._start(template, variables, host, Budget(self._limits))
+        return self._value(template, variables, host, Budget(self._limits))
+
+    def _value(
+        self, template: str, variables: Mapping[str, Any], host: Host, budget: Budget
+    ) -> Any:
+        run, program = self._start(template, variables, host, budget)
         values = [value for value in _guarded(template, run, program) if value is not None]
         if len(values) == 1:
             value = values[0]
@@ -66,27 +71,26 @@ class Expressions:
         return strip_raw(_joined(template, values, run.budget)) if values else None
 
     def render_tree(self, value: Any, variables: Mapping[str, Any], host: Host) -> Any:
-        """Every text inside maps (keys too) and lists; other values stay as they are."""
-        return self._tree(value, variables, host, Budget(self._limits), 0)
+        """Every text inside maps (keys too) and lists; other values stay as they are. Of two keys
+        that become the same, the first counts."""
+        budget = Budget(self._limits)
 
-    def _tree(
-        self, value: Any, variables: Mapping[str, Any], host: Host, budget: Budget, depth: int
-    ) -> Any:
-        if isinstance(value, str):
-            if "{" not in value:
-                return value
-            return strip_raw(self._text(value, variables, host, budget))
-        if depth > budget.limits.depth:
-            raise LimitError("a value is nested too deeply")
-        if isinstance(value, Mapping):
-            result: dict[Any, Any] = {}
-            for key, item in value.items():
-                new_key = self._tree(key, variables, host, budget, depth + 1)
-                result.setdefault(new_key, self._tree(item, variables, host, budget, depth + 1))
-            return result
-        if isinstance(value, list | tuple):
-            return [self._tree(item, variables, host, budget, depth + 1) for item in value]
-        return value
+        def text(template: str) -> Any:
+            return strip_raw(self._text(template, variables, host, budget))
+
+        return _tree(value, text, text, budget, 0)
+
+    def evaluate_tree(self, value: Any, variables: Mapping[str, Any], host: Host) -> Any:
+        """As `render_tree`, but a value that is one single expression keeps its type."""
+        budget = Budget(self._limits)
+
+        def text(template: str) -> Any:
+            return strip_raw(self._text(template, variables, host, budget))
+
+        def typed(template: str) -> Any:
+            return self._value(template, variables, host, budget)
+
+        return _tree(value, text, typed, budget, 0)
 
     def _start(
         self, template: str, variables: Mapping[str, Any], host: Host, budget: Budget
@@ -121,6 +125,29 @@ class Expressions:
             return self._text(template, run.variables, run.host, run.budget)
         finally:
             run.calls -= 1
+
+
+def _tree(
+    value: Any,
+    of_key: Callable[[str], Any],
+    of_text: Callable[[str], Any],
+    budget: Budget,
+    depth: int,
+) -> Any:
+    """A value with each text in it rendered, those of keys in their own way."""
+    if isinstance(value, str):
+        return of_text(value) if "{" in value else value
+    if depth > budget.limits.depth:
+        raise LimitError("a value is nested too deeply")
+    if isinstance(value, Mapping):
+        result: dict[Any, Any] = {}
+        for key, item in value.items():
+            new_key = _tree(key, of_key, of_key, budget, depth + 1)
+            result.setdefault(new_key, _tree(item, of_key, of_text, budget, depth + 1))
+        return result
+    if isinstance(value, list | tuple):
+        return [_tree(item, of_key, of_text, budget, depth + 1) for item in value]
+    return value
 
 
 def _guarded(template: str, run: Run, program: Program) -> list[Any]:

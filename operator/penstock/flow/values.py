@@ -23,12 +23,22 @@ _EMAIL = regex.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _INTEGER = regex.compile(r"[-+]?[0-9]{1,19}")
 _NUMBER = regex.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _LARGEST = 2**63
+_KEEP_EMPTY_TEXT: frozenset[InputType] = frozenset({"STRING", "EMAIL", "SECRET"})
 _MAX_PATTERN_INPUT = 10_000
 _PATTERN_SECONDS = 1.0
 
 
 class InvalidInput(Exception):
     """A value that an input can't take. The message names the input and what was received."""
+
+
+class MissingInput(InvalidInput):
+    """An input that must have a value has none."""
+
+    def __init__(self, declared: Input) -> None:
+        super().__init__(
+            f"Invalid input for `{declared.id}`, missing required input, but received `null`"
+        )
 
 
 def type_value(declared: Input, value: Any) -> Any:
@@ -48,10 +58,16 @@ def type_value(declared: Input, value: Any) -> Any:
     return typed
 
 
-def missing_input(declared: Input) -> InvalidInput:
-    return InvalidInput(
-        f"Invalid input for `{declared.id}`, missing required input, but received `null`"
-    )
+def given_value(declared: Input, value: Any) -> Any:
+    """What a value is before it is typed: an empty text is null for every type that is no text.
+
+    So a form's empty field, `--input n=` and an expression that gave null all leave the input
+    unset. A choice may be empty where the list of its values says so.
+    """
+    if value != "" or declared.type in _KEEP_EMPTY_TEXT:
+        return value
+    is_choice = declared.type in ("SELECT", "ENUM")
+    return value if is_choice and "" in (declared.values or ()) else None
 
 
 def _short(value: Any) -> str:
@@ -212,15 +228,16 @@ def _choices(value: Any, declared: Input) -> list[Any]:
     if declared.values is not None and not declared.allow_custom_value:
         for item in items:
             _member(_text(item), declared.values)
-    return _elements(items, declared)
+    return _elements(items, declared.item_type or "STRING", declared)
 
 
 def _array(value: Any, declared: Input) -> list[Any]:
-    return _elements(_list(value), declared)
+    """The elements as they are where no type is declared for them, as in a flow's output."""
+    items = _list(value)
+    return items if declared.item_type is None else _elements(items, declared.item_type, declared)
 
 
-def _elements(items: Iterable[Any], declared: Input) -> list[Any]:
-    kind = declared.item_type or "STRING"
+def _elements(items: Iterable[Any], kind: InputType, declared: Input) -> list[Any]:
     element = Input.model_construct(id=declared.id, type=kind)
     typed = []
     for item in items:

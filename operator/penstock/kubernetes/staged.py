@@ -137,7 +137,7 @@ def with_files(
     if container.image is None:
         return _with_room(pod, task, grant)
     task["command"] = [_PRELUDES.get(word, word) for word in task["command"]]
-    if plan.output_directory:
+    if plan.output_directory or plan.output_files:
         task["env"] = [{"name": "OUTPUT_DIR", "value": Paths(plan.within).output}, *task["env"]]
     if plan.packages:
         place = {"name": PACKAGES_VARIABLE, "value": Paths(plan.within).packages}

@@ -103,12 +103,9 @@ class FlowTriggers:
             return
         host = Host(now=lambda: date)
         try:
-            inputs = {
-                name: _evaluated(value, fire.seen, host)
-                for name, value in armed.properties.inputs.items()
-            }
+            inputs = expressions().evaluate_tree(armed.properties.inputs, fire.seen, host)
             labels = {
-                key: str(_evaluated(value, fire.seen, host))
+                key: expressions().render(value, fire.seen, host) or ""
                 for key, value in armed.properties.labels.items()
             }
         except ExpressionError as error:
@@ -177,16 +174,6 @@ def _upstream(execution: LocalExecution, flow: Flow, step: Transition) -> Upstre
         task_outputs=board.visible_outputs(),
         attempts=[[str(item.state) for item in run.attempts] for run in status.task_runs],
     )
-
-
-def _evaluated(value: Any, variables: Mapping[str, Any], host: Host) -> Any:
-    if isinstance(value, str):
-        return expressions().evaluate(value, variables, host)
-    if isinstance(value, dict):
-        return {key: _evaluated(item, variables, host) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_evaluated(item, variables, host) for item in value]
-    return value
 
 
 def _warn(execution: LocalExecution, armed: _Armed, message: str) -> None:

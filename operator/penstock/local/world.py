@@ -23,6 +23,7 @@ from penstock.engine.actions import (
     Step,
     StopAttempt,
 )
+from penstock.engine.ending import transitions_since
 from penstock.engine.engine import Engine
 from penstock.flow.document import Flow
 from penstock.local.answers import Answering, Answers
@@ -185,17 +186,17 @@ class LocalWorld:
         if step.wake is not None and step.wake <= date:
             self._due[execution.name] = None
         self._due |= {other.name: None for other in self._relations.concerned(execution, date)}
-        self._tell_triggers(execution, len(before.history))
+        self._tell_triggers(execution, before)
         self.commands.noticed(execution)
         if self._answering is not None:
             for control in self._answering.to(execution):
                 self.control(execution.name, control)
 
-    def _tell_triggers(self, execution: LocalExecution, known: int) -> None:
-        """Let Flow triggers see the states that an execution has reached."""
+    def _tell_triggers(self, execution: LocalExecution, before: ExecutionStatus) -> None:
+        """Let Flow triggers see each state that an execution has come into."""
         if self._triggers is None:
             return
-        for step in execution.status.history[known:]:
+        for step in transitions_since(before, execution.status):
             for action in self._triggers.reached(execution, step):
                 self._act(execution, action)
 

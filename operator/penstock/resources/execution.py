@@ -80,6 +80,10 @@ class FlowReference(ResourceModel):
     """The revision to run; the newest where it is not given."""
 
 
+FLOW_TRIGGER = "io.kestra.plugin.core.trigger.Flow"
+OLD_FLOW_TRIGGER = "io.kestra.core.models.triggers.types.Flow"
+
+
 class TriggerReference(ResourceModel):
     """What started an execution."""
 
@@ -87,6 +91,12 @@ class TriggerReference(ResourceModel):
     type: str
     variables: dict[str, Any] = {}
     """What expressions see as `trigger.…`."""
+
+    @property
+    def is_flow_trigger(self) -> bool:
+        """Whether an execution of another flow was the reason."""
+        names = (FLOW_TRIGGER.lower(), OLD_FLOW_TRIGGER.lower())
+        return self.type.lower() in names
 
 
 class ParentReference(ResourceModel):

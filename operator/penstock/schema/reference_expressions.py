@@ -48,7 +48,7 @@ _INTRO = """\
 What stands between `{{` and `}}` is replaced by its value, in every property that takes an
 expression. The language is Pebble as Kestra has it. A text that is one single expression keeps the
 type of its value where another type than text is wanted. A name that is not defined fails the task;
-see `??`.
+see `??`. Keys of maps are rendered as well; of two that become the same, the first counts.
 
 A path is written `outputs.measure.value`, or `outputs['my-task'].value` where a name has a dash.
 Literals are `12`, `1.5`, `true`, `false`, `null`, `'text'`, `"text with #{inputs.name} in it"`,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,14 +58,43 @@ class Kept:
             self.notes.append(f"property `outputFiles`: no file matches {listed}")
 
 
+def keep_made(
+    work: Path,
+    output: Path,
+    wanted: Iterable[str],
+    upload: Upload,
+    kept: Kept,
+    *,
+    all_output: bool,
+    strict: bool,
+) -> None:
+    """Keep what a script made: the files that match in its working directory and in its output
+    directory, or all that is in the latter. Of two files of one name the working directory's
+    counts.
+
+    Raises :class:`TaskFailure`, also for a missing file where ``strict``, and what the upload
+    raises.
+    """
+    wanted = list(wanted)
+    places = {name: output for name, _ in found(output, ["**"] if all_output else wanted)}
+    places |= {name: work for name, _ in found(work, wanted)}
+    _keep(places, wanted, upload, kept)
+    kept.check_names(strict=strict)
+
+
 def keep_beneath(directory: Path, wanted: Iterable[str], upload: Upload, kept: Kept) -> None:
     """Keep the files that match. Raises :class:`TaskFailure` and what the upload raises."""
     wanted = list(wanted)
-    files = list(found(directory, wanted))
+    places = {name: directory for name, _ in found(directory, wanted)}
+    _keep(places, wanted, upload, kept)
+
+
+def _keep(places: Mapping[str, Path], wanted: Iterable[str], upload: Upload, kept: Kept) -> None:
+    """Keep files by name, each beneath its directory; note which patterns match none of them."""
     for pattern in wanted:
         matches = matcher([pattern])
-        if not any(matches(name) for name, _ in files):
+        if not any(map(matches, places)):
             kept.unmatched.append(pattern)
-    for name, _ in files:
+    for name, directory in places.items():
         with file_errors(name), open_beneath(directory, name) as file:
             kept.files[name] = upload(name, Path(f"/proc/self/fd/{file.fileno()}"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.tasks.contract import Container, TaskFailure
-from penstock.tasks.keeping import Kept, keep_beneath, upload_to
+from penstock.tasks.keeping import Kept, keep_made, upload_to
 from penstock.tasks.localizing import Localizing
 from penstock.tasks.services import Services
 from penstock.tasks.working_files import place, place_namespace_files
@@ -74,11 +74,16 @@ def keep_outputs(
 ) -> Kept:
     """Keep what the script was to make; ``strict`` where it said that it made it."""
     kept = Kept()
-    if what.output_directory:
-        keep_beneath(at.base / "output", ["**"], upload_to(_needed(services).files), kept)
-    if what.output_files:
-        keep_beneath(at.work, what.output_files, upload_to(_needed(services).files), kept)
-        kept.check_names(strict=strict)
+    if what.output_directory or what.output_files:
+        keep_made(
+            at.work,
+            at.base / "output",
+            what.output_files,
+            upload_to(_needed(services).files),
+            kept,
+            all_output=what.output_directory,
+            strict=strict,
+        )
     return kept
 
 

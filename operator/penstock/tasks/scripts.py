@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 from penstock.tasks.contract import Container, TaskFailure
 from penstock.tasks.languages import POSIX, Dialect, Language, dialect_of
 from penstock.tasks.old_scripts import OldScript
@@ -23,8 +24,8 @@ MAX_ARGUMENT_BYTES = 96 * 1024
 MAX_FILES_BYTES = 1024 * 1024 - 4096
 """What a ConfigMap holds, less a little for its metadata."""
 
-_VERSION = re.compile(r"^\d+(\.\d+){0,2}$")
-_ENV_NAME = re.compile(r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")
+_VERSION = re.compile(r"\d+(\.\d+){0,2}")
+_ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 
 _WITHOUT_EFFECT = {
     "warningOnStdErr": "`warningOnStdErr` has no effect: the exit code alone decides",
@@ -83,13 +84,18 @@ def script_container(kind: ScriptType, given: ScriptTask | OldScript) -> Contain
         files=files,
         fetched={name: content for name, content in by_name.items() if is_uri(content)},
         namespace_files=task.namespace_files,
-        output_files=tuple(patterns("outputFiles", task.output_files)),
+        output_files=tuple(map(_below, patterns("outputFiles", task.output_files))),
         output_directory=bool(task.output_directory),
         packages=kept,
         pull_policy=pull_policy(runner, docker),
         resources=resources(at, runner if runner is not None else docker),
         placement=placement(runner),
     )
+
+
+def _below(pattern: str) -> str:
+    """A pattern as it is below the working or the output directory; it may name either."""
+    return pattern.removeprefix(f"{OUTPUT_DIR}/").removeprefix(f"{WORKING_DIR}/")
 
 
 def _programs(language: Language, task: ScriptTask) -> tuple[str, ...]:
@@ -103,7 +109,7 @@ def _image(language: Language, task: ScriptTask) -> str:
     version = task.python_version if isinstance(task, PythonPackages) else None
     if version is None:
         return language.image
-    if not _VERSION.match(version):
+    if not _VERSION.fullmatch(version):
         raise TaskFailure(f"property `pythonVersion`: `{version}` is not a version such as 3.12")
     return f"python:{version}-slim"
 
@@ -164,7 +170,7 @@ def _as_argument(dialect: Dialect | None, text: str, files: dict[str, str]) -> s
 
 def _check_env(env: Mapping[str, str]) -> None:
     for name, value in env.items():
-        if not _ENV_NAME.match(name):
+        if not _ENV_NAME.fullmatch(name):
             raise TaskFailure(f"property `env`: `{name}` is not the name of a variable")
         if len(value.encode()) > MAX_ARGUMENT_BYTES:
             raise TaskFailure(f"property `env.{name}`: larger than 96 KiB")

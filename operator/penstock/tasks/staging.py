@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from penstock.storage.errors import StorageError
 from penstock.tasks.contract import TaskFailure
 from penstock.tasks.framing import Result, encode_result, header, inline_bytes_here
-from penstock.tasks.keeping import Kept, keep_beneath
+from penstock.tasks.keeping import Kept, keep_made
 from penstock.tasks.plan import SECRETS_VARIABLE, Plan, read_plan
 from penstock.tasks.pod_folders import BASE, KEPT_MARK, PodFolders
 from penstock.tasks.remote import Remote
@@ -141,11 +141,16 @@ class Staging:
         """A script that failed is told of with its own code: what can't be kept is a note then."""
         plan, folders, kept = self._plan, self._folders, Kept()
         try:
-            if plan.output_directory:
-                keep_beneath(folders.output, ["**"], remote.upload, kept)
-            if plan.output_files:
-                keep_beneath(folders.work, plan.output_files, remote.upload, kept)
-                kept.check_names(strict=code == 0)
+            if plan.output_directory or plan.output_files:
+                keep_made(
+                    folders.work,
+                    folders.output,
+                    plan.output_files,
+                    remote.upload,
+                    kept,
+                    all_output=plan.output_directory,
+                    strict=code == 0,
+                )
             if plan.shared is not None:
                 from penstock.tasks import shared_directory
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from penstock.expressions import ExpressionError, is_truthy
@@ -47,6 +47,14 @@ class Upstream:
     """The outputs of its tasks, as `outputs.…` of its own expressions."""
     attempts: Sequence[Sequence[str]] = ()
     """For each task run, the states of its attempts."""
+
+    @property
+    def transition(self) -> str:
+        """Tells this transition from every other one of any execution, whenever it is looked at.
+
+        By its date, and not by its place: of a very long history the middle is left out.
+        """
+        return f"{self.id}/{self.state}/{self.date.astimezone(UTC).isoformat()}"
 
     @property
     def flow(self) -> FlowName:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from penstock.resources.execution import FLOW_TRIGGER, OLD_FLOW_TRIGGER
 from penstock.triggers.dates import ScheduleOnDates
 from penstock.triggers.flow_trigger.model import FlowTrigger
 from penstock.triggers.polling import HttpTrigger
@@ -14,7 +15,7 @@ from penstock.triggers.webhook import ALIASES as WEBHOOK_ALIASES
 from penstock.triggers.webhook import WEBHOOK, Webhook
 
 SCHEDULE_ON_DATES = "io.kestra.plugin.core.trigger.ScheduleOnDates"
-FLOW = "io.kestra.plugin.core.trigger.Flow"
+FLOW = FLOW_TRIGGER
 HTTP = "io.kestra.plugin.core.http.Trigger"
 
 
@@ -32,7 +33,7 @@ class TriggerType:
 TRIGGER_TYPES = (
     TriggerType(SCHEDULE, Schedule, SCHEDULE_ALIASES, served=True),
     TriggerType(SCHEDULE_ON_DATES, ScheduleOnDates),
-    TriggerType(FLOW, FlowTrigger, ("io.kestra.core.models.triggers.types.Flow",)),
+    TriggerType(FLOW, FlowTrigger, (OLD_FLOW_TRIGGER,)),
     TriggerType(WEBHOOK, Webhook, WEBHOOK_ALIASES),
     TriggerType(HTTP, HttpTrigger, ("io.kestra.plugin.fs.http.Trigger",)),
 )

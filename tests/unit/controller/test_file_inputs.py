@@ -86,6 +86,10 @@ async def test_uris_of_files_that_may_be_read_stay(tmp_path: Path) -> None:
     assert await given.stored(**inputs) == inputs
 
 
+async def test_an_empty_text_is_no_file(tmp_path: Path) -> None:
+    assert await Given(tmp_path).stored(file="") == {"file": ""}
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [

@@ -120,12 +120,19 @@ outputs:
         ("BOOL", '"{{ outputs.a.number > 3 }}"', True),
         ("JSON", '"{{ outputs.a.map }}"', {"k": [1]}),
         ("ARRAY", '"{{ outputs.a.list }}"', [1, 2]),
+        ("ARRAY", '"{{ outputs.a.texts }}"', ["x y", "3"]),
+        ("ARRAY", '[plain, "{{ outputs.a.text }}", 3, {k: v}]', ["plain", "word", 3, {"k": "v"}]),
+        ("ARRAY", "'[\"a\", 1, null]'", ["a", 1, None]),
+        ("MULTISELECT", "[plain, 3]", ["plain", 3]),
         ("STRING", "plain", "plain"),
+        ("STRING", "''", ""),
+        ("INT", "'', required: false", None),
         ("JSON", '{k: "{{ outputs.a.text }}"}', {"k": "word"}),
     ],
 )
 def test_outputs_of_the_flow_are_typed(given: Flow, kind: str, value: str, typed: object) -> None:
     outputs = {"text": "word", "number": 7, "map": {"k": [1]}, "list": [1, 2]}
+    outputs["texts"] = ["x y", "3"]
     flow = given(OUTPUTS.format(type=kind, value=value)).when_tasks(outputs={"a": outputs})
     flow.run().then.ended("SUCCESS").gave(out=typed)
 
@@ -136,6 +143,8 @@ def test_outputs_of_the_flow_are_typed(given: Flow, kind: str, value: str, typed
         ("INT", "abc", "expected `INT`"),
         ("STRING", '"{{ outputs.b.x }}"', "outputs.b.x"),
         ("STRING", '"{{ null }}"', "has no value"),
+        ("DATE", "''", "the flow's output `out` has no value"),
+        ("ARRAY", "plain", "expected a JSON array"),
     ],
 )
 def test_an_output_that_cannot_be_had_fails_the_execution(

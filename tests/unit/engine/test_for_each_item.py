@@ -152,3 +152,14 @@ def test_in_a_loop_each_value_has_its_own(given: Flow, value: str) -> None:
     outcome.then.ended("SUCCESS").made(*["child"] * 4)
     assert outcome.start(f"f_split[{value}]").properties["items"] == value
     assert outcome.start(f"f_merge[{value}]").properties["children"] == '[{"n":1},{"n":1}]'
+
+
+def test_an_input_that_is_null_has_its_default_in_each_execution(given: Flow) -> None:
+    child = """
+    inputs: [{id: n, type: INT, defaults: 5}, {id: file, type: STRING}]
+    tasks: [{id: c, type: Work}]
+    """
+    flow = given(PLAIN.replace('index: "{{ taskrun.iteration }}"', 'n: "{{ null }}"'))
+    outcome = flow.flow("child", child).when_tasks(**batches(2)).run()
+    outcome.then.ended("SUCCESS")
+    assert [outcome.child(index).status.inputs["n"] for index in range(2)] == [5, 5]

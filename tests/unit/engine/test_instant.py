@@ -83,7 +83,12 @@ def test_an_assertion_that_does_not_hold_fails(given: Flow, more: str, told: str
     ("task", "seen"),
     [
         ("type: SetVariables, variables: {x: '{{ vars.x + 1 }}', z: [a]}",
-         '{"x":2,"y":2,"z":["a"]}'),
+         '{"x":"2","y":2,"z":["a"]}'),
+        ("type: SetVariables, variables: {x: 3, z: true}", '{"x":3,"y":2,"z":true}'),
+        ("type: SetVariables, variables: {x: null, z: null}", '{"x":1,"y":2}'),
+        ("type: SetVariables, variables: {}", '{"x":1,"y":2}'),
+        ("type: SetVariables, variables: {'{{ flow.id }}_{{ vars.x }}': {'n{{ vars.y }}': a}}",
+         '{"x":1,"y":2,"flow_1":{"n2":"a"}}'),
         ("type: SetVariables, variables: {z: 3}, overwrite: false", '{"x":1,"y":2,"z":3}'),
         ("type: UnsetVariables, variables: [x]", '{"y":2}'),
         ("type: UnsetVariables, variables: [z], ignoreMissing: true", '{"x":1,"y":2}'),
@@ -97,9 +102,50 @@ def test_variables_are_other_ones_from_then_on(given: Flow, task: str, seen: str
     assert outcome.status.outputs["x"] == outcome.status.variables
 
 
+def test_nested_variables_are_merged_deeply(given: Flow) -> None:
+    flow = """
+    variables: {city: {name: Oslo, size: {people: 700, trams: [11, 12]}}, plain: text, list: [a]}
+    tasks:
+      - id: it
+        type: SetVariables
+        variables:
+          city: {size: {trams: [12, true, 13, {a: 1}], area: "{{ vars.city.size.people / 2 }}"}}
+          plain: {now: a map}
+          list: text
+      - {id: after, type: Work, see: "{{ vars }}"}
+    """
+    outcome = given(flow).run()
+    outcome.then.ended("SUCCESS")
+    assert outcome.status.variables == {
+        "city": {
+            "name": "Oslo",
+            "size": {"people": 700, "trams": [11, 12, True, 13, {"a": 1}], "area": "350"},
+        },
+        "plain": {"now": "a map"},
+        "list": "text",
+    }
+
+
+def test_a_counter_counts_as_text(given: Flow) -> None:
+    flow = """
+    variables: {count: "0"}
+    tasks:
+      - id: until
+        type: LoopUntil
+        condition: "{{ (vars.count | number) >= 3 }}"
+        tasks:
+          - id: count
+            type: SetVariables
+            variables: {count: "{{ (vars.count | number) + 1 }}"}
+      - {id: see, type: Work, is: "{{ vars.count == '3' }} {{ vars.count == 3 }}"}
+    """
+    given(flow).run().then.ended("SUCCESS").started_with("see", **{"is": "true false"})
+
+
 @pytest.mark.parametrize(
     ("task", "told"),
     [
+        ("type: SetVariables, variables: {'{{ \"x\" }}': 3}, overwrite: false", "names: x"),
         ("type: SetVariables, variables: {x: 3}, overwrite: false", "variables of these names: x"),
         ("type: UnsetVariables, variables: [x, z]", "no variables of these names: z"),
         ("type: SetVariables, variables: {z: '{{ nothing }}'}", "nothing"),

@@ -53,6 +53,19 @@ def test_what_is_asked_for_is_typed_and_has_defaults(given: Flow) -> None:
     outcome.then.started_with("after", text="fine 3")
 
 
+def test_an_empty_text_for_what_is_asked_leaves_the_default(given: Flow) -> None:
+    outcome = given(ASKS).at(9).resume(inputs={"reason": "", "count": "", "note": ""}).run()
+    answers = (outcome.task_run("p").outputs or {})["onResume"]
+    assert answers == {"reason": "", "count": 3, "note": ""}
+
+
+def test_an_empty_text_does_not_resume_what_asks_for_a_number(given: Flow) -> None:
+    flow = given(pause("onResume: [{id: count, type: INT}]")).at(9).resume(inputs={"count": ""})
+    outcome = flow.rest()
+    outcome.then.is_in("PAUSED")
+    outcome.then.answered("Invalid input for `count`, missing required input, but received `null`")
+
+
 AFTER_SEES = (
     "{id: after, type: Work, "
     'text: "{{ outputs.p.onResume.reason }} {{ outputs.p.onResume.count }}"}'

@@ -98,18 +98,18 @@ def test_a_retry_is_inherited_from_the_nearest_that_has_one(given: Flow) -> None
         given("""
         retry: {type: constant, interval: PT1S, maxAttempts: 2}
         tasks:
-          - id: own
-            type: Work
-            allowFailure: true
-            retry: {type: constant, interval: PT1S, maxAttempts: 4}
-          - {id: of_flow, type: Work, allowFailure: true}
-          - id: s
-            type: Sequential
-            retry: {type: constant, interval: PT1S, maxAttempts: 3}
+          - id: p
+            type: Parallel
             tasks:
-              - id: inner
+              - {id: own, type: Work, retry: {type: constant, interval: PT1S, maxAttempts: 4}}
+              - {id: of_flow, type: Work}
+              - id: s
                 type: Sequential
-                tasks: [{id: of_parent, type: Work}]
+                retry: {type: constant, interval: PT1S, maxAttempts: 3}
+                tasks:
+                  - id: inner
+                    type: Sequential
+                    tasks: [{id: of_parent, type: Work}]
         """)
         .when_tasks(fail=["own", "of_flow", "of_parent"])
         .run()
@@ -117,6 +117,77 @@ def test_a_retry_is_inherited_from_the_nearest_that_has_one(given: Flow) -> None
     outcome.then.attempts("own", *["FAILED"] * 4)
     outcome.then.attempts("of_flow", *["FAILED"] * 2)
     outcome.then.attempts("of_parent", *["FAILED"] * 3)
+
+
+RETRY = "retry: {type: constant, interval: PT1S, maxAttempts: 3, behavior: BEHAVIOR}"
+MAY_FAIL = "{id: a, type: Work, allowFailure: true}"
+
+
+@pytest.mark.parametrize("behavior", ["RETRY_FAILED_TASK", "CREATE_NEW_EXECUTION"])
+@pytest.mark.parametrize(
+    "flow",
+    [
+        f"{RETRY}\ntasks: [{MAY_FAIL}]",
+        f"{RETRY}\ntasks: [{{id: s, type: Sequential, tasks: [{MAY_FAIL}]}}]",
+        f"tasks: [{{id: s, type: Sequential, {RETRY}, tasks: [{MAY_FAIL}]}}]",
+        f"tasks: [{{id: s, type: Parallel, {RETRY}, tasks: [{MAY_FAIL}]}}]",
+        f"tasks: [{{id: s, type: If, condition: true, {RETRY}, then: [{MAY_FAIL}]}}]",
+        f"tasks: [{{id: s, type: Switch, value: x, {RETRY}, cases: {{x: [{MAY_FAIL}]}}}}]",
+        f"tasks: [{{id: s, type: Dag, {RETRY}, tasks: [{{task: {MAY_FAIL}}}]}}]",
+        f"tasks: [{{id: s, type: AllowFailure, {RETRY}, tasks: [{MAY_FAIL}]}}]",
+        f"tasks: [{{id: s, type: Sequential, {RETRY}, tasks: "
+        f"[{{id: inner, type: Sequential, tasks: [{MAY_FAIL}]}}]}}]",
+    ],
+)
+def test_a_retry_from_around_leaves_alone_what_may_fail(
+    given: Flow, flow: str, behavior: str
+) -> None:
+    outcome = given(flow.replace("BEHAVIOR", behavior)).when_tasks(fail=["a"]).run()
+    outcome.then.ended("WARNING").attempts("a", "FAILED").states(a="WARNING").made()
+
+
+def test_each_iteration_of_a_loop_that_may_fail_is_left_alone(given: Flow) -> None:
+    retry = RETRY.replace("BEHAVIOR", "RETRY_FAILED_TASK")
+    flow = f"tasks: [{{id: f, type: ForEach, values: [x, y], {retry}, tasks: [{MAY_FAIL}]}}]"
+    outcome = given(flow).when_tasks(fail=["a[x]"]).run()
+    outcome.then.ended("WARNING").attempts("a[x]", "FAILED").attempts("a[y]", "SUCCESS")
+
+
+@pytest.mark.parametrize(
+    ("flags", "state", "attempts"),
+    [
+        ("allowFailure: '{{ inputs.yes }}'", "WARNING", 1),
+        ("allowFailure: true, allowWarning: true", "SUCCESS", 1),
+        ("allowFailure: '{{ not inputs.yes }}'", "FAILED", 3),
+        ("allowWarning: true", "FAILED", 3),
+    ],
+)
+def test_what_may_not_fail_is_retried_by_what_is_around(
+    given: Flow, flags: str, state: str, attempts: int
+) -> None:
+    flow = f"""
+    inputs: [{{id: yes, type: BOOL, defaults: true}}]
+    {RETRY.replace("BEHAVIOR", "RETRY_FAILED_TASK")}
+    tasks: [{{id: a, type: Work, {flags}}}]
+    """
+    outcome = given(flow).when_tasks(fail=["a"]).run()
+    outcome.then.ended(state).attempts("a", *["FAILED"] * attempts)
+
+
+def test_a_subflow_that_may_fail_is_left_alone(given: Flow) -> None:
+    flow = f"""
+    {RETRY.replace("BEHAVIOR", "RETRY_FAILED_TASK")}
+    tasks: [{{id: s, type: Subflow, namespace: x, flowId: child, allowFailure: true}}]
+    """
+    outcome = given(flow).when_children(fail=["child"]).run()
+    outcome.then.ended("WARNING").made("child")
+
+
+def test_what_may_fail_and_has_a_retry_of_its_own_is_retried(given: Flow) -> None:
+    retry = RETRY.replace("BEHAVIOR", "CREATE_NEW_EXECUTION")
+    own = "allowFailure: true, retry: {type: constant, interval: PT1S, maxAttempts: 2}"
+    outcome = given(f"{retry}\ntasks: [{{id: a, type: Work, {own}}}]").when_tasks(fail=["a"]).run()
+    outcome.then.ended("WARNING").attempts("a", "FAILED", "FAILED").made()
 
 
 def test_errors_wait_for_the_last_attempt(given: Flow) -> None:

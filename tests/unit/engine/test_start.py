@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from penstock.engine.ending import transition, transitions_since
+from penstock.resources.execution import ExecutionStatus, State
 from tests.fixtures.engine import Given
+from tests.fixtures.world import SECOND, START
 
 Flow = Callable[[str], Given]
 
@@ -146,3 +149,68 @@ def test_a_restart_waits_for_its_turn(given: Flow) -> None:
     assert world.status.message is None
     world.turn = given(WORK).place
     assert world.run().status.state == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    ("first", "history"),
+    [
+        ("type: Pause", ["CREATED", "RUNNING", "PAUSED"]),
+        ("type: Labels, labels: {a: b}", ["CREATED", "RUNNING", "SUCCESS"]),
+        ("type: Assert, conditions: [false]", ["CREATED", "RUNNING", "FAILED"]),
+        ("type: Work, disabled: true", ["CREATED", "SUCCESS"]),
+    ],
+)
+def test_it_runs_before_it_waits_or_ends(given: Flow, first: str, history: list[str]) -> None:
+    given(f"tasks: [{{id: a, {first}}}]").rest().then.history(*history)
+
+
+REQUIRED = """
+inputs:
+  - {id: must, type: STRING}
+  - {id: size, type: INT, defaults: 3}
+  - {id: note, type: STRING, required: false}
+  - {id: more, type: STRING, dependsOn: {inputs: [must], condition: "{{ inputs.must == 'x' }}"}}
+tasks: [{id: a, type: Work, has: "{{ inputs.must is defined }}"}]
+"""
+
+
+@pytest.mark.parametrize(
+    "type", ["io.kestra.plugin.core.trigger.Flow", "io.kestra.core.models.triggers.types.Flow"]
+)
+def test_a_flow_trigger_starts_it_without_its_required_inputs(given: Flow, type: str) -> None:
+    outcome = given(REQUIRED).trigger(type).run()
+    outcome.then.ended("SUCCESS").started_with("a", has="false")
+    assert outcome.status.inputs == {"size": 3, "note": None}
+
+
+def test_what_a_flow_trigger_gives_is_typed_all_the_same(given: Flow) -> None:
+    flow = given(REQUIRED).trigger("io.kestra.plugin.core.trigger.Flow")
+    flow.inputs(must="x", size="many").run().then.ended("FAILED").says("Invalid input for `size`")
+
+
+@pytest.mark.parametrize(
+    "type", ["io.kestra.plugin.core.trigger.Schedule", "io.kestra.plugin.core.flow.Flow"]
+)
+def test_whatever_else_starts_it_gives_its_required_inputs(given: Flow, type: str) -> None:
+    outcome = given(REQUIRED).trigger(type).run()
+    outcome.then.ended("FAILED").says("Invalid input for `must`, missing required input")
+
+
+def test_a_retry_of_such_an_execution_lacks_them_as_well(given: Flow) -> None:
+    retry = "retry: {type: constant, interval: PT1S, behavior: CREATE_NEW_EXECUTION}"
+    flow = given(f"{REQUIRED}\n{retry}").trigger("io.kestra.plugin.core.trigger.Flow")
+    again = flow.when_tasks(fail=["a"]).until(5).children[0].spec
+    assert again.trigger is not None
+    assert again.trigger.is_flow_trigger
+    assert again.inputs == {"size": 3, "note": None}
+
+
+def test_each_transition_of_a_very_long_history_is_seen_once() -> None:
+    status, seen = ExecutionStatus(), 0
+    for index in range(450):
+        state = State.PAUSED if index % 2 else State.RUNNING
+        after = transition(status, state, START + index * SECOND)
+        seen += len(transitions_since(status, after))
+        assert transitions_since(after, after) == []
+        status = after
+    assert (seen, len(status.history)) == (450, 200)

@@ -62,6 +62,32 @@ def test_what_the_execution_is_made_with(given: Flow) -> None:
     assert (spec.parent.execution, spec.parent.depth) == ("run-1", 1)
 
 
+def test_an_input_that_is_null_is_null_in_the_child_or_has_its_default(given: Flow) -> None:
+    child = """
+    inputs:
+      - {id: n, type: INT, required: false}
+      - {id: day, type: DATE, defaults: 2026-01-01}
+      - {id: size, type: SELECT, values: [s, m], defaults: m}
+      - {id: note, type: STRING, defaults: none}
+    tasks: [{id: c, type: Work}]
+    """
+    given_to_it = "n: '{{ inputs.n }}', day: '{{ null }}', size: '{{ inputs.n }}', note: ''"
+    flow = given(
+        call(f"inputs: {{{given_to_it}}}", "inputs: [{id: n, type: INT, required: false}]")
+    )
+    outcome = flow.flow("child", child).run()
+    outcome.then.ended("SUCCESS")
+    assert outcome.child().status.inputs == {
+        "n": None, "day": "2026-01-01", "size": "m", "note": "",
+    }  # fmt: skip
+
+
+def test_a_child_that_must_have_the_input_that_is_null_names_it(given: Flow) -> None:
+    child = "inputs: [{id: n, type: INT}]\ntasks: [{id: c, type: Work}]"
+    outcome = given(call("inputs: {n: '{{ null }}'}")).flow("child", child).run()
+    outcome.then.ended("FAILED").says("Invalid input for `n`, missing required input")
+
+
 def test_the_flow_that_is_run_may_be_an_expression(given: Flow) -> None:
     flow = call().replace("other.team", "'{{ flow.namespace }}'")
     assert spec_of(given(flow).run()).flow.namespace == "company.team"

@@ -151,6 +151,37 @@ def test_its_tasks_see_where_their_folders_will_be(given: Flow) -> None:
     outcome.then.started_with("a", see=f"{WORKING_DIR} {OUTPUT_DIR}")
 
 
+def test_its_tasks_see_its_own_task_run(given: Flow) -> None:
+    flow = """
+    tasks:
+      - id: each
+        type: ForEach
+        values: [x]
+        tasks:
+          - id: w
+            type: WorkingDirectory
+            inputFiles: {id.txt: "{{ workerTaskrun.id }} {{ taskrun.id }}"}
+            tasks:
+              - id: a
+                type: Work
+                of: "{{ workerTaskrun.id }} {{ workerTaskrun.value }} {{ workerTaskrun.parentId }}"
+                at: "{{ workerTaskrun.startDate }}"
+                own: "{{ taskrun.id }}"
+      - {id: after, type: Work, see: "{{ workerTaskrun is defined }}"}
+    """
+    outcome = given(flow).run()
+    outcome.then.ended("SUCCESS")
+    around, run = outcome.task_run("w[x]"), outcome.task_run("a[x][x]")
+    properties = outcome.start("a[x][x]").properties
+    assert properties["of"] == f"{around.id} x {around.parent}"
+    assert properties["at"] == "2025-03-01T12:00:00.000Z"
+    assert properties["own"] == run.id != around.id
+    workspace = outcome.start("a[x][x]").workspace
+    assert workspace is not None
+    assert workspace.properties["inputFiles"] == {"id.txt": f"{around.id} {around.id}"}
+    outcome.then.started_with("after", see="false")
+
+
 @pytest.mark.parametrize("keeps", ["", KEEPS])
 def test_a_lost_directory_is_made_anew_with_all_that_was_in_it(given: Flow, keeps: str) -> None:
     """What the tasks before left there is gone, so they run again (kestra-engine, section 4)."""

@@ -118,6 +118,13 @@ def test_render_tree() -> None:
     assert rendered == {"key": ["[1]", 1, None, {"a": "[1]"}], "b": True}
 
 
+def test_evaluate_tree_keeps_the_type_of_what_is_one_expression() -> None:
+    tree = {"{{ k }}": ["{{ v }}", "{{ v }}!", 1, None, {"a": "{{ v }}"}], "key": "late"}
+    evaluated = ENGINE.evaluate_tree(tree, {"k": "key", "v": 3}, HOST)
+    assert evaluated == {"key": [3, "3!", 1, None, {"a": 3}]}
+    assert ENGINE.evaluate_tree("{{ v }}", {"v": [1]}, HOST) == [1]
+
+
 @pytest.mark.parametrize("value", [None, False, "", "false", "0", "-0", 0])
 def test_false_for_kestra(value: Any) -> None:
     assert not is_truthy(value)

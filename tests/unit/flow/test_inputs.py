@@ -172,6 +172,7 @@ def resolved(inputs: str, **given: Any) -> dict[str, Any]:
         ("{id: a, type: DATE, defaults: 2024-01-01}", {}, {"a": "2024-01-01"}),
         ('{id: a, type: INT, defaults: "{{ 1 + 2 }}"}', {}, {"a": 3}),
         ("{id: a, type: SELECT, values: [x, y], autoSelectFirst: true}", {}, {"a": "x"}),
+        ("{id: a, type: MULTISELECT, values: [x, y], autoSelectFirst: true}", {}, {"a": ["x"]}),
         ('{id: a, type: SELECT, expression: "{{ [1, 2] }}"}', {"a": "2"}, {"a": "2"}),
         ("{id: a, type: SELECT, expression: '[\"x\"]'}", {"a": "x"}, {"a": "x"}),
         (
@@ -193,6 +194,78 @@ def test_defaults_and_dependencies(
     inputs: str, given: dict[str, Any], values: dict[str, Any]
 ) -> None:
     assert resolved(inputs, **given) == values
+
+
+NO_TEXTS = [
+    "INT", "FLOAT", "BOOL", "BOOLEAN", "DATETIME", "DATE", "TIME", "DURATION", "FILE", "JSON",
+    "YAML", "URI", "ARRAY, itemType: INT", "SELECT, values: [x]", "ENUM, values: [x]",
+    "MULTISELECT, values: [x]", "SELECT, values: [x], allowCustomValue: true",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("type", NO_TEXTS)
+def test_an_empty_text_is_no_value_of_a_type_that_is_no_text(type: str) -> None:
+    assert resolved(f"{{id: a, type: {type}, required: false}}", a="") == {"a": None}
+    with pytest.raises(AssertionError, match="Invalid input for `a`, missing required input"):
+        resolved(f"{{id: a, type: {type}}}", a="")
+
+
+@pytest.mark.parametrize("type", ["STRING", "EMAIL", "SECRET", "SELECT, values: [x, '']"])
+def test_an_empty_text_stays_where_it_is_a_value(type: str) -> None:
+    assert typed(f"type: {type}", "") == ""
+    assert resolved(f"{{id: a, type: {type}, defaults: x}}", a="").get("a") != "x"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "given", "values"),
+    [
+        ("{id: a, type: INT, defaults: 3}", {"a": ""}, {"a": 3}),
+        ("{id: a, type: SELECT, values: [x, y], defaults: y}", {"a": ""}, {"a": "y"}),
+        ("{id: a, type: SELECT, values: [x], autoSelectFirst: true}", {"a": ""}, {"a": "x"}),
+        ("{id: a, type: INT, required: false, defaults: '{{ null }}'}", {}, {"a": None}),
+        ("{id: a, type: INT, required: false, defaults: ''}", {}, {"a": None}),
+        ("{id: a, type: INT, required: false, prefill: 3}", {"a": ""}, {"a": None}),
+        (
+            "{id: a, type: INT, required: false}, {id: b, type: STRING, defaults: none, "
+            "dependsOn: {inputs: [a], condition: '{{ inputs.a is null }}'}}",
+            {"a": "", "b": "given"},
+            {"a": None, "b": "given"},
+        ),
+    ],
+)
+def test_a_default_takes_the_place_of_an_empty_text(
+    inputs: str, given: dict[str, Any], values: dict[str, Any]
+) -> None:
+    assert resolved(inputs, **given) == values
+
+
+DISABLED = "{{id: on, type: BOOL, defaults: false}}, {{id: a, {}, dependsOn: {{inputs: [on], \
+condition: '{{{{ inputs.on }}}}'}}}}"
+
+
+@pytest.mark.parametrize(
+    ("declared", "seen"),
+    [
+        ("type: INT, defaults: 3", {"a": 3}),
+        ("type: INT, defaults: '{{ 1 + 2 }}'", {"a": 3}),
+        ("type: BOOL, defaults: false", {"a": False}),
+        ("type: SELECT, values: [x], autoSelectFirst: true", {"a": "x"}),
+        ("type: INT", {}),
+        ("type: INT, defaults: '{{ nothing }}'", {}),
+        ("type: INT, defaults: many", {}),
+    ],
+)
+def test_a_disabled_input_has_its_default_whatever_was_given(
+    declared: str, seen: dict[str, Any]
+) -> None:
+    assert resolved(DISABLED.format(declared), a="7") == {"on": False, **seen}
+
+
+def test_what_depends_on_a_disabled_input_is_disabled_as_well() -> None:
+    inputs = DISABLED.format("type: INT, defaults: 3") + (
+        ", {id: b, type: INT, defaults: '{{ inputs.a + 1 }}', dependsOn: {inputs: [a]}}"
+    )
+    assert resolved(inputs, b="9") == {"on": False, "a": 3, "b": 4}
 
 
 @pytest.mark.parametrize(

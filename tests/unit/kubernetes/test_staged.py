@@ -165,6 +165,24 @@ def test_uris_in_texts_become_paths(starting: Starter) -> None:
     assert plan.output_directory
 
 
+@pytest.mark.parametrize("properties", [{"outputFiles": ["a.txt"]}, {"outputDirectory": True}])
+@pytest.mark.parametrize(
+    ("paths", "output"),
+    [(Paths(), "/penstock/output"), (Paths("hello-1"), "/penstock/attempts/hello-1/output")],
+)
+def test_who_keeps_files_has_an_output_directory(
+    starting: Starter, properties: dict[str, Any], paths: Paths, output: str
+) -> None:
+    # given
+    start = script(starting, "echo hi > $OUTPUT_DIR/a.txt", **properties)
+    what = container(SHELL, start.properties)
+    # when
+    made = build_job(start, OWNER, what, JobDefaults(), STORAGE, paths=paths)
+    # then
+    (task,) = pod_of(made)["containers"]
+    assert {"name": "OUTPUT_DIR", "value": output} in task["env"]
+
+
 def test_packages_are_kept_where_there_is_a_storage(starting: Starter) -> None:
     # given
     start = starting(PYTHON, {"script": "1", "dependencies": ["kestra"]})

@@ -109,6 +109,32 @@ async def test_the_output_directory(attempts: Attempts) -> None:
     assert kept(attempts, seen) == {"x/a": "a\n"}
 
 
+@pytest.mark.parametrize("place", [OUTPUT_DIR, "$OUTPUT_DIR", WORKING_DIR, "."])
+@pytest.mark.parametrize("wanted", ["a.txt", "*.txt", f"{OUTPUT_DIR}/a.txt", f"{WORKING_DIR}/a.*"])
+async def test_output_files_are_looked_for_in_both_directories(
+    attempts: Attempts, place: str, wanted: str
+) -> None:
+    # when
+    seen = await script(attempts, f"echo hi > {place}/a.txt", outputFiles=[wanted])
+    # then
+    assert seen.state is State.SUCCESS, seen.message
+    assert kept(attempts, seen) == {"a.txt": "hi\n"}
+    assert seen.message is None
+
+
+async def test_of_two_output_files_of_one_name_the_working_directory_s_counts(
+    attempts: Attempts,
+) -> None:
+    # when
+    seen = await script(
+        attempts,
+        'echo work > a.txt; echo output > "$OUTPUT_DIR/a.txt"; echo no > "$OUTPUT_DIR/b.md"',
+        outputFiles=["*.txt"],
+    )
+    # then
+    assert kept(attempts, seen) == {"a.txt": "work\n"}
+
+
 async def test_uris_become_paths_wherever_they_stand(attempts: Attempts) -> None:
     # given
     uri = attempts.store("stored", "a b.txt")

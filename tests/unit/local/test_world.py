@@ -394,3 +394,78 @@ tasks: [{{id: a, {LOG}, message: x}}]
     told = [item.message for seen in hall.seen for item in seen.reports]
     assert [text for text in told if "start each other without end" in text]
     assert {item.status.state for item in tried.world} == {State.SUCCESS}
+
+
+WAITS = f"""
+tasks:
+  - {{id: wait, {PAUSE}, delay: PT0.1S}}
+  - {{id: sleep, type: {CORE}.flow.Sleep, duration: PT0.1S}}
+"""
+
+
+def listening(states: str, tasks: str, more: str = "") -> str:
+    """A flow that listens to the one that is tried."""
+    return f"""
+---
+id: listener
+{more}
+triggers:
+  - id: on-tried
+    type: {CORE}.trigger.Flow
+    states: [{states}]
+    conditions:
+      - {{type: {CORE}.condition.ExecutionFlow, namespace: company.team, flowId: tried}}
+tasks: [{tasks}]
+"""
+
+
+async def test_those_that_listen_start_at_each_transition(try_: Try) -> None:
+    # given
+    say = f"{{id: say, {RETURN}, format: '{{{{ trigger.state }}}}'}}"
+    tried = try_(WAITS + listening("RUNNING, PAUSED, SUCCESS", say))
+    # when
+    status = await tried.run()
+    # then
+    assert history(status) == ["CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS"]
+    told = [(item.status.task_runs[0].outputs or {})["value"] for item in tried.others()]
+    assert told == ["RUNNING", "PAUSED", "RUNNING", "SUCCESS"]
+
+
+@pytest.mark.parametrize(
+    ("task", "state", "message"),
+    [
+        (f"{{id: a, {LOG}, message: it ran}}", "SUCCESS", ""),
+        (f"{{id: a, {RETURN}, format: '{{{{ inputs.must ?? 1 }}}}'}}", "SUCCESS", ""),
+        (f"{{id: a, {RETURN}, format: '{{{{ inputs.must }}}}'}}", "FAILED", "inputs.must"),
+        (f"{{id: a, {RETURN}, format: '{{{{ inputs.size + 1 }}}}'}}", "SUCCESS", ""),
+    ],
+)
+async def test_a_flow_trigger_starts_a_flow_whose_required_inputs_it_lacks(
+    try_: Try, task: str, state: str, message: str
+) -> None:
+    # given
+    inputs = "inputs: [{id: must, type: STRING}, {id: size, type: INT, defaults: 3}]"
+    tried = try_(SPEAKER + listening("SUCCESS", task, inputs))
+    # when
+    await tried.run()
+    # then
+    (listener,) = tried.others()
+    assert listener.status.state == state, listener.status.message
+    assert message in (listener.status.message or "")
+    assert listener.status.inputs == {"size": 3}
+
+
+async def test_a_flow_trigger_gives_inputs_of_rendered_names(try_: Try) -> None:
+    # given
+    given = LISTENER.replace("inputs: {word:", "inputs: {'{{ trigger.flowId }}_word':")
+    tried = try_(
+        SPEAKER
+        + given.replace("id: word, type", "id: tried_word, type").replace(
+            "inputs.word", "inputs.tried_word"
+        )
+    )
+    # when
+    await tried.run()
+    # then
+    (listener,) = tried.others()
+    assert listener.status.task_runs[0].outputs == {"value": "hello of tried"}

@@ -115,6 +115,38 @@ def test_what_a_task_keeps_is_what_the_next_one_finds(
     assert (after.folders.base / "fetched/0/x").read_bytes() == content
 
 
+def test_what_is_to_be_kept_may_stand_in_the_output_directory(pod: Pod) -> None:
+    # given
+    work = pod.staged(Plan(ORIGIN, output_files=["a.txt", "b/*.csv"]))
+    (pod.folders.output / "a.txt").write_text("a")
+    (pod.folders.output / "unasked.txt").write_text("no")
+    (work / "b").mkdir()
+    (work / "b/c.csv").write_text("c")
+    # then
+    assert pod.end() == {
+        "files": {"a.txt": f"{OWN}a.txt", "b/c.csv": f"{OWN}b/c.csv"},
+        "notes": [],
+    }
+
+
+def test_all_of_an_output_directory_that_is_named_is_kept(pod: Pod) -> None:
+    # given
+    pod.staged(Plan(ORIGIN, output_files=["a.txt"], output_directory=True))
+    for name in ("a.txt", "b.txt"):
+        (pod.folders.output / name).write_text(name)
+    # then
+    kept = pod.end()
+    assert (sorted(kept["files"]), kept["notes"]) == (["a.txt", "b.txt"], [])
+
+
+def test_a_link_in_the_output_directory_leads_nowhere(pod: Pod) -> None:
+    # given
+    pod.staged(Plan(ORIGIN, output_files=["*"]))
+    (pod.folders.output / "passwd").symlink_to("/etc/passwd")
+    # then
+    assert pod.end()["files"] == {}
+
+
 def test_namespace_files_stand_there_before_the_inputs(pod: Pod, service: Running) -> None:
     # given
     files = NamespaceFiles(service.storage.of("team"), "company.team")

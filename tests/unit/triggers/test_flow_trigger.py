@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
@@ -311,6 +312,22 @@ def test_an_event_seen_twice_starts_one_execution() -> None:
     assert key(first) == key(again)
     listener = Listener(FLOW_A)
     assert listener.fired_by([event, event]) == ["e1"]
+
+
+def test_each_time_that_an_execution_comes_into_a_state_is_an_event_of_its_own() -> None:
+    steps = [("RUNNING", 1), ("PAUSED", 2), ("RUNNING", 3), ("SUCCESS", 4)]
+    events = [execution("e", state=state, date=f"2025-01-01T09:0{at}") for state, at in steps]
+    listener = Listener(FLOW_A + "states: [RUNNING, PAUSED, SUCCESS]")
+    fires = [decision.fire for decision in map(listener.see, events)]
+    assert [fire.variables["state"] for fire in fires if fire] == [state for state, _ in steps]
+    assert len({fire.key for fire in fires if fire}) == 4
+    assert listener.fired_by(events) == []
+
+
+def test_a_transition_is_the_same_whatever_zone_its_date_is_written_in() -> None:
+    event = execution("e", date="2025-01-01T09:00")
+    elsewhere = replace(event, date=event.date.astimezone(timezone(timedelta(hours=2))))
+    assert key(Listener(FLOW_A).see(event)) == key(Listener(FLOW_A).see(elsewhere))
 
 
 def test_another_state_flow_or_trigger_starts_another_execution() -> None:

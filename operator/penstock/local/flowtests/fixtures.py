@@ -116,11 +116,7 @@ class Rendering:
 
     def tree(self, value: Any) -> Any:
         """A single expression keeps its type. Raises ``ExpressionError``."""
-        if isinstance(value, str):
-            return self._expressions.evaluate(value, self._variables, self._host)
-        if isinstance(value, dict):
-            return {key: self.tree(item) for key, item in value.items()}
-        return [self.tree(item) for item in value] if isinstance(value, list) else value
+        return self._expressions.evaluate_tree(value, self._variables, self._host)
 
 
 def store_files(files: NamespaceFiles, fixtures: Fixtures) -> dict[str, str]:

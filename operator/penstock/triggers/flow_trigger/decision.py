@@ -113,8 +113,9 @@ def _fire(
 
 
 def execution_key(listening: FlowName, trigger_id: str, event: Upstream) -> str:
-    """What names the execution that an event starts."""
-    parts = (listening.namespace, listening.id, trigger_id, event.id, event.state)
+    """What names the execution that an event starts: always the same, so that it is started once,
+    whoever decides about it again."""
+    parts = (listening.namespace, listening.id, trigger_id, event.transition)
     return hashlib.sha256("/".join(parts).encode()).hexdigest()[:16]
 
 

@@ -75,5 +75,6 @@ class Memory(ResourceModel):
 
 
 def event_key(event: Upstream) -> str:
-    """An execution that reached a state: the same event has the same key."""
-    return hashlib.sha256(f"{event.id}/{event.state}".encode()).hexdigest()[:16]
+    """An execution that went into a state: the same event has the same key, and another one where
+    the execution comes into that state again."""
+    return hashlib.sha256(event.transition.encode()).hexdigest()[:16]
