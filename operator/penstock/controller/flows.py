@@ -28,6 +28,7 @@ from penstock.resources.flow import (
     FlowStatus,
     TriggerStatus,
 )
+from penstock.storage.access import MAX_ANCESTORS
 
 _MAX_MESSAGE = 4_000
 
@@ -187,12 +188,18 @@ class FlowReconciler:
                 await self._api.delete(EXECUTIONS, meta["namespace"], meta["name"], meta["uid"])
 
     def _is_over(self, body: Object) -> bool:
-        """Whether nobody needs it any more: nothing of it runs, nor does the one that made it."""
-        if not is_finished(body):
-            return False
-        maker = ((body.get("spec") or {}).get("parent") or {}).get("execution")
-        parent = self._executions.get(body["metadata"]["namespace"], maker) if maker else None
-        return parent is None or is_finished(parent)
+        """Whether nobody needs it any more: nothing of it runs, nor of those that called it, to
+        which its files may have been handed."""
+        namespace, at = body["metadata"]["namespace"], body
+        for _ in range(MAX_ANCESTORS):
+            if not is_finished(at):
+                return False
+            maker = ((at.get("spec") or {}).get("parent") or {}).get("execution")
+            parent = self._executions.get(namespace, maker) if maker else None
+            if parent is None:
+                return True
+            at = parent
+        return True
 
     def _executions_of(self, body: Object) -> list[Object]:
         meta, spec = body["metadata"], body.get("spec") or {}

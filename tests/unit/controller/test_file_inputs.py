@@ -10,7 +10,6 @@ import pytest
 
 from penstock.catalog import expressions
 from penstock.controller.fileinputs import FileInputs
-from penstock.controller.places import Places
 from penstock.controller.purges import Purges
 from penstock.controller.reading import Reading
 from penstock.controller.starts import NotYet, Refusal, Start
@@ -21,6 +20,7 @@ from penstock.storage.execution import NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
 from tests.fixtures import flows
+from tests.fixtures.executions import places
 
 FLOW = """
 inputs:
@@ -41,7 +41,7 @@ class Given:
         self.storage = root.of("ns")
         executions = ObjectStore()
         self.purges = Purges(root, executions)
-        self.inputs = FileInputs(Reading(root.of, Places(executions)), self.purges)
+        self.inputs = FileInputs(Reading(root.of, places(executions)), self.purges)
         engine = Engine(flows.flow(FLOW), expressions())
         reference = PinnedFlow(namespace="company.team", id="flow", name="flow", revision=1)
         self.start = Start(engine, reference, None)
