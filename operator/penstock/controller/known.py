@@ -52,6 +52,6 @@ class KnownExecutions:
     def _relied_on(self, body: Object) -> tuple[str, ...]:
         """The executions whose files one may use; its maker is known by its spec as well."""
         try:
-            return tuple(place.execution for place in self._places.parents(body))
+            return self._places.needed(body)
         except StorageUnavailable:
             return ()

@@ -8,7 +8,7 @@ from penstock.controller.provenance import Provenance
 from penstock.controller.store import ObjectStore
 from penstock.kubernetes.api import Object
 from penstock.kubernetes.execution_records import ExecutionRecords
-from penstock.storage.access import ExecutionRecord, ancestors, why_not_handed
+from penstock.storage.access import ExecutionRecord, ancestors, needed, why_not_handed
 from penstock.storage.uris import ExecutionPlace
 
 
@@ -20,12 +20,16 @@ class Places:
     provenance: Provenance
 
     def parents(self, body: Object) -> tuple[ExecutionPlace, ...]:
-        """The executions that called it or that it does again, and theirs, nearest first.
+        """The executions all of whose files it may use, nearest first.
 
         Raises :class:`~penstock.storage.errors.StorageUnavailable` while it can't be told who
         called one that is still to begin.
         """
         return ancestors(self._record(body), self._records(body).get)
+
+    def needed(self, body: Object) -> tuple[str, ...]:
+        """The names of the executions whose files it may have to do with. Raises the same."""
+        return needed(self._record(body), self._records(body).get)
 
     def why_not_handed(self, body: Object, path: str) -> str | None:
         """Why a file of another execution may not be used by this one; None where it may."""

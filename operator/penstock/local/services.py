@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from penstock.local.functions import functions
 from penstock.local.secrets import Secrets
 from penstock.local.task_services import TaskServices
-from penstock.storage.access import ExecutionRecord, Records, why_not_handed
+from penstock.storage.access import ExecutionRecord, Records, ancestors, why_not_handed
 from penstock.storage.errors import StorageError
 from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
@@ -62,6 +62,11 @@ class LocalServices:
     ) -> ExecutionServices:
         """What one execution is offered; ``parents`` are those that called it, nearest first."""
         return ExecutionServices(self, place, parents)
+
+    def ancestors(self, name: str) -> tuple[ExecutionPlace, ...]:
+        """The executions all of whose files that one may use, nearest first."""
+        record = self.records(name)
+        return () if record is None else ancestors(record, self.records)
 
     def set_pairs(self, pairs: Mapping[str, Mapping[str, Any]]) -> None:
         """Key-value pairs to begin with, by namespace and key. Raises :class:`StorageError`."""

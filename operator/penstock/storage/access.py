@@ -1,7 +1,7 @@
 """Which files of other executions an execution may use: one rule, wherever it is asked.
 
-An execution uses its own files, and those of the executions that called it or that it does again.
-Any other file it uses where that was handed to it, execution by execution:
+An execution uses its own files, those of the executions that called it, and those of one that it
+does again. Any other file it uses where that was handed to it, execution by execution:
 
 * up, to the one whose task called it, by an execution whose outputs name the file;
 * down, to one whose inputs name the file, by the one that called it.
@@ -49,10 +49,9 @@ class ExecutionRecord:
     outputs of its own."""
 
     @property
-    def callers(self) -> Iterator[str]:
-        """The executions to whose files it has a right, nearest first."""
-        yield from (name for name in (self.parent, self.started_by) if name is not None)
-        yield from self.repeats
+    def callers(self) -> Sequence[str]:
+        """The executions that called it, or whose state started it."""
+        return [name for name in (self.parent, self.started_by) if name is not None]
 
 
 Records = Callable[[str], ExecutionRecord | None]
@@ -60,19 +59,40 @@ Records = Callable[[str], ExecutionRecord | None]
 
 
 def ancestors(execution: ExecutionRecord, records: Records) -> tuple[ExecutionPlace, ...]:
-    """The places of the executions that called one or that it does again, and of theirs, nearest
-    first."""
-    found: list[ExecutionPlace] = []
+    """The places of the executions all of whose files one may use, nearest first: those that called
+    it, and theirs; and what any of these does again.
+
+    Anybody may ask for a replay, with inputs of their choice. So whoever called what is done again
+    is not among them: of its files, the replay uses those that were handed to the first one.
+    """
+    return tuple(
+        item.place for item in _line(execution, records, further=False) if item.place is not None
+    )
+
+
+def needed(execution: ExecutionRecord, records: Records) -> tuple[str, ...]:
+    """The names of the executions whose files one may have to do with, nearest first."""
+    return tuple(item.name for item in _line(execution, records, further=True))
+
+
+def _line(
+    execution: ExecutionRecord, records: Records, *, further: bool
+) -> Iterator[ExecutionRecord]:
+    """Those before an execution that have begun, nearest first. ``further``: with the callers of
+    what was done again."""
     seen = {execution.name}
-    pending = [execution]
-    while pending and len(found) < MAX_ANCESTORS:
-        for name in pending.pop(0).callers:
-            caller = None if name in seen else records(name)
+    pending = [(execution, True)]
+    while pending and len(seen) <= MAX_ANCESTORS:
+        current, with_callers = pending.pop(0)
+        follows: list[tuple[str, bool]] = [(name, further) for name in current.repeats]
+        if with_callers:
+            follows = [*((name, True) for name in current.callers), *follows]
+        for name, and_its_callers in follows:
+            found = None if name in seen else records(name)
             seen.add(name)
-            if caller is not None and caller.place is not None:
-                found.append(caller.place)
-                pending.append(caller)
-    return tuple(found[:MAX_ANCESTORS])
+            if found is not None and found.place is not None:
+                yield found
+                pending.append((found, and_its_callers))
 
 
 def why_not_handed(path: str, execution: ExecutionRecord, records: Records) -> str | None:
@@ -110,7 +130,7 @@ class _Handing:
         self._asked.add(execution.name)
         givers = list(execution.repeats)
         if self._is_named_in(execution.inputs):
-            givers += [name for name in (execution.parent, execution.started_by) if name]
+            givers += execution.callers
         found = (self._records(name) for name in givers)
         return any(giver is not None and self.reaches(giver) for giver in found)
 

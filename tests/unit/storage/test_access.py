@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from penstock.storage.access import MAX_ANCESTORS, ExecutionRecord, ancestors, why_not_handed
+from penstock.storage.access import (
+    MAX_ANCESTORS,
+    ExecutionRecord,
+    ancestors,
+    needed,
+    why_not_handed,
+)
 from penstock.storage.errors import AccessDenied
 from penstock.storage.uris import ExecutionPlace, paths_in, readable, uri_of
 
@@ -165,6 +171,24 @@ def test_a_retry_and_a_replay_use_what_the_first_one_was_handed() -> None:
         assert world.uses(name, file("first"))
         assert world.uses(name, file("child"))
     assert not world.uses("first", file("again"))
+
+
+def test_a_replay_uses_of_who_called_the_first_one_only_what_that_one_was_given() -> None:
+    # given: somebody asks for a replay of a child, and types another URI into its inputs
+    world = World(
+        execution("parent"),
+        execution("child", "parent", inputs={"f": file("parent")}),
+        execution("replay", repeats=["child"], inputs={"f": file("parent", "private.csv")}),
+        execution("below-replay", "replay", inputs={"f": file("parent", "private.csv")}),
+    )
+    # then
+    assert world.uses("child", file("parent", "private.csv"))
+    assert world.uses("replay", file("parent"))
+    assert not world.uses("replay", file("parent", "private.csv"))
+    assert not world.uses("below-replay", file("parent", "private.csv"))
+    replay = world.find("replay")
+    assert replay is not None
+    assert needed(replay, world.find) == ("child", "parent")
 
 
 def test_a_trigger_hands_on_the_outputs_of_what_fired_it() -> None:
