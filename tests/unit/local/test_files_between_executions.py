@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.resources.execution import ExecutionSpec, FlowReference, State, TaskRun
+from penstock.resources.execution import (
+    Control,
+    ExecutionSpec,
+    FlowReference,
+    ReplayRequest,
+    State,
+    TaskRun,
+)
 from tests.unit.local.conftest import Hall, Tried, Try
 
 REPORTS = """
@@ -166,6 +173,67 @@ tasks:
     # then
     assert status.state is State.FAILED
     assert "nor as an output of an execution that it called" in (status.message or "")
+
+
+async def test_a_trigger_hands_on_the_outputs_of_what_fired_it(try_: Try) -> None:
+    # given: a flow that gives the file of its subflow, and one that listens to it
+    tried = try_(f"""
+tasks: [{call("report")}]
+outputs: [{{id: file, type: FILE, value: "{FILE}"}}]
+---
+id: listener
+namespace: company.team
+inputs: [{{id: file, type: FILE}}]
+triggers:
+  - id: on-tried
+    type: io.kestra.plugin.core.trigger.Flow
+    inputs: {{file: "{{{{ trigger.outputs.file }}}}"}}
+    conditions:
+      - type: io.kestra.plugin.core.condition.ExecutionFlow
+        namespace: company.team
+        flowId: tried
+tasks:
+  - {{id: read, type: io.kestra.plugin.core.debug.Return, format: "{{{{ read(inputs.file) }}}}"}}
+{REPORTS}""")
+    # when
+    await tried.run()
+    # then
+    _, listener = tried.others()
+    assert listener.status.state is State.SUCCESS, listener.status.message
+    assert listener.status.task_runs[0].outputs == {"value": "a\nb\n"}
+
+
+async def test_outputs_that_a_subflow_takes_itself_are_handed_on(try_: Try) -> None:
+    # given: the deprecated property, which sees what the child's tasks gave
+    taking = call("report").replace("inputs: {}", "outputs: {mine: '{{ outputs.draft.uri }}'}")
+    tried = try_(f"""
+tasks:
+  - {taking}
+  - {{id: use, type: io.kestra.plugin.core.storage.Size,
+     uri: "{{{{ outputs.report.outputs.mine }}}}"}}
+{REPORTS}""")
+    # when
+    status = await tried.run()
+    # then
+    assert status.state is State.SUCCESS, status.message
+
+
+async def test_a_replay_finds_what_the_first_run_was_handed(try_: Try) -> None:
+    # given
+    tried = try_(f"""
+tasks:
+  - {call("report")}
+  - {{id: use, type: io.kestra.plugin.core.storage.Size, uri: "{FILE}"}}
+{REPORTS}""")
+    await tried.run()
+    # when: from the task on that uses the file; the subflow does not run again
+    again = ReplayRequest(task="use")
+    tried.world.control(tried.execution.name, Control(id="again", replay=again))
+    await tried.world.run()
+    # then
+    replay = tried.others()[-1]
+    assert replay.status.state is State.SUCCESS, replay.status.message
+    assert (replay.status.task_runs[-1].outputs or {})["size"] == 4
 
 
 FOREIGN = """
