@@ -17,8 +17,8 @@ from penstock.kubernetes.labels import CALLED_BY
 from penstock.resources.execution import CallerReference, ExecutionSpec
 from penstock.storage.signing import matches, sign
 
-_SIGNED = {"flow", "inputs", "parent", "retry", "replay", "trigger"}
-"""The fields of a spec that never change, as long as it has not begun."""
+_SIGNED = {"flow", "inputs", "labels", "parent", "retry", "replay", "trigger"}
+"""The fields of a spec that say what is run, and with what: they are fixed once it is created."""
 
 
 class Provenance:

@@ -78,8 +78,8 @@ def needed(execution: ExecutionRecord, records: Records) -> tuple[str, ...]:
 def _line(
     execution: ExecutionRecord, records: Records, *, further: bool
 ) -> Iterator[ExecutionRecord]:
-    """Those before an execution that have begun, nearest first. ``further``: with the callers of
-    what was done again."""
+    """Yields the executions that led to one and have begun, nearest first. ``further``: with the
+    callers of what was done again."""
     seen = {execution.name}
     pending = [(execution, True)]
     while pending and len(seen) <= MAX_ANCESTORS:
@@ -96,8 +96,8 @@ def _line(
 
 
 def why_not_handed(path: str, execution: ExecutionRecord, records: Records) -> str | None:
-    """Why a file that is neither the execution's own nor an ancestor's may not be used by it; None
-    where it was handed to it."""
+    """Says why a file that is neither the execution's own nor an ancestor's may not be used by it;
+    None where the file was handed to it."""
     names = executions_in(path)
     owners = [owner for name in names if (owner := records(name)) is not None]
     owner = next((item for item in owners if _holds(item, path)), None)
@@ -105,7 +105,7 @@ def why_not_handed(path: str, execution: ExecutionRecord, records: Records) -> s
         return f"there is no execution `{names[0]}` any more, and its files went with it"
     if owner is not None and _Handing(path, owner, records).reaches(execution):
         return None
-    return "it was not given it as an input, nor as an output of an execution that it called"
+    return "that was given it neither as an input, nor as an output of an execution that it called"
 
 
 def _holds(execution: ExecutionRecord, path: str) -> bool:

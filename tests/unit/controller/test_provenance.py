@@ -6,12 +6,15 @@ import json
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from penstock.controller.family import Family
 from penstock.controller.provenance import Provenance
+from penstock.controller.store import ObjectStore
 from penstock.engine.actions import StartExecution
+from penstock.kubernetes.api import Api, ApiError
 from penstock.kubernetes.executions import build_execution
 from penstock.kubernetes.labels import CALLED_BY
 from penstock.resources.execution import (
@@ -23,6 +26,7 @@ from penstock.resources.execution import (
 )
 from penstock.storage.errors import StorageUnavailable
 from tests.fixtures.executions import KEY
+from tests.fixtures.memory_api import MemoryApi
 
 Body = dict[str, Any]
 PARENT: Body = {"metadata": {"namespace": "ns", "name": "parent", "uid": "uid-parent"}}
@@ -92,6 +96,7 @@ def _unsigned(body: Body) -> None:
         _changed("spec.inputs.more", "x"),
         _changed("spec.flow.id", "prints-what-it-gets"),
         _changed("spec.parent.execution", "another"),
+        _changed("spec.labels", {"file": "kestra:///a/executions/secret/tasks/c"}),
         _changed("spec.replay", {"execution": "another"}),
         _changed("spec.trigger", {"id": "t", "type": "x.Flow"}),
     ],
@@ -153,3 +158,51 @@ def test_without_the_storage_it_waits() -> None:
         waiting.signed(PARENT, body)
     _unsigned(body)
     assert waiting.caller(body) is None
+
+
+class Maker:
+    """The controller's part that makes executions, with an API server in memory."""
+
+    def __init__(self, key: Callable[[], bytes]) -> None:
+        self.api = MemoryApi()
+        self.seen: list[Body] = []
+        unused = cast("Any", None)
+        self.family = Family(
+            cast("Api", self.api),
+            ObjectStore(),
+            unused,
+            unused,
+            unused,
+            Provenance(key),
+            self.seen.append,
+        )
+
+    async def makes(self) -> None:
+        spec = ExecutionSpec(
+            flow=FlowReference(name="load"),
+            parent=ParentReference(execution="parent", task_run="r", attempt=1),
+        )
+        await self.family.make(PARENT, StartExecution("child", spec))
+
+
+async def test_what_the_controller_makes_is_signed() -> None:
+    # given
+    maker = Maker(lambda: KEY)
+    # when
+    await maker.makes()
+    # then
+    (made,) = maker.seen
+    assert provenance.caller(made) == CALLER
+
+
+async def test_a_child_is_made_once_the_storage_is_there() -> None:
+    # given
+    def away() -> bytes:
+        raise StorageUnavailable("not there yet")
+
+    maker = Maker(away)
+    # then: its reconcile comes again
+    with pytest.raises(ApiError) as error:
+        await maker.makes()
+    assert error.value.transient
+    assert maker.seen == []
