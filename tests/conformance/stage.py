@@ -70,7 +70,7 @@ class Stage:
         self.flows = flows
         self.services = services
         self.hall = Hall()
-        surroundings = Surroundings({"testvalue": "test"}, {}, tasks.hosts.functions)
+        surroundings = Surroundings({"testvalue": "test"}, {}, tasks.hosts.functions, services)
         self.world = LocalWorld(flows, tasks, self.hall, surroundings, answers)
         self.hosts = tasks.hosts
 

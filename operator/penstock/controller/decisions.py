@@ -9,13 +9,23 @@ from typing import Any
 
 from penstock.controller.family import Family
 from penstock.controller.jobs import Jobs
-from penstock.controller.starts import Refusal, Start, Starts, wanted_restart
+from penstock.controller.provenance import Provenance
+from penstock.controller.starts import NotYet, Refusal, Start, Starts, wanted_restart
 from penstock.engine.actions import AttemptKey, Children, Observation, Report, Step
 from penstock.engine.engine import Engine
 from penstock.engine.identity import Identity, identity_of
 from penstock.engine.turn import Turn
 from penstock.kubernetes.api import Object
-from penstock.resources.execution import ControlResult, ExecutionSpec, ExecutionStatus
+from penstock.resources.execution import (
+    CallerReference,
+    ControlResult,
+    ExecutionSpec,
+    ExecutionStatus,
+)
+from penstock.storage.errors import StorageUnavailable
+
+_AGAIN = 1.0
+"""Seconds until the storage is looked for again, by an execution that begins."""
 
 
 @dataclass(frozen=True)
@@ -39,26 +49,35 @@ class Decisions:
         starts: Starts,
         jobs: Jobs,
         family: Family,
+        provenance: Provenance,
         environment: Mapping[str, str],
         variables: Mapping[str, Any],
     ) -> None:
         self._starts = starts
         self._jobs = jobs
         self._family = family
+        self._provenance = provenance
         self._environment = environment
         self._variables = variables
 
     def begin(
         self, body: Object, spec: ExecutionSpec, start: Start, turn: Turn, now: datetime
     ) -> Step:
-        """The first step."""
+        """The first step. Raises ``NotYet`` while it can't be told who called it."""
         identity = self._identity(body, spec, start.flow.revision)
+        noted = {"flow": start.flow, "called_by": self._caller(body)}
         step = start.engine.begin(identity, spec, now, turn, start.source)
-        step = replace(step, status=step.status.model_copy(update={"flow": start.flow}))
+        step = replace(step, status=step.status.model_copy(update=noted))
         if step.refusal is not None:
             return step
         text = f"revision {start.flow.revision} of the flow"
         return replace(step, reports=(Report("Started", text), *step.reports))
+
+    def _caller(self, body: Object) -> CallerReference | None:
+        try:
+            return self._provenance.caller(body)
+        except StorageUnavailable:
+            raise NotYet(_AGAIN) from None
 
     async def look(self, body: Object, spec: ExecutionSpec, status: ExecutionStatus) -> Seen:
         """All that is known now. Raises ``Refusal`` where it can't be decided any more."""

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from penstock.controller.again import Again
 from penstock.controller.controls import ControlFailed, add_control
+from penstock.controller.provenance import Provenance
 from penstock.controller.recorder import Recorder
 from penstock.controller.secrets import SecretSources
 from penstock.controller.statuskeeper import StatusKeeper
@@ -35,6 +36,7 @@ from penstock.resources.execution import (
     RetryReference,
     State,
 )
+from penstock.storage.errors import StorageUnavailable
 from penstock.tasks.contract import TaskFailure
 
 
@@ -81,6 +83,7 @@ class Family:
         statuses: StatusKeeper,
         recorder: Recorder,
         secrets: SecretSources,
+        provenance: Provenance,
         seen: Callable[[Object], None],
     ) -> None:
         self._api = api
@@ -88,6 +91,7 @@ class Family:
         self._statuses = statuses
         self._recorder = recorder
         self._secrets = secrets
+        self._provenance = provenance
         self._seen = seen
         self._failed: dict[str, dict[str, ChildSeen]] = {}
         """Executions that can't be, by the uid of who wants them and by name."""
@@ -141,9 +145,11 @@ class Family:
         namespace = body["metadata"]["namespace"]
         try:
             places = self._secrets.of(body) if action.secrets else None
-            wanted = build_execution(body, action, places)
+            wanted = self._provenance.signed(body, build_execution(body, action, places))
         except TaskFailure as error:
             raise NotMade("InvalidTask", str(error)) from None
+        except StorageUnavailable as error:
+            raise ApiError(503, "StorageUnavailable", str(error)) from error
         existing = self._executions.get(namespace, action.name)
         try:
             if existing is None:

@@ -46,9 +46,9 @@ class FileInputs:
         ]
         if not given:
             return spec
-        files = self._reading.files(body, place)
         inputs = dict(spec.inputs)
         try:
+            files = self._reading.files(body, place)
             for item in given:
                 inputs[item.id] = await asyncio.to_thread(_stored, files, item, inputs[item.id])
         except StorageUnavailable:

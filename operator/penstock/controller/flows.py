@@ -28,6 +28,7 @@ from penstock.resources.flow import (
     FlowStatus,
     TriggerStatus,
 )
+from penstock.storage.access import MAX_ANCESTORS
 
 _MAX_MESSAGE = 4_000
 
@@ -176,7 +177,9 @@ class FlowReconciler:
 
     async def _retain(self, own: list[Object], now: datetime) -> None:
         """Delete ended executions beyond the number and age that are kept."""
-        ended = sorted((body for body in own if self._is_over(body)), key=_age_key, reverse=True)
+        ended = sorted(
+            (body for body in own if is_over(body, self._executions)), key=_age_key, reverse=True
+        )
         oldest = now - timedelta(days=self._settings.keep_days)
         needed = done_again(own)
         for index, body in enumerate(ended):
@@ -185,14 +188,6 @@ class FlowReconciler:
                 continue
             if index >= self._settings.keep or _end_date(body) < oldest:
                 await self._api.delete(EXECUTIONS, meta["namespace"], meta["name"], meta["uid"])
-
-    def _is_over(self, body: Object) -> bool:
-        """Whether nobody needs it any more: nothing of it runs, nor does the one that made it."""
-        if not is_finished(body):
-            return False
-        maker = ((body.get("spec") or {}).get("parent") or {}).get("execution")
-        parent = self._executions.get(body["metadata"]["namespace"], maker) if maker else None
-        return parent is None or is_finished(parent)
 
     def _executions_of(self, body: Object) -> list[Object]:
         meta, spec = body["metadata"], body.get("spec") or {}
@@ -256,6 +251,21 @@ def _is_live_of(body: Object, trigger_id: str) -> bool:
 def _end_date(body: Object) -> datetime:
     text = (body.get("status") or {}).get("endDate") or body["metadata"]["creationTimestamp"]
     return datetime.fromisoformat(text)
+
+
+def is_over(body: Object, executions: ObjectStore) -> bool:
+    """Whether nobody needs an execution any more: nothing of it runs, nor of those that called it,
+    to which its files may have been handed."""
+    namespace, at = body["metadata"]["namespace"], body
+    for _ in range(MAX_ANCESTORS):
+        if not is_finished(at):
+            return False
+        caller = ((at.get("spec") or {}).get("parent") or {}).get("execution")
+        found = executions.get(namespace, str(caller)) if caller else None
+        if found is None:
+            break
+        at = found
+    return True
 
 
 def done_again(own: Iterable[Object]) -> set[str]:

@@ -10,6 +10,7 @@ from penstock.controller.store import ObjectStore, is_finished, state_of
 from penstock.engine.selecting import ExecutionFacts
 from penstock.kubernetes.api import Object
 from penstock.resources.execution import State
+from penstock.storage.errors import StorageUnavailable
 
 
 class KnownExecutions:
@@ -45,5 +46,12 @@ class KnownExecutions:
             start_date=datetime.fromisoformat(status.get("startDate") or meta["creationTimestamp"]),
             is_over=is_finished(body),
             made_by=((body.get("spec") or {}).get("parent") or {}).get("execution"),
-            relies_on=tuple(place.execution for place in self._places.parents(body)),
+            relies_on=self._relied_on(body),
         )
+
+    def _relied_on(self, body: Object) -> tuple[str, ...]:
+        """The executions whose files one may use; its maker is known by its spec as well."""
+        try:
+            return self._places.needed(body)
+        except StorageUnavailable:
+            return ()

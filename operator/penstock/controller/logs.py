@@ -18,13 +18,13 @@ from typing import Any
 
 from penstock.controller.kubelets import Kubelets
 from penstock.controller.logkeeping import LogKeeper, PodLog, log_of
-from penstock.controller.places import place_of
 from penstock.controller.queue import Key, KeyedQueue
 from penstock.controller.storage import StorageAccess
 from penstock.controller.store import ObjectStore, version_of
 from penstock.engine.actions import AttemptKey, StartAttempt
 from penstock.kubernetes import podstatus
 from penstock.kubernetes.api import Api, ApiError, Object
+from penstock.kubernetes.execution_records import place_of
 from penstock.kubernetes.logarchive import LogArchive
 from penstock.kubernetes.logcatching import has_begun
 from penstock.kubernetes.recent import Recent

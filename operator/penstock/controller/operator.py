@@ -37,6 +37,7 @@ from penstock.controller.pairs import Pairs, pair_keys
 from penstock.controller.pairwriter import PairWriter
 from penstock.controller.pending import Pending
 from penstock.controller.places import Places
+from penstock.controller.provenance import Provenance
 from penstock.controller.purges import Purges
 from penstock.controller.queue import Key, KeyedQueue
 from penstock.controller.reading import Reading
@@ -108,7 +109,8 @@ class Operator:
         """Set once everything that is there was looked at."""
         is_recorded = partial(recorded_in, self.executions)
         writer = PairWriter(api, self.pairs, pairs, is_recorded)
-        places = Places(self.executions)
+        provenance = Provenance(lambda: self.storage.key)
+        places = Places(self.executions, provenance)
         reading = Reading(self.storage.storage, places)
         self._purges = Purges(self.storage.root, self.executions, settings.namespaces)
         functions = Functions(reading.readers, partial(self._add, "Execution"), pairs.of)
@@ -151,7 +153,13 @@ class Operator:
         statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)
         self._turns = Turns(self.executions, self.flows, revisions)
         self._family = Family(
-            api, self.executions, statuses, self.recorder, secrets, self.execution_seen
+            api,
+            self.executions,
+            statuses,
+            self.recorder,
+            secrets,
+            provenance,
+            self.execution_seen,
         )
         known = KnownExecutions(self.executions, places)
         self._commands = Commands(
@@ -171,7 +179,7 @@ class Operator:
             statuses,
             starts,
             self._turns,
-            Decisions(starts, jobs, self._family, environment, settings.variables),
+            Decisions(starts, jobs, self._family, provenance, environment, settings.variables),
             Actions(
                 jobs,
                 self._family,

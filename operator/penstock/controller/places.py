@@ -1,78 +1,51 @@
-"""Where the files of an execution lie, and of which executions it may read the files."""
+"""Which files an execution of the cluster may use besides its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
+from penstock.controller.provenance import Provenance
 from penstock.controller.store import ObjectStore
 from penstock.kubernetes.api import Object
-from penstock.kubernetes.executions import owners
+from penstock.kubernetes.execution_records import ExecutionRecords
+from penstock.storage.access import ExecutionRecord, ancestors, needed, why_not_handed
 from penstock.storage.uris import ExecutionPlace
-
-_MAX_PARENTS = 32
 
 
 @dataclass(frozen=True)
 class Places:
-    """The places of executions, as the cluster has them."""
+    """Asks the rule of :mod:`penstock.storage.access`, with the executions that were seen."""
 
     executions: ObjectStore
+    provenance: Provenance
 
     def parents(self, body: Object) -> tuple[ExecutionPlace, ...]:
-        """The executions whose files it may read: that which called or started it, or which it
-        does again, and theirs; nearest first.
+        """The executions all of whose files it may use, nearest first.
+
+        Raises :class:`~penstock.storage.errors.StorageUnavailable` while it can't be told who
+        called one that is still to begin.
         """
-        found: dict[str, ExecutionPlace] = {}
-        pending = [body]
-        seen = {str(body["metadata"]["name"])}
-        while pending and len(found) < _MAX_PARENTS:
-            current = pending.pop(0)
-            for caller in self._callers(current):
-                name = str(caller["metadata"]["name"])
-                place = place_of(caller)
-                if name not in seen and place is not None:
-                    seen.add(name)
-                    found[name] = place
-                    pending.append(caller)
-        return tuple(found.values())
+        return ancestors(self._record(body), self._records(body).get)
 
-    def _callers(self, body: Object) -> Iterator[Object]:
-        """What a spec says is anyone's to write: who calls it must own it, and what it does again
-        must be of its flow."""
-        spec = body.get("spec") or {}
-        trigger = spec.get("trigger") or {}
-        parent = self._named(body, (spec.get("parent") or {}).get("execution"))
-        if parent is not None and parent["metadata"]["uid"] in owners(body):
-            yield parent
-        started = (trigger.get("variables") or {}).get("executionId")
-        if str(trigger.get("type", "")).lower().endswith("trigger.flow"):
-            yield from filter(None, [self._named(body, started)])
-        for name in (
-            (spec.get("retry") or {}).get("original"),
-            (spec.get("replay") or {}).get("execution"),
-        ):
-            again = self._named(body, name)
-            if again is not None and _same_flow(body, again):
-                yield again
+    def needed(self, body: Object) -> tuple[str, ...]:
+        """The names of the executions whose files it may have to do with. Raises the same."""
+        return needed(self._record(body), self._records(body).get)
 
-    def _named(self, body: Object, name: Any) -> Object | None:
-        return self.executions.get(body["metadata"]["namespace"], str(name)) if name else None
+    def why_not_handed(self, body: Object, path: str) -> str | None:
+        """Why a file of another execution may not be used by this one; None where it may."""
+        return why_not_handed(path, self._record(body), self._records(body).get)
 
+    def _records(self, body: Object) -> ExecutionRecords:
+        namespace = body["metadata"]["namespace"]
+        return ExecutionRecords(lambda name: self.executions.get(namespace, name))
 
-def place_of(body: Object) -> ExecutionPlace | None:
-    """Where the files of an execution lie; None where it has not begun."""
-    flow = (body.get("status") or {}).get("flow") or {}
-    namespace, flow_id = flow.get("namespace"), flow.get("id")
-    if not namespace or not flow_id:
-        return None
-    return ExecutionPlace(str(namespace), str(flow_id), str(body["metadata"]["name"]))
-
-
-def _same_flow(body: Object, other: Object) -> bool:
-    """Whether an execution is of the flow of another, which has begun."""
-    theirs = (other.get("status") or {}).get("flow") or {}
-    mine = (body.get("status") or {}).get("flow") or (body.get("spec") or {}).get("flow") or {}
-    names = ("name",) if mine.get("name") else ("namespace", "id")
-    return all(mine.get(name) and mine[name] == theirs.get(name) for name in names)
+    def _record(self, body: Object) -> ExecutionRecord:
+        """The record of an execution, which may be one that is still to begin."""
+        records = self._records(body)
+        record = records.of(body)
+        if record.place is not None:
+            return record
+        caller = self.provenance.caller(body)
+        parent = None if caller is None else records.caller(caller.execution, caller.uid)
+        given = (body.get("spec") or {}).get("inputs")
+        return replace(record, parent=parent, inputs=given)

@@ -11,9 +11,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator
 
-from penstock.controller.places import place_of
 from penstock.controller.store import ObjectStore
 from penstock.kubernetes.api import Object
+from penstock.kubernetes.execution_records import place_of
 from penstock.storage.errors import StorageError
 from penstock.storage.files import Storage
 from penstock.storage.uris import FILES, PAIRS, ExecutionPlace

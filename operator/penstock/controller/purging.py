@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from penstock.controller.pairwriter import PairWriter
-from penstock.controller.places import place_of
 from penstock.engine.selecting import PurgeExecutions
 from penstock.kubernetes.api import EXECUTIONS, Api, Object
+from penstock.kubernetes.execution_records import place_of
 from penstock.kubernetes.logarchive import LogArchive
 from penstock.kubernetes.logpurging import ALL, Window, count_lines, purge_lines
 from penstock.storage.execution import ExecutionFiles

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -33,9 +34,10 @@ class Reading:
         return {**FileFunctions(files).by_name(), "http": ask}
 
     def files(self, body: Object, place: ExecutionPlace) -> ExecutionFiles:
-        """The files that it may see."""
+        """The files that it may use. Raises ``StorageUnavailable``."""
         storage = self._storage(body["metadata"]["namespace"])
-        return ExecutionFiles(storage, place, self._places.parents(body))
+        refused = partial(self._places.why_not_handed, body)
+        return ExecutionFiles(storage, place, self._places.parents(body), refused=refused)
 
 
 def ask(

@@ -59,6 +59,11 @@ class StorageAccess:
         """Where pods reach the storage service. Raises :class:`StorageUnavailable`."""
         return self._known().url
 
+    @property
+    def key(self) -> bytes:
+        """What the controller signs with. Raises :class:`StorageUnavailable`."""
+        return self._known().key
+
     def grant(self, grant: Grant) -> str:
         """The token that a pod gets. Raises :class:`StorageUnavailable`.
 

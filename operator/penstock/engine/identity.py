@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,7 @@ from penstock.resources.execution import (
 _LONGEST_NAME = 63
 """Of an execution: it is the value of a label of its Jobs."""
 _DIGEST = 10
+_NOT_IN_FOLDERS = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ def control_secret(name: str, uid: str, control: str) -> str:
 def derived_name(name: str, *parts: object) -> str:
     """A name for an execution that another one makes: the same for the same parts.
 
-    It begins as the maker's name does, so that they stand together in a list.
+    It begins as the maker's name does, so that they stand together in a list; but with a dash for
+    each full stop, so that it is also the name of the folder in which its files lie.
     """
     digest = hashlib.sha256("\0".join(map(str, (name, *parts))).encode()).hexdigest()[:_DIGEST]
-    return f"{name[: _LONGEST_NAME - _DIGEST - 1].rstrip('-.')}-{digest}"
+    start = _NOT_IN_FOLDERS.sub("-", name[: _LONGEST_NAME - _DIGEST - 1]).strip("-")
+    return f"{start}-{digest}"

@@ -11,6 +11,8 @@ FLOW = "penstock.dev/flow"
 TRIGGER = "penstock.dev/trigger"
 PARENT_UID = "penstock.dev/parent-uid"
 """On an execution that a task of another made: the uid of that one."""
+CALLED_BY = "penstock.dev/called-by"
+"""On an execution that a task of another made: the controller's signature that this is so."""
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 DIRECTORY = "penstock.dev/working-directory"

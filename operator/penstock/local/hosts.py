@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class LocalHosts:
         host = self._hosts.get(identity.name)
         if host is None:
             place = ExecutionPlace(flow.namespace, flow.id, identity.name)
-            host = self.services.execution(place, list(self._callers(identity)))
+            host = self.services.execution(place, self.services.ancestors(identity.name))
             self._hosts[identity.name] = host
         return host
 
@@ -39,17 +39,3 @@ class LocalHosts:
         """
         place = ExecutionPlace(flow.namespace, flow.id, execution)
         return self.services.execution(place).store_input(input_id, file)
-
-    def _callers(self, identity: Identity) -> Iterator[ExecutionPlace]:
-        """The executions whose files it may read: that which started it, or which it does again."""
-        names = [
-            identity.trigger.variables.get("executionId") if identity.trigger else None,
-            identity.parent.execution if identity.parent else None,
-            identity.retry.original if identity.retry else None,
-            identity.replay.execution if identity.replay else None,
-        ]
-        for name in dict.fromkeys(names):
-            host = self._hosts.get(str(name))
-            if host is not None:
-                yield host.place
-                yield from host.parents

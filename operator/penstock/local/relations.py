@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from penstock.engine.actions import Children, ChildSeen
 from penstock.engine.turn import ALONE, Turn
 from penstock.local.execution import LocalExecution
+from penstock.storage.access import ExecutionRecord, Records
+from penstock.storage.uris import ExecutionPlace
 
 
 class Relations:
@@ -58,6 +60,41 @@ class Relations:
         if flow is not None and flow.concurrency is not None and not execution.holds:
             of_flow = self._of_flow[_flow(execution)]
             yield from (other for other in of_flow if other.waits(date) and other is not execution)
+
+
+def file_records(executions: Mapping[str, LocalExecution]) -> Records:
+    """What is recorded of the executions of a world, as far as files are handed by it."""
+
+    def record(name: str) -> ExecutionRecord | None:
+        execution = executions.get(name)
+        return None if execution is None else _record(execution)
+
+    return record
+
+
+def _record(execution: LocalExecution) -> ExecutionRecord:
+    spec, status, flow = execution.spec, execution.status, execution.flow
+    trigger = None if spec.trigger is None else spec.trigger.variables
+    started_by = None if trigger is None else trigger.get("executionId")
+    again = (
+        spec.retry.original if spec.retry else None,
+        spec.replay.execution if spec.replay else None,
+    )
+    return ExecutionRecord(
+        name=execution.name,
+        place=ExecutionPlace(flow.namespace, flow.id, execution.name) if flow else None,
+        parent=spec.parent.execution if spec.parent else None,
+        started_by=None if started_by is None else str(started_by),
+        repeats=[name for name in again if name is not None],
+        inputs=[spec.inputs, status.inputs, trigger],
+        outputs=status.outputs,
+        taken={
+            attempt.execution: run.outputs
+            for run in status.task_runs
+            for attempt in run.attempts
+            if attempt.execution is not None
+        },
+    )
 
 
 def _original(execution: LocalExecution) -> str:

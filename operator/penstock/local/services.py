@@ -19,6 +19,7 @@ from urllib.parse import unquote
 from penstock.local.functions import functions
 from penstock.local.secrets import Secrets
 from penstock.local.task_services import TaskServices
+from penstock.storage.access import ExecutionRecord, Records, ancestors, why_not_handed
 from penstock.storage.errors import StorageError
 from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
@@ -37,6 +38,8 @@ class LocalServices:
         self.storage = Storage.local(str(folder.absolute()))
         self.pairs = KeyValues(self.storage)
         self.secrets = Secrets(secrets)
+        self.records: Records = lambda name: None
+        """What is known of the executions of this run, by which files are handed on."""
         self._entries: deque[LogEntry] = deque(maxlen=_MAX_ENTRIES)
         self._lock = Lock()
 
@@ -59,6 +62,11 @@ class LocalServices:
     ) -> ExecutionServices:
         """What one execution is offered; ``parents`` are those that called it, nearest first."""
         return ExecutionServices(self, place, parents)
+
+    def ancestors(self, name: str) -> tuple[ExecutionPlace, ...]:
+        """The executions all of whose files that one may use, nearest first."""
+        record = self.records(name)
+        return () if record is None else ancestors(record, self.records)
 
     def set_pairs(self, pairs: Mapping[str, Mapping[str, Any]]) -> None:
         """Key-value pairs to begin with, by namespace and key. Raises :class:`StorageError`."""
@@ -106,7 +114,9 @@ class ExecutionServices:
         self.local = local
         self.place = place
         self.parents = tuple(parents)
-        self.files = ExecutionFiles(local.storage, place, self.parents, any_namespace=True)
+        self.files = ExecutionFiles(
+            local.storage, place, self.parents, any_namespace=True, refused=self._why_not_handed
+        )
 
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """For the expressions of the execution: see :class:`~penstock.expressions.Host`."""
@@ -128,6 +138,11 @@ class ExecutionServices:
         with self.files.open(given) as source:
             name = unquote(given.rpartition("/")[2])
             return self.files.put_input(input_id, name, source)
+
+    def _why_not_handed(self, path: str) -> str | None:
+        name = self.place.execution
+        record = self.local.records(name) or ExecutionRecord(name, self.place)
+        return why_not_handed(path, record, self.local.records)
 
     def services(
         self, task: str, task_run: str, value: str | None, directory: Path

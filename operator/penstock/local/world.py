@@ -32,7 +32,7 @@ from penstock.local.commands import LocalCommands
 from penstock.local.execution import LocalExecution
 from penstock.local.flow_triggers import FlowTriggers
 from penstock.local.flows import LocalFlows
-from penstock.local.relations import Relations
+from penstock.local.relations import Relations, file_records
 from penstock.local.resource import Made
 from penstock.local.surroundings import Surroundings
 from penstock.local.watching import Audience
@@ -63,6 +63,8 @@ class LocalWorld:
         self._engines: dict[tuple[str, str], Engine] = {}
         self._executions: dict[str, LocalExecution] = {}
         self._relations = Relations()
+        if self._surroundings.services is not None:
+            self._surroundings.services.records = file_records(self._executions)
         self._due: dict[str, None] = {}
         self._attempts = LocalAttempts(run_task, self._on_fault)
         self.commands = LocalCommands(

@@ -110,6 +110,15 @@ class ParentReference(ResourceModel):
     """How many executions are around this one."""
 
 
+class CallerReference(ResourceModel):
+    """The execution that called this one, as the controller knows it: see `calledBy`."""
+
+    execution: str
+    """Its name."""
+    uid: str
+    """Its uid, which no other execution of that name has."""
+
+
 class ReplayReference(ResourceModel):
     """The execution that this one does again."""
 
@@ -410,6 +419,10 @@ class ExecutionStatus(ResourceModel):
     """Every state and when it was reached."""
     flow: PinnedFlow | None = None
     labels: dict[str, str] = {}
+    called_by: CallerReference | None = None
+    """The execution whose task made this one, and whose files this one may therefore use. Written
+    once, when it begins: of what the spec says of a parent, only what the controller made counts.
+    """
     inputs: dict[str, Any] = {}
     """The inputs, typed, with defaults."""
     given_inputs: dict[str, Any] | None = None

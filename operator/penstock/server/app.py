@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from penstock.server.answers import errors_as_json
 from penstock.server.door import Door
 from penstock.server.exchange import Exchange, Operations
+from penstock.server.handed import HandedFiles
 from penstock.server.objects import Objects
 from penstock.server.urls import OBJECTS
 from penstock.storage.errors import StorageError
@@ -18,16 +19,20 @@ _MOST_ASKED = 1024 * 1024
 """Bytes of one exchange."""
 
 
-def storage_app(door: Door, exchange: Exchange, objects: Objects) -> web.Application:
+def storage_app(
+    door: Door, exchange: Exchange, handed: HandedFiles, objects: Objects
+) -> web.Application:
     """Everything that is served. Further routes are registered beside these."""
     app = web.Application(middlewares=[errors_as_json], client_max_size=_MOST_ASKED)
     app.router.add_get("/healthz", _healthz)
-    register_exchange(app, door, exchange)
+    register_exchange(app, door, exchange, handed)
     register_objects(app, objects)
     return app
 
 
-def register_exchange(app: web.Application, door: Door, exchange: Exchange) -> None:
+def register_exchange(
+    app: web.Application, door: Door, exchange: Exchange, handed: HandedFiles
+) -> None:
     """`POST /v1/files`: a grant and operations for URLs and answers."""
 
     async def files(request: web.Request) -> web.Response:
@@ -38,9 +43,10 @@ def register_exchange(app: web.Application, door: Door, exchange: Exchange) -> N
             first = error.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
             raise StorageError(f"the request is not right: {place}: {first['msg']}") from None
-        return web.json_response(
-            {"answers": await asyncio.to_thread(exchange.answers, grant, asked)}
-        )
+        uris = [operation.uri for operation in asked.operations if operation.uri is not None]
+        refused = await handed.refused(grant, uris)
+        answers = await asyncio.to_thread(exchange.answers, grant, asked, refused)
+        return web.json_response({"answers": answers})
 
     app.router.add_post("/v1/files", files)
 

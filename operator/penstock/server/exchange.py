@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +16,7 @@ from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.grants import Grant
 from penstock.storage.uploads import Upload
-from penstock.storage.uris import namespace_file, readable, uri_of
+from penstock.storage.uris import Refused, namespace_file, readable, uri_of
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -68,10 +69,18 @@ class Exchange:
         self._parts = parts
         largest = parts.largest if parts is not None else urls.largest
         self._largest = min(max_file_bytes, largest or max_file_bytes)
+        self._refused: Refused = lambda path: ""
 
-    def answers(self, grant: Grant, asked: Operations) -> list[dict[str, Any]]:
-        """In the order of the operations. It reads and writes: call it in a thread."""
-        return [self._answered(grant, operation) for operation in asked.operations]
+    def answers(
+        self, grant: Grant, asked: Operations, refused: Refused | None = None
+    ) -> list[dict[str, Any]]:
+        """In the order of the operations. It reads and writes: call it in a thread.
+
+        ``refused`` tells which files of further executions were not handed to the grant's.
+        """
+        asking = copy(self)
+        asking._refused = refused or self._refused
+        return [asking._answered(grant, operation) for operation in asked.operations]
 
     def _answered(self, grant: Grant, operation: Operation) -> dict[str, Any]:
         doing: Mapping[str, Any] = {
@@ -94,7 +103,7 @@ class Exchange:
             return described(error)
 
     def _get(self, grant: Grant, asked: Operation) -> dict[str, Any]:
-        path = _read_path(grant, asked)
+        path = self._read_path(grant, asked)
         size = self._storage.of(grant.tenant).size(path)
         return {"url": self._urls.get(grant.tenant, path).url, "size": size}
 
@@ -162,7 +171,7 @@ class Exchange:
         return asked.size, asked.sha256
 
     def _stat(self, grant: Grant, asked: Operation) -> dict[str, Any]:
-        path = _read_path(grant, asked)
+        path = self._read_path(grant, asked)
         try:
             return {"size": self._storage.of(grant.tenant).size(path)}
         except FileMissing:
@@ -184,18 +193,23 @@ class Exchange:
         return {"paths": NamespaceFiles(self._storage.of(grant.tenant), namespace).paths()}
 
     def _files(self, grant: Grant) -> ExecutionFiles:
-        return ExecutionFiles(self._storage.of(grant.tenant), grant.place, grant.parents)
+        storage = self._storage.of(grant.tenant)
+        return ExecutionFiles(storage, grant.place, grant.parents, refused=self._refused)
 
-
-def _read_path(grant: Grant, asked: Operation) -> str:
-    if asked.cache is not None:
-        return grant.place.cache_file(asked.cache)
-    if asked.uri is not None:
-        anywhere = "namespaces" in grant.rights
-        return readable(asked.uri, grant.place, grant.parents, any_namespace=anywhere)
-    if asked.path is None:
-        raise StorageError(f"`{asked.do}` needs `uri`, or `namespace` and `path`")
-    return namespace_file(_namespace(grant, asked), asked.path)
+    def _read_path(self, grant: Grant, asked: Operation) -> str:
+        if asked.cache is not None:
+            return grant.place.cache_file(asked.cache)
+        if asked.uri is not None:
+            return readable(
+                asked.uri,
+                grant.place,
+                grant.parents,
+                any_namespace="namespaces" in grant.rights,
+                refused=self._refused,
+            )
+        if asked.path is None:
+            raise StorageError(f"`{asked.do}` needs `uri`, or `namespace` and `path`")
+        return namespace_file(_namespace(grant, asked), asked.path)
 
 
 def _written_path(grant: Grant, asked: Operation) -> str:

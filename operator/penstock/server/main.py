@@ -13,6 +13,7 @@ from penstock.kubernetes.api import Api, connect
 from penstock.server.app import storage_app
 from penstock.server.door import Door
 from penstock.server.exchange import Exchange
+from penstock.server.handed import HandedFiles
 from penstock.server.logs import Logs
 from penstock.server.multipart import parts_for
 from penstock.server.objects import BLOCK, Objects
@@ -68,6 +69,6 @@ def _made(settings: StorageSettings, api: Api) -> web.Application:
     urls, parts = urls_for(storage, key), parts_for(storage, key)
     exchange = Exchange(storage, urls, settings.max_file_bytes, parts)
     door = Door(key, api)
-    app = storage_app(door, exchange, Objects(storage, key))
+    app = storage_app(door, exchange, HandedFiles(api), Objects(storage, key))
     Logs(storage, key, door).register(app)
     return app

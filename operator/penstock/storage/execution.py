@@ -10,6 +10,7 @@ from penstock.storage.files import Storage
 from penstock.storage.uris import (
     FILES,
     ExecutionPlace,
+    Refused,
     namespace_file,
     namespace_folder,
     readable,
@@ -27,6 +28,8 @@ class ExecutionFiles:
     """The executions that called this one, nearest first."""
     any_namespace: bool = False
     """Whether `nsfile://other.namespace/…` may be read."""
+    refused: Refused = lambda path: ""
+    """Says which files of further executions were handed to this one."""
 
     def open(self, uri: str) -> BinaryIO:
         """The file as a stream; the caller closes it."""
@@ -41,7 +44,8 @@ class ExecutionFiles:
 
     def delete(self, uri: str) -> bool:
         """Whether there was such a file. Other namespaces' files are never deleted by URI."""
-        return self.storage.delete(readable(uri, self.place, self.parents))
+        path = readable(uri, self.place, self.parents, refused=self.refused)
+        return self.storage.delete(path)
 
     def put_output(self, task: str, task_run: str, name: str, source: BinaryIO) -> str:
         """Keep a file that a task made; its URI."""
@@ -61,7 +65,13 @@ class ExecutionFiles:
         return uri_of(path)
 
     def _path(self, uri: str) -> str:
-        return readable(uri, self.place, self.parents, any_namespace=self.any_namespace)
+        return readable(
+            uri,
+            self.place,
+            self.parents,
+            any_namespace=self.any_namespace,
+            refused=self.refused,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where files lie, and who may read them (kestra-engine, section 17).
+"""Where files lie, and which of them an execution may use.
 
     kestra:///company/team/flow/executions/<id>/tasks/<task>/<task run>/<file>
     kestra:///company/team/flow/executions/<id>/inputs/<input>/<file>
@@ -12,9 +12,10 @@ or `..`. Everything here is computed; nothing is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from urllib.parse import quote, unquote
 
 from penstock.storage.errors import AccessDenied, StorageError
@@ -27,6 +28,15 @@ _NAMESPACE = re.compile(r"^[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)*$")
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _OF_EXECUTION = ("tasks/", "inputs/", "trigger/")
+_EXECUTIONS = "executions"
+_MAX_CANDIDATES = 4
+
+URI_IN_TEXT = re.compile(r"kestra:///[-A-Za-z0-9%._~+#=/]*[-A-Za-z0-9%_~+#=/]")
+"""A URI of the storage within a text, without the full stop that may end a sentence behind it."""
+
+Refused = Callable[[str], str | None]
+"""Why a file of another execution, given by its path, may not be used: see
+:mod:`penstock.storage.access`. None where it may."""
 _MAX_PATH = 1024
 _MAX_PART = 240
 """Bytes; what file systems and object stores take, with room for a suffix."""
@@ -43,7 +53,7 @@ class ExecutionPlace:
     @property
     def folder(self) -> str:
         """The path that all files of the execution begin with."""
-        return f"{flow_folder(self.namespace, self.flow)}executions/{own_part(self.execution)}/"
+        return f"{flow_folder(self.namespace, self.flow)}{_EXECUTIONS}/{own_part(self.execution)}/"
 
     def task_folder(self, task: str, task_run: str) -> str:
         """The path that all files begin with that a task run makes."""
@@ -143,6 +153,26 @@ def parse(uri: str, namespace: str) -> str:
     return checked(path)
 
 
+def paths_in(text: str) -> Iterator[str]:
+    """The paths of the files that a text names by `kestra:///…`."""
+    if "kestra:///" not in text:
+        return
+    whole = [text] if text.startswith("kestra:///") else []
+    for uri in dict.fromkeys([*whole, *URI_IN_TEXT.findall(text)]):
+        try:
+            yield parse(uri, "")
+        except StorageError:
+            continue
+
+
+def executions_in(path: str) -> list[str]:
+    """The names of executions of which a path may be a file. There is one, unless a namespace or a
+    flow has the name of the folder."""
+    parts = path.split("/")
+    names = [after for part, after in pairwise(parts) if part == _EXECUTIONS]
+    return names[:_MAX_CANDIDATES]
+
+
 def may_read(
     path: str,
     execution: ExecutionPlace,
@@ -164,16 +194,20 @@ def readable(
     parents: Sequence[ExecutionPlace] = (),
     *,
     any_namespace: bool = False,
+    refused: Refused = lambda path: "",
 ) -> str:
     """The path of a URI that the execution may read. Raises :class:`StorageError`.
 
-    ``any_namespace`` opens what `nsfile://other.namespace/…` names as well.
+    ``any_namespace`` opens what `nsfile://other.namespace/…` names as well; ``refused`` is asked
+    about files of executions that are not its parents.
     """
     path = parse(uri, execution.namespace)
     match = _SCHEME.match(uri)
     named = match[2] if match is not None and any_namespace else ""
-    if not may_read(path, execution, parents, [named] if named else []):
-        raise AccessDenied(
-            f"Unable to read the file '{uri}' as it didn't belong to the current execution"
-        )
-    return path
+    if may_read(path, execution, parents, [named] if named else []):
+        return path
+    why = refused(path) if executions_in(path) else ""
+    if why is None:
+        return path
+    message = f"Unable to read the file '{uri}' as it didn't belong to the current execution"
+    raise AccessDenied(f"{message}: {why}" if why else message)

@@ -8,8 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
-
-_URI = re.compile(r"kestra:///[-A-Za-z0-9%._~+#=/]*[-A-Za-z0-9%_~+#=/]")
+from penstock.storage.uris import URI_IN_TEXT
 
 
 class Localizing:
@@ -31,7 +30,7 @@ class Localizing:
         """The text with paths."""
         self.with_output = self.with_output or OUTPUT_DIR in text
         text = text.replace(WORKING_DIR, self._work).replace(OUTPUT_DIR, self._output)
-        return _URI.sub(self._path, text) if self._with_uris else text
+        return URI_IN_TEXT.sub(self._path, text) if self._with_uris else text
 
     def tree(self, value: Any) -> Any:
         """The same in all texts of a JSON value."""

@@ -11,16 +11,26 @@ import pytest
 from penstock.catalog import expressions
 from penstock.controller.fileinputs import FileInputs
 from penstock.controller.places import Places
+from penstock.controller.provenance import Provenance
 from penstock.controller.purges import Purges
 from penstock.controller.reading import Reading
 from penstock.controller.starts import NotYet, Refusal, Start
 from penstock.controller.store import ObjectStore
+from penstock.engine.actions import StartExecution
 from penstock.engine.engine import Engine
-from penstock.resources.execution import ExecutionSpec, FlowReference, PinnedFlow
-from penstock.storage.execution import NamespaceFiles
+from penstock.kubernetes.executions import build_execution
+from penstock.resources.execution import (
+    ExecutionSpec,
+    FlowReference,
+    ParentReference,
+    PinnedFlow,
+)
+from penstock.storage.errors import StorageUnavailable
+from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
 from tests.fixtures import flows
+from tests.fixtures.executions import KEY, begun, called_by, places
 
 FLOW = """
 inputs:
@@ -36,15 +46,23 @@ PLACE = ExecutionPlace("company.team", "flow", "mine")
 class Given:
     """A flow that asks for files, and a storage."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *others: dict[str, Any]) -> None:
         root = Storage.local(str(folder))
         self.storage = root.of("ns")
-        executions = ObjectStore()
-        self.purges = Purges(root, executions)
-        self.inputs = FileInputs(Reading(root.of, Places(executions)), self.purges)
+        self.root = root
+        self.executions = ObjectStore()
+        for body in others:
+            self.executions.put(body)
+        self.purges = Purges(root, self.executions)
+        self.inputs = FileInputs(Reading(root.of, places(self.executions)), self.purges)
         engine = Engine(flows.flow(FLOW), expressions())
         reference = PinnedFlow(namespace="company.team", id="flow", name="flow", revision=1)
         self.start = Start(engine, reference, None)
+
+    async def begins(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The inputs with which an execution begins."""
+        spec = ExecutionSpec.model_validate(body["spec"])
+        return dict((await self.inputs.stored(body, spec, self.start)).inputs)
 
     async def stored(self, **inputs: Any) -> dict[str, Any]:
         spec = ExecutionSpec(flow=FlowReference(name="flow"), inputs=inputs)
@@ -116,3 +134,57 @@ async def test_files_of_a_deleted_namesake_are_waited_for(tmp_path: Path) -> Non
     given.purges.removed({**BODY, "status": {"flow": reference}})
     with pytest.raises(NotYet):
         await given.stored(file="data:,x")
+
+
+def family(folder: Path) -> tuple[Given, dict[str, Any], str]:
+    """A parent that runs, a child of it that gave a file, and a further one that is given it and
+    is still to begin."""
+    parent = in_ns(begun(ExecutionPlace("company.team", "calls", "parent"), "uid-parent"))
+    place = ExecutionPlace("company.team", "makes", "child")
+    child = in_ns(begun(place, "uid-child", **called_by("parent")))
+    given = Given(folder, parent, child)
+    files = ExecutionFiles(given.storage, place)
+    uri = files.put_output("make", "r", "a.csv", io.BytesIO(b"x"))
+    child["status"]["outputs"] = {"file": uri}
+    spec = ExecutionSpec(
+        flow=FlowReference(namespace="company.team", id="flow"),
+        inputs={"file": uri},
+        parent=ParentReference(execution="parent", task_run="r", attempt=1),
+    )
+    wanted = build_execution(parent, StartExecution("mine", spec))
+    made = Provenance(lambda: KEY).signed(parent, wanted)
+    made["metadata"]["uid"] = "uid-mine"
+    return given, made, uri
+
+
+def in_ns(body: dict[str, Any]) -> dict[str, Any]:
+    body["metadata"]["namespace"] = "ns"
+    return body
+
+
+async def test_a_child_begins_with_the_file_of_its_sibling(tmp_path: Path) -> None:
+    given, made, uri = family(tmp_path)
+    assert await given.begins(made) == {"file": uri}
+
+
+async def test_whoever_asks_for_the_same_without_being_called_is_refused(tmp_path: Path) -> None:
+    # given: a copy that says all that the child says, but the signature
+    given, made, _ = family(tmp_path)
+    made["metadata"]["annotations"] = {}
+    # then
+    with pytest.raises(Refusal, match="nor as an output of an execution that it called"):
+        await given.begins(made)
+
+
+async def test_a_child_waits_for_the_storage_that_tells_who_called_it(tmp_path: Path) -> None:
+    # given
+    given, made, _ = family(tmp_path)
+
+    def away() -> bytes:
+        raise StorageUnavailable("not there yet")
+
+    inputs = FileInputs(Reading(given.root.of, Places(given.executions, Provenance(away))),
+                        given.purges)  # fmt: skip
+    # then
+    with pytest.raises(NotYet):
+        await inputs.stored(made, ExecutionSpec.model_validate(made["spec"]), given.start)

@@ -16,19 +16,20 @@ import pytest
 from penstock.catalog import expressions
 from penstock.controller.functions import Functions
 from penstock.controller.pairs import Pairs, pair_keys
-from penstock.controller.places import Places, place_of
 from penstock.controller.reading import Reading, ask
 from penstock.controller.store import ObjectStore
 from penstock.engine.actions import Step
 from penstock.engine.engine import Engine
 from penstock.engine.identity import Identity
 from penstock.expressions import NotLoaded
+from penstock.kubernetes.execution_records import place_of
 from penstock.resources.execution import ExecutionSpec, FlowReference
 from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract import TaskFailure
 from tests.fixtures import flows
+from tests.fixtures.executions import called_by, places
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 SPEC = ExecutionSpec(flow=FlowReference(namespace="company.team", id="flow"))
@@ -44,11 +45,6 @@ def execution(name: str, flow: str = "flow", **spec: Any) -> dict[str, Any]:
     }
 
 
-def owned(body: dict[str, Any], owner: str) -> dict[str, Any]:
-    body["metadata"]["ownerReferences"] = [{"uid": f"uid-{owner}", "name": owner}]
-    return body
-
-
 class Given:
     """An execution of one flow, other executions, and a storage with files."""
 
@@ -60,7 +56,7 @@ class Given:
             self.executions.put(body)
         self.ready = asyncio.Event()
         self.opened: list[str] = []
-        reading = Reading(self._of_tenant, Places(self.executions))
+        reading = Reading(self._of_tenant, places(self.executions))
         self.functions = Functions(
             reading.readers, lambda body: self.ready.set(), Pairs(ObjectStore(pair_keys)).of
         )
@@ -199,34 +195,66 @@ def test_http_never_asks_what_is_next_to_the_controller(host: str) -> None:
 
 async def test_files_of_callers_may_be_read(tmp_path: Path) -> None:
     # given: grand called parent, which called mine
-    spec = {"parent": {"execution": "parent", "taskRun": "r", "attempt": 1}}
-    parent = owned(execution("parent", "p", parent={"execution": "grand"}), "grand")
-    given = Given(tmp_path, parent, execution("grand", "g"), **spec)
+    parent = execution("parent", "p")
+    parent["status"] |= called_by("grand")
+    given = Given(tmp_path, parent, execution("grand", "g"))
+    given.body["status"] |= called_by("parent")
+    # when
     uri = given.file("theirs", "grand", "g")
-    # then: only who owns it is its caller
-    assert "didn't belong" in await given.rendered(f"{{{{ read('{uri}') }}}}")
-    given.functions.done(given.body)
-    owned(given.body, "parent")
+    # then
     assert await given.rendered(f"{{{{ read('{uri}') }}}}") == "theirs"
+
+
+async def test_who_writes_a_parent_into_its_spec_reads_nothing_of_it(tmp_path: Path) -> None:
+    # given: an owner, a parent and a trigger, as anybody may write them
+    trigger = {"id": "t", "type": "io.kestra.plugin.core.trigger.Flow"}
+    spec = {
+        "parent": {"execution": "parent", "taskRun": "r", "attempt": 1},
+        "trigger": {**trigger, "variables": {"executionId": "parent"}},
+    }
+    given = Given(tmp_path, execution("parent", "p"), **spec)
+    owner = {"kind": "Execution", "name": "parent", "uid": "uid-parent"}
+    given.body["metadata"]["ownerReferences"] = [owner]
+    # when
+    uri = given.file("theirs", "parent", "p")
+    # then
+    assert "didn't belong" in await given.rendered(f"{{{{ read('{uri}') }}}}")
+
+
+async def test_the_file_that_a_subflow_gave_is_read(tmp_path: Path) -> None:
+    # given: a child that gave one file
+    child = execution("child", "c")
+    given = Given(tmp_path, child)
+    uri = given.file("of the child", "child", "c")
+    child["status"] |= called_by("mine") | {"outputs": {"report": uri}}
+    # then
+    assert await given.rendered(f"{{{{ read('{uri}') }}}}") == "of the child"
+    other = uri.replace("a.txt", "b.txt")
+    assert "nor as an output" in await given.rendered(f"{{{{ read('{other}') }}}}")
+
+
+async def test_a_file_whose_execution_was_deleted_says_so(tmp_path: Path) -> None:
+    given = Given(tmp_path)
+    uri = given.file("of the child", "gone", "c")
+    told = await given.rendered(f"{{{{ read('{uri}') }}}}")
+    assert "there is no execution `gone` any more, and its files went with it" in told
 
 
 @pytest.mark.parametrize(
     ("spec", "callers"),
     [
-        ({"trigger": {"id": "t", "type": "io.kestra.plugin.core.trigger.Flow",
-                      "variables": {"executionId": "other"}}}, ["other"]),
-        ({"trigger": {"id": "t", "type": "io.kestra.plugin.core.trigger.Webhook",
-                      "variables": {"executionId": "other"}}}, []),
         ({"replay": {"execution": "other"}}, []),
         ({"replay": {"execution": "same"}}, ["same"]),
         ({"retry": {"original": "same"}}, ["same"]),
         ({"replay": {"execution": "mine"}}, []),
     ],
-)  # fmt: skip
-def test_who_counts_as_a_caller(tmp_path: Path, spec: dict[str, Any], callers: list[str]) -> None:
+)
+def test_what_is_done_again_counts_as_a_caller(
+    tmp_path: Path, spec: dict[str, Any], callers: list[str]
+) -> None:
     others = execution("other", "other"), execution("same")
     given = Given(tmp_path, *others, **spec)
-    found = Places(given.executions).parents(given.body)
+    found = places(given.executions).parents(given.body)
     assert [place.execution for place in found] == callers
 
 

@@ -16,7 +16,6 @@ from penstock.controller.housekeeping import Housekeeping
 from penstock.controller.known import KnownExecutions
 from penstock.controller.pairs import Pairs, pair_keys
 from penstock.controller.pairwriter import PairWriter
-from penstock.controller.places import Places
 from penstock.controller.queue import Key
 from penstock.controller.store import ObjectStore
 from penstock.engine.actions import Observation, Perform, Purge
@@ -28,6 +27,7 @@ from penstock.resources.execution import Attempt, State, TaskRun
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.pairs import Change
+from tests.fixtures.executions import places
 from tests.fixtures.memory_api import MemoryApi
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -56,7 +56,7 @@ class Given:
         """As a controller does that was killed."""
         self.housekeeping = Housekeeping(
             cast("Api", self.api),
-            KnownExecutions(self.executions, Places(self.executions)),
+            KnownExecutions(self.executions, places(self.executions)),
             self.storage.of,
             self.pairs,
             self.writer,

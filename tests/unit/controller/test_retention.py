@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.flows import done_again
+from penstock.controller.flows import done_again, is_over
+from penstock.controller.store import ObjectStore
 
 
 def execution(name: str, state: str, **spec: Any) -> dict[str, Any]:
-    return {"metadata": {"name": name}, "spec": spec, "status": {"state": state}}
+    return {"metadata": {"namespace": "ns", "name": name}, "spec": spec, "status": {"state": state}}
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,28 @@ def test_what_a_running_execution_does_again_is_needed(last: str, needed: set[st
         execution("e", "SUCCESS", replay={"execution": "unknown"}),
     ]
     assert done_again(own) == needed
+
+
+@pytest.mark.parametrize(("top", "over"), [("RUNNING", False), ("PAUSED", False), ("FAILED", True)])
+def test_what_was_called_is_needed_while_any_of_its_callers_runs(top: str, over: bool) -> None:
+    # given: top called middle, which called inner
+    bodies = [
+        execution("top", top),
+        execution("middle", "SUCCESS", parent={"execution": "top"}),
+        execution("inner", "SUCCESS", parent={"execution": "middle"}),
+    ]
+    executions = ObjectStore()
+    for body in bodies:
+        executions.put(body)
+    # then
+    assert [is_over(body, executions) for body in bodies] == [over] * 3
+
+
+def test_executions_that_claim_to_have_called_each_other_are_over() -> None:
+    # given
+    bodies = [execution(a, "SUCCESS", parent={"execution": b}) for a, b in (("a", "b"), ("b", "a"))]
+    executions = ObjectStore()
+    for body in bodies:
+        executions.put(body)
+    # then
+    assert all(is_over(body, executions) for body in bodies)

@@ -1,0 +1,167 @@
+"""Which files of other executions an execution may use: one rule, wherever it is asked.
+
+An execution uses its own files, those of the executions that called it, and those of one that it
+does again. Any other file it uses where that was handed to it, execution by execution:
+
+* up, to the one whose task called it, by an execution whose outputs name the file;
+* down, to one whose inputs name the file, by the one that called it.
+
+The chain begins at the execution in whose folder the file lies. So a text that names a file of
+somebody else (typed by a person, printed by a script, given as an output) hands on nothing. What
+hands on is what was recorded of executions; nothing here is read, and nothing is looked for but by
+its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.storage.uris import ExecutionPlace, executions_in, paths_in
+
+MAX_ANCESTORS = 32
+"""Executions whose files one may use because they called it, or called those that did."""
+_MAX_STEPS = 64
+"""Executions through which a file may be handed."""
+
+
+@dataclass(frozen=True)
+class ExecutionRecord:
+    """What is recorded of an execution, as far as files are handed by it."""
+
+    name: str
+    place: ExecutionPlace | None
+    """Where its files lie; None where it has not begun."""
+    parent: str | None = None
+    """The execution whose task called it, and takes its outputs."""
+    started_by: str | None = None
+    """The execution whose state made a trigger start this one."""
+    repeats: Sequence[str] = ()
+    """The executions that it does again, as a retry or a replay: what was handed to them was
+    handed to it."""
+    inputs: Any = None
+    """What it was given, as a JSON value."""
+    outputs: Any = None
+    """The outputs of its flow, as a JSON value."""
+    taken: Mapping[str, Any] = field(default_factory=dict)
+    """What its tasks took from executions that they called, by their names: a Subflow may name
+    outputs of its own."""
+
+    @property
+    def callers(self) -> Sequence[str]:
+        """The executions that called it, or whose state started it."""
+        return [name for name in (self.parent, self.started_by) if name is not None]
+
+
+Records = Callable[[str], ExecutionRecord | None]
+"""Gives the record of an execution of this tenant by its name; None where there is none."""
+
+
+def ancestors(execution: ExecutionRecord, records: Records) -> tuple[ExecutionPlace, ...]:
+    """The places of the executions all of whose files one may use, nearest first: those that called
+    it, and theirs; and what any of these does again.
+
+    Anybody may ask for a replay, with inputs of their choice. So whoever called what is done again
+    is not among them: of its files, the replay uses those that were handed to the first one.
+    """
+    return tuple(
+        item.place for item in _line(execution, records, further=False) if item.place is not None
+    )
+
+
+def needed(execution: ExecutionRecord, records: Records) -> tuple[str, ...]:
+    """The names of the executions whose files one may have to do with, nearest first."""
+    return tuple(item.name for item in _line(execution, records, further=True))
+
+
+def _line(
+    execution: ExecutionRecord, records: Records, *, further: bool
+) -> Iterator[ExecutionRecord]:
+    """Yields the executions that led to one and have begun, nearest first. ``further``: with the
+    callers of what was done again."""
+    seen = {execution.name}
+    pending = [(execution, True)]
+    while pending and len(seen) <= MAX_ANCESTORS:
+        current, with_callers = pending.pop(0)
+        follows: list[tuple[str, bool]] = [(name, further) for name in current.repeats]
+        if with_callers:
+            follows = [*((name, True) for name in current.callers), *follows]
+        for name, and_its_callers in follows:
+            found = None if name in seen else records(name)
+            seen.add(name)
+            if found is not None and found.place is not None:
+                yield found
+                pending.append((found, and_its_callers))
+
+
+def why_not_handed(path: str, execution: ExecutionRecord, records: Records) -> str | None:
+    """Says why a file that is neither the execution's own nor an ancestor's may not be used by it;
+    None where the file was handed to it."""
+    names = executions_in(path)
+    owners = [owner for name in names if (owner := records(name)) is not None]
+    owner = next((item for item in owners if _holds(item, path)), None)
+    if owner is None and names and not owners:
+        return f"there is no execution `{names[0]}` any more, and its files went with it"
+    if owner is not None and _Handing(path, owner, records).reaches(execution):
+        return None
+    return "that was given it neither as an input, nor as an output of an execution that it called"
+
+
+def _holds(execution: ExecutionRecord, path: str) -> bool:
+    return execution.place is not None and execution.place.holds(path)
+
+
+class _Handing:
+    """The way of one file from the execution in whose folder it lies."""
+
+    def __init__(self, path: str, owner: ExecutionRecord, records: Records) -> None:
+        self._path = path
+        self._records = records
+        self._holders = set(self._upwards(owner))
+        self._asked: set[str] = set()
+
+    def reaches(self, execution: ExecutionRecord) -> bool:
+        """Whether the file was handed to an execution."""
+        if execution.name in self._holders:
+            return True
+        if execution.name in self._asked or len(self._asked) >= _MAX_STEPS:
+            return False
+        self._asked.add(execution.name)
+        givers = list(execution.repeats)
+        if self._is_named_in(execution.inputs):
+            givers += execution.callers
+        found = (self._records(name) for name in givers)
+        return any(giver is not None and self.reaches(giver) for giver in found)
+
+    def _upwards(self, owner: ExecutionRecord) -> Iterator[str]:
+        """The owner, and those above to which it was handed as an output, one after the other."""
+        child, seen = owner, {owner.name}
+        yield owner.name
+        while child.parent is not None and len(seen) < _MAX_STEPS:
+            parent = self._records(child.parent)
+            if parent is None or parent.name in seen or not self._is_taken(child, parent):
+                return
+            seen.add(parent.name)
+            yield parent.name
+            child = parent
+
+    def _is_taken(self, child: ExecutionRecord, parent: ExecutionRecord) -> bool:
+        """Whether what a parent took from its child names the file."""
+        if self._is_named_in(child.outputs):
+            return True
+        asked = (child.name, *child.repeats)
+        return any(self._is_named_in(parent.taken.get(name)) for name in asked)
+
+    def _is_named_in(self, value: Any) -> bool:
+        pending = [value]
+        while pending:
+            item = pending.pop()
+            if isinstance(item, str):
+                if self._path in paths_in(item):
+                    return True
+            elif isinstance(item, Mapping):
+                pending.extend(item.values())
+            elif isinstance(item, Sequence):
+                pending.extend(item)
+        return False
