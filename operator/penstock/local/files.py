@@ -10,6 +10,7 @@ from typing import Any
 from penstock.flow.document import Flow
 from penstock.flow.loading import MAX_BYTES, SourceDocument, load_documents
 from penstock.flow.parse import FlowParser
+from penstock.flow.plugin_defaults import apply_plugin_defaults
 from penstock.flow.problems import InvalidFlow, Location, Problem
 from penstock.resources.manifests import flow_in
 
@@ -28,8 +29,9 @@ class FoundFlow:
     warnings: tuple[Problem, ...] = ()
 
     def value_at(self, location: Location) -> Any:
-        """What was written at a place; None where nothing was."""
+        """What stands at a place once plugin defaults are applied; None where nothing does."""
         value = self.document.value
+        value = apply_plugin_defaults(value) if isinstance(value, dict) else value
         for part in location:
             try:
                 value = value[part]

@@ -103,6 +103,29 @@ def test_json_gives_a_verdict_on_each_file(call: Call, write: Write) -> None:
     assert [error["code"] for error in missing["errors"]] == ["type_not_carried"]
 
 
+RUNNER = """\
+id: batch
+namespace: company.team
+pluginDefaults:
+  - type: io.kestra.plugin.scripts
+    {forced}
+    values:
+      taskRunner: {{type: io.kestra.plugin.gcp.runner.Batch}}
+tasks:
+  - {{id: count, type: io.kestra.plugin.scripts.shell.Commands, commands: ["wc -l rows.csv"]}}
+"""
+
+
+@pytest.mark.parametrize("forced", ["", "forced: true"])
+def test_a_missing_type_that_a_plugin_default_names_is_told_by_its_name(
+    call: Call, write: Write, forced: str
+) -> None:
+    called = call("flow", "validate", "-o", "json", write(RUNNER.format(forced=forced)))
+
+    (verdict,) = json.loads(called.out)
+    assert verdict["missingTypes"] == ["io.kestra.plugin.gcp.runner.Batch"]
+
+
 def test_the_exit_code_tells_what_is_only_not_carried_yet(call: Call, write: Write) -> None:
     good, missing = write(GOOD, "good.yaml"), write(MISSING, "missing.yaml")
 

@@ -45,6 +45,8 @@ def test_every_problem_is_told_in_order_of_lines() -> None:
     ("line", "told"),
     [
         ("levle: INFO", "tasks[0].levle: unknown property `levle`; did you mean `level`?"),
+        ("properties: {a: b}", "tasks[0].properties: unknown property `properties`"),
+        ("typed: x", "tasks[0].typed: unknown property `typed`; did you mean `type`?"),
         ("run_if: x", "tasks[0].run_if: unknown property `run_if`; did you mean `runIf`?"),
         ("retry: {type: constant, interval: 5m}", "`5m` is not an ISO-8601 duration; write for"),
         (
@@ -90,6 +92,24 @@ def test_properties_of_a_task(line: str, told: str) -> None:
     assert len(found) == 1
     assert found[0].startswith("line 5: tasks[0]")
     assert told in found[0]
+
+
+@pytest.mark.parametrize("written", ["properties", "typed", "unrendered", "run_if", "when"])
+def test_what_is_suggested_in_place_of_a_name_is_another_name_that_exists(written: str) -> None:
+    for line in of_task(f"{written}: x"):
+        suggested = line.rpartition("did you mean `")[2].removesuffix("`?")
+        assert suggested not in (written, "properties", "typed", "unrendered")
+
+
+def test_a_trigger_may_have_a_property_of_the_name_properties() -> None:
+    flow = flows.flow(
+        TASKS + "triggers:\n  - id: t\n    type: io.kestra.plugin.kafka.Trigger\n"
+        "    topic: rows\n    properties: {bootstrap.servers: 'kafka:9092'}\n"
+    )
+    assert flow.triggers[0].properties == {
+        "topic": "rows",
+        "properties": {"bootstrap.servers": "kafka:9092"},
+    }
 
 
 @pytest.mark.parametrize(
