@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from penstock.catalog import expressions
+from penstock.catalog import flow_parser
 from penstock.cli.errors import INVALID, UserError
 from penstock.cli.problems import error_line, warning_line
 from penstock.flow.document import Flow
@@ -18,12 +18,11 @@ from penstock.flow.types import TaskTypes
 from penstock.local.files import FlowFile, read_flow_file
 from penstock.local.flows import DuplicateFlow, LocalFlows
 from penstock.local.plugins import PluginError, Plugins
-from penstock.triggers.checks import check_trigger
 
 
 def parser_of(types: TaskTypes) -> FlowParser:
     """Reads flows with these types of tasks."""
-    return FlowParser(types, expressions().check, check_trigger)
+    return flow_parser(types)
 
 
 def load_plugins(modules: Iterable[str]) -> Plugins:

@@ -19,6 +19,7 @@ from penstock.flow.model import is_expression
 from penstock.flow.old_names import old_names
 from penstock.flow.plugin_defaults import apply_plugin_defaults, drop_foreign_defaults, is_written
 from penstock.flow.problems import InvalidFlow, Location, Problem
+from penstock.flow.references import ReadTemplate, unknown_references
 from penstock.flow.types import TaskTypes
 from penstock.flow.validation import from_validation
 
@@ -51,6 +52,8 @@ class FlowParser:
     types: TaskTypes
     check_expression: CheckExpression
     check_trigger: CheckTrigger = lambda trigger: ()
+    read_template: ReadTemplate | None = None
+    """Tells what a template reads; without it nobody looks for names that do not exist."""
 
     def parse(self, document: SourceDocument) -> ParsedFlow:
         """Read one flow. Raises :class:`InvalidFlow` with every problem, in order of lines."""
@@ -71,6 +74,8 @@ class FlowParser:
         problems += self._expression_problems(raw, ())
         problems += old_names(raw, self.types)
         problems += recursions(raw)
+        if self.read_template is not None:
+            problems += unknown_references(raw, self.types, self.read_template)
         if checked is not None:
             problems += check_flow(checked, self.types)
             problems += self._trigger_problems(checked, raw)

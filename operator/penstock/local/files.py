@@ -30,8 +30,9 @@ class FoundFlow:
 
     def value_at(self, location: Location) -> Any:
         """What stands at a place once plugin defaults are applied; None where nothing does."""
-        value = self.document.value
-        value = apply_plugin_defaults(value) if isinstance(value, dict) else value
+        value: Any = self.document.value
+        if isinstance(value, dict):
+            value = apply_plugin_defaults(value)
         for part in location:
             try:
                 value = value[part]
