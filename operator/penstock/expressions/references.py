@@ -13,7 +13,7 @@ from penstock.flow.flow_names import Path
 from penstock.flow.references import Difference, Reference, TemplateReads
 
 _FALLS_BACK = frozenset({"??", "???"})
-_FIRST_OPERAND = (nodes.BinExpr, nodes.Compare, nodes.Concat, nodes.Filter, nodes.Test)
+_FIRST_OPERAND = (nodes.BinExpr, nodes.Compare, nodes.Concat, nodes.Filter, nodes.Test, nodes.Call)
 
 
 @lru_cache(maxsize=500)
@@ -42,8 +42,17 @@ def _references(node: nodes.Node, guarded: bool) -> Iterator[Reference]:
             yield from _references(key, False)
         return
     guarded_child = _guarded_child(node)
-    for child in node.iter_child_nodes():
+    for child in _children(node):
         yield from _references(child, guarded or child is guarded_child)
+
+
+def _children(node: nodes.Node) -> Iterator[nodes.Node]:
+    """What is below a node. The name of a method is no key of what it is called on."""
+    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getitem):
+        yield node.node.node
+        yield from node.args
+    else:
+        yield from node.iter_child_nodes()
 
 
 def _guarded_child(node: nodes.Node) -> nodes.Node | None:
@@ -66,7 +75,7 @@ def _differences(node: nodes.Node) -> Iterator[Difference]:
         for operand in operands:
             yield from _differences(operand)
         return
-    for child in node.iter_child_nodes():
+    for child in _children(node):
         yield from _differences(child)
 
 
@@ -80,9 +89,13 @@ def _operands(node: nodes.Node) -> Iterator[nodes.Node]:
 
 def _first_operand(node: nodes.Node) -> nodes.Node:
     """What stands first in the text: `b` of `b.c | upper ~ 'x'`, which binds tighter than `-`."""
-    while isinstance(node, _FIRST_OPERAND):
-        node = next(iter(node.iter_child_nodes()))
+    while isinstance(node, _FIRST_OPERAND) and not _is_function(node):
+        node = next(_children(node))
     return node
+
+
+def _is_function(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Call) and not isinstance(node.node, nodes.Getitem)
 
 
 def _last_operand(node: nodes.Node) -> nodes.Node:

@@ -160,6 +160,7 @@ def test_all_wrong_names_of_a_text_are_told() -> None:
         "{{ outputs.each.x }} {{ outputs.batches_merge.subflowOutputs }}",
         "{{ parent.outputs.anything }} {{ trigger.x.y }} {{ labels.team }} {{ execution.id }}",
         "{{ inputs }} {{ outputs | toJson }} {{ vars | keys }}",
+        "{{ inputs.size() }} {{ inputs.containsKey('x') }} {{ vars.get('x') }}",
         "{{ somewhere.else }}",
         "{{ inputs.",
         "{% set inputs = {'x': 1} %}{{ inputs.x }}",
