@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from jinja2 import nodes
 
 from penstock.expressions.errors import ExpressionError
+from penstock.expressions.limits import Limits
 from penstock.expressions.parser import parse
 from penstock.flow.flow_names import Path
 from penstock.flow.references import Difference, Reference, TemplateReads
@@ -16,9 +16,10 @@ _FALLS_BACK = frozenset({"??", "???"})
 _FIRST_OPERAND = (nodes.BinExpr, nodes.Compare, nodes.Concat, nodes.Filter, nodes.Test, nodes.Call)
 
 
-@lru_cache(maxsize=500)
 def template_reads(template: str) -> TemplateReads:
-    """The paths in a template; none of one that can't be parsed, which is told elsewhere."""
+    """The paths in a template; none of one that can't be compiled, which is told elsewhere."""
+    if len(template) > Limits().template_chars:
+        return TemplateReads()
     try:
         parsed = parse(template)
     except ExpressionError:

@@ -2,7 +2,8 @@
 
 Kestra takes such a flow and fails the task that renders the expression, so each is a warning. What
 is known only when the flow runs is left alone: computed keys, what a task's outputs hold, and what
-is guarded by `??`, `default` or `is defined`. Expressions of triggers see another execution.
+is guarded by `??`, `default` or `is defined`. Expressions of triggers see another execution: of
+them only subtractions are told that can't be meant.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ _ROOTS = frozenset(
     {
         "flow", "execution", "inputs", "outputs", "vars", "labels", "tasks", "envs", "globals",
         "trigger", "schedule", "task", "taskrun", "parent", "parents", "siblings", "item",
-        "workingDir", "outputDir", "namespace", "kestra", "error",
+        "workingDir", "outputDir", "namespace", "kestra", "error", "response",
     }
 )  # fmt: skip
-"""The variables that expressions of tasks may see, here or in Kestra."""
+"""The variables that expressions of tasks and triggers may see, here or in Kestra."""
 _KINDS = {"inputs": "input", "outputs": "task", "vars": "variable"}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -85,8 +86,9 @@ def _wrong(
     text: RenderedText, reads: TemplateReads, names: FlowNames, guarded: set[Path]
 ) -> Iterator[str]:
     dashed: set[Path] = set()
+    known = FlowNames() if text.of_a_trigger else names
     for difference in reads.differences:
-        message = _dashed_name(difference, names, reads.bound)
+        message = _dashed_name(difference, known, reads.bound)
         if message:
             dashed.add(difference.first)
             yield message
@@ -96,7 +98,7 @@ def _wrong(
             continue
         if path[0] == "inputs" and path[1:] and path[1] in text.inputs:
             continue
-        yield from _missing(path, names)
+        yield from _missing(path, known)
 
 
 def _missing(path: Path, names: FlowNames) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The texts of a flow that are rendered in its own execution, and where they stand."""
+"""The texts of a flow that are rendered, and where they stand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from penstock.flow.problems import Location
 from penstock.flow.types import TaskTypes
 
 _DEFAULTS = ("pluginDefaults", "taskDefaults")
-_HOLDERS = ("inputs", *_DEFAULTS, *TASK_HOLDERS, "outputs", "sla", "checks")
+_HOLDERS = ("inputs", *_DEFAULTS, *TASK_HOLDERS, "outputs", "sla", "checks", "triggers")
 _NOT_RENDERED = frozenset({"id", "type", "description", "displayName"})
 _ASKED_FOR = frozenset({"onResume", "inputs"})
 """Properties that hold inputs which a task asks for."""
@@ -30,6 +30,11 @@ class RenderedText:
     task: str | None
     inputs: frozenset[str] = frozenset()
     """Inputs that a task asks for, where their own expressions see them."""
+
+    @property
+    def of_a_trigger(self) -> bool:
+        """Whether it sees another execution than one of its flow, or none at all."""
+        return self.at[0] == "triggers"
 
 
 def texts_of(document: Mapping[str, Any], types: TaskTypes) -> Iterator[RenderedText]:

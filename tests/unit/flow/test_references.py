@@ -253,6 +253,33 @@ def test_every_place_that_is_rendered_in_the_flow_is_looked_at() -> None:
     }
 
 
+def test_a_name_with_a_dash_is_told_in_a_trigger_too() -> None:
+    # given
+    flow = """
+        id: hooked
+        namespace: shop
+        inputs:
+          - {id: start-date, type: STRING, required: false}
+        tasks:
+          - {id: a, type: io.kestra.plugin.core.log.Log, message: hi}
+        triggers:
+          - id: hook
+            type: io.kestra.plugin.core.trigger.Webhook
+            key: k
+            inputs: {start-date: "{{ trigger.body.start-date }}"}
+            conditions:
+              - type: io.kestra.plugin.core.condition.Expression
+                expression: "{{ trigger.body.rows-trigger.body.done > 0 }}"
+              - type: io.kestra.plugin.core.condition.Expression
+                expression: "{{ outputs.of_theirs.value == inputs.of_theirs }}"
+    """
+    # when
+    (found,) = told(flow)
+    # then
+    assert found.startswith("triggers[0].inputs.start-date: `trigger.body.start-date` is a sub")
+    assert "trigger.body['start-date']" in found
+
+
 def test_what_tasks_and_triggers_give_is_known() -> None:
     assert told("""
         id: given
