@@ -84,10 +84,9 @@ class Summary:
 def missing_types(file: FlowFile) -> Counter[str]:
     """The types in a file that Penstock does not serve yet, and how often each is named."""
     return Counter(
-        str(flow.value_at(problem.location))
-        for flow in file.flows
-        for problem in flow.problems
-        if problem.code == TYPE_NOT_CARRIED
+        problem.type_name
+        for problem in file.problems
+        if problem.code == TYPE_NOT_CARRIED and problem.type_name is not None
     )
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from penstock.flow.document import Flow
 from penstock.flow.loading import MAX_BYTES, SourceDocument, load_documents
 from penstock.flow.parse import FlowParser
-from penstock.flow.plugin_defaults import apply_plugin_defaults
 from penstock.flow.problems import InvalidFlow, Location, Problem
 from penstock.local.ignoring import (
     FolderProblem,
@@ -39,10 +38,8 @@ class FoundFlow:
     warnings: tuple[Problem, ...] = ()
 
     def value_at(self, location: Location) -> Any:
-        """What stands at a place once plugin defaults are applied; None where nothing does."""
-        value: Any = self.document.value
-        if isinstance(value, dict):
-            value = apply_plugin_defaults(value)
+        """What was written at a place; None where nothing was."""
+        value = self.document.value
         for part in location:
             try:
                 value = value[part]

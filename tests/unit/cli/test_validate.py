@@ -113,9 +113,9 @@ def test_json_gives_a_verdict_on_each_file(call: Call, write: Write) -> None:
 RUNNER = """\
 id: batch
 namespace: company.team
-pluginDefaults:
-  - type: io.kestra.plugin.scripts
-    {forced}
+{holder}:
+  - type: {prefix}
+    forced: {forced}
     values:
       taskRunner: {{type: io.kestra.plugin.gcp.runner.Batch}}
 tasks:
@@ -123,11 +123,14 @@ tasks:
 """
 
 
-@pytest.mark.parametrize("forced", ["", "forced: true"])
+@pytest.mark.parametrize("holder", ["pluginDefaults", "taskDefaults"])
+@pytest.mark.parametrize("forced", ["true", "false"])
+@pytest.mark.parametrize("prefix", ["io.kestra.plugin.scripts", "IO.KESTRA.plugin.scripts.shell"])
 def test_a_missing_type_that_a_plugin_default_names_is_told_by_its_name(
-    call: Call, write: Write, forced: str
+    call: Call, write: Write, holder: str, forced: str, prefix: str
 ) -> None:
-    called = call("flow", "validate", "-o", "json", write(RUNNER.format(forced=forced)))
+    text = RUNNER.format(holder=holder, forced=forced, prefix=prefix)
+    called = call("flow", "validate", "-o", "json", write(text))
 
     (verdict,) = json.loads(called.out)
     assert verdict["missingTypes"] == ["io.kestra.plugin.gcp.runner.Batch"]

@@ -8,6 +8,7 @@ import pytest
 
 from penstock.flow.loading import load_document
 from penstock.flow.problems import InvalidFlow
+from penstock.flow.task import RunnableTask
 from tests.fixtures import flows
 from tests.fixtures.flows import problems, reasons, warnings
 
@@ -272,6 +273,22 @@ def test_forced_values_win_and_of_several_the_first() -> None:
     assert found == {"message": 1, "n": 2}
 
 
+def test_a_default_under_an_old_name_is_for_the_name_of_today_too() -> None:
+    flow = flows.flow("""
+    taskDefaults: [{type: io.kestra.core.tasks.log.Log, values: {level: WARN}}]
+    tasks:
+      - {id: new, type: io.kestra.plugin.core.log.Log, message: hi}
+      - {id: old, type: io.kestra.core.tasks.log.Log, message: hi}
+      - {id: other, type: io.kestra.plugin.core.debug.Return}
+    triggers:
+      - {id: hook, type: io.kestra.plugin.core.trigger.Webhook}
+    pluginDefaults: [{type: io.kestra.core.models.triggers.types.Webhook, values: {key: k}}]
+    """)
+    levels = [task.properties.get("level") for task in flow.tasks if isinstance(task, RunnableTask)]
+    assert levels == ["WARN", "WARN", None]
+    assert flow.triggers[0].properties == {"key": "k"}
+
+
 def test_defaults_reach_tasks_in_flowables_and_their_shared_properties() -> None:
     flow = flows.flow(f"""
     taskDefaults: [{{type: {WORK}, values: {{timeout: PT5S}}}}]
@@ -294,7 +311,8 @@ def test_a_default_for_exactly_that_type_must_fit() -> None:
     pluginDefaults: [{type: io.kestra.plugin.core.log.Log, values: {mesage: hi}}]
     tasks: [{id: a, type: Log, message: hi}]
     """)
-    assert "unknown property `mesage`" in found
+    assert found.startswith("line 3: tasks[0].mesage: unknown property `mesage`; did you mean")
+    assert found.endswith("(given by `pluginDefaults`)")
 
 
 # --- Kestra's own invalid flows -------------------------------------------------------------------
