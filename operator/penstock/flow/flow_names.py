@@ -34,6 +34,7 @@ class FlowNames:
 
 
 def names_of(document: Mapping[str, Any], types: TaskTypes) -> FlowNames:
+    """The names of a flow as it was written, valid or not."""
     names = FlowNames({"inputs": _inputs_of(document)})
     tasks = _tasks_of(document, types)
     if tasks is not None:

@@ -9,8 +9,9 @@ them only subtractions are told that can't be meant.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from penstock.flow.flow_names import FlowNames, Path, names_of
@@ -58,7 +59,7 @@ _ROOTS = frozenset(
     }
 )  # fmt: skip
 """The variables that expressions of tasks and triggers may see, here or in Kestra."""
-_KINDS = {"inputs": "input", "outputs": "task", "vars": "variable"}
+_KINDS = {"inputs": "input", "outputs": "task", "vars": "variable", "tasks": "task"}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -102,7 +103,7 @@ def _wrong(
 
 
 def _missing(path: Path, names: FlowNames) -> Iterator[str]:
-    """Why `inputs.x`, `outputs.x` or `vars.x` gives nothing."""
+    """Why `inputs.x`, `outputs.x`, `tasks.x` or `vars.x` gives nothing."""
     root, *keys = path
     kind = _KINDS.get(str(root))
     known = names.by_root.get(str(root))
@@ -125,32 +126,42 @@ def _missing(path: Path, names: FlowNames) -> Iterator[str]:
 def _dashed_name(difference: Difference, names: FlowNames, bound: frozenset[str]) -> str | None:
     """What to write where a difference is meant as one name; None for one that may be meant."""
     *holder, last = difference.first
-    if not holder or not isinstance(last, str) or holder[0] not in _ROOTS | bound:
+    values = _ROOTS | bound
+    if not holder or not isinstance(last, str) or holder[0] not in values:
         return None
     known = names.level(tuple(holder)) if holder[0] not in bound else None
-    candidates = list(_joined(last, difference.others, known))
-    if not candidates:
+    found = _one_name(last, difference.others, known, values)
+    if found is None:
         return None
-    second, *keys = difference.others[0]
-    is_number = isinstance(second, int) and not keys
-    is_something = is_number or second in _ROOTS or second in bound
-    existing = [found for found in candidates if known is not None and found[0] in known]
-    if existing:
-        name, rest = existing[-1]
-        if is_something and known is not None and last in known:
-            return None
-    elif is_something:
-        return None
-    else:
-        name, rest = candidates[-1]
+    name, rest = found
     meant = _written((*holder, name, *rest))
     dashed = f"{_written(tuple(holder))}.{name}{_written(rest, begun=True)}"
-    hint = "" if existing or known is None else did_you_mean(name, known)
+    hint = did_you_mean(name, known) if known is not None and name not in known else ""
     return f"`{dashed}` is a subtraction; write a name with a dash as `{meant}`{hint}"
 
 
+def _one_name(
+    first: str, others: tuple[Path, ...], known: Mapping[str, Any] | None, values: frozenset[str]
+) -> tuple[str, Path] | None:
+    """The longest name with dashes that is meant, and the keys behind it.
+
+    None where both sides of the first dash have values: then it may be a subtraction.
+    """
+    existing = [found for found in _joined(first, others, known) if found[0] in (known or ())]
+    if _has_value(others[0], values) and not (existing and first not in (known or ())):
+        return None
+    without_value = takewhile(lambda part: not _has_value(part, values), others)
+    candidates = existing or list(_joined(first, without_value, known))
+    return candidates[-1] if candidates else None
+
+
+def _has_value(part: Path, values: frozenset[str]) -> bool:
+    """Whether what stands behind a dash is a number, or begins with a variable that there is."""
+    return bool(part) and (part[0] in values or (isinstance(part[0], int) and len(part) == 1))
+
+
 def _joined(
-    first: str, others: tuple[Path, ...], known: Mapping[str, Any] | None
+    first: str, others: Iterable[Path], known: Mapping[str, Any] | None
 ) -> Iterator[tuple[str, Path]]:
     """The names that the parts between dashes make, each with the keys that follow it."""
     name = first

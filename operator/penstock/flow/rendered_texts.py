@@ -38,6 +38,7 @@ class RenderedText:
 
 
 def texts_of(document: Mapping[str, Any], types: TaskTypes) -> Iterator[RenderedText]:
+    """Every text of a flow with expressions in it, but for what Kestra never renders."""
     for holder in _HOLDERS:
         root = RenderedText("", (holder,), None)
         yield from _texts(document.get(holder), root, types)
