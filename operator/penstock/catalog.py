@@ -10,6 +10,7 @@ from penstock.engine import commands, executables, flowables, instant
 from penstock.flow.document import Trigger
 from penstock.flow.parse import FlowParser
 from penstock.flow.problems import Problem
+from penstock.flow.references import TemplateReads
 from penstock.flow.types import TaskTypes
 from penstock.tasks import registry
 
@@ -42,6 +43,13 @@ def check_expression(text: str) -> None:
     expressions().check(text)
 
 
+def read_template(text: str) -> TemplateReads:
+    """What a template reads of the variables. The language is read on the first one."""
+    from penstock.expressions.references import template_reads
+
+    return template_reads(text)
+
+
 def check_trigger(trigger: Trigger) -> Iterable[Problem]:
     """The problems of one trigger. Most flows have none: what knows them is read on the first."""
     from penstock.triggers.checks import check_trigger
@@ -49,6 +57,7 @@ def check_trigger(trigger: Trigger) -> Iterable[Problem]:
     return check_trigger(trigger)
 
 
-def flow_parser() -> FlowParser:
-    """Reads and checks flows with all types, expressions and triggers."""
-    return FlowParser(task_types(), check_expression, check_trigger)
+def flow_parser(types: TaskTypes | None = None) -> FlowParser:
+    """Reads and checks flows with all expressions and triggers, and with these types or all."""
+    known = task_types() if types is None else types
+    return FlowParser(known, check_expression, check_trigger, read_template)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -110,21 +110,44 @@ def flow() -> None:
 
 
 @flow.command()
-@click.argument("files", metavar="FILE…", type=_FILE_OR_FOLDER, nargs=-1, required=True)
-@click.option(
-    "--output", "-o", type=click.Choice(["json"]), help="Print a verdict on each file as JSON."
+@click.argument(
+    "files",
+    metavar="FILE…",
+    type=click.Path(exists=True, allow_dash=True, path_type=Path),
+    nargs=-1,
+    required=True,
 )
-def validate(files: tuple[Path, ...], output: str | None) -> int:
-    """Check flow files, and all YAML files in folders, without running anything.
+@click.option(
+    "--exclude",
+    metavar="GLOB",
+    multiple=True,
+    help="What to leave out of folders, as in .gitignore; also in files named .penstockignore.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["json", "json-report"]),
+    help="Print a verdict on each file as JSON; `json-report`: below `files`, with a `summary`.",
+)
+@click.option("--verbose", "-v", is_flag=True, help="Name the files that were passed over.")
+def validate(
+    files: tuple[Path, ...],
+    exclude: tuple[str, ...],
+    output: Literal["json", "json-report"] | None,
+    verbose: bool,
+) -> int:
+    """Check flow files, and the flows in folders, without running anything.
 
-    Prints one line for each error: `file:line: path: message`; warnings go to stderr.
+    A FILE is taken for a flow, `-` is standard input. In a folder YAML that is no flow is passed
+    over, as are hidden files. Prints one line for each error: `file:line: path: message`; warnings
+    and a summary go to stderr.
 
-    Exit code: 0 when all are valid, 1 when one is not, 3 where nothing is wrong but types that
-    Penstock does not carry yet.
+    Exit code: 0 when all are valid, 1 when one is not, 2 when a folder holds no flow or the command
+    line is wrong, 3 where nothing is wrong but types that Penstock does not serve yet.
     """
     from penstock.cli.validate import validate_files
 
-    return validate_files(files, as_json=output == "json")
+    return validate_files(files, exclude=exclude, output=output or "text", verbose=verbose)
 
 
 @flow.command("test")

@@ -1,29 +1,37 @@
-"""Flow files that are to be run: all of them valid, no flow given twice."""
+"""Flow files as the command line names them: which there are, and which are to be run."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from penstock.catalog import expressions
+from penstock.catalog import flow_parser
 from penstock.cli.errors import INVALID, UserError
 from penstock.cli.problems import error_line, warning_line
 from penstock.flow.document import Flow
+from penstock.flow.loading import MAX_BYTES
 from penstock.flow.model import did_you_mean
 from penstock.flow.parse import FlowParser
 from penstock.flow.problems import Problem
 from penstock.flow.types import TaskTypes
-from penstock.local.files import FlowFile, read_flow_file
+from penstock.local.files import (
+    FlowFile,
+    find_files,
+    read_flow_file,
+    read_flows,
+    read_flows_among_others,
+)
 from penstock.local.flows import DuplicateFlow, LocalFlows
 from penstock.local.plugins import PluginError, Plugins
-from penstock.triggers.checks import check_trigger
 
 
 def parser_of(types: TaskTypes) -> FlowParser:
     """Reads flows with these types of tasks."""
-    return FlowParser(types, expressions().check, check_trigger)
+    return flow_parser(types)
 
 
 def load_plugins(modules: Iterable[str]) -> Plugins:
@@ -32,6 +40,59 @@ def load_plugins(modules: Iterable[str]) -> Plugins:
         return Plugins.of(modules)
     except PluginError as error:
         raise UserError(f"--plugin: {error}", INVALID) from error
+
+
+STANDARD_INPUT = Path("-")
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """What was found under the files and folders of a command line."""
+
+    files: tuple[FlowFile, ...]
+    """Files that hold flows, and those that were named, whatever they hold."""
+    passed_over: tuple[Path, ...]
+    """YAML files of folders in which nothing is meant as a flow."""
+    empty: tuple[Path, ...]
+    """The folders that were named and hold no flow."""
+
+
+def find_flow_files(
+    paths: Iterable[Path], parser: FlowParser, exclude: Iterable[str] = ()
+) -> FoundFiles:
+    """Read the files that are named, and those of folders that hold flows; `-` is standard input.
+
+    A file that is named is taken for a flow; in a folder flows may lie among any YAML. What
+    ``exclude`` or a `.penstockignore` names is left out of folders. Raises
+    :class:`~penstock.local.ignoring.FolderProblem`.
+    """
+    patterns = tuple(exclude)
+    read: dict[Path, FlowFile | None] = {}
+    names: dict[Path, Path] = {}
+    empty: list[Path] = []
+    for path in dict.fromkeys(paths):
+        is_folder = path.is_dir()
+        keys = []
+        for file in find_files([path], patterns):
+            key = file.resolve()
+            keys.append(key)
+            if read.get(key) is None:
+                read[key] = _read(file, parser, among_others=is_folder)
+                names[key] = file
+        if is_folder and all(read[key] is None for key in keys):
+            empty.append(path)
+    return FoundFiles(
+        tuple(file for file in read.values() if file is not None),
+        tuple(names[key] for key, file in read.items() if file is None),
+        tuple(empty),
+    )
+
+
+def _read(file: Path, parser: FlowParser, *, among_others: bool) -> FlowFile | None:
+    if file == STANDARD_INPUT:
+        content = sys.stdin.buffer.read(MAX_BYTES + 1)
+        return read_flows(str(file), content, parser)
+    return read_flows_among_others(file, parser) if among_others else read_flow_file(file, parser)
 
 
 def read_flow_files(paths: Iterable[Path], parser: FlowParser) -> list[FlowFile]:

@@ -11,7 +11,8 @@ from typing import NoReturn
 import click
 
 from penstock.cli.commands import cli
-from penstock.cli.errors import FAILED, INTERNAL, INTERRUPTED, OK
+from penstock.cli.errors import FAILED, INTERNAL, INTERRUPTED, INVALID, OK, UserError
+from penstock.local.ignoring import FolderProblem
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -33,6 +34,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
+    except FolderProblem as error:  # whichever command was to search the folder
+        UserError(str(error)).show()
+        return INVALID
     except BrokenPipeError:
         # Whoever read us has gone. Python's own flush at the exit would complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from penstock.flow.document import Flow
-from penstock.flow.inputs import is_file
+from penstock.flow.input_defaults import refused_defaults
 from penstock.flow.model import Expression, is_expression
 from penstock.flow.named_types import unknown_types
 from penstock.flow.problems import Location, Problem
@@ -50,7 +50,7 @@ def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
         *_task_warnings(located, types),
         *_without_effect(located, types),
         *_not_served(flow),
-        *_defaults_of_files(flow),
+        *refused_defaults(flow, located),
     ]
 
 
@@ -159,13 +159,6 @@ def _task_warnings(located: list[tuple[Location, Task]], types: TaskTypes) -> It
         tell = task_type.warnings
         for name, reason in tell(properties) if tell is not None else ():
             yield Problem((*at, *name.split(".")), reason, code="no_effect", warning=True)
-
-
-def _defaults_of_files(flow: Flow) -> Iterator[Problem]:
-    for index, item in enumerate(flow.inputs):
-        if item.type == "FILE" and not is_file(item.defaults):
-            message = f"`{item.defaults}` is no file; write for example nsfile:///data.csv"
-            yield Problem(("inputs", index, "defaults"), message, code="no_effect", warning=True)
 
 
 def _without_effect(located: list[tuple[Location, Task]], types: TaskTypes) -> Iterator[Problem]:

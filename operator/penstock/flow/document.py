@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from penstock.flow.inputs import Input, InputType
@@ -203,8 +203,9 @@ class Trigger(Document):
 
     @model_validator(mode="before")
     @classmethod
-    def _collect(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or "properties" in value:
+    def _collect(cls, value: Any, info: ValidationInfo) -> Any:
+        made_by_code = info.context is None and isinstance(value, dict) and "properties" in value
+        if not isinstance(value, dict) or made_by_code:
             return value
         shared = {"id", "type", "description", "disabled"}
         own = {key: item for key, item in value.items() if key not in shared}

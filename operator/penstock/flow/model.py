@@ -130,8 +130,8 @@ def json_text(value: Any) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean `x`?)`` for the nearest known name, or nothing."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
+    """``; did you mean `x`?`` for the nearest known name that is another one, or nothing."""
+    by_lower = {candidate.lower(): candidate for candidate in known if candidate != name}
     near = difflib.get_close_matches(name.lower().replace("_", ""), by_lower, n=1, cutoff=0.7)
     return f"; did you mean `{by_lower[near[0]]}`?" if near else ""
 

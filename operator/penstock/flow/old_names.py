@@ -19,7 +19,9 @@ _CONDITIONS_TODAY = {
     "VariableCondition": "Expression",
 }
 """Conditions of which the name of today is not the old one without `Condition`."""
-_HOLDERS = ("tasks", "errors", "finally", "afterExecution", "triggers")
+_HOLDERS = (
+    "tasks", "errors", "finally", "afterExecution", "triggers", "pluginDefaults", "taskDefaults",
+)  # fmt: skip
 
 
 def old_names(document: Mapping[str, Any], types: TaskTypes) -> Iterator[Problem]:
@@ -40,14 +42,14 @@ def _old_types(value: Any, at: Location, types: TaskTypes) -> Iterator[Problem]:
             yield from _old_types(item, (*at, index), types)
     elif isinstance(value, Mapping):
         name = value.get("type")
-        today = _today(name, types) if isinstance(name, str) else None
+        today = name_today(name, types) if isinstance(name, str) else None
         if today is not None:
             yield _old((*at, "type"), str(name), today)
         for key, item in value.items():
             yield from _old_types(item, (*at, str(key)), types)
 
 
-def _today(name: str, types: TaskTypes) -> str | None:
+def name_today(name: str, types: TaskTypes) -> str | None:
     """The name that a type has today, where it is another one."""
     found = types.find(name)
     if found is not None:  # what is deprecated under every name has a warning of its own

@@ -16,9 +16,10 @@ from penstock.flow.checks import check_flow, recursions
 from penstock.flow.document import Flow, Trigger
 from penstock.flow.loading import SourceDocument
 from penstock.flow.model import is_expression
-from penstock.flow.old_names import old_names
+from penstock.flow.old_names import name_today, old_names
 from penstock.flow.plugin_defaults import apply_plugin_defaults, drop_foreign_defaults, is_written
 from penstock.flow.problems import InvalidFlow, Location, Problem
+from penstock.flow.references import ReadTemplate, unknown_references
 from penstock.flow.types import TaskTypes
 from penstock.flow.validation import from_validation
 
@@ -51,6 +52,8 @@ class FlowParser:
     types: TaskTypes
     check_expression: CheckExpression
     check_trigger: CheckTrigger = lambda trigger: ()
+    read_template: ReadTemplate | None = None
+    """Tells what a template reads; without it nobody looks for names that do not exist."""
 
     def parse(self, document: SourceDocument) -> ParsedFlow:
         """Read one flow. Raises :class:`InvalidFlow` with every problem, in order of lines."""
@@ -61,16 +64,20 @@ class FlowParser:
         if not isinstance(raw, dict):
             raise InvalidFlow([Problem((), "a flow is a map with `id`, `namespace` and `tasks`")])
         raw = {key: value for key, value in raw.items() if key not in _NOT_OF_THE_FLOW}
-        merged = apply_plugin_defaults(raw)
+        merged = apply_plugin_defaults(raw, lambda name: name_today(name, self.types))
         try:
             flow = self._validate(raw, merged)
             checked = flow
         except ValidationError as error:
-            problems += from_validation(error, merged)
+            problems += [
+                _with_origin(problem, raw, merged) for problem in from_validation(error, merged)
+            ]
             checked = self._read_leniently(merged, error)
         problems += self._expression_problems(raw, ())
         problems += old_names(raw, self.types)
         problems += recursions(raw)
+        if self.read_template is not None:
+            problems += unknown_references(raw, self.types, self.read_template)
         if checked is not None:
             problems += check_flow(checked, self.types)
             problems += self._trigger_problems(checked, raw)
@@ -139,6 +146,14 @@ class FlowParser:
             # we: the author is told, and a file that Kestra runs in part runs here in part.
             return [Problem(at, str(error), code="expression", warning=True)]
         return []
+
+
+def _with_origin(problem: Problem, raw: dict[str, Any], merged: dict[str, Any]) -> Problem:
+    """A problem with what a plugin default gave says so: its author finds nothing at its place."""
+    place = problem.location
+    if place and is_written(merged, place) and not is_written(raw, place):
+        return replace(problem, message=f"{problem.message} (given by `pluginDefaults`)")
+    return problem
 
 
 def _once(problems: Iterable[Problem]) -> list[Problem]:

@@ -6,18 +6,23 @@ runners. In most public flows it is a package prefix.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 
-def apply_plugin_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
+def apply_plugin_defaults(
+    document: Mapping[str, Any], name_today: Callable[[str], str | None] = lambda name: None
+) -> dict[str, Any]:
     """The flow document with its own defaults put into its tasks and triggers.
 
-    The document is not yet validated: what is malformed is left as it is, to be reported later.
+    A default under an old name of a type is for the name that it has today as well. The document is
+    not yet validated: what is malformed is left as it is, to be reported later.
     """
     defaults = _defaults_of(document)
+    today = [(default, name_today(default["type"])) for default in defaults]
+    defaults += [{**default, "type": name} for default, name in today if name is not None]
     if not defaults:
         return dict(document)
     untouched = ("pluginDefaults", "taskDefaults", "inputs", "outputs", "variables", "labels")

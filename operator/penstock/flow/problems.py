@@ -31,6 +31,8 @@ class Problem:
     """Line in the file, from 1, when the document came from text."""
     warning: bool = False
     """A warning is told to the person and does not refuse the flow."""
+    type_name: str | None = None
+    """The type that is wrong or not served, for a problem with one: it may come from a default."""
 
     @property
     def path(self) -> str:

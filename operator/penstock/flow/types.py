@@ -164,7 +164,7 @@ def _with_shared_hint(detail: InitErrorDetails) -> InitErrorDetails:
         return detail
     if len(place) != 1 or "did you mean" in kind.message():
         return detail
-    return unknown_property(place[0], RunnableTask.property_names(), detail["input"])
+    return unknown_property(place[0], Task.property_names(), detail["input"])
 
 
 def _error(kind: str, message: str, at: tuple[str | int, ...], value: Any) -> ValidationError:

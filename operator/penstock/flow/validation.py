@@ -45,12 +45,20 @@ def from_validation(error: ValidationError, document: Any) -> list[Problem]:
         if wanted is not None:
             unions.setdefault(location[:-1], []).append(wanted)
         else:
-            problems.append(Problem(location, _message(line), code=line["type"]))
+            name = _type_name(line) if location[-1:] == ("type",) else None
+            problems.append(Problem(location, _message(line), line["type"], type_name=name))
     problems += [
         Problem(location, f"must be {_either(wanted)}", code="type")
         for location, wanted in unions.items()
     ]
     return problems
+
+
+def _type_name(line: Mapping[str, Any]) -> str | None:
+    """The type that an error is about: its input is the map that names it."""
+    holder = line["input"]
+    name = holder.get("type") if isinstance(holder, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def _without_retry_type(parts: Location) -> Location:

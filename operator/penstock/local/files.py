@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,18 @@ from penstock.flow.document import Flow
 from penstock.flow.loading import MAX_BYTES, SourceDocument, load_documents
 from penstock.flow.parse import FlowParser
 from penstock.flow.problems import InvalidFlow, Location, Problem
-from penstock.resources.manifests import flow_in
+from penstock.local.ignoring import (
+    FolderProblem,
+    excluded,
+    ignore_file_in,
+    ignore_files_above,
+    is_left_out,
+)
+from penstock.resources.manifests import flow_in, is_meant_as_flow, is_text_of_flow
 
 SUFFIXES = frozenset({".yaml", ".yml"})
+MAX_ENTRIES = 200_000
+"""How many files and folders are looked at below one folder."""
 
 
 @dataclass(frozen=True)
@@ -57,32 +67,100 @@ class FlowFile:
         return [item for flow in self.flows for item in flow.warnings]
 
 
-def find_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as they are named; of folders, every YAML file below them that is not hidden."""
+def find_files(paths: Iterable[Path], exclude: Iterable[str] = ()) -> Iterator[Path]:
+    """Files as they are named; of folders, every YAML file below them that is not hidden.
+
+    Nothing is found twice. What `.penstockignore` or ``exclude`` names is left out of folders, and
+    so is a link that leads out of its folder. Raises :class:`FolderProblem`.
+    """
+    patterns = tuple(exclude)
+    seen: set[Path] = set()
     for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        for file in sorted(path.rglob("*")):
-            hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
-            if file.suffix.lower() in SUFFIXES and file.is_file() and not hidden:
+        found = sorted(_yaml_below(path, patterns)) if path.is_dir() else [path]
+        for file in found:
+            real = file.resolve()
+            if real not in seen:
+                seen.add(real)
+                yield file
+
+
+def _yaml_below(folder: Path, exclude: Sequence[str]) -> Iterator[Path]:
+    root = folder.resolve()
+    rules = {folder: ignore_files_above(folder)}
+    by_command = excluded(exclude, folder)
+    looked_at = 0
+    for name, folders, files in os.walk(folder):
+        here = Path(name)
+        looked_at += len(folders) + len(files)
+        if looked_at > MAX_ENTRIES:
+            raise FolderProblem(
+                f"{folder} holds more than {MAX_ENTRIES} files and folders: name the folder of the "
+                "flows, or leave out the others in a .penstockignore"
+            )
+        own = [*rules.pop(here, ()), *ignore_file_in(here)]
+        all_rules = [*own, *by_command]
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and not is_left_out(here / name, all_rules, is_folder=True)
+        )
+        rules |= {here / name: own for name in folders}
+        for file in (here / name for name in sorted(files)):
+            hidden = file.name.startswith(".") or file.suffix.lower() not in SUFFIXES
+            if hidden or is_left_out(file, all_rules, is_folder=False):
+                continue
+            if file.is_file() and file.resolve().is_relative_to(root):
                 yield file
 
 
 def read_flow_file(path: Path, parser: FlowParser) -> FlowFile:
-    """Read and check every flow in a file. Manifests of other kinds are passed over."""
-    name = str(path)
+    """Read and check every flow in a file that was named. Manifests of other kinds are passed over,
+    anything else is taken for a flow.
+    """
     try:
-        with path.open("rb") as file:  # one byte more than may be, so that what is huge is refused
-            documents = load_documents(file.read(MAX_BYTES + 1))
+        return read_flows(str(path), _content(path), parser)
+    except OSError as error:
+        return _unreadable(path, error)
+
+
+def read_flows(name: str, content: bytes, parser: FlowParser) -> FlowFile:
+    """As `read_flow_file`, of what stands nowhere."""
+    try:
+        documents = load_documents(content)
     except InvalidFlow as error:
         return FlowFile(name, (), error.problems)
-    except OSError as error:
-        return FlowFile(name, (), (Problem((), f"can't be read: {error.strerror}", "unreadable"),))
     if not documents:
         return FlowFile(name, (), (Problem((), "the file is empty", "empty", 1),))
     flows = [_check(document, parser) for document in map(flow_in, documents) if document]
     return FlowFile(name, tuple(flows))
+
+
+def read_flows_among_others(path: Path, parser: FlowParser) -> FlowFile | None:
+    """Read and check the flows in a file of a folder in which any YAML may lie.
+
+    None where nothing in the file is meant as a flow, by what stands at the top of its documents.
+    """
+    try:
+        content = _content(path)
+    except OSError as error:
+        return _unreadable(path, error)
+    try:
+        documents = load_documents(content)
+    except InvalidFlow as error:
+        return FlowFile(str(path), (), error.problems) if is_text_of_flow(content) else None
+    meant = [document for document in documents if is_meant_as_flow(document.value)]
+    flows = [_check(document, parser) for document in map(flow_in, meant) if document]
+    return FlowFile(str(path), tuple(flows)) if flows else None
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:  # one byte more than may be, so that what is huge is refused
+        return file.read(MAX_BYTES + 1)
+
+
+def _unreadable(path: Path, error: OSError) -> FlowFile:
+    problem = Problem((), f"can't be read: {error.strerror}", "unreadable")
+    return FlowFile(str(path), (), (problem,))
 
 
 def _check(document: SourceDocument, parser: FlowParser) -> FoundFlow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from penstock.flow.loading import SourceDocument
@@ -25,6 +26,31 @@ def flow_in(document: SourceDocument) -> SourceDocument | None:
     lines.setdefault((), document.lines.get((), 1))
     spec = value.get("spec")
     return SourceDocument(spec if isinstance(spec, dict) else {}, lines)
+
+
+def is_meant_as_flow(value: Any) -> bool:
+    """Whether a document that may be any YAML is a flow, valid or not, by the keys at its top."""
+    if not isinstance(value, dict) or is_flow_test(value):
+        return False
+    if "apiVersion" in value and "kind" in value:
+        return str(value["apiVersion"]).startswith(f"{GROUP}/") and value["kind"] == "Flow"
+    named = value.keys() & {"id", "namespace"}
+    if "tasks" in value:
+        return bool(named)
+    return len(named) == 2 and not value.keys() & _OTHER_KINDS
+
+
+def is_text_of_flow(content: bytes) -> bool:
+    """As `is_meant_as_flow`, of text that is no YAML: by the keys that begin its lines."""
+    if f"apiVersion: {GROUP}/".encode() in content and re.search(rb"(?m)^kind: *Flow\b", content):
+        return True
+    keys = {key.decode() for key in _TOP_KEY.findall(content)}
+    return is_meant_as_flow(dict.fromkeys(keys))
+
+
+_OTHER_KINDS = frozenset({"type", "kind", "flowId"})
+"""What flows do not have at their top, and other documents of Kestra with a namespace do."""
+_TOP_KEY = re.compile(rb"(?m)^[\"']?([A-Za-z]+)[\"']?[ \t]*:")
 
 
 def is_flow_test(value: Any) -> bool:

@@ -261,3 +261,23 @@ def test_a_test_beside_a_flow_is_no_flow(call: Call, write: Write) -> None:
     write(suite("value: 1, equalTo: 1"), "a/greet.test.yaml")
     # then
     assert call("flow", "validate", "a").code == 0
+
+
+def test_what_penstockignore_names_is_no_test(call: Call, write: Write) -> None:
+    write(FLOW, "flows/greet.yaml")
+    write(suite("value: 1, equalTo: 1"), "flows/good_test.yaml")
+    write(suite("value: 1, equalTo: 2"), "flows/drafts/bad_test.yaml")
+
+    assert call("flow", "test", "flows").code == 1
+    write("drafts\n", "flows/.penstockignore")
+    assert call("flow", "test", "flows").code == 0
+
+
+def test_an_ignore_file_that_cannot_be_read_is_told(call: Call, write: Write) -> None:
+    write(suite("value: 1, equalTo: 1"), "flows/good_test.yaml")
+    write("!\n", "flows/.penstockignore")
+
+    called = call("flow", "test", "flows")
+
+    assert called.code == 2
+    assert called.err.startswith("error: flows/.penstockignore: ")

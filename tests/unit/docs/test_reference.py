@@ -62,7 +62,9 @@ def test_the_example_of_a_task_type_is_a_valid_task(task_type: TaskType) -> None
     for example in found:
         parsed = _parse({"tasks": [yaml.safe_load(example)]})
         expected = [] if task_type.deprecated is None else ["deprecated"]
-        assert [warning.code for warning in parsed.warnings] == expected
+        # An example is one task: what it reads of others is not there.
+        told = [item.code for item in parsed.warnings if item.code != "unknown_reference"]
+        assert told == expected
 
 
 def test_the_example_of_a_trigger_is_valid() -> None:

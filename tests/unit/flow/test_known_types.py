@@ -40,6 +40,13 @@ def test_what_penstock_carries_is_listed() -> None:
     assert [name for name in carried if not is_known(name)] == []
 
 
+def test_every_old_name_of_a_core_task_is_carried_under_its_new_one() -> None:
+    old = [name for name in LISTED if name.startswith("io.kestra.core.tasks.")]
+    assert "io.kestra.core.tasks.flows.ForEachItem" in old
+    unserved = {"io.kestra.core.tasks.scripts.Node"}
+    assert {name for name in old if task_types().find(name) is None} == unserved
+
+
 @pytest.mark.parametrize(
     ("name", "use"),
     [

@@ -654,6 +654,10 @@ WARNED = {
         "deprecated", "write `io.kestra.plugin.core.condition.Expression`",
     ),
     "taskDefaults": (LOG + "taskDefaults: []\n", "deprecated", "write `pluginDefaults`"),
+    "a default for an old type": (
+        LOG + "pluginDefaults: [{type: io.kestra.core.tasks.log.Log, values: {level: WARN}}]\n",
+        "deprecated", "write `io.kestra.plugin.core.log.Log`",
+    ),
     "the name of an input": (
         LOG + "inputs: [{name: a, type: STRING}]\n", "deprecated", "write `id`",
     ),

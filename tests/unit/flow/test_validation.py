@@ -8,6 +8,7 @@ import pytest
 
 from penstock.flow.loading import load_document
 from penstock.flow.problems import InvalidFlow
+from penstock.flow.task import RunnableTask
 from tests.fixtures import flows
 from tests.fixtures.flows import problems, reasons, warnings
 
@@ -45,6 +46,8 @@ def test_every_problem_is_told_in_order_of_lines() -> None:
     ("line", "told"),
     [
         ("levle: INFO", "tasks[0].levle: unknown property `levle`; did you mean `level`?"),
+        ("properties: {a: b}", "tasks[0].properties: unknown property `properties`"),
+        ("typed: x", "tasks[0].typed: unknown property `typed`; did you mean `type`?"),
         ("run_if: x", "tasks[0].run_if: unknown property `run_if`; did you mean `runIf`?"),
         ("retry: {type: constant, interval: 5m}", "`5m` is not an ISO-8601 duration; write for"),
         (
@@ -90,6 +93,24 @@ def test_properties_of_a_task(line: str, told: str) -> None:
     assert len(found) == 1
     assert found[0].startswith("line 5: tasks[0]")
     assert told in found[0]
+
+
+@pytest.mark.parametrize("written", ["properties", "typed", "unrendered", "run_if", "when"])
+def test_what_is_suggested_in_place_of_a_name_is_another_name_that_exists(written: str) -> None:
+    for line in of_task(f"{written}: x"):
+        suggested = line.rpartition("did you mean `")[2].removesuffix("`?")
+        assert suggested not in (written, "properties", "typed", "unrendered")
+
+
+def test_a_trigger_may_have_a_property_of_the_name_properties() -> None:
+    flow = flows.flow(
+        TASKS + "triggers:\n  - id: t\n    type: io.kestra.plugin.kafka.Trigger\n"
+        "    topic: rows\n    properties: {bootstrap.servers: 'kafka:9092'}\n"
+    )
+    assert flow.triggers[0].properties == {
+        "topic": "rows",
+        "properties": {"bootstrap.servers": "kafka:9092"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -276,6 +297,22 @@ def test_a_default_that_holds_its_own_type_ends() -> None:
     assert found == {"message": "own", "inner": {"type": WORK, "n": 1}}
 
 
+def test_a_default_under_an_old_name_is_for_the_name_of_today_too() -> None:
+    flow = flows.flow("""
+    taskDefaults: [{type: io.kestra.core.tasks.log.Log, values: {level: WARN}}]
+    tasks:
+      - {id: new, type: io.kestra.plugin.core.log.Log, message: hi}
+      - {id: old, type: io.kestra.core.tasks.log.Log, message: hi}
+      - {id: other, type: io.kestra.plugin.core.debug.Return}
+    triggers:
+      - {id: hook, type: io.kestra.plugin.core.trigger.Webhook}
+    pluginDefaults: [{type: io.kestra.core.models.triggers.types.Webhook, values: {key: k}}]
+    """)
+    levels = [task.properties.get("level") for task in flow.tasks if isinstance(task, RunnableTask)]
+    assert levels == ["WARN", "WARN", None]
+    assert flow.triggers[0].properties == {"key": "k"}
+
+
 def test_defaults_reach_tasks_in_flowables_and_their_shared_properties() -> None:
     flow = flows.flow(f"""
     taskDefaults: [{{type: {WORK}, values: {{timeout: PT5S}}}}]
@@ -298,7 +335,8 @@ def test_a_default_for_exactly_that_type_must_fit() -> None:
     pluginDefaults: [{type: io.kestra.plugin.core.log.Log, values: {mesage: hi}}]
     tasks: [{id: a, type: Log, message: hi}]
     """)
-    assert "unknown property `mesage`" in found
+    assert found.startswith("line 3: tasks[0].mesage: unknown property `mesage`; did you mean")
+    assert found.endswith("(given by `pluginDefaults`)")
 
 
 # --- Kestra's own invalid flows -------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from penstock.catalog import flow_parser
 from penstock.local.files import FlowFile, find_files, read_flow_file
 from penstock.local.flows import DuplicateFlow, LocalFlows
+from penstock.local.ignoring import FolderProblem
 
 FLOW = """\
 id: one
@@ -111,6 +112,89 @@ def test_folders_are_searched_and_hidden_files_are_not(tmp_path: Path) -> None:
     found = [str(path.relative_to(tmp_path)) for path in find_files([tmp_path])]
 
     assert found == ["a/c.yaml", "b.yml"]
+
+
+def names(folder: Path, *exclude: str) -> list[str]:
+    """The files that are found below a folder."""
+    return [str(path.relative_to(folder)) for path in find_files([folder], exclude)]
+
+
+def make(folder: Path, *names: str) -> None:
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+def test_links_are_followed_within_the_folder_and_not_out_of_it(tmp_path: Path) -> None:
+    # given: what Kubernetes makes of a ConfigMap, and links that lead elsewhere
+    folder = tmp_path / "flows"
+    make(tmp_path, "flows/..2026/mounted.yaml", "secret.yaml", "elsewhere/x.yaml")
+    (folder / "..data").symlink_to("..2026")
+    (folder / "mounted.yaml").symlink_to("..data/mounted.yaml")
+    (folder / "again.yaml").symlink_to("..data/mounted.yaml")
+    (folder / "out.yaml").symlink_to("../secret.yaml")
+    (folder / "gone.yaml").symlink_to("nowhere.yaml")
+    (folder / "loop").symlink_to(".")
+    (folder / "away").symlink_to("../elsewhere")
+    # when
+    found = names(folder)
+    # then
+    assert found == ["again.yaml"]
+
+
+def test_a_folder_that_is_too_large_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, "a.yaml", "b.yaml", "c.txt")
+    monkeypatch.setattr("penstock.local.files.MAX_ENTRIES", 2)
+    with pytest.raises(FolderProblem, match="more than 2 files"):
+        names(tmp_path)
+
+
+def test_the_nearest_ignore_file_decides(tmp_path: Path) -> None:
+    # given
+    make(tmp_path, "a.yaml", "b.gen.yaml", "old/c.yaml", "sub/d.gen.yaml", "sub/e.yaml", "x/f.yaml")
+    (tmp_path / ".penstockignore").write_text("# generated\n*.gen.yaml\n/old/\n\nx/*\n")
+    (tmp_path / "sub/.penstockignore").write_text("!d.gen.yaml\ne.yaml\n")
+    # then
+    assert names(tmp_path) == ["a.yaml", "sub/d.gen.yaml"]
+    assert names(tmp_path / "sub") == ["d.gen.yaml"]
+
+
+def test_ignore_files_above_count_up_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    make(tmp_path, "repo/flows/a.yaml", "repo/flows/drafts/b.yaml")
+    (tmp_path / ".penstockignore").write_text("*.yaml\n")
+    (tmp_path / "repo/.penstockignore").write_text("flows/drafts\n")
+    # when
+    monkeypatch.chdir(tmp_path / "repo")
+    # then
+    assert names(Path("flows")) == ["a.yaml"]
+    assert names(tmp_path / "repo/flows") == ["a.yaml"]
+    # when
+    monkeypatch.chdir(tmp_path / "repo/flows")
+    # then
+    assert names(Path()) == ["a.yaml", "drafts/b.yaml"]
+    assert names(Path("../flows")) == ["a.yaml", "drafts/b.yaml"]
+
+
+def test_patterns_are_read_from_the_folder_and_from_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, "flows/a.yaml", "flows/old/b.yaml", "flows/c.gen.yaml")
+    monkeypatch.chdir(tmp_path)
+    for pattern in ("old", "/old", "flows/old/", "flows/old/*.yaml", "**/b.yaml"):
+        assert names(Path("flows"), pattern) == ["a.yaml", "c.gen.yaml"], pattern
+    assert names(Path("flows"), "old", "*.gen.*") == ["a.yaml"]
+
+
+def test_an_ignore_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".penstockignore").write_text("a\n!\n")
+    with pytest.raises(FolderProblem, match=r"\.penstockignore.*as in \.gitignore"):
+        names(tmp_path)
 
 
 def test_a_flow_stands_ready_once(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ _OLD_NAMES = {
     **{
         name: (_OLD + name,)
         for name in (
-            "AllowFailure", "Dag", "EachParallel", "EachSequential", "If", "Parallel", "Pause",
-            "Sequential", "Switch",
+            "AllowFailure", "Dag", "EachParallel", "EachSequential", "ForEachItem", "If",
+            "Parallel", "Pause", "Sequential", "Switch",
         )
     },
     "WorkingDirectory": (_OLD + "WorkingDirectory", _OLD + "Worker"),

@@ -1,0 +1,191 @@
+"""Names that expressions read and that the flow does not have.
+
+Kestra takes such a flow and fails the task that renders the expression, so each is a warning. What
+is known only when the flow runs is left alone: computed keys, what a task's outputs hold, and what
+is guarded by `??`, `default` or `is defined`. Expressions of triggers see another execution: of
+them only subtractions are told that can't be meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from penstock.flow.flow_names import FlowNames, Path, names_of
+from penstock.flow.model import did_you_mean
+from penstock.flow.problems import Problem
+from penstock.flow.rendered_texts import RenderedText, texts_of
+from penstock.flow.types import TaskTypes
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A path that a template reads."""
+
+    path: Path
+    guarded: bool
+    """Whether the template goes on where there is no such value."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`outputs.my-task.x`, which the language reads as `outputs.my` minus `task.x`."""
+
+    first: Path
+    others: tuple[Path, ...]
+    """What stands behind each dash; empty for what is no path and no whole number."""
+
+
+@dataclass(frozen=True)
+class TemplateReads:
+    """What a template reads of the variables."""
+
+    references: tuple[Reference, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    bound: frozenset[str] = frozenset()
+    """Names that the template itself gives to something."""
+
+
+ReadTemplate = Callable[[str], TemplateReads]
+
+_ROOTS = frozenset(
+    {
+        "flow", "execution", "inputs", "outputs", "vars", "labels", "tasks", "envs", "globals",
+        "trigger", "schedule", "task", "taskrun", "parent", "parents", "siblings", "item",
+        "workingDir", "outputDir", "namespace", "kestra", "error", "response",
+    }
+)  # fmt: skip
+"""The variables that expressions of tasks and triggers may see, here or in Kestra."""
+_KINDS = {"inputs": "input", "outputs": "task", "vars": "variable", "tasks": "task"}
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def unknown_references(
+    document: Mapping[str, Any], types: TaskTypes, read: ReadTemplate
+) -> Iterator[Problem]:
+    """A warning for each text of a flow with names that do not exist; one for each text."""
+    texts = [(text, read(text.value)) for text in texts_of(document, types)]
+    names = names_of(document, types)
+    guarded = {
+        reference.path[:2]
+        for _, reads in texts
+        for reference in reads.references
+        if reference.guarded
+    }
+    for text, reads in texts:
+        wrong = dict.fromkeys(_wrong(text, reads, names, guarded))
+        if wrong:
+            where = f" (task `{text.task}`)" if text.task else ""
+            message = "; ".join(wrong) + where
+            yield Problem(text.at, message, code="unknown_reference", warning=True)
+
+
+def _wrong(
+    text: RenderedText, reads: TemplateReads, names: FlowNames, guarded: set[Path]
+) -> Iterator[str]:
+    dashed: set[Path] = set()
+    known = FlowNames() if text.of_a_trigger else names
+    for difference in reads.differences:
+        message = _dashed_name(difference, known, reads.bound)
+        if message:
+            dashed.add(difference.first)
+            yield message
+    for reference in reads.references:
+        path = reference.path[:2]
+        if path in guarded or reference.path in dashed or path[0] in reads.bound:
+            continue
+        if path[0] == "inputs" and path[1:] and path[1] in text.inputs:
+            continue
+        yield from _missing(path, known)
+
+
+def _missing(path: Path, names: FlowNames) -> Iterator[str]:
+    """Why `inputs.x`, `outputs.x`, `tasks.x` or `vars.x` gives nothing."""
+    root, *keys = path
+    kind = _KINDS.get(str(root))
+    known = names.by_root.get(str(root))
+    if not keys or kind is None or known is None or keys[0] in known:
+        return
+    name = str(keys[0])
+    elsewhere = next((other for other in _KINDS if name in names.by_root.get(other, ())), None)
+    hint = (
+        f"; did you mean `{_written((elsewhere, name))}`?"
+        if elsewhere
+        else did_you_mean(name, known)
+    )
+    may_be_missing = f"; where it may be missing write `{_written(path)} ?? …`"
+    yield f"the flow has no {kind} `{name}` for `{_written(path)}`{hint or may_be_missing}"
+
+
+# --- Names with dashes ----------------------------------------------------------------------------
+
+
+def _dashed_name(difference: Difference, names: FlowNames, bound: frozenset[str]) -> str | None:
+    """What to write where a difference is meant as one name; None for one that may be meant."""
+    *holder, last = difference.first
+    values = _ROOTS | bound
+    if not holder or not isinstance(last, str) or holder[0] not in values:
+        return None
+    known = names.level(tuple(holder)) if holder[0] not in bound else None
+    found = _one_name(last, difference.others, known, values)
+    if found is None:
+        return None
+    name, rest = found
+    meant = _written((*holder, name, *rest))
+    dashed = f"{_written(tuple(holder))}.{name}{_written(rest, begun=True)}"
+    hint = did_you_mean(name, known) if known is not None and name not in known else ""
+    return f"`{dashed}` is a subtraction; write a name with a dash as `{meant}`{hint}"
+
+
+def _one_name(
+    first: str, others: tuple[Path, ...], known: Mapping[str, Any] | None, values: frozenset[str]
+) -> tuple[str, Path] | None:
+    """The longest name with dashes that is meant, and the keys behind it.
+
+    None where both sides of the first dash have values: then it may be a subtraction.
+    """
+    existing = [found for found in _joined(first, others, known) if found[0] in (known or ())]
+    if _has_value(others[0], values) and not (existing and first not in (known or ())):
+        return None
+    without_value = takewhile(lambda part: not _has_value(part, values), others)
+    candidates = existing or list(_joined(first, without_value, known))
+    return candidates[-1] if candidates else None
+
+
+def _has_value(part: Path, values: frozenset[str]) -> bool:
+    """Whether what stands behind a dash is a number, or begins with a variable that there is."""
+    return bool(part) and (part[0] in values or (isinstance(part[0], int) and len(part) == 1))
+
+
+def _joined(
+    first: str, others: Iterable[Path], known: Mapping[str, Any] | None
+) -> Iterator[tuple[str, Path]]:
+    """The names that the parts between dashes make, each with the keys that follow it."""
+    name = first
+    for part in others:
+        if not part:
+            return
+        name = _numbered(name, part[0], known) if isinstance(part[0], int) else f"{name}-{part[0]}"
+        yield name, part[1:]
+        if len(part) > 1:
+            return
+
+
+def _numbered(name: str, number: int, known: Mapping[str, Any] | None) -> str:
+    """A name that ends in a number, with the zeros before it that the flow's own name has."""
+    written = re.compile(re.escape(name) + rf"-0*{number}")
+    return next((own for own in known or () if written.fullmatch(own)), f"{name}-{number}")
+
+
+def _written(path: Path, *, begun: bool = False) -> str:
+    """A path as it is written in an expression."""
+    text = ""
+    for key in path:
+        if isinstance(key, str) and _PLAIN.fullmatch(key):
+            text += f".{key}" if text or begun else key
+        else:
+            text += f"[{key}]" if isinstance(key, int) else f"['{key}']"
+    return text

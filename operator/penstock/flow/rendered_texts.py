@@ -1,0 +1,91 @@
+"""The texts of a flow that are rendered, and where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.flow.flow_names import TASK_HOLDERS, input_ids, is_task
+from penstock.flow.known_types import use_of
+from penstock.flow.model import is_expression
+from penstock.flow.problems import Location
+from penstock.flow.types import TaskTypes
+
+_DEFAULTS = ("pluginDefaults", "taskDefaults")
+_HOLDERS = ("inputs", *_DEFAULTS, *TASK_HOLDERS, "outputs", "sla", "checks", "triggers")
+_NOT_RENDERED = frozenset({"id", "type", "description", "displayName"})
+_ASKED_FOR = frozenset({"onResume", "inputs"})
+"""Properties that hold inputs which a task asks for."""
+_OF_ANOTHER_EXECUTION = "outputs"
+"""The property of a Subflow whose expressions see the execution that it made."""
+
+
+@dataclass(frozen=True)
+class RenderedText:
+    """A text with expressions, and what is known of its place."""
+
+    value: str
+    at: Location
+    task: str | None
+    inputs: frozenset[str] = frozenset()
+    """Inputs that a task asks for, where their own expressions see them."""
+
+    @property
+    def of_a_trigger(self) -> bool:
+        """Whether it sees another execution than one of its flow, or none at all."""
+        return self.at[0] == "triggers"
+
+
+def texts_of(document: Mapping[str, Any], types: TaskTypes) -> Iterator[RenderedText]:
+    """Every text of a flow with expressions in it, but for what Kestra never renders."""
+    for holder in _HOLDERS:
+        root = RenderedText("", (holder,), None)
+        yield from _texts(document.get(holder), root, types)
+
+
+def _texts(value: Any, place: RenderedText, types: TaskTypes) -> Iterator[RenderedText]:
+    """The texts with expressions below a place, but for those of disabled tasks."""
+    if is_expression(value):
+        yield RenderedText(value, place.at, place.task, place.inputs)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, _below(place, index), types)
+    elif isinstance(value, Mapping):
+        kind = value.get("type")
+        left_out: frozenset[str] = frozenset()
+        if isinstance(kind, str):
+            if value.get("disabled") is True or _is_of_a_trigger(kind, place):
+                return
+            place = RenderedText("", place.at, _task_of(value, place), place.inputs)
+            left_out = _NOT_RENDERED | _seen_by_others(kind, types)
+        for key, item in value.items():
+            if key not in left_out:
+                yield from _texts(item, _below(place, str(key), item), types)
+
+
+def _below(place: RenderedText, key: str | int, item: Any = None) -> RenderedText:
+    asked = frozenset(input_ids(item)) if key in _ASKED_FOR else frozenset()
+    return RenderedText("", (*place.at, key), place.task, place.inputs | asked)
+
+
+def _is_of_a_trigger(kind: str, place: RenderedText) -> bool:
+    """Whether a default is for triggers, whose expressions see another execution."""
+    return place.at[0] in _DEFAULTS and use_of(kind) in ("trigger", "condition")
+
+
+def _task_of(value: Mapping[str, Any], place: RenderedText) -> str | None:
+    in_tasks = place.at[0] in TASK_HOLDERS
+    return str(value["id"]) if in_tasks and is_task(value) else place.task
+
+
+def _seen_by_others(kind: str, types: TaskTypes) -> frozenset[str]:
+    """Properties whose expressions see variables of their own."""
+    task_type = types.find(kind)
+    if task_type is None:
+        return frozenset()
+    if task_type.name.endswith(".Subflow"):
+        return task_type.unrendered | {_OF_ANOTHER_EXECUTION}
+    if task_type.name.endswith("execution.Count"):
+        return task_type.unrendered | {"expression"}
+    return task_type.unrendered
