@@ -26,6 +26,7 @@ from penstock.tasks.catalog import core_type
 from penstock.tasks.contract import Container, CoreTask, TaskFailure
 from penstock.tasks.framing import TOO_LARGE
 from penstock.tasks.keeping import Kept
+from penstock.tasks.local_packages import PackageEnvironment, installs_packages
 from penstock.tasks.localizing import Localizing
 from penstock.tasks.process import Ended, run_process
 from penstock.tasks.reading import read
@@ -183,7 +184,7 @@ class _Script:
         )
         for warning in warnings:
             self._log.message("WARN", warning)
-        environment = {"PIP_CACHE_DIR": _pip_cache(), **self._at.environment(what.env)}
+        environment = await asyncio.to_thread(self._environment, what)
         try:
             ended = await run_process(
                 what.command, self._at.work, environment, timeout, self._log.line
@@ -200,6 +201,14 @@ class _Script:
         if ended.code == 127 and not ended.timed_out:
             seen = replace(seen, message=f"{seen.message}{_lacking(what, environment)}")
         return seen
+
+    def _environment(self, what: Container) -> dict[str, str]:
+        """The variables of the process; where it installs packages, with a place for them."""
+        given = {"PIP_CACHE_DIR": _pip_cache(), **self._at.environment(what.env)}
+        if not installs_packages(what, self._at.work):
+            return given
+        own = PackageEnvironment.make(self._at.base, given["PATH"])
+        return given if own is None else own.variables(given)
 
 
 def _lacking(what: Container, environment: Mapping[str, str]) -> str:

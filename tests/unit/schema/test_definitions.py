@@ -24,8 +24,11 @@ MODELS: dict[str, tuple[type[BaseModel], ...]] = {
 }
 
 NAMES_OF_KUBERNETES = frozenset(
-    "cj cm cr crd crds cs csr deploy ds ep ev hpa ing limits netpol no ns pc pdb po pv pvc quota rc "
-    "rs sa sc sts svc vac".split()
+    [
+        *("cj", "cm", "cr", "crd", "crds", "cs", "csr", "deploy", "ds", "ep", "ev", "hpa", "ing"),
+        *("limits", "netpol", "no", "ns", "pc", "pdb", "po", "pv", "pvc", "quota", "rc", "rs"),
+        *("sa", "sc", "sts", "svc", "vac"),
+    ]
 )
 """What `kubectl api-resources` shows as short names in a cluster without extensions."""
 
