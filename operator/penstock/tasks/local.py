@@ -72,12 +72,14 @@ async def run_locally(
     host: Host | None = None,
     directory: Path | None = None,
     further: Callable[[StartAttempt], CoreTask | None] = lambda start: None,
+    started: Callable[[], None] = lambda: None,
 ) -> Observation:
     """Run an attempt to its end. Cancelling it kills the task.
 
     ``directory`` is a working directory that the attempt shares with others; without one it has a
     fresh one. Without a ``host`` there are no files, no pairs and no secrets. ``further`` gives
-    tasks that are in no catalog; it may raise :class:`TaskFailure`.
+    tasks that are in no catalog; it may raise :class:`TaskFailure`. ``started`` is called when the
+    task itself begins, and never where it is refused before.
     """
     began = datetime.now(UTC)
     log = _Log(start, on_log, host)
@@ -89,10 +91,11 @@ async def run_locally(
             start = _inner(start)
             task = further(start) or _core_task(start, at)
             if task is not None:
+                started()
                 seen = await _run_core(task, start, log, services)
             else:
                 what = container(start.task.type, start.properties)
-                seen = await _Script(what, at, log, services).run(start.timeout)
+                seen = await _Script(what, at, log, services).run(start.timeout, started)
         except TaskFailure as failure:
             seen = _failed("TaskFailed", str(failure), outputs=failure.outputs)
         except StorageError as error:
@@ -176,7 +179,7 @@ class _Script:
         self._log = log
         self._services = services
 
-    async def run(self, timeout: timedelta | None) -> Observation:
+    async def run(self, timeout: timedelta | None, started: Callable[[], None]) -> Observation:
         """Raises :class:`TaskFailure` and :class:`StorageError`."""
         warnings: list[str] = []
         what = await asyncio.to_thread(
@@ -187,7 +190,7 @@ class _Script:
         environment = await asyncio.to_thread(self._environment, what)
         try:
             ended = await run_process(
-                what.command, self._at.work, environment, timeout, self._log.line
+                what.command, self._at.work, environment, timeout, self._log.line, started
             )
         except OSError as error:
             words = f"{what.command[0]}: {error.strerror}"
