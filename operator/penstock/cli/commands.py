@@ -170,7 +170,7 @@ def flow_test(
 
     Each test case runs its flow on this machine, without the tasks that it has fixtures for.
 
-    Exit code: 0 when all passed, 1 when one did not, 2 when a file is not valid.
+    Exit code: 0 when all passed, 1 when one did not, 2 when a file is not valid; the others run.
     """
     from penstock.cli.flow_test import test_flows
 
