@@ -29,12 +29,19 @@ def cli() -> None:
 @click.option(
     "--flow",
     "flows",
-    metavar="OTHER.yaml",
-    type=_FILE,
+    metavar="PATH",
+    type=_FILE_OR_FOLDER,
     multiple=True,
-    help="Another flow that stands ready, for subflows.",
+    help="Other flows that stand ready, for subflows and Flow triggers: a file, or a folder with "
+    "all below it.",
 )
 @click.option("--id", "flow_id", metavar="ID", help="Which flow of a file with several to run.")
+@click.option(
+    "--trigger",
+    metavar="ID[=JSON]",
+    help="A trigger of the flow as what started it, with the variables that expressions see as "
+    "`trigger.…`.",
+)
 @click.option("--label", "labels", metavar="KEY=VALUE", multiple=True, help="A further label.")
 @click.option(
     "--kv",
@@ -186,7 +193,7 @@ def flow_test(
 
     Each test case runs its flow on this machine, without the tasks that it has fixtures for.
 
-    Exit code: 0 when all passed, 1 when one did not, 2 when a file is not valid.
+    Exit code: 0 when all passed, 1 when one did not, 2 when a file is not valid; the others run.
     """
     from penstock.cli.flow_test import test_flows
 

@@ -18,6 +18,8 @@ _TOLD = frozenset({State.QUEUED, State.PAUSED, State.BREAKPOINT, State.RESTARTED
 """States of an execution that are news of their own."""
 TOLD_REPORTS = frozenset({"ControlRefused", "CheckFailed", "SlaViolated", "TriggerFailed"})
 """What the engine says that stands in no status."""
+RETRY_REPORTS = frozenset({"TaskRetrying", "TaskLost"})
+"""Why another attempt of a task follows, and when."""
 
 
 class Display(Audience, Protocol):
@@ -40,7 +42,7 @@ def open_display(stream: TextIO) -> Iterator[Display]:
 
 
 class Names:
-    """Short names for the executions that others made: the flow's id, numbered."""
+    """Short names for executions: the flow's id, numbered."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -59,18 +61,31 @@ class PlainDisplay:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._names = Names()
+        self._watchers: dict[str, PlainWatcher] = {}
 
     def opened(self, execution: str, flow: str, maker: str | None) -> PlainWatcher:
-        if maker is None:
-            self.say(f"execution {execution} of {flow}")
-            return PlainWatcher(self.say)
         name = self._names.name(flow)
-        self.say(f"{name} > execution {execution} of {flow}, made by {maker}")
-        return PlainWatcher(lambda line: self.say(f"{name} > {line}"), tells_end=True)
+        heading = f"execution {execution} of {flow}"
+        if maker is None:
+            watcher = PlainWatcher(self.say, heading, self.release)
+        else:
+            heading = f"{heading}, made by {maker}"
+            watcher = PlainWatcher(
+                lambda line: self.say(f"{name} > {line}"), heading, self.release, is_made=True
+            )
+        self._watchers[execution] = watcher
+        return watcher
 
     def ended(self, status: ExecutionStatus) -> None:
+        for watcher in self._watchers.values():
+            watcher.release()
         for line in summary(status):
             self.say(line)
+
+    def release(self, execution: str | None) -> None:
+        """Let an execution's lines be seen, now that the task is told that made it."""
+        if execution in self._watchers:
+            self._watchers[execution].release()
 
     def say(self, line: str) -> None:
         text = f"{line}\n"
@@ -82,15 +97,34 @@ class PlainDisplay:
 
 
 class PlainWatcher:
-    """The lines of one execution."""
+    """The lines of one execution.
 
-    def __init__(self, say: Callable[[str], None], *, tells_end: bool = False) -> None:
-        self._say = say
-        self._tells_end = tells_end
+    An execution that another one made begins before the task that made it is seen to run. So its
+    first lines are held back until that task is told, or until there are more of them.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        heading: str,
+        release: Callable[[str | None], None],
+        *,
+        is_made: bool = False,
+    ) -> None:
+        self._write = say
+        self._heading: str | None = heading
+        self._release = release
+        self._is_made = is_made
+        self._held: list[str] | None = [] if is_made else None
         self._states: dict[str, State] = {}
-        self._state = State.CREATED
+        self._state: State | None = None
 
     def changed(self, status: ExecutionStatus) -> None:
+        if self._state is not None:
+            self.release()
+        if self._heading is not None and not never_began(status):
+            self._say(self._heading)
+            self._heading = None
         news = [
             run
             for run in status.task_runs
@@ -98,25 +132,55 @@ class PlainWatcher:
         ]
         self._states |= {run.id: run.state for run in news}
         for run in _ends_first(news):
-            self._say(f"{run.state:<8} {label(run)}{_after(run)}")
+            self._tell(run)
         if status.state is not self._state:
             self._state = status.state
             self._tell_state(status)
 
+    def logged(self, run: TaskRun, stream: str, line: str) -> None:
+        self.release()
+        self._say(f"{label(run)} | {line}")
+
+    def reported(self, report: Report) -> None:
+        """What is in a state or a message already is not said twice."""
+        if report.reason in RETRY_REPORTS:
+            self._say(f"{State.RETRYING:<8} {report.message}")
+        elif report.reason in TOLD_REPORTS:
+            self._say(f"{report.reason}: {report.message}")
+
+    def release(self) -> None:
+        """Hold nothing back any more."""
+        lines, self._held = self._held, None
+        for line in lines or ():
+            self._write(line)
+
+    def _tell(self, run: TaskRun) -> None:
+        if run.state is State.RETRYING:  # why it is tried again is reported
+            return
+        made = run.attempts[-1].execution if run.attempts else None
+        if run.state.terminated:
+            self._release(made)
+        self._say(f"{run.state:<8} {label(run)}{_after(run)}")
+        self._release(made)
+
     def _tell_state(self, status: ExecutionStatus) -> None:
-        if self._tells_end and status.state.terminated:
+        if self._is_made and status.state.terminated:
             for line in summary(status):
                 self._say(line)
         elif status.state in _TOLD:
             self._say(str(status.state))
 
-    def logged(self, run: TaskRun, stream: str, line: str) -> None:
-        self._say(f"{label(run)} | {line}")
+    def _say(self, line: str) -> None:
+        if self._held is not None:
+            self._held.append(line)
+        else:
+            self._write(line)
 
-    def reported(self, report: Report) -> None:
-        """What is in a state or a message already is not said twice."""
-        if report.reason in TOLD_REPORTS:
-            self._say(f"{report.reason}: {report.message}")
+
+def never_began(status: ExecutionStatus) -> bool:
+    """Whether an execution ended, mostly because it was refused, and nothing of it ever ran."""
+    ran = any(step.state is State.RUNNING for step in status.history)
+    return status.state.terminated and not ran and not status.task_runs
 
 
 def label(run: TaskRun) -> str:
@@ -153,7 +217,12 @@ def metrics(run: TaskRun) -> Iterator[str]:
 
 def summary(status: ExecutionStatus) -> list[str]:
     """The end of an execution in a few lines, outputs last."""
-    lines = [f"{status.state} after {status.duration}" if status.duration else str(status.state)]
+    first = str(status.state)
+    if never_began(status):
+        first += " before it began"
+    elif status.duration:
+        first += f" after {status.duration}"
+    lines = [first]
     if status.message:
         lines[0] += f": {status.message}"
     return [*lines, *(f"  {name} = {as_text(value)}" for name, value in outputs(status))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,7 @@ from penstock.cli.errors import FAILED, INVALID, OK, UserError
 from penstock.cli.flow_files import load_plugins, parser_of
 from penstock.cli.junit import junit_xml
 from penstock.cli.problems import error_line
-from penstock.local.files import find_files
-from penstock.local.flowtests.files import FlowShelf, FoundTest, TestFile, read_test_file
+from penstock.local.flowtests.files import FlowShelf, TestFile, find_test_files
 from penstock.local.flowtests.fixtures import with_fixture_type
 from penstock.local.flowtests.results import CaseResult, Verdict
 from penstock.local.flowtests.running import Runner
@@ -45,38 +45,41 @@ def test_flows(
     assert limit is not None
     loaded = load_plugins(plugins)
     parser = parser_of(with_fixture_type(loaded.types))
-    tests = _read(paths)
+    files = _read(paths)
+    invalid = [file for file in files if file.problems]
     folders = [path for path in paths if path.is_dir()]
     shelf = FlowShelf([*flows, *folders], parser)
     gc.enable()
     gc.freeze()
     runner = Runner(parser, loaded, limit)
-    seen = [(found, shelf.beside(Path(found.file))) for found in tests]
+    seen = [(found, shelf.beside(file.path)) for file in files for found in file.tests]
     results = asyncio.run(runner.run(seen))
     if junit is not None:
-        _write(junit, junit_xml(results))
+        _write(junit, junit_xml(results, invalid))
     if as_json:
-        click.echo(json.dumps([_as_json(result) for result in results], indent=2, default=str))
+        told = [*map(_as_json, results), *map(_file_as_json, invalid)]
+        click.echo(json.dumps(told, indent=2, default=str))
     else:
-        _print(results)
+        _print(results, invalid)
+    if invalid:
+        return INVALID
     well = all(result.verdict in (Verdict.PASSED, Verdict.SKIPPED) for result in results)
     return OK if well else FAILED
 
 
-def _read(paths: Iterable[Path]) -> list[FoundTest]:
-    """All tests, every file valid."""
-    files: list[TestFile] = []
+def _read(paths: Iterable[Path]) -> list[TestFile]:
+    """All files with tests. Prints what is wrong with them."""
+    files: dict[Path, TestFile] = {}
     for path in paths:
-        found = [read_test_file(file, expressions()) for file in find_files([path])]
-        if not any(file.tests or file.problems for file in found):
+        found = list(find_test_files(path, expressions()))
+        if not found:
             raise UserError(f"{path} holds no test: a test has `flowId` and `testCases`", INVALID)
-        files += found
-    errors = [error_line(str(file.path), problem) for file in files for problem in file.problems]
-    for line in errors:
-        click.echo(line, err=True)
-    if errors:
-        raise click.exceptions.Exit(INVALID)
-    return [test for file in files for test in file.tests]
+        for file in found:
+            files.setdefault(file.path.resolve(), file)
+    for file in files.values():
+        for problem in file.problems:
+            click.echo(error_line(str(file.path), problem), err=True)
+    return list(files.values())
 
 
 def _write(file: Path, text: str) -> None:
@@ -86,16 +89,22 @@ def _write(file: Path, text: str) -> None:
         raise UserError(f"--junit {file}: {error.strerror}") from error
 
 
-def _print(results: Sequence[CaseResult]) -> None:
+def _print(results: Sequence[CaseResult], invalid: Sequence[TestFile]) -> None:
     for result in results:
         name = f"{result.found.test.id} > {result.case.id}"
-        verdict = click.style(f"{result.verdict:<7}", fg=_COLORS[result.verdict])
-        click.echo(f"{verdict} {name} ({result.seconds:.2f}s)")
+        click.echo(f"{_in_color(result.verdict)} {name} ({result.seconds:.2f}s)")
         for line in _details(result):
             click.echo(f"  {line}")
-    counts = {verdict: sum(item.verdict is verdict for item in results) for verdict in Verdict}
-    words = [f"{count} {verdict.lower()}" for verdict, count in counts.items() if count]
+    for file in invalid:
+        click.echo(f"{_in_color(Verdict.ERROR)} {file.path} is not valid")
+    counts = Counter(item.verdict for item in results)
+    counts[Verdict.ERROR] += len(invalid)
+    words = [f"{counts[verdict]} {verdict.lower()}" for verdict in Verdict if counts[verdict]]
     click.echo(", ".join(words))
+
+
+def _in_color(verdict: Verdict) -> str:
+    return click.style(f"{verdict:<7}", fg=_COLORS[verdict])
 
 
 def _details(result: CaseResult) -> Iterable[str]:
@@ -106,6 +115,19 @@ def _details(result: CaseResult) -> Iterable[str]:
     status = result.status
     if result.verdict is Verdict.FAILED and status is not None and status.message:
         yield f"the execution ended {status.state}: {status.message}"
+
+
+def _file_as_json(file: TestFile) -> dict[str, Any]:
+    """A file that is not valid, in the shape of a case."""
+    unknown = dict.fromkeys(("test", "case", "namespace", "flowId", "execution"))
+    return unknown | {
+        "file": str(file.path),
+        "line": file.problems[0].line or 1,
+        "verdict": str(Verdict.ERROR),
+        "seconds": 0,
+        "error": "; ".join(map(str, file.problems)),
+        "assertions": [],
+    }
 
 
 def _as_json(result: CaseResult) -> dict[str, Any]:

@@ -6,33 +6,50 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree import ElementTree
 
+from penstock.local.flowtests.files import TestFile
 from penstock.local.flowtests.results import CaseResult, Verdict
 
 
-def junit_xml(results: Sequence[CaseResult]) -> str:
-    """One suite for each test, one case for each of its cases."""
-    root = ElementTree.Element("testsuites", _counts(results))
+def junit_xml(results: Sequence[CaseResult], invalid: Sequence[TestFile] = ()) -> str:
+    """One suite for each test, one case for each of its cases; one for each invalid file."""
+    root = ElementTree.Element("testsuites", _counts(results, len(invalid)))
     for _, of_test in groupby(results, key=lambda result: id(result.found)):
         cases = list(of_test)
         test = cases[0].found.test
         suite = ElementTree.SubElement(root, "testsuite", {"name": test.id} | _counts(cases))
         for case in cases:
             suite.append(_case(case))
+    root.extend(map(_invalid, invalid))
     ElementTree.indent(root)
     return ElementTree.tostring(root, "unicode", xml_declaration=True) + "\n"
 
 
-def _counts(results: Sequence[CaseResult]) -> dict[str, str]:
+def _counts(results: Sequence[CaseResult], invalid: int = 0) -> dict[str, str]:
     def count(verdict: Verdict) -> str:
         return str(sum(result.verdict is verdict for result in results))
 
     return {
-        "tests": str(len(results)),
+        "tests": str(len(results) + invalid),
         "failures": count(Verdict.FAILED),
-        "errors": count(Verdict.ERROR),
+        "errors": str(sum(result.verdict is Verdict.ERROR for result in results) + invalid),
         "skipped": count(Verdict.SKIPPED),
         "time": f"{sum(result.seconds for result in results):.3f}",
     }
+
+
+def _invalid(file: TestFile) -> ElementTree.Element:
+    """A file of which nothing, or not all, could be run."""
+    name, line = str(file.path), str(file.problems[0].line or 1)
+    suite = ElementTree.Element("testsuite", {"name": name} | _counts([], 1))
+    case = ElementTree.SubElement(
+        suite,
+        "testcase",
+        {"classname": name, "name": "is valid", "file": name, "line": line, "time": "0.000"},
+    )
+    lines = [_clean(f"{name}:{problem.line or 1}: {problem}") for problem in file.problems]
+    error = ElementTree.SubElement(case, "error", {"message": lines[0]})
+    error.text = "\n".join(lines)
+    return suite
 
 
 def _case(result: CaseResult) -> ElementTree.Element:

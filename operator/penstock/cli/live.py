@@ -14,11 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from penstock.cli.display import (
+    RETRY_REPORTS,
     TOLD_REPORTS,
     Names,
     as_text,
     label,
     metrics,
+    never_began,
     outputs,
     seconds,
     shorten,
@@ -73,13 +75,14 @@ class LiveDisplay:
         self._live.stop()
 
     def opened(self, execution: str, flow: str, maker: str | None) -> LiveWatcher:
-        name = ""
+        name = self._names.name(flow)
         if maker is None:
             title = Text.assemble(("▶ ", "bold"), (flow, "bold"), (f"  {execution}", "dim"))
-            self._console.print(title)
+            watcher = LiveWatcher(
+                "", execution, self.print_soon, lambda: self._console.print(title)
+            )
         else:
-            name = self._names.name(flow)
-        watcher = LiveWatcher(name, execution, self.print_soon)
+            watcher = LiveWatcher(name, execution, self.print_soon)
         self._watchers.append(watcher)
         return watcher
 
@@ -145,13 +148,23 @@ class LiveDisplay:
 class LiveWatcher:
     """What is known of one execution."""
 
-    def __init__(self, name: str, execution: str, print_soon: Callable[[Text], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        execution: str,
+        print_soon: Callable[[Text], None],
+        announce: Callable[[], None] | None = None,
+    ) -> None:
+        self._announce = announce
         self._name = name
         self._execution = execution
         self._print_soon = print_soon
         self.status: ExecutionStatus | None = None
 
     def changed(self, status: ExecutionStatus) -> None:
+        if self._announce is not None and not never_began(status):
+            self._announce()
+            self._announce = None
         self.status = status
 
     def logged(self, run: TaskRun, stream: str, line: str) -> None:
@@ -161,7 +174,7 @@ class LiveWatcher:
         self._print_soon(Text.assemble((f"{self._prefix}{label(run)} │ ", color), text))
 
     def reported(self, report: Report) -> None:
-        if report.reason == "TaskRetrying" or report.reason in TOLD_REPORTS:
+        if report.reason in RETRY_REPORTS | TOLD_REPORTS:
             self._print_soon(Text(f"{self._prefix}{report.message}", style="yellow"))
 
     def row(self) -> tuple[Text, Text, Text, Text]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +11,10 @@ from typing import Any
 
 from penstock.cli.arguments import duration, json_pairs, pairs, parsed_json
 from penstock.cli.errors import INVALID, UserError
+from penstock.flow.document import Flow
+from penstock.flow.model import did_you_mean
 from penstock.local.answers import Answers
+from penstock.resources.execution import TriggerReference
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Options:
     inputs: tuple[str, ...] = ()
     flows: tuple[Path, ...] = ()
     flow_id: str | None = None
+    trigger: str | None = None
     labels: tuple[str, ...] = ()
     pairs: tuple[str, ...] = ()
     namespace_files: tuple[str, ...] = ()
@@ -34,10 +39,35 @@ class Options:
 
 
 @dataclass(frozen=True)
+class GivenTrigger:
+    """By which trigger an execution is to be started."""
+
+    id: str
+    variables: Mapping[str, Any]
+    """What expressions see as `trigger.…`."""
+
+    def of(self, flow: Flow) -> TriggerReference:
+        """As a trigger of the flow. Raises :class:`UserError` where the flow has none of the id."""
+        for trigger in flow.triggers:
+            if trigger.id == self.id:
+                return TriggerReference(
+                    id=self.id, type=trigger.type, variables=dict(self.variables)
+                )
+        known = [trigger.id for trigger in flow.triggers]
+        there_are = f"; it has {', '.join(known)}" if known else " and no other"
+        raise UserError(
+            f"--trigger: the flow {flow.namespace}.{flow.id} has no trigger `{self.id}`"
+            f"{did_you_mean(self.id, known) or there_are}",
+            INVALID,
+        )
+
+
+@dataclass(frozen=True)
 class Request:
     """The options, read."""
 
     inputs: Mapping[str, str]
+    trigger: GivenTrigger | None
     labels: Mapping[str, str]
     pairs: Mapping[str, Mapping[str, Any]]
     """Values by namespace and key."""
@@ -57,6 +87,7 @@ class Request:
         environment = pairs("--env", options.environment)
         return cls(
             inputs=pairs("--input", options.inputs),
+            trigger=_trigger(options.trigger),
             labels=pairs("--label", options.labels),
             pairs=_pairs(options.pairs),
             namespace_files={path: _file(path, file) for path, file in files.items()},
@@ -65,6 +96,23 @@ class Request:
             answers=_answers(options.resume),
             timeout=duration("--timeout", options.timeout),
         )
+
+
+def _trigger(given: str | None) -> GivenTrigger | None:
+    if given is None:
+        return None
+    name, separator, text = given.partition("=")
+    try:
+        variables = json.loads(text) if separator else {}
+    except ValueError as error:
+        raise UserError(f"--trigger `{name}`: `{text}` is not JSON: {error}", INVALID) from None
+    if not name or not isinstance(variables, dict):
+        raise UserError(
+            f"--trigger `{given}`: write --trigger ID or --trigger ID=JSON, with a map such as "
+            '{"body": {"order": 7}}',
+            INVALID,
+        )
+    return GivenTrigger(name, variables)
 
 
 def _pairs(given: Iterable[str]) -> dict[str, dict[str, Any]]:

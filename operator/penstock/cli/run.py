@@ -18,14 +18,9 @@ import click
 
 from penstock.cli.display import open_display
 from penstock.cli.errors import FAILED, INVALID, OK, PAUSED, UserError
-from penstock.cli.flow_files import (
-    all_flows,
-    choose_flow,
-    load_plugins,
-    parser_of,
-    read_flow_files,
-)
+from penstock.cli.flow_files import choose_flow, load_plugins, parser_of
 from penstock.cli.request import Options, Request
+from penstock.cli.run_files import read_flows_of_run
 from penstock.flow.document import Flow
 from penstock.flow.model import did_you_mean
 from penstock.local.answers import Answers, asked_inputs, held_runs
@@ -46,9 +41,9 @@ def run_flow(options: Options) -> int:
     """Run a flow to its end, show it, and return the exit code."""
     request = Request.read(options)
     plugins = load_plugins(options.plugins)
-    files = read_flow_files([options.file, *options.flows], parser_of(plugins.types))
-    flows = all_flows(files)
-    flow = choose_flow(files[0], options.flow_id)
+    file, flows = read_flows_of_run(options.file, options.flows, parser_of(plugins.types))
+    flow = choose_flow(file, options.flow_id)
+    trigger = None if request.trigger is None else request.trigger.of(flow)
     _warn_of_unknown_inputs(flow, request.inputs)
     gc.enable()
     gc.freeze()
@@ -63,7 +58,8 @@ def run_flow(options: Options) -> int:
         surroundings = Surroundings(environment, request.variables, hosts.functions, hosts.services)
         answers = _with_files(request.answers, hosts)
         world = LocalWorld(flows, tasks, display, surroundings, answers)
-        execution = world.start(new_spec(flow, inputs, request.labels), name)
+        spec = new_spec(flow, inputs, request.labels).model_copy(update={"trigger": trigger})
+        execution = world.start(spec, name)
         asyncio.run(_run(world, request.timeout))
         if execution.refusal is None:
             display.ended(execution.status)

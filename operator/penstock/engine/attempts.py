@@ -227,7 +227,7 @@ class Attempts:
         if lost <= self._limits.lost_attempts:
             self._report("TaskLost", run, f"lost ({seen.reason}), is run again", warning=True)
             return self._again(run, self._now)
-        message = f"lost with its infrastructure ({seen.reason}), for the {lost}. time"
+        message = f"lost with its infrastructure {_times(lost)} ({seen.reason})"
         return self._end(run, task, State.FAILED, message)
 
     def _after_lost_directory(
@@ -249,7 +249,7 @@ class Attempts:
         around = self._board.change(around, attempts=[*around.attempts, lost])
         if self._empty_directory(around, seen):
             return run
-        message = f"lost with its infrastructure ({seen.reason}), for the {number}. time"
+        message = f"lost with its infrastructure {_times(number)} ({seen.reason})"
         return self._end(run, task, State.FAILED, message)
 
     def _empty_directory(self, run: TaskRun, seen: Observation) -> bool:
@@ -267,7 +267,8 @@ class Attempts:
         date = self._next_attempt(run, retry)
         if date is None or len(run.attempts) >= self._limits.attempts:
             return self._end(run, task, State.FAILED, seen.message)
-        self._report("TaskRetrying", run, f"failed ({seen.message}), is tried again", warning=True)
+        again = f"failed ({seen.message}), {self._announcement(run, task, date)}"
+        self._report("TaskRetrying", run, again, warning=True)
         return self._again(run, date)
 
     def _retry_of(self, run: TaskRun, task: Task) -> Retry | None:
@@ -285,6 +286,13 @@ class Attempts:
         last = tried[-1].end_date or self._now
         random = self._evaluation.random(f"retry/{run.id}/{len(tried)}")
         return retry.next_date(len(tried), first, last, random)
+
+    def _announcement(self, run: TaskRun, task: Task, date: datetime) -> str:
+        """What is told of the attempt to come, which is to start at a date."""
+        retry = self._tree.retry_of(task)
+        lost = sum(attempt.state is State.RESUBMITTED for attempt in run.attempts)
+        number = len(run.attempts) + 1 - lost
+        return "" if retry is None else retry.announcement(number, date - self._now)
 
     def _success_state(self, run: TaskRun, task: Task, state: State) -> State:
         retry = self._tree.retry_of(task)
@@ -316,6 +324,10 @@ class Attempts:
     def _report(self, reason: str, run: TaskRun, text: str, *, warning: bool = False) -> None:
         name = f"task {run.task_id}" + (f" [{run.value}]" if run.value is not None else "")
         self.reports.append(Report(reason, f"{name} {text}", warning))
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _rendered(task: RunnableTask, evaluator: AttemptEvaluator) -> dict[str, Any]:

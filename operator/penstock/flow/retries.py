@@ -29,11 +29,20 @@ class RetryBase(Document):
         """How long to wait after the given number of attempts (1 or more)."""
         raise NotImplementedError
 
+    def announcement(self, number: int, wait: timedelta) -> str:
+        """What a person is told of the attempt to come: `attempt 2 of 3 in 5s`."""
+        of = "" if self._limit is None else f" of {self._limit}"
+        return f"attempt {number}{of} {_in_words(wait)}"
+
+    @property
+    def _limit(self) -> int | None:
+        return self.max_attempts or self.max_attempt
+
     def next_date(
         self, attempts: int, first_start: datetime, last_end: datetime, random: Random
     ) -> datetime | None:
         """When the next attempt starts, or None where none is left."""
-        limit = self.max_attempts or self.max_attempt
+        limit = self._limit
         if limit is not None and attempts >= limit:
             return None
         try:
@@ -135,6 +144,17 @@ class RandomRetry(RetryBase):
 
 
 Retry = Annotated[ConstantRetry | ExponentialRetry | RandomRetry, Field(discriminator="type")]
+
+
+def _in_words(wait: timedelta) -> str:
+    seconds = round(wait.total_seconds(), 1)
+    if seconds <= 0:
+        return "at once"
+    if seconds < 60:
+        return f"in {seconds:g}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"in {hours}h{minutes:02d}m" if hours else f"in {minutes}m{rest:02d}s"
 
 
 def _less(name: str, value: timedelta, limit_name: str, limit: timedelta | None) -> None:

@@ -27,7 +27,10 @@ class Place:
     flow: Flow
 
 
-RunTask = Callable[[Place, StartAttempt, OnLog], Awaitable[Observation]]
+Started = Callable[[], None]
+"""Is called when the task itself begins: what is refused before that has never run."""
+
+RunTask = Callable[[Place, StartAttempt, OnLog, Started], Awaitable[Observation]]
 """Runs one attempt to its end. Cancelling it kills the task."""
 
 MAX_PROCESSES = 64
@@ -101,12 +104,15 @@ class LocalAttempts:
 
     async def _attempt(self, place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
         began = now()
+
+        def started() -> None:
+            running = Observation(State.RUNNING, start_date=now())
+            self.tell(Seen(place.identity.name, start.key, running))
+
         try:
             async with self._slots:
                 began = now()
-                running = Observation(State.RUNNING, start_date=began)
-                self.tell(Seen(place.identity.name, start.key, running))
-                return await self._run_task(place, start, on_log)
+                return await self._run_task(place, start, on_log, started)
         except Exception as error:
             message = f"{type(error).__name__}: {error}"
             return Observation(State.FAILED, began, now(), None, "InternalError", message)

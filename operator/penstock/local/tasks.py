@@ -8,7 +8,7 @@ from pathlib import Path
 
 from penstock.engine.actions import Observation, StartAttempt
 from penstock.engine.flowables.working_directory import WorkingDirectory
-from penstock.local.attempts import OnLog, Place
+from penstock.local.attempts import OnLog, Place, Started
 from penstock.local.hosts import LocalHosts
 from penstock.local.plugins import Plugins
 from penstock.local.services import ExecutionServices
@@ -31,10 +31,13 @@ class LocalTasks:
         self._plugins = plugins
         self._caches = TaskCaches(hosts.services.storage)
 
-    async def __call__(self, place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
+    async def __call__(
+        self, place: Place, start: StartAttempt, on_log: OnLog, started: Started
+    ) -> Observation:
         host = self.hosts.of(place.identity, place.flow)
         try:
             if isinstance(start.task, WorkingDirectory):
+                started()
                 return await self._close(place, start, host)
             directory = await self._directory(place, start, host)
         except (TaskFailure, StorageError) as error:
@@ -42,7 +45,7 @@ class LocalTasks:
         cached = await asyncio.to_thread(self._cached, place, start)
         if cached is not None:
             return cached
-        seen = await run_locally(start, on_log, host, directory, self._plugins.task)
+        seen = await run_locally(start, on_log, host, directory, self._plugins.task, started)
         if start.cache is not None and seen.state is State.SUCCESS:
             await asyncio.to_thread(self._caches.keep, _use(place, start), seen.outputs, _now())
         return seen

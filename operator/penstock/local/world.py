@@ -181,10 +181,12 @@ class LocalWorld:
             self._relations.turn(execution, date),
             self._source(execution),
         )
-        self._take(execution, step)
         if execution.status == before:
+            self._take(execution, step)
             return
+        # What ended is told before what follows from it.
         execution.watcher.changed(execution.status)
+        self._take(execution, step)
         if step.wake is not None and step.wake <= date:
             self._due[execution.name] = None
         self._due |= {other.name: None for other in self._relations.concerned(execution, date)}

@@ -41,7 +41,7 @@ class Kind:
 
     kind: str
     plural: str
-    short_name: str
+    short_names: tuple[str, ...]
     description: str
     spec: Schema
     status: Schema | None
@@ -69,7 +69,7 @@ def _flow() -> Kind:
     return Kind(
         kind="Flow",
         plural="flows",
-        short_name="flw",
+        short_names=("flw",),
         description="A flow: its spec is the flow document, its status says whether it is armed.",
         spec=flow_spec(),
         status=structural(FlowStatus),
@@ -105,7 +105,7 @@ def _execution() -> Kind:
     return Kind(
         kind="Execution",
         plural="executions",
-        short_name="fex",
+        short_names=("ex", "fex"),
         description="One run of a flow: what was asked for, and all that came of it.",
         spec=spec,
         status=structural(ExecutionStatus),
@@ -200,7 +200,7 @@ def _git_source() -> Kind:
     return Kind(
         kind="GitSource",
         plural="gitsources",
-        short_name="gits",
+        short_names=("gits",),
         description="A folder of a Git repository whose files become Flows.",
         spec=spec,
         status=structural(GitSourceStatus),
@@ -228,7 +228,7 @@ def _key_value() -> Kind:
     return Kind(
         kind="KeyValue",
         plural="keyvalues",
-        short_name="kv",
+        short_names=("kv",),
         description="A value under a key of a flow namespace, which flows read and change.",
         spec=spec,
         status=None,
@@ -307,7 +307,7 @@ def definition(kind: Kind) -> dict[str, Any]:
                 "listKind": f"{kind.kind}List",
                 "plural": kind.plural,
                 "singular": kind.kind.lower(),
-                "shortNames": [kind.short_name],
+                "shortNames": [*kind.short_names],
                 "categories": ["penstock"],
             },
             "versions": [version],

@@ -26,6 +26,7 @@ from penstock.tasks.catalog import core_type
 from penstock.tasks.contract import Container, CoreTask, TaskFailure
 from penstock.tasks.framing import TOO_LARGE
 from penstock.tasks.keeping import Kept
+from penstock.tasks.local_packages import PackageEnvironment, installs_packages
 from penstock.tasks.localizing import Localizing
 from penstock.tasks.process import Ended, run_process
 from penstock.tasks.reading import read
@@ -71,12 +72,14 @@ async def run_locally(
     host: Host | None = None,
     directory: Path | None = None,
     further: Callable[[StartAttempt], CoreTask | None] = lambda start: None,
+    started: Callable[[], None] = lambda: None,
 ) -> Observation:
     """Run an attempt to its end. Cancelling it kills the task.
 
     ``directory`` is a working directory that the attempt shares with others; without one it has a
     fresh one. Without a ``host`` there are no files, no pairs and no secrets. ``further`` gives
-    tasks that are in no catalog; it may raise :class:`TaskFailure`.
+    tasks that are in no catalog; it may raise :class:`TaskFailure`. ``started`` is called when the
+    task itself begins, and never where it is refused before.
     """
     began = datetime.now(UTC)
     log = _Log(start, on_log, host)
@@ -88,10 +91,11 @@ async def run_locally(
             start = _inner(start)
             task = further(start) or _core_task(start, at)
             if task is not None:
+                started()
                 seen = await _run_core(task, start, log, services)
             else:
                 what = container(start.task.type, start.properties)
-                seen = await _Script(what, at, log, services).run(start.timeout)
+                seen = await _Script(what, at, log, services).run(start.timeout, started)
         except TaskFailure as failure:
             seen = _failed("TaskFailed", str(failure), outputs=failure.outputs)
         except StorageError as error:
@@ -175,7 +179,7 @@ class _Script:
         self._log = log
         self._services = services
 
-    async def run(self, timeout: timedelta | None) -> Observation:
+    async def run(self, timeout: timedelta | None, started: Callable[[], None]) -> Observation:
         """Raises :class:`TaskFailure` and :class:`StorageError`."""
         warnings: list[str] = []
         what = await asyncio.to_thread(
@@ -183,10 +187,10 @@ class _Script:
         )
         for warning in warnings:
             self._log.message("WARN", warning)
-        environment = {"PIP_CACHE_DIR": _pip_cache(), **self._at.environment(what.env)}
+        environment = await asyncio.to_thread(self._environment, what)
         try:
             ended = await run_process(
-                what.command, self._at.work, environment, timeout, self._log.line
+                what.command, self._at.work, environment, timeout, self._log.line, started
             )
         except OSError as error:
             words = f"{what.command[0]}: {error.strerror}"
@@ -200,6 +204,14 @@ class _Script:
         if ended.code == 127 and not ended.timed_out:
             seen = replace(seen, message=f"{seen.message}{_lacking(what, environment)}")
         return seen
+
+    def _environment(self, what: Container) -> dict[str, str]:
+        """The variables of the process; where it installs packages, with a place for them."""
+        given = {"PIP_CACHE_DIR": _pip_cache(), **self._at.environment(what.env)}
+        if not installs_packages(what, self._at.work):
+            return given
+        own = PackageEnvironment.make(self._at.base, given["PATH"])
+        return given if own is None else own.variables(given)
 
 
 def _lacking(what: Container, environment: Mapping[str, str]) -> str:

@@ -50,10 +50,13 @@ class Kestra:
 """The module `kestra` that the old Python task brought along."""
 
 _LINKS = (
-    'mkdir -p bin; ln -sf "$(command -v python || command -v python3)" bin/python',
+    """mkdir -p bin; rm -f bin/python; printf '%s\\n' '#!/bin/sh' """
+    """"exec '$(command -v python || command -v python3)' \\"\\$@\\"" >bin/python; """
+    """chmod +x bin/python""",
     """printf '%s\\n' '#!/bin/sh' 'exec "${0%/*}/python" -m pip "$@"' >bin/pip; chmod +x bin/pip""",
 )
-"""Where the old task had the programs of its virtual environment."""
+"""Where the old task had the programs of its virtual environment. A link to the Python of one would
+leave it: that Python looks beside the name by which it is called."""
 
 
 @dataclass(frozen=True, kw_only=True)

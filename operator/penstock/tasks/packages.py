@@ -25,6 +25,9 @@ PACKED = "packed"
 _FORMAT = 1
 _PYTHON = '"$(command -v python || command -v python3)"'
 _PIP = "-m pip install --quiet --no-warn-script-location --user"
+_INTO_HOME = "PIP_BREAK_SYSTEM_PACKAGES=1"
+"""The Python of a distribution such as Debian refuses pip, even where it would install into the
+user's home only, which breaks nothing of the system."""
 _ARCHIVES = (".whl", ".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".tbz", ".txz", ".tlz", ".lzma")
 _REPOSITORIES = ("git+", "hg+", "svn+", "bzr+")
 _USER_BASE = "PYTHONUSERBASE"
@@ -100,7 +103,7 @@ def install_lines(names: Sequence[str], *, kept: bool, of_pip: bool) -> list[str
     """
     listed = " ".join(map(shlex.quote, names))
     options = "" if of_pip else " --no-cache-dir"
-    install = f"{_PYTHON} {_PIP}{options} -- {listed} || exit 1"
+    install = f"{_INTO_HOME} {_PYTHON} {_PIP}{options} -- {listed} || exit 1"
     lines = _KEPT.replace("@INSTALL@", install).strip().splitlines() if kept else [install]
     return [*lines, f'export PATH="$PATH:${{{_USER_BASE}:-$HOME/.local}}/bin"']
 

@@ -42,8 +42,12 @@ async def run_process(
     environment: Mapping[str, str],
     timeout: timedelta | None,
     on_line: OnLine,
+    started: Callable[[], None],
 ) -> Ended:
-    """Raises ``OSError`` where the command can't be started. Cancelling it kills the process."""
+    """Raises ``OSError`` where the command can't be started, and has not called ``started`` then.
+
+    Cancelling it kills the process.
+    """
     pipes = {"stdout": await _Pipe.open(), "stderr": await _Pipe.open()}
     try:
         process = await asyncio.create_subprocess_exec(
@@ -62,6 +66,7 @@ async def run_process(
     finally:
         for pipe in pipes.values():
             os.close(pipe.write_end)
+    started()
     lines = _Lines(on_line)
     readers = [asyncio.create_task(lines.read(name, pipe.reader)) for name, pipe in pipes.items()]
     timed_out = False

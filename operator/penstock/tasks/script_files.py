@@ -32,10 +32,17 @@ class ScriptFolders:
         return cls(base, shared if shared is not None else base / "work")
 
     def environment(self, own: Mapping[str, str]) -> dict[str, str]:
-        """The variables of the process: few of this machine's, and the task's own."""
+        """The variables of the process: few of this machine's, and the task's own.
+
+        What npm and gem install for all users of a machine is for this attempt alone.
+        """
+        home = f"{self.base}/home"
+        path = os.environ.get("PATH", _PATH)
         return {
-            "PATH": os.environ.get("PATH", _PATH),
-            "HOME": f"{self.base}/home",
+            "PATH": f"{path}:{home}/.npm-global/bin:{home}/.gem/bin",
+            "HOME": home,
+            "NPM_CONFIG_PREFIX": f"{home}/.npm-global",
+            "GEM_HOME": f"{home}/.gem",
             "TMPDIR": f"{self.base}/tmp",
             "WORKING_DIR": str(self.work),
             "OUTPUT_DIR": f"{self.base}/output",

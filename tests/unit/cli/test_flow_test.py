@@ -222,6 +222,38 @@ def test_a_file_that_is_not_valid_is_refused_with_the_line(
     assert told in called.err
 
 
+def test_the_other_tests_run_beside_files_that_are_not_valid(call: Call, write: Write) -> None:
+    # given
+    good = suite("value: 1, equalTo: 1")
+    write(FLOW, "tests/greet.yaml")
+    write(good, "tests/a.test.yaml")
+    write(good.replace("flowId", "flow"), "tests/b.test.yaml")
+    write(f"{good}---\n{good.replace('value: 1', 'worth: 1')}", "tests/c.test.yaml")
+    write(f"{good}\n  - [", "tests/d.test.yaml")
+    write("values: {{ of.a.template }}", "tests/values.yaml")
+    # when
+    called = call("flow", "test", "tests", "--junit", "report.xml")
+    told = json.loads(call("flow", "test", "tests", "-o", "json").out)
+    # then
+    assert called.code == 2
+    assert called.out.count("PASSED") == 2
+    assert called.out.endswith("2 passed, 3 error\n")
+    for name, line in (("b", 1), ("c", 27), ("d", 16)):
+        assert f"tests/{name}.test.yaml:{line}: " in called.err
+        assert f"ERROR   tests/{name}.test.yaml is not valid\n" in called.out
+    invalid = [item for item in told if item["verdict"] == "ERROR"]
+    assert [(item["file"][6], item["line"]) for item in invalid] == [("b", 1), ("c", 27), ("d", 16)]
+    assert "unknown property `worth`" in invalid[1]["error"]
+    root = ElementTree.parse("report.xml").getroot()
+    assert (root.get("tests"), root.get("errors")) == ("5", "3")
+    cases = root.findall("testsuite/testcase")
+    assert [case.get("line") for case in cases if case.find("error") is not None] == [
+        "1",
+        "27",
+        "16",
+    ]
+
+
 def test_disabled_cases_are_skipped(call: Call, write: Write) -> None:
     head = HEAD.replace("  - id: only", "  - id: only\n    disabled: true")
     (only,) = results(call, write, suite("value: 1, equalTo: 2", head=head))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -103,6 +104,117 @@ def test_a_flow_that_was_not_given_is_asked_for(call: Call, write: Write) -> Non
 
     assert called.code == 1
     assert "Unable to find flow 'company.team'.'shown': give its file with `--flow`" in called.out
+
+
+OTHER_YAML = """\
+services:
+  web: {image: nginx}
+"""
+
+
+def test_all_flows_of_a_folder_stand_ready(call: Call, write: Write) -> None:
+    # given
+    write(OTHER_YAML, "flows/compose.yaml")
+    write(PARENT, "flows/parent.yaml")
+    write(shows("'from the folder'"), "flows/deep/child.yml")
+    write("values: {{ template }}", "flows/chart.yaml")
+    # when
+    called = call("run", "flows/parent.yaml", "--flow", "flows")
+    # then
+    assert (called.code, called.err) == (0, "")
+    assert "shown >   it = from the folder" in called.out
+
+
+def test_what_is_not_valid_in_a_folder_is_told_and_left_out(call: Call, write: Write) -> None:
+    # given
+    write(shows("1").replace("id: shown", "id: other").replace("format", "fromat"), "flows/b.yaml")
+    write("id: torn\nnamespace: company.team\ntasks: [", "flows/torn.yaml")
+    write(shows("1"), "flows/child.yaml")
+    # when
+    called = call("run", write(PARENT), "--flow", "flows")
+    # then
+    assert called.code == 0
+    for name in ("b", "torn"):
+        assert re.search(rf"flows/{name}\.yaml:\d+: warning: ", called.err)
+        assert f"warning: what is not valid in flows/{name}.yaml is left out" in called.err
+
+
+def test_a_named_file_takes_the_place_of_a_flow_of_a_folder(call: Call, write: Write) -> None:
+    # given
+    write(shows("'old'"), "flows/child.yaml")
+    named = write(shows("'new'"), "child.yaml")
+    # when
+    called = call("run", write(PARENT), "--flow", "flows", "--flow", named)
+    # then
+    assert "shown >   it = new" in called.out
+
+
+def test_a_flow_that_stands_twice_in_a_folder_is_refused(call: Call, write: Write) -> None:
+    # given
+    write(shows("1"), "flows/a.yaml")
+    write(shows("2"), "flows/b.yaml")
+    # when
+    called = call("run", write(PARENT), "--flow", "flows")
+    # then
+    assert (called.code, called.out) == (2, "")
+    assert "flows/a.yaml and flows/b.yaml" in called.err
+
+
+def test_a_folder_without_flows_is_refused(call: Call, write: Write) -> None:
+    write(OTHER_YAML, "flows/compose.yaml")
+    called = call("run", write(PARENT), "--flow", "flows")
+
+    assert called.code == 2
+    assert "--flow flows: the folder holds no flow" in called.err
+
+
+HOOKED = """\
+id: hooked
+namespace: company.team
+triggers:
+  - {id: order, type: io.kestra.plugin.core.trigger.Webhook, key: a-long-secret-key}
+  - {id: nightly, type: io.kestra.plugin.core.trigger.Schedule, cron: "0 3 * * *"}
+tasks:
+  - id: tell
+    type: io.kestra.plugin.core.log.Log
+    message: "order {{ trigger.body.number ?? 'none' }} of {{ trigger.headers ?? 'nobody' }}"
+"""
+
+
+def test_a_trigger_gives_its_variables(call: Call, write: Write) -> None:
+    # when
+    given = '{"body": {"number": 7}}'
+    called = call("run", write(HOOKED), "--trigger", f"order={given}", "-o", "json")
+    # then
+    assert "order 7 of nobody" in called.err
+    assert json.loads(called.out)["spec"]["trigger"] == {
+        "id": "order",
+        "type": "io.kestra.plugin.core.trigger.Webhook",
+        "variables": json.loads(given),
+    }
+
+
+def test_a_trigger_may_come_without_variables(call: Call, write: Write) -> None:
+    assert "order none" in call("run", write(HOOKED), "--trigger", "nightly").out
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("weekly", "no trigger `weekly`; it has order, nightly"),
+        ("nightli", "no trigger `nightli`; did you mean `nightly`?"),
+        ("order={body", "`{body` is not JSON"),
+        ("order=7", "with a map such as"),
+        ("={}", "write --trigger ID"),
+    ],
+)
+def test_a_trigger_that_can_not_be_is_refused(
+    call: Call, write: Write, given: str, told: str
+) -> None:
+    called = call("run", write(HOOKED), "--trigger", given)
+
+    assert (called.code, called.out) == (2, "")
+    assert told in called.err
 
 
 ASKING = shows("outputs.ask.onResume.word").replace(

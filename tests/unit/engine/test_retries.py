@@ -259,6 +259,9 @@ def test_a_task_that_is_lost_too_often_fails(given: Flow, limit: int) -> None:
     flow = "tasks: [{id: a, type: Work}]"
     outcome = given(flow).limits(lost_attempts=limit).when_tasks(lost={"a": 99}).run()
     outcome.then.ended("FAILED").attempts("a", *["RESUBMITTED"] * (limit + 1)).says("NodeLost")
+    outcome.then.says(
+        f"lost with its infrastructure {'once' if limit == 0 else f'{limit + 1} times'}"
+    )
 
 
 def test_a_killed_attempt_is_not_tried_again(given: Flow) -> None:

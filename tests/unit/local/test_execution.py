@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from penstock.engine.actions import Observation, StartAttempt
-from penstock.local.attempts import OnLog, Place
+from penstock.local.attempts import OnLog, Place, Started
 from penstock.local.world import NothingLeft
 from penstock.resources.execution import ExecutionStatus, State
 from tests.unit.local.conftest import Hall, Recorded, Try
@@ -36,7 +36,9 @@ class Gauge:
         self.most = 0
         self.started: list[str] = []
 
-    async def __call__(self, place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
+    async def __call__(
+        self, place: Place, start: StartAttempt, on_log: OnLog, started: Started
+    ) -> Observation:
         self.now += 1
         self.most = max(self.most, self.now)
         self.started.append(start.task_run.task_id)
@@ -176,7 +178,9 @@ tasks: [{{id: only, {LOG}, message: "{{{{ inputs.count }}}}"}}]
 
 
 async def test_a_fault_in_a_task_fails_the_task_only(try_: Try) -> None:
-    async def broken(place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
+    async def broken(
+        place: Place, start: StartAttempt, on_log: OnLog, started: Started
+    ) -> Observation:
         if start.task_run.task_id == "boom":
             raise RuntimeError("broken")
         return Observation(State.SUCCESS)

@@ -9,7 +9,7 @@ import pytest
 
 from penstock.engine.actions import Observation, StartAttempt
 from penstock.local.answers import Answers
-from penstock.local.attempts import OnLog, Place
+from penstock.local.attempts import OnLog, Place, Started
 from penstock.resources.execution import (
     Control,
     ExecutionStatus,
@@ -100,7 +100,9 @@ async def test_a_kill_reaches_the_children(try_: Try) -> None:
     # given
     started = asyncio.Event()
 
-    async def endless(place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
+    async def endless(
+        place: Place, start: StartAttempt, on_log: OnLog, begun: Started
+    ) -> Observation:
         started.set()
         await asyncio.Event().wait()
         raise AssertionError
@@ -150,7 +152,9 @@ async def test_concurrency_is_counted_over_the_world(
     class Gauge:
         now = most = 0
 
-        async def __call__(self, place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
+        async def __call__(
+            self, place: Place, start: StartAttempt, on_log: OnLog, started: Started
+        ) -> Observation:
             self.now += 1
             self.most = max(self.most, self.now)
             await asyncio.sleep(0)

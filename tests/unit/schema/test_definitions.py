@@ -23,6 +23,15 @@ MODELS: dict[str, tuple[type[BaseModel], ...]] = {
     "KeyValue": (KeyValueSpec,),
 }
 
+NAMES_OF_KUBERNETES = frozenset(
+    [
+        *("cj", "cm", "cr", "crd", "crds", "cs", "csr", "deploy", "ds", "ep", "ev", "hpa", "ing"),
+        *("limits", "netpol", "no", "ns", "pc", "pdb", "po", "pv", "pvc", "quota", "rc", "rs"),
+        *("sa", "sc", "sts", "svc", "vac"),
+    ]
+)
+"""What `kubectl api-resources` shows as short names in a cluster without extensions."""
+
 
 def version_of(kind: Kind) -> dict[str, Any]:
     version: dict[str, Any] = definition(kind)["spec"]["versions"][0]
@@ -65,6 +74,13 @@ def test_names_and_conventions(kind: Kind) -> None:
     assert names["categories"] == ["penstock"], "not `all`: there may be thousands"
     has_status = kind.kind != "KeyValue"
     assert version_of(kind).get("subresources") == ({"status": {}} if has_status else None)
+
+
+def test_short_names_are_none_of_the_clusters_own() -> None:
+    names = [name for kind in kinds() for name in definition(kind)["spec"]["names"]["shortNames"]]
+    assert "ex" in names
+    assert len(names) == len(set(names))
+    assert not set(names) & NAMES_OF_KUBERNETES
 
 
 def test_a_date_to_come_is_no_column_of_type_date() -> None:

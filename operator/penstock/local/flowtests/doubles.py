@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from penstock.engine.actions import Observation, Report, StartAttempt
-from penstock.local.attempts import OnLog, Place
+from penstock.local.attempts import OnLog, Place, Started
 from penstock.local.flowtests.fixtures import FixedTasks
 from penstock.local.tasks import LocalTasks
 from penstock.local.watching import Watcher
@@ -19,12 +19,14 @@ class TasksOfCase:
         self.first = ""
         """The name of the tested execution."""
 
-    async def __call__(self, place: Place, start: StartAttempt, on_log: OnLog) -> Observation:
+    async def __call__(
+        self, place: Place, start: StartAttempt, on_log: OnLog, started: Started
+    ) -> Observation:
         if place.identity.original == self.first or place.identity.name == self.first:
             end = self._fixed.end_of(start)
             if end is not None:
                 return end
-        return await self._tasks(place, start, on_log)
+        return await self._tasks(place, start, on_log, started)
 
 
 class Nobody:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from penstock.flow.validation import from_validation
 from penstock.local.files import FoundFlow, find_files, read_flow_file
 from penstock.local.flowtests.model import FlowTest
 from penstock.resources.manifests import is_flow_test
+
+_TEST_CASES = re.compile(rb"(?m)^testCases *:")
 
 FlowName = tuple[str, str]
 """Namespace and id."""
@@ -44,15 +47,29 @@ class TestFile:
     path: Path
     tests: list[FoundTest] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    """What is wrong with the file, or with tests in it: these are not among ``tests``."""
 
 
-def read_test_file(path: Path, expressions: Expressions) -> TestFile:
-    """Read and check every test in a file; flows in it are passed over."""
+def find_test_files(path: Path, expressions: Expressions) -> Iterator[TestFile]:
+    """The test files below a folder, or the file that is named; in a folder any YAML may lie."""
+    for file in find_files([path]):
+        found = read_test_file(file, expressions, among_others=path.is_dir())
+        if found.tests or found.problems:
+            yield found
+
+
+def read_test_file(path: Path, expressions: Expressions, *, among_others: bool = False) -> TestFile:
+    """Read and check every test in a file; flows in it are passed over.
+
+    ``among_others``: what is no YAML, such as a template, is passed over too if it has no test.
+    """
     found = TestFile(path)
     try:
-        documents = load_documents(path.read_bytes())
+        content = path.read_bytes()
+        documents = load_documents(content)
     except InvalidFlow as error:
-        found.problems += error.problems
+        if not among_others or _TEST_CASES.search(content):
+            found.problems += error.problems
         return found
     except OSError as error:
         found.problems.append(Problem((), f"can't be read: {error.strerror}", "unreadable"))
@@ -65,12 +82,14 @@ def read_test_file(path: Path, expressions: Expressions) -> TestFile:
 
 def _read_test(found: TestFile, document: SourceDocument, expressions: Expressions) -> None:
     problems: list[Problem] = []
+    test = None
     try:
         test = FlowTest.model_validate(document.value, context={})
-        found.tests.append(FoundTest(str(found.path), document, test))
     except ValidationError as error:
         problems += from_validation(error, document.value)
     problems += _expression_problems(document.value, (), expressions)
+    if test is not None and not problems:
+        found.tests.append(FoundTest(str(found.path), document, test))
     found.problems += sorted(
         (problem.at_line(document.line_of(problem.location)) for problem in problems),
         key=lambda problem: problem.line or 0,

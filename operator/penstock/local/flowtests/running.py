@@ -101,9 +101,12 @@ class Runner:
                     Looked(assertion, found.line("testCases", index, "assertions", number), seen)
                     for number, (assertion, seen) in enumerate(run.assertions(execution))
                 ]
-        except _CannotRun as error:
+        except Exception as error:  # whatever it is, the other cases are run
+            told = (
+                str(error) if isinstance(error, _CannotRun) else f"{type(error).__name__}: {error}"
+            )
             seconds = monotonic() - began
-            return replace(result, verdict=Verdict.ERROR, error=str(error), seconds=seconds)
+            return replace(result, verdict=Verdict.ERROR, error=told, seconds=seconds)
         passed = all(item.passed for item in looked)
         return replace(
             result,
