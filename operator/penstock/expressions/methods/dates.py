@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from penstock.expressions.dates import units
+from penstock.expressions.dates.exact import ExactDate
 from penstock.expressions.dates.moments import to_moment
 from penstock.expressions.dates.names import names
 from penstock.expressions.dates.zones import offset_text, zone, zone_id
@@ -102,9 +103,9 @@ def _is_day(value: date) -> bool:
 def _moved(run: Run, value: date, amount: int, unit: str) -> date:
     """A date some time later. One without a zone is moved as if there were none to mind."""
     if isinstance(value, datetime) and value.tzinfo is not None:
-        return units.add(value, amount, unit)
+        return units.add(ExactDate(value), amount, unit).date
     whole = value if isinstance(value, datetime) else datetime.combine(value, datetime.min.time())
-    moved = units.add(whole.replace(tzinfo=UTC), amount, unit).replace(tzinfo=None)
+    moved = units.add(ExactDate(whole.replace(tzinfo=UTC)), amount, unit).date.replace(tzinfo=None)
     return moved.date() if _is_day(value) else moved
 
 
