@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from penstock.cli.errors import INVALID, UserError
-from penstock.cli.flow_files import all_flows, read_flow_files
+from penstock.cli.flow_files import all_flows, find_flow_files, read_flow_files
 from penstock.cli.problems import warning_line
 from penstock.flow.parse import FlowParser
-from penstock.local.files import FlowFile, find_files, read_flow_file
+from penstock.local.files import FlowFile
 from penstock.local.flows import LocalFlows
-
-_TASKS = re.compile(rb"(?m)^tasks *:")
+from penstock.local.ignoring import FolderProblem
 
 
 def read_flows_of_run(
@@ -37,15 +35,6 @@ def read_flows_of_run(
     return named[0], flows
 
 
-def flow_files_in(folder: Path, parser: FlowParser) -> Iterator[FlowFile]:
-    """The files below a folder that hold flows, valid or not; any other YAML is passed over."""
-    for path in find_files([folder]):
-        file = read_flow_file(path, parser)
-        is_broken = not file.flows and file.own_problems and _TASKS.search(_content(path))
-        if is_broken or any(_is_meant_as_flow(found.document.value) for found in file.flows):
-            yield file
-
-
 class _Shelf:
     """Adds the flows of folders to those of the files that were named."""
 
@@ -56,14 +45,16 @@ class _Shelf:
         self._places: dict[tuple[str, str], str] = {}
 
     def add_folder(self, folder: Path, parser: FlowParser) -> None:
-        is_empty = True
-        for file in flow_files_in(folder, parser):
-            is_empty = False
+        try:
+            found = find_flow_files([folder], parser)
+        except FolderProblem as error:
+            raise UserError(f"--flow {folder}: {error}", INVALID) from error
+        for file in found.files:
             path = Path(file.name).resolve()
             if path not in self._read:
                 self._read.add(path)
                 self._add(file)
-        if is_empty:
+        if found.empty:
             raise UserError(f"--flow {folder}: the folder holds no flow", INVALID)
 
     def _add(self, file: FlowFile) -> None:
@@ -84,14 +75,3 @@ class _Shelf:
                     INVALID,
                 )
             self._flows.add(flow)
-
-
-def _is_meant_as_flow(value: object) -> bool:
-    return isinstance(value, dict) and "tasks" in value and bool(value.keys() & {"id", "namespace"})
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""

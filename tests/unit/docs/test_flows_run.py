@@ -93,6 +93,10 @@ class Shown:
     def key(self) -> str:
         return f"{self.block.page.relative_to(ROOT)} {self.flow['id']}"
 
+    @property
+    def file(self) -> str:
+        return f"{self.flow['id']}.yaml"
+
     def __str__(self) -> str:
         return f"{self.block.id} {self.flow['id']}"
 
@@ -127,7 +131,8 @@ def test_a_shown_flow_runs_to_its_end(
         assert called.code == 0, called.out
         assert "1 passed" in called.out
     else:
-        called = call("run", "flow.yaml", "-o", "json", "--timeout", "60s", *need.options)
+        beside = [f"--flow={other.write(tmp_path / other.file)}" for other in _beside(shown)]
+        called = call("run", "flow.yaml", "-o", "json", "--timeout", "60s", *need.options, *beside)
 
         assert called.code == need.code, called.err
         status = json.loads(called.out)["status"]
@@ -151,6 +156,11 @@ def test_every_need_and_every_exception_is_of_a_flow_that_is_shown() -> None:
 
     assert set(NEEDS) | set(ONLY_VALID) <= shown
     assert not set(NEEDS) & set(ONLY_VALID)
+
+
+def _beside(shown: Shown) -> list[Shown]:
+    """The other flows of a block, such as those that it calls."""
+    return [it for it in _SHOWN if it.block is shown.block and it is not shown]
 
 
 def _write_test(flow: Mapping[str, Any], trigger: Mapping[str, Any]) -> None:
