@@ -212,6 +212,7 @@ def test_a_task_reads_what_was_printed_just_before(scenario: Scenario) -> None:
     assert execution.outputs("some")["size"] == 5
 
 
+@pytest.mark.alone("kills the controller")
 def test_logs_of_a_controller_that_was_away(scenario: Scenario, controller: Controller) -> None:
     # given
     given = given_tasks(scenario, script("slow", "echo begin; sleep 4; echo end"))
