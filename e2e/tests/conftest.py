@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from e2e.fixtures.controller import Controller
 from e2e.fixtures.kubernetes import Kubernetes, address_for_pods
 from e2e.fixtures.scenario import Scenario
+from e2e.fixtures.scheduling import ByFixture
 from e2e.gitserver import GitServer
 
 SYSTEM_NAMESPACE = "penstock-system"
@@ -21,6 +23,10 @@ SYSTEM_NAMESPACE = "penstock-system"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let those that take long begin first: begun last, one of them is waited for by all others."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFixture:
+    return ByFixture(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -28,8 +28,6 @@ from penstock.storage.azure_urls import AccountKey, AzureUrls, DelegatedKey
 from penstock.storage.presigned import SignedUrl
 from penstock.tasks.transfer import connect
 
-pytestmark = pytest.mark.xdist_group("azure")
-
 DIGEST = "0" * 64
 
 

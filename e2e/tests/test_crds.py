@@ -17,7 +17,7 @@ import pytest
 import yaml
 from kubernetes import client, config
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("crds")]
+pytestmark = pytest.mark.cluster
 
 GROUP, VERSION = "penstock.dev", "v1alpha1"
 ROOT = Path(__file__).parents[2]

@@ -158,6 +158,7 @@ def toolchains() -> None:
         images.load("toolchains")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("languages", "toolchains")
 def test_every_language_runs_scripts_and_commands(scenario: Scenario) -> None:
     # given: all side by side, then one task that reads what they kept

@@ -27,8 +27,6 @@ from penstock.tasks import transfer, uploading
 from penstock.tasks.remote import Remote
 from tests.fixtures.storageservice import GRANT, Running, serving
 
-pytestmark = pytest.mark.xdist_group("large-files")
-
 MIB = 1024**2
 PART = 5 * MIB
 """The least that S3 takes as a part that is not the last."""

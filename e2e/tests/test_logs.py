@@ -227,6 +227,7 @@ def test_logs_of_a_controller_that_was_away(scenario: Scenario, controller: Cont
     assert messages(execution) == ["begin", "end"]
 
 
+@pytest.mark.long
 def test_a_task_that_prints_very_much_is_cut(scenario: Scenario) -> None:
     # given
     many = "yes 'a line of some forty characters in all' | head -c 209715200"

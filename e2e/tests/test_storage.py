@@ -29,7 +29,7 @@ from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.remote import Remote, Service
 from penstock.tasks.services import Origin
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("storage")]
+pytestmark = pytest.mark.cluster
 
 PLACE = ExecutionPlace("company.team", "flow", "run-1")
 RESTRICTED = {

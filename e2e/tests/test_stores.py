@@ -29,8 +29,6 @@ from penstock.storage.settings import opened
 from penstock.tasks.transfer import connect
 from tests.fixtures.storageservice import Running, serving
 
-pytestmark = pytest.mark.xdist_group("stores")
-
 MIB = 1024**2
 SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[ObjectStore | S3Server]]] = {
     "s3": versitygw,
