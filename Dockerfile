@@ -3,6 +3,9 @@
 #   docker build -t penstock .
 #   docker build -t penstock --build-arg BASE_IMAGE=registry.example.com/python:3.12-slim .
 #
+# The base is named by tag, so that a build takes the newest patches of it; a build that is to be the
+# same each time names it by digest: BASE_IMAGE=python:3.12-slim@sha256:…
+#
 # Any Debian with Python 3.11 or newer serves as the base; what it lacks is installed with apt.
 ARG BASE_IMAGE=python:3.12-slim
 

@@ -37,11 +37,13 @@ dev: $(VENV)/.ready ## Make .venv: the package, editable, and the locked tools o
 $(VENV)/.ready: requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "Python 3.11 or newer is needed; name one by PYTHON=…" >&2; exit 1; }
+	@# Debian's Python makes no environment without that package, and what makes ours asks for no other.
 	@if [ ! -x $(BIN)/pip ] && ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
 	    echo "installing python3-venv"; \
 	    apt-get -qq update && apt-get -qq install -y --no-install-recommends python3-venv; \
 	fi
 	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV)
+	@echo "installing the locked packages into $(VENV): about half a minute"
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -80,11 +82,14 @@ lint: dev verify-generated ## Format, style, types, layers, generated files
 
 .PHONY: unit
 unit: dev ## Unit tests: no cluster, no network
-	$(BIN)/python -m pytest tests $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests -n auto $(PYTEST_ARGS)
 
 .PHONY: e2e
 e2e: dev install ## End-to-end tests on the real cluster
-	@$(ON_CLUSTER) $(BIN)/python -m pytest e2e/tests $(PYTEST_ARGS)
+	@$(ON_CLUSTER) $(BIN)/python -m e2e.suite $(PYTEST_ARGS)
+
+.PHONY: test-fast
+test-fast: lint unit ## What to run before each commit: all that needs no node to run pods on
 
 .PHONY: test
 test: dev lint unit e2e ## Everything: lint, unit and end-to-end tests
@@ -102,6 +107,7 @@ image: ## Build the image from the Dockerfile; print its archive
 	@$(CLUSTER) build-image --tag $(IMAGE):dev
 
 .PHONY: install
+install: UP_ARGS = $(if $(IMAGE_TAG),,--image $(IMAGE):dev)
 install: cluster-up ## Build and load the image, and install or upgrade the chart in the cluster
 	@tag="$(IMAGE_TAG)"; \
 	if [ -z "$$tag" ]; then \
@@ -112,6 +118,7 @@ install: cluster-up ## Build and load the image, and install or upgrade the char
 	    fi; \
 	    ($(CLUSTER) load "$$archive" "$(IMAGE):$$tag"); \
 	fi; \
+	echo "installing the chart, and waiting until the controller is ready: about 20 seconds" >&2; \
 	$(ON_CLUSTER) \
 	kubectl create namespace $(NAMESPACE) --dry-run=client -o yaml \
 	    | kubectl label --local -f - -o yaml pod-security.kubernetes.io/enforce=restricted \

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from e2e.cluster import archive, commands, images
-from e2e.cluster.console import ClusterError, say, step
+from e2e.cluster.console import ClusterError, long_step
 from e2e.cluster.paths import Layout
 
 DEFAULT_TAG = "penstock.local/penstock:dev"
@@ -30,6 +30,11 @@ _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "timeout", "def
 _KEPT_ARCHIVES = 3
 
 
+def build_repository(layout: Layout, tag: str) -> Path:
+    """The docker-archive of this repository's image."""
+    return build(layout, layout.repository, layout.repository / "Dockerfile", tag)
+
+
 def build(layout: Layout, context: Path, dockerfile: Path, tag: str) -> Path:
     """The docker-archive of the image, built unless the cache has it for the same content."""
     if not dockerfile.is_file():
@@ -43,7 +48,7 @@ def build(layout: Layout, context: Path, dockerfile: Path, tag: str) -> Path:
         if target.exists():
             os.utime(target)
             return target
-        with step(f"{tag} built"):
+        with long_step(f"building {tag}", "about a minute"):
             _import_base(layout, base)
             _build(layout, staged, tag, Path(workspace))
             finished = Path(workspace) / "image.tar"
@@ -118,7 +123,6 @@ def _build(layout: Layout, staged: Path, tag: str, workspace: Path) -> None:
     # index's address) in the image.
     pip_configuration = workspace / "pip.conf"
     pip_configuration.write_text(_pip_configuration())
-    say(f"building {tag}")
     _buildah(
         layout,
         *("build", "--layers", "--isolation", "chroot", "--network", "host", "--pull-never"),

@@ -5,14 +5,13 @@ that KUBECONFIG names and somebody else made, or one of kind, when PENSTOCK_CLUS
 """
 
 import argparse
-import fcntl
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from e2e.cluster import application, bringup, images, kind, loading, packages
+from e2e.cluster import application, bringup, images, kind, loading, locks, packages
 from e2e.cluster.components import API_SERVER
 from e2e.cluster.console import ClusterError, say
 from e2e.cluster.paths import LOCK, Layout, discover
@@ -46,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     up = commands.add_parser("up", help="bring the cluster up; quick when it is up")
+    up.add_argument("--image", metavar="TAG", help="also build our image, beside what is slow")
     up.set_defaults(run=_up)
     down = commands.add_parser("down", help="remove the cluster; the cache stays")
     down.set_defaults(run=_down)
@@ -69,14 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _up(layout: Layout, _: argparse.Namespace) -> int:
+def _up(layout: Layout, options: argparse.Namespace) -> int:
     if kind.is_wanted():
         kind.bring_up(layout)
     elif external := _external_kubeconfig(layout):
         say(f"using the cluster that KUBECONFIG names: {external}; nothing to build")
     else:
         with _lock():
-            bringup.bring_up(layout)
+            bringup.bring_up(layout, options.image)
     return 0
 
 
@@ -168,10 +168,5 @@ def _require_root() -> None:
 def _lock() -> Iterator[None]:
     """One command at a time: two would start the same components, or build the same image."""
     _require_root()
-    with LOCK.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another command on this machine's cluster to end")
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with locks.held(LOCK, "another command on this machine's cluster to end"):
         yield

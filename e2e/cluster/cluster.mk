@@ -7,7 +7,7 @@ CLUSTER = cd $(CLUSTER_ROOT) && $(CLUSTER_PYTHON) -m e2e.cluster
 .PHONY: cluster-up cluster-down cluster-status cluster-kubeconfig cluster-image
 
 cluster-up: ## Bring up a Kubernetes on this machine (or use the one that KUBECONFIG names)
-	@$(CLUSTER) up
+	@$(CLUSTER) up $(UP_ARGS)
 
 cluster-down: ## Remove that Kubernetes and all its traces
 	@$(CLUSTER) down

@@ -25,6 +25,27 @@ def say(message: str) -> None:
 
 
 @contextmanager
+def long_step(what: str, takes: str, every: float = 60.0) -> Iterator[None]:
+    """Say that something begins and how long it takes, each minute that it goes on, and its end."""
+    begin = time.monotonic()
+    ended = threading.Event()
+
+    def remind() -> None:
+        while not ended.wait(every):
+            say(f"still at it: {what} ({time.monotonic() - begin:.0f}s of {takes})")
+
+    say(f"{what}: {takes} on two cores, the first time")
+    reminder = threading.Thread(target=remind, daemon=True)
+    reminder.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        reminder.join()
+    say(f"{what}: done ({time.monotonic() - begin:.1f}s)")
+
+
+@contextmanager
 def step(what: str) -> Iterator[None]:
     """Report ``what`` once it is done, with the time it took."""
     begin = time.monotonic()

@@ -12,8 +12,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.cluster import commands
-from e2e.cluster.console import ClusterError, say, step
+from e2e.cluster import commands, locks
+from e2e.cluster.console import ClusterError, long_step, step
 from e2e.cluster.paths import Layout
 
 Version = tuple[int, ...]
@@ -28,6 +28,8 @@ class Program:
     name: str
     module: Path
     package: str
+    takes: str
+    """How long the build takes, in words."""
     arguments: tuple[str, ...] = ()
     linker_flags: str = "-s -w"
 
@@ -42,6 +44,7 @@ def control_plane(layout: Layout) -> Program:
         name="kubernetes",
         module=module,
         package=".",
+        takes="some 5 minutes",
         arguments=("-tags", "providerless"),
         linker_flags=f"-s -w {flags}",
     )
@@ -49,23 +52,21 @@ def control_plane(layout: Layout) -> Program:
 
 def helm(layout: Layout) -> Program:
     module = layout.repository / "e2e" / "cluster" / "helm"
-    return Program(name="helm", module=module, package="helm.sh/helm/v4/cmd/helm")
+    return Program("helm", module, "helm.sh/helm/v4/cmd/helm", takes="about a minute")
 
 
 def versitygw(layout: Layout) -> Program:
     """The S3 server of the end-to-end tests."""
     module = layout.repository / "e2e" / "cluster" / "versitygw"
-    return Program(
-        name="versitygw", module=module, package="github.com/versity/versitygw/cmd/versitygw"
-    )
+    package = "github.com/versity/versitygw/cmd/versitygw"
+    return Program("versitygw", module, package, takes="80 seconds")
 
 
 def fake_gcs(layout: Layout) -> Program:
     """The GCS server of the end-to-end tests."""
     module = layout.repository / "e2e" / "cluster" / "fakegcs"
-    return Program(
-        name="fake-gcs-server", module=module, package="github.com/fsouza/fake-gcs-server"
-    )
+    package = "github.com/fsouza/fake-gcs-server"
+    return Program("fake-gcs-server", module, package, takes="50 seconds")
 
 
 class Builder:
@@ -77,6 +78,10 @@ class Builder:
 
     def build_all(self) -> dict[str, Path]:
         """The path of each program, by its name, built if the cache has it not."""
+        with locks.held(self._cache / "programs.lock", "another build of programs"):
+            return self._build_all()
+
+    def _build_all(self) -> dict[str, Path]:
         found, go_version = _installed_go()
         wanted = max(_required_go(program.module) for program in self._programs)
         if found is None or go_version < wanted:
@@ -89,8 +94,7 @@ class Builder:
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_suffix(f".{os.getpid()}")
-        say(f"building {program.name} with Go {_show(go_version)}: minutes, the first time")
-        with step(f"{program.name} built"):
+        with long_step(f"building {program.name} with Go {_show(go_version)}", program.takes):
             commands.run(
                 [
                     go,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from e2e.cluster import archive, commands, toolchains
 from e2e.cluster.archive import ImageConfig
-from e2e.cluster.console import say, step
+from e2e.cluster.console import long_step, step
 from e2e.cluster.paths import Layout
 
 BUSYBOX = "penstock.local/busybox:1"
@@ -97,8 +97,7 @@ def _debian_image(
     target = _archive_path(layout, name, recipe.encode())
     if target.exists():
         return target
-    say(f"making {tags[0]}: about a minute, the first time")
-    with step(f"{tags[0]} made"), _workspace(target) as workspace:
+    with long_step(f"making {tags[0]}", "about a minute"), _workspace(target) as workspace:
         layer, finished = Path(workspace) / "layer.tar", Path(workspace) / "image.tar"
         commands.run(_mmdebstrap(layer, packages, touches), env={"TMPDIR": workspace})
         archive.write(layer, config, tags, finished)

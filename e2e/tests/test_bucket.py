@@ -22,7 +22,10 @@ from e2e.tests.conftest import SYSTEM_NAMESPACE
 from e2e.tests.test_files import run, shell
 from e2e.tests.test_logs import archived, asked, entries, messages, without_pods
 
-pytestmark = pytest.mark.cluster
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.alone("gives the installed Penstock another storage, and stops that"),
+]
 
 MIB = 1024**2
 ROOT = Path(__file__).parents[2]

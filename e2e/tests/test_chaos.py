@@ -66,6 +66,7 @@ EXPECTED = {
 }  # fmt: skip
 
 
+@pytest.mark.alone("kills the controller")
 def test_a_controller_killed_at_random_changes_nothing(
     scenario: Scenario, controller: Controller
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_controller_killed_at_random_changes_nothing(
         execution.has_one_job_for_each_attempt()
 
 
+@pytest.mark.alone("kills the controller")
 def test_an_execution_made_while_the_controller_is_away_runs_when_it_is_back(
     scenario: Scenario, controller: Controller
 ) -> None:
@@ -216,6 +218,7 @@ CHAIN = {
 }
 
 
+@pytest.mark.alone("kills the controller")
 def test_a_chain_of_subflows_survives_killed_controllers(
     scenario: Scenario, controller: Controller
 ) -> None:

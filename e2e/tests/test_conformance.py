@@ -77,6 +77,7 @@ CALLED = (
 Outline = list[tuple[str, str | None, str]]
 
 
+@pytest.mark.long
 def test_a_cluster_does_what_a_local_run_does(scenario: Scenario, tmp_path: Path) -> None:
     for file, given in RUNS.items():
         deploy(scenario, file, given)

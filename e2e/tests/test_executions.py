@@ -115,6 +115,7 @@ def test_a_script_runs_in_the_users_image_as_it_is(scenario: Scenario) -> None:
     assert job["spec"]["ttlSecondsAfterFinished"] > 0
 
 
+@pytest.mark.long
 def test_outputs_of_a_megabyte_come_back_after_a_hundred_megabytes_of_log(
     scenario: Scenario,
 ) -> None:
@@ -199,6 +200,7 @@ def test_retries_make_exactly_the_attempts_they_should(scenario: Scenario) -> No
     assert len(execution.jobs()) == 6
 
 
+@pytest.mark.long
 def test_a_loop_of_fifty_never_runs_more_than_its_limit(scenario: Scenario) -> None:
     flow = scenario.flow("""
         id: fifty

@@ -102,6 +102,7 @@ def test_executions_are_counted_and_what_they_left_is_cleared_away(scenario: Sce
     assert not execution.jobs()
 
 
+@pytest.mark.alone("kills the controller")
 def test_purged_lines_are_gone_for_good(scenario: Scenario, controller: Controller) -> None:
     # given
     old = flow(scenario, "old", task("say", "log.Log", message="hello"), task("r", "log.Fetch"))
@@ -116,6 +117,7 @@ def test_purged_lines_are_gone_for_good(scenario: Scenario, controller: Controll
     assert "hello" not in logged(execution)
 
 
+@pytest.mark.alone("kills the controller")
 def test_a_purge_survives_a_killed_controller(scenario: Scenario, controller: Controller) -> None:
     # given
     old = flow(scenario, "old", task("mark", "execution.Labels", labels={"a": "b"}))

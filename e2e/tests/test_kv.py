@@ -333,6 +333,7 @@ def test_a_script_can_change_no_key_whatever_it_says(scenario: Scenario) -> None
         assert "effects" not in (execution.outputs(task) or {})
 
 
+@pytest.mark.alone("kills the controller")
 def test_a_controller_killed_at_any_time_makes_each_change_once(
     scenario: Scenario, controller: Controller
 ) -> None:

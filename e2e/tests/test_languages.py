@@ -16,8 +16,9 @@ from e2e.fixtures.scenario import PYTHON_IMAGE, SHELL_IMAGE, Scenario
 
 pytestmark = pytest.mark.cluster
 
-IMAGE = os.environ.get("PENSTOCK_TEST_LANGUAGES_IMAGE", "penstock.local/languages:1")
+LANGUAGES_IMAGE = os.environ.get("PENSTOCK_TEST_LANGUAGES_IMAGE")
 TOOLCHAINS_IMAGE = os.environ.get("PENSTOCK_TEST_TOOLCHAINS_IMAGE")
+_LANGUAGES = LANGUAGES_IMAGE or "penstock.local/languages:1"
 _TOOLCHAINS = TOOLCHAINS_IMAGE or "penstock.local/toolchains:1"
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "languages.yaml"
 WHO = "grün"
@@ -31,7 +32,7 @@ class Sample:
     """Reads the variable `WHO`, writes it to `kept.txt` and gives it back."""
     failing: str
     """A command that ends with exit code 3."""
-    image: str = IMAGE
+    image: str = _LANGUAGES
 
 
 SAMPLES = {
@@ -143,14 +144,22 @@ SAMPLES = {
 COUNT_KEPT = """echo "::{\\"outputs\\":{\\"same\\":$(grep -lx "$WHO" * | wc -l)}}::" """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def languages() -> None:
+    """The image of Node, Ruby, Perl, PHP, Lua and R, loaded here: nothing else needs it."""
+    if LANGUAGES_IMAGE is None:
+        images.load("languages")
+
+
+@pytest.fixture(scope="module")
 def toolchains() -> None:
-    """The image of Go, Deno and Bun, loaded here: nothing else needs it."""
+    """The image of Go, Deno and Bun, loaded here as well."""
     if TOOLCHAINS_IMAGE is None:
         images.load("toolchains")
 
 
-@pytest.mark.usefixtures("toolchains")
+@pytest.mark.long
+@pytest.mark.usefixtures("languages", "toolchains")
 def test_every_language_runs_scripts_and_commands(scenario: Scenario) -> None:
     # given: all side by side, then one task that reads what they kept
     kept = {
@@ -225,9 +234,10 @@ def test_an_image_without_the_interpreter_fails_the_task(scenario: Scenario) -> 
     assert attempt["message"] == "exit code 127 (the command was not found)"
 
 
+@pytest.mark.usefixtures("languages")
 def test_the_example_runs(scenario: Scenario) -> None:
     # given: one image in place of those that a cluster without a registry can't pull
-    image = {"type": "io.kestra.plugin.scripts", "values": {"containerImage": IMAGE}}
+    image = {"type": "io.kestra.plugin.scripts", "values": {"containerImage": _LANGUAGES}}
     document = {**yaml.safe_load(EXAMPLE.read_text()), "pluginDefaults": [image]}
     # when
     execution = scenario.execution(scenario.flow(yaml.safe_dump(document))).ends("SUCCESS")

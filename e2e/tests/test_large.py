@@ -54,6 +54,7 @@ def all_task_runs(view: ExecutionView) -> list[dict[str, object]]:
     return runs
 
 
+@pytest.mark.alone("kills the controller")
 def test_a_loop_over_ten_thousand_values(scenario: Scenario, controller: Controller) -> None:
     view = scenario.execution(scenario.flow(LARGE)).reaches("PAUSED", seconds=120)
     assert len(json.dumps(view.status, separators=(",", ":"))) < BUDGET

@@ -238,6 +238,7 @@ def test_a_task_reads_what_was_printed_just_before(scenario: Scenario) -> None:
     assert execution.outputs("some")["size"] == 5
 
 
+@pytest.mark.alone("kills the controller")
 def test_logs_of_a_controller_that_was_away(scenario: Scenario, controller: Controller) -> None:
     # given
     given = given_tasks(scenario, script("slow", "echo begin; sleep 4; echo end"))
@@ -252,6 +253,7 @@ def test_logs_of_a_controller_that_was_away(scenario: Scenario, controller: Cont
     assert messages(execution) == ["begin", "end"]
 
 
+@pytest.mark.long
 def test_a_task_that_prints_very_much_is_cut(scenario: Scenario) -> None:
     # given
     many = "yes 'a line of some forty characters in all' | head -c 209715200"

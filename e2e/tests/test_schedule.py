@@ -28,6 +28,7 @@ EVERY_THREE_SECONDS = """
 """
 
 
+@pytest.mark.alone("kills the controller")
 def test_each_due_time_has_one_execution_across_restarts(
     scenario: Scenario, controller: Controller
 ) -> None:

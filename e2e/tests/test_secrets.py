@@ -314,6 +314,7 @@ def test_the_example_runs(scenario: Scenario) -> None:
     assert execution.status["outputs"] == {"told": f"{wanted['sum']}, never shown: ******"}
 
 
+@pytest.mark.long
 def test_nothing_that_penstock_writes_shows_a_secret(
     scenario: Scenario, controller: Controller
 ) -> None:

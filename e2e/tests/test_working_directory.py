@@ -229,6 +229,7 @@ def _is_running(execution: ExecutionView, task: str) -> bool:
     )
 
 
+@pytest.mark.alone("kills the controller")
 def test_a_killed_controller_goes_on_in_the_same_pod(
     scenario: Scenario, controller: Controller
 ) -> None:
