@@ -69,9 +69,12 @@ class GitSourceReconciler:
         self._recorder = recorder
         self._cache = cache
         self._folders = folders
+        self._gone: list[Object] = []
+        """Deleted GitSources whose caches are still there."""
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Seconds after which to ask the remote again, or None."""
+        await self._drop_caches()
         body = self._sources.get(namespace, name)
         if body is None or body["metadata"].get("deletionTimestamp"):
             return None
@@ -93,10 +96,15 @@ class GitSourceReconciler:
         await self._write(body, before, status)
         return interval
 
-    async def removed(self, body: Object) -> None:
-        """A GitSource is gone: its Flows stay, its cache goes."""
-        for cache in (self._cache_of(body), self._files_cache_of(body)):
-            await asyncio.to_thread(shutil.rmtree, cache, ignore_errors=True)
+    def removed(self, body: Object) -> None:
+        """A GitSource is gone: its Flows stay, its caches go with the next reconcile."""
+        self._gone.append(body)
+
+    async def _drop_caches(self) -> None:
+        while self._gone:
+            body = self._gone.pop()
+            for cache in (self._cache_of(body), self._files_cache_of(body)):
+                await asyncio.to_thread(shutil.rmtree, cache, ignore_errors=True)
 
     async def _sync(
         self, body: Object, spec: GitSourceSpec, before: GitSourceStatus

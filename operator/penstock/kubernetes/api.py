@@ -27,6 +27,10 @@ APPLY_PATCH = "application/apply-patch+yaml"
 FIELD_MANAGER = "penstock"
 TIMEOUT = 30.0
 """Seconds after which a call is given up; the reconcile is tried again."""
+_CHUNK = 500
+"""Objects in one answer to a list."""
+_LIST_TRIES = 3
+"""How often a list is begun whose moment the API server forgot before all chunks were read."""
 
 
 class ApiError(Exception):
@@ -79,6 +83,16 @@ SECRETS = Resource("", "v1", "secrets")
 EVENTS = Resource("events.k8s.io", "v1", "events")
 CONTROLLER_REVISIONS = Resource("apps", "v1", "controllerrevisions")
 
+
+@dataclass(frozen=True)
+class Listing:
+    """All objects of a kind as they were at one moment."""
+
+    items: list[Object]
+    version: str
+    """The resourceVersion of that moment: whatever has a newer one, the list does not know of."""
+
+
 Observer = Callable[[str, str, int], None]
 """Told of each call: verb, plural, HTTP status (0 where no answer came)."""
 
@@ -102,17 +116,45 @@ class Api:
         selector: str | None = None,
         fields: str | None = None,
     ) -> list[Object]:
-        """Every object, in chunks, so that no answer is unbounded."""
-        items: list[Object] = []
-        query = {"limit": "500"} | ({"labelSelector": selector} if selector else {})
+        """Every object, as it is now."""
+        return (await self.list_at_once(resource, namespace, selector, fields)).items
+
+    async def list_at_once(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        selector: str | None = None,
+        fields: str | None = None,
+    ) -> Listing:
+        """Every object as of one moment, in chunks, so that no answer is unbounded.
+
+        All chunks show the moment of the first one. The API server forgets it after some minutes:
+        a list that takes longer is begun anew.
+        """
+        query = {"limit": str(_CHUNK)} | ({"labelSelector": selector} if selector else {})
         query |= {"fieldSelector": fields} if fields else {}
+        for _ in range(_LIST_TRIES - 1):
+            try:
+                return await self._list(resource, namespace, query)
+            except ApiError as error:
+                if error.status != 410:
+                    raise
+        return await self._list(resource, namespace, query)
+
+    async def _list(
+        self, resource: Resource, namespace: str | None, query: Mapping[str, str]
+    ) -> Listing:
+        items: list[Object] = []
+        version = token = ""
         while True:
-            page = await self._call("GET", resource, namespace, query=query)
-            items += page.get("items", [])
-            token = page.get("metadata", {}).get("continue")
+            page_query = {**query, "continue": token} if token else query
+            page = await self._call("GET", resource, namespace, query=page_query)
+            items += page.get("items") or []
+            meta = page.get("metadata") or {}
+            version = version or str(meta.get("resourceVersion", ""))
+            token = meta.get("continue") or ""
             if not token:
-                return items
-            query = query | {"continue": token}
+                return Listing(items, version)
 
     async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
         query = {"fieldManager": FIELD_MANAGER}

@@ -16,6 +16,9 @@ from penstock.tasks.captured import exit_words
 
 CONTAINER_NAME = "task"
 
+_GONE = "gone"
+"""In the metadata of a pod that is not there any more."""
+
 _INFRASTRUCTURE = frozenset(
     {
         "Evicted", "NodeShutdown", "Shutdown", "NodeLost", "NodeAffinity", "Preempting",
@@ -99,7 +102,18 @@ def is_over(pod: Mapping[str, Any]) -> bool:
 
 
 def was_deleted(pod: Mapping[str, Any]) -> bool:
-    return (pod.get("metadata") or {}).get("deletionTimestamp") is not None
+    """Whether the pod is about to go, or gone."""
+    return is_gone(pod) or (pod.get("metadata") or {}).get("deletionTimestamp") is not None
+
+
+def is_gone(pod: Mapping[str, Any]) -> bool:
+    """Whether the pod is not there any more, and nothing more will be heard of it."""
+    return _GONE in (pod.get("metadata") or {})
+
+
+def gone(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """A pod as it is remembered when it is not there any more."""
+    return {**pod, "metadata": {**pod["metadata"], _GONE: True}}
 
 
 def out_of_time(pod: Mapping[str, Any]) -> bool:
