@@ -127,7 +127,7 @@ class GitSourceReconciler:
             before.applied_commit == commit
             and before.observed_generation == body["metadata"].get("generation")
             and before.last_handled_reconcile_at == _requested_at(body)
-            and before.failed == 0
+            and _is_ready(before)
             and present == len(before.inventory)
         )
 
@@ -356,6 +356,10 @@ def _requested_at(body: Object) -> str | None:
     annotations = body["metadata"].get("annotations") or {}
     value = annotations.get(RECONCILE_ANNOTATION) or annotations.get(FLUX_RECONCILE_ANNOTATION)
     return None if value is None else str(value)
+
+
+def _is_ready(status: GitSourceStatus) -> bool:
+    return any(item.type == "Ready" and item.status == "True" for item in status.conditions)
 
 
 def _owned(flow: Object, source: str) -> bool:

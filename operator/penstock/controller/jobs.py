@@ -35,7 +35,7 @@ from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
 from penstock.kubernetes.directories import Guest
 from penstock.kubernetes.guests import is_shared
 from penstock.kubernetes.jobs import JobObjects, matches
-from penstock.kubernetes.kept import refuse_foreign
+from penstock.kubernetes.kept import NameTaken, refuse_foreign
 from penstock.kubernetes.podstatus import is_over, job_condition, terminated
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
 from penstock.storage.errors import StorageError, StorageUnavailable
@@ -46,6 +46,15 @@ logger = logging.getLogger(__name__)
 
 _LOG_LIMIT = 4_194_304
 """Bytes of a log's end that are read for outputs: 1 MiB of them, and what surrounds them."""
+
+
+class JobNameTaken(Exception):
+    """A Job of the attempt's name is there, and is not the attempt's."""
+
+    reason = "NameClash"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"a Job {name} is there that is not this attempt's")
 
 
 class Jobs:
@@ -105,7 +114,7 @@ class Jobs:
             made = self._blueprints.of(execution, action, status, self._directories.is_wanted)
         except (TaskFailure, StorageError, ValueError) as error:
             if isinstance(error, StorageUnavailable) and self._may_wait(action):
-                raise ApiError(503, "StorageUnavailable", str(error)) from error
+                raise
             seen.outcome = failed("InvalidTask", action.secrets.told(str(error)))
             raise Again from error
         if isinstance(made, Guest):
@@ -117,13 +126,16 @@ class Jobs:
         await self._throttle.take()
         try:
             await self._create(execution, made)
+        except (NameTaken, JobNameTaken) as error:
+            seen.outcome = failed(error.reason, f"the Job was refused: {error}")
+            raise Again from error
         except ApiError as error:
-            over_quota = error.status == 403 and "quota" in str(error).lower()
             since = action.attempt.created_date
-            later = over_quota and self._pending.may_wait(made.job, since)
-            if error.transient or error.not_found or later:
+            later = error.is_over_quota and self._pending.may_wait(made.job, since)
+            passes = error.transient or error.not_found or error.conflict or error.is_terminating
+            if passes or later:
                 raise
-            reason = "QuotaExceeded" if over_quota else error.reason
+            reason = "QuotaExceeded" if error.is_over_quota else error.reason
             seen.outcome = failed(reason, f"the Job was refused: {error}")
             raise Again from error
         self._metrics.job_created(self._take_edge(uid))
@@ -252,10 +264,7 @@ class Jobs:
                 raise
             job = await self._api.get(JOBS, namespace, objects.job["metadata"]["name"])
             if not matches(job, objects.job):
-                name = job["metadata"]["name"]
-                raise ApiError(
-                    409, "NameClash", f"a Job {name} is there that is not this attempt's"
-                ) from None
+                raise JobNameTaken(job["metadata"]["name"]) from None
         self._attempts.put_job(job)
 
     def _take_edge(self, uid: str) -> float | None:

@@ -18,6 +18,7 @@ from typing import Any
 from penstock.controller.logkeeping import LogKeeper, PodLog, log_of
 from penstock.controller.places import place_of
 from penstock.controller.queue import Key, KeyedQueue
+from penstock.controller.runtime.outcomes import After, AtOnce, Done, Outcome
 from penstock.controller.storage import StorageAccess
 from penstock.controller.store import ObjectStore, version_of
 from penstock.engine.actions import AttemptKey, StartAttempt
@@ -143,10 +144,10 @@ class Logs:
         del self._asked[who]
         return True
 
-    async def _archive(self, key: Key) -> None:
+    async def _archive(self, key: Key) -> Outcome:
         log = self._logs.get(key)
         if log is None:
-            return
+            return Done()
         ends = log.ends
         try:
             is_done = await self._bring_on(log)
@@ -154,18 +155,17 @@ class Logs:
             log.failures += 1
             logger.warning("the log of %s/%s: %s", key.namespace, key.name, error)
             if log.failures < _TRIES:
-                self.queue.add_later(key, min(2.0**log.failures, NEXT_PART))
-                return
+                return After(min(2.0**log.failures, NEXT_PART))
             is_done = log.ends
             if is_done:
                 await self._give_up(log, str(error))
         if is_done:
             self._settle(key)
-        elif log.ends and not ends:  # it ended meanwhile
-            self.queue.add(key)
-        else:
-            self._tell(key)
-            self.queue.add_later(key, _until_next(log))
+            return Done()
+        if log.ends and not ends:  # it ended meanwhile
+            return AtOnce()
+        self._tell(key)
+        return After(_until_next(log))
 
     async def _bring_on(self, log: PodLog) -> bool:
         """Archive what there is; whether that is all there will ever be."""

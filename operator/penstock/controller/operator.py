@@ -10,7 +10,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore
 from penstock.controller.blueprints import Blueprints
 from penstock.controller.commands import Commands
@@ -42,6 +41,8 @@ from penstock.controller.reading import Reading
 from penstock.controller.recorder import Recorder
 from penstock.controller.revisions import Revisions, flow_keys
 from penstock.controller.runtime.informer import Informer
+from penstock.controller.runtime.outcomes import Outcome, after, outcome_of
+from penstock.controller.runtime.waits import Told, Waits
 from penstock.controller.schedules import Schedules
 from penstock.controller.secrets import SecretSources
 from penstock.controller.settings import Settings
@@ -62,7 +63,6 @@ from penstock.kubernetes.api import (
     KEY_VALUES,
     PODS,
     Api,
-    ApiError,
     Object,
 )
 from penstock.kubernetes.archive import TaskRunArchive
@@ -75,7 +75,6 @@ from penstock.resources.execution import ExecutionStatus, State
 
 SOURCE_WORKERS = 4
 """GitSources have workers of their own: remotes that hang must not hold up executions."""
-CONFLICT_DELAY = 0.02
 FLOW_DELAY = 1.0
 """Seconds for which what executions did to their flow is gathered: it only changes a column."""
 
@@ -201,6 +200,13 @@ class Operator:
             "GitSource": self._source_reconciler.reconcile,
             "KeyValue": self._pair_reconciler.reconcile,
         }
+        kinds = {
+            "Flow": Told(self.flows, FLOWS),
+            "Execution": Told(self.executions, EXECUTIONS),
+            "GitSource": Told(self.sources, GIT_SOURCES),
+            "KeyValue": Told(self.pairs, None),
+        }
+        self._waits = Waits(api, self.recorder, kinds)
         self.informers = self._informers()
         metrics.watch_state(self.executions, lambda: self.queue.depth + self._source_queue.depth)
 
@@ -298,20 +304,15 @@ class Operator:
     def pod_removed(self, body: Object) -> None:
         self.pod_seen(gone(body))
 
-    async def _reconcile(self, key: Key) -> None:
+    async def _reconcile(self, key: Key) -> Outcome:
         started = time.monotonic()
         try:
-            wait = await self._reconcilers[key.kind](key.namespace, key.name)
-        except Again:
-            wait = 0.0
-        except ApiError as error:
-            if not (error.conflict or error.not_found):
-                raise
-            wait = CONFLICT_DELAY
-        finally:
-            self.metrics.reconciled(key.kind, time.monotonic() - started)
-        if wait is not None:
-            self._queue_of(key.kind).add_later(key, wait)
+            outcome = after(await self._reconcilers[key.kind](key.namespace, key.name))
+        except Exception as error:
+            outcome = outcome_of(error)
+        self.metrics.reconciled(key.kind, time.monotonic() - started)
+        await self._waits.tell(key, outcome)
+        return outcome
 
     def _add(self, kind: str, body: Object) -> None:
         meta = body["metadata"]

@@ -7,7 +7,7 @@ client's typed models are left aside: turning objects into them and back costs m
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -36,14 +36,31 @@ _LIST_TRIES = 3
 class ApiError(Exception):
     """The API server refused. `reason` is its own word, such as `AlreadyExists`."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        retry_after: float = 0.0,
+        fields: Iterable[str] = (),
+    ) -> None:
         super().__init__(message or reason)
         self.status = status
         self.reason = reason
+        self.retry_after = retry_after
+        """Seconds for which the API server asks to be left alone."""
+        self.fields = tuple(fields)
+        """The fields of the object that are wrong, where it is invalid."""
 
     @property
     def not_found(self) -> bool:
         return self.status == 404
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the object is not there. A path that the server does not know, such as that of a
+        kind whose CRD is missing, has no reason."""
+        return self.status == 404 and self.reason == "NotFound"
 
     @property
     def conflict(self) -> bool:
@@ -53,7 +70,25 @@ class ApiError(Exception):
     @property
     def transient(self) -> bool:
         """Whether the same call may succeed later."""
-        return self.status in (0, 408, 429) or self.status >= 500
+        return self.status in (0, 401, 408, 410, 429) or self.status >= 500
+
+    @property
+    def is_over_quota(self) -> bool:
+        return self.status == 403 and "quota" in str(self).lower()
+
+    @property
+    def is_terminating(self) -> bool:
+        """Whether the namespace is being deleted: nothing is made in it any more."""
+        return self.status == 403 and "because it is being terminated" in str(self)
+
+    @property
+    def told(self) -> str:
+        """What of it may be shown to everybody. Of an invalid object the API server repeats the
+        values that it finds wrong, and those may be secret."""
+        if self.status != 422:
+            return str(self)
+        what = str(self).partition(" is invalid")[0].partition(":")[0]
+        return f"{what} is invalid" + (f" in {', '.join(self.fields)}" if self.fields else "")
 
 
 @dataclass(frozen=True)
@@ -309,7 +344,7 @@ class Api:
         finally:
             self._observe(verb, resource.plural, status)
         if status >= 400:
-            raise _refusal(status, raw)
+            raise _refusal(status, raw, response.headers.get("Retry-After"))
         return raw
 
     async def _send(
@@ -327,12 +362,16 @@ class Api:
         return await self._client.call_api(verb, url, headers, body, _request_timeout=timeout)
 
 
-def _refusal(status: int, raw: bytes) -> ApiError:
+def _refusal(status: int, raw: bytes, retry_after: str | None = None) -> ApiError:
+    seconds = float(retry_after) if retry_after is not None and retry_after.isdigit() else 0.0
     try:
         answer = json.loads(raw)
-        return ApiError(status, answer.get("reason") or str(status), answer.get("message") or "")
-    except (ValueError, AttributeError):
-        return ApiError(status, str(status), raw[:200].decode("utf-8", "replace"))
+        causes = (answer.get("details") or {}).get("causes") or ()
+        fields = [str(cause["field"]) for cause in causes if cause.get("field")]
+        reason, message = answer.get("reason") or str(status), answer.get("message") or ""
+        return ApiError(status, reason, message, seconds, dict.fromkeys(fields))
+    except (ValueError, AttributeError, TypeError):
+        return ApiError(status, str(status), raw[:200].decode("utf-8", "replace"), seconds)
 
 
 @asynccontextmanager
