@@ -339,7 +339,7 @@ class Api:
             response = await self._send(verb, path, query, headers, body, TIMEOUT)
             status = response.status
             raw: bytes = await response.read()
-        except (OSError, TimeoutError, aio.client.ApiException) as error:
+        except (OSError, TimeoutError, ClientError, aio.client.ApiException) as error:
             raise ApiError(0, "Unreachable", f"the API server can't be reached: {error}") from error
         finally:
             self._observe(verb, resource.plural, status)

@@ -51,6 +51,14 @@ class NameTaken(KeptError):
         )
 
 
+class LeftBehind(KeptError):
+    """A ConfigMap of the name belongs to a deleted Execution, whose name the Execution has: the
+    garbage collector will delete it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("LeftOver", f"the ConfigMap {name} of a deleted namesake is still there")
+
+
 def encode(value: object) -> bytes:
     """A value as it is kept: JSON, as short as it can be written."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
@@ -98,7 +106,7 @@ async def keep(
     labels: Mapping[str, str] | None = None,
 ) -> None:
     """Let the ConfigMap hold the text. One that is there was left by a controller that was stopped
-    before it wrote the status; one of somebody else raises ``NameTaken``."""
+    before it wrote the status; one of somebody else raises ``KeptError``."""
     namespace = execution["metadata"]["namespace"]
     body = _config_map(execution, reference, text, labels or {})
     try:
@@ -113,10 +121,15 @@ async def keep(
 
 
 def refuse_foreign(existing: Object, execution: Object) -> None:
-    """Raises ``NameTaken`` where a ConfigMap that is already there is not the execution's."""
-    owners = existing["metadata"].get("ownerReferences", [])
-    if all(owner.get("uid") != execution["metadata"]["uid"] for owner in owners):
-        raise NameTaken(existing["metadata"]["name"])
+    """Raises ``NameTaken`` or ``LeftBehind`` where a ConfigMap that is already there is not the
+    execution's."""
+    owners = existing["metadata"].get("ownerReferences") or []
+    meta, name = execution["metadata"], existing["metadata"]["name"]
+    if any(owner.get("uid") == meta["uid"] for owner in owners):
+        return
+    if any(owner.get("name") == meta["name"] for owner in owners):
+        raise LeftBehind(name)
+    raise NameTaken(name)
 
 
 def owned_meta(

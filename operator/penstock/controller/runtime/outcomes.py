@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from penstock.controller.again import Again
 from penstock.kubernetes.api import ApiError
-from penstock.kubernetes.kept import KeptError
+from penstock.kubernetes.kept import KeptError, LeftBehind
 from penstock.storage.errors import StorageError
 
 FIRST_RETRY = 0.2
@@ -91,6 +91,8 @@ def outcome_of(error: Exception) -> Outcome:
     match error:
         case Again():
             return AtOnce()
+        case LeftBehind():
+            return Retry(error.reason, str(error))
         case KeptError():
             return Stalled(error.reason, str(error))
         case ApiError():

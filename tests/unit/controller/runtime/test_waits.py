@@ -301,3 +301,23 @@ async def test_a_flow_that_cannot_keep_house_is_not_written_by_turns(story: Stor
         # then
         assert await story.most_in(2, "PUT", FLOWS) <= 3
         assert await story.most_in(1, "DELETE", EXECUTIONS) <= 2
+
+
+async def test_a_config_map_of_a_deleted_namesake_is_waited_for(story: Story) -> None:
+    async with story.controller():
+        # given
+        story.begin()
+        await story.job("first")
+        (run,) = story.execution["status"]["taskRuns"]
+        owner = {"kind": "Execution", "name": "run", "uid": "the one before"}
+        name = f"run-outputs-{run['id']}"
+        meta = {"name": name, "namespace": NAMESPACE, "ownerReferences": [owner]}
+        story.server.put(CONFIG_MAPS, {"metadata": meta})
+        # when
+        await story.end("first", LARGE)
+        await asyncio.sleep(0.3)
+        assert "Stalled" not in conditions(story.execution), "nobody has to do anything"
+        # and when the garbage collector has come to it
+        story.server.remove(CONFIG_MAPS, NAMESPACE, name)
+        await story.end("second", {"value": "y"})
+        await until(lambda: story.state == "SUCCESS")
