@@ -29,6 +29,8 @@ class Nodes:
         self._random = random
         self._known: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.errors: list[str] = []
+        """Of the test's own: what the API server refuses to it."""
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -49,8 +51,13 @@ class Nodes:
                 self._known.add(uid)
                 task = asyncio.create_task(self._bring_through(job))
                 self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                task.add_done_callback(self._done)
         await self._collect(jobs)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self.errors.append(str(task.exception()))
 
     async def _collect(self, jobs: list[Object]) -> None:
         """Delete what belongs to something that is gone."""
@@ -77,46 +84,68 @@ class Nodes:
         ]
         for step in steps:
             await asyncio.sleep(self._random.uniform(0, 0.25))
-            while True:
-                try:
-                    await step()
-                    break
-                except ApiError as error:
-                    if error.not_found:  # somebody deleted the pod: the Job has failed
-                        await self._give_up(job)
-                        return
-                    if error.conflict:
-                        break
-                    await asyncio.sleep(POLL)
+            if not await self._insist(step):  # somebody deleted the pod
+                code = 1
+                break
+        # As long after the pod's end as it takes the Job controller.
+        await asyncio.sleep(self._random.uniform(0, 1.0))
+        status = _complete() if code == 0 else _failed()
+        name = job["metadata"]["name"]
+        await self._insist(
+            lambda: self._api.patch(JOBS, self._namespace, name, {"status": status}, "status")
+        )
+
+    async def _insist(self, step: Callable[[], Any]) -> bool:
+        """Take a step, however often the API server is away. False where its object is gone."""
+        while True:
+            try:
+                await step()
+                return True
+            except ApiError as error:
+                if error.not_found:
+                    return False
+                if error.reason == "AlreadyExists":  # the answer was lost
+                    return True
+                if not (error.transient or error.conflict):
+                    raise
+            await asyncio.sleep(POLL)
 
     async def _status(self, pod: Object, status: dict[str, Any]) -> None:
         name = pod["metadata"]["name"]
         await self._api.patch(PODS, self._namespace, name, {"status": status}, "status")
 
-    async def _give_up(self, job: Object) -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        failed = {
-            "status": "True",
-            "reason": "BackoffLimitExceeded",
-            "message": "Job has reached the specified backoff limit",
-            "lastTransitionTime": now,
-            "lastProbeTime": now,
-        }
-        status = {
-            "startTime": now,
-            "failed": 1,
-            "uncountedTerminatedPods": {},
-            "conditions": [{**failed, "type": kind} for kind in ("FailureTarget", "Failed")],
-        }
-        name = job["metadata"]["name"]
-        for _ in range(100):
-            try:
-                await self._api.patch(JOBS, self._namespace, name, {"status": status}, "status")
-                return
-            except ApiError as error:
-                if error.not_found:
-                    return
-                await asyncio.sleep(POLL)
+
+def _complete() -> dict[str, Any]:
+    now = _now()
+    return {
+        "startTime": now,
+        "completionTime": now,
+        "succeeded": 1,
+        "uncountedTerminatedPods": {},
+        "conditions": _conditions(now, ("SuccessCriteriaMet", "Complete"), "CompletionsReached"),
+    }
+
+
+def _failed() -> dict[str, Any]:
+    now = _now()
+    return {
+        "startTime": now,
+        "failed": 1,
+        "uncountedTerminatedPods": {},
+        "conditions": _conditions(now, ("FailureTarget", "Failed"), "BackoffLimitExceeded"),
+    }
+
+
+def _conditions(now: str, kinds: tuple[str, ...], reason: str) -> list[dict[str, str]]:
+    dates = {"lastTransitionTime": now, "lastProbeTime": now}
+    return [
+        {**dates, "type": kind, "status": "True", "reason": reason, "message": "as the test says"}
+        for kind in kinds
+    ]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def attempt_of(job: Object) -> tuple[str, ...]:

@@ -58,18 +58,18 @@ class Stage:
             body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
             await api.create(_NAMESPACES, "", body)
             stage = cls(plane, proxy, controller, api, name, kubeconfig)
-            nodes = asyncio.create_task(
-                Nodes(api, name, lambda *asked: stage.script(*asked), stage.random).run()
-            )
+            nodes = Nodes(api, name, lambda *asked: stage.script(*asked), stage.random)
+            work = asyncio.create_task(nodes.run())
             try:
                 yield stage
             finally:
                 clock.right()
-                nodes.cancel()
+                work.cancel()
                 with suppress(asyncio.CancelledError):
-                    await nodes
+                    await work
                 await controller.kill()
                 await proxy.stop()
+            assert not nodes.errors
 
     async def flow(self, text: str) -> None:
         """Let there be a Flow, as its YAML says."""

@@ -31,12 +31,13 @@ from penstock.engine.actions import (
     StopAttempt,
 )
 from penstock.kubernetes import results
-from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
+from penstock.kubernetes.api import CONFIG_MAPS, JOBS, PODS, Api, ApiError, Object
 from penstock.kubernetes.directories import Guest
 from penstock.kubernetes.guests import is_shared
 from penstock.kubernetes.jobs import JobObjects, matches
 from penstock.kubernetes.kept import NameTaken, refuse_foreign
-from penstock.kubernetes.podstatus import is_over, job_condition, terminated
+from penstock.kubernetes.labels import ATTEMPT, EXECUTION_UID, TASK_RUN
+from penstock.kubernetes.podstatus import is_over, job_has_ended, terminated
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
 from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.storage.uris import uri_of
@@ -197,6 +198,8 @@ class Jobs:
                 return results.job_deleted(), None
             seen.outcome, left = await self._directories.look(execution, run)
             return seen.outcome, left
+        if seen.job is not None and not seen.pods and job_has_ended(seen.job):
+            await self._find_pods(execution, run.id, attempt.number)
         observation = await self._read(seen)
         if observation.state is State.RESUBMITTED and seen.job is not None and is_shared(seen.job):
             observation = with_directory_lost(observation)
@@ -210,6 +213,16 @@ class Jobs:
             seen.outcome = replace(observation, end_date=_end_date(observation, datetime.now(UTC)))
             return seen.outcome, None
         return await self._check_pending(seen, observation)
+
+    async def _find_pods(self, execution: Object, run: str, number: int) -> None:
+        """Ask for the pods of an attempt whose Job has ended and of which none was seen: the watch
+        of the Jobs may be ahead of that of the pods, and the pod has the outputs."""
+        meta = execution["metadata"]
+        labels = {EXECUTION_UID: meta["uid"], TASK_RUN: run, ATTEMPT: str(number)}
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        for body in await self._api.list(PODS, meta["namespace"], selector):
+            self._attempts.put_pod(body)
+            self._logs.seen(body)
 
     async def _read(self, seen: SeenAttempt) -> Observation:
         """What the pods say; the log is fetched only where outputs were too long for them."""
@@ -281,8 +294,7 @@ class Jobs:
 
 
 def _is_live(seen: SeenAttempt) -> bool:
-    conditions = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
-    if any(job_condition(seen.job, name) is not None for name in conditions):
+    if job_has_ended(seen.job):
         return False
     return not any(terminated(pod) is not None or is_over(pod) for pod in seen.pods.values())
 

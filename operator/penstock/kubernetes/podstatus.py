@@ -127,6 +127,12 @@ def job_condition(job: Mapping[str, Any] | None, kind: str) -> Mapping[str, Any]
     return _condition(conditions, kind)
 
 
+def job_has_ended(job: Mapping[str, Any] | None) -> bool:
+    """Whether a Job has come to its end, or is about to."""
+    kinds = ("Complete", "SuccessCriteriaMet", "Failed", "FailureTarget")
+    return any(job_condition(job, kind) is not None for kind in kinds)
+
+
 def dates(
     pod: Mapping[str, Any], ended: Mapping[str, Any] | None
 ) -> tuple[datetime | None, datetime | None]:

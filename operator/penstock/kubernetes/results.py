@@ -77,7 +77,7 @@ def observe(
     ended = podstatus.terminated(pod)
     timed_out = podstatus.out_of_time(pod) or _is_deadline(failed)
     if ended is None and not podstatus.is_over(pod):
-        if podstatus.is_gone(pod) and _has_ended(job):
+        if podstatus.is_gone(pod) and podstatus.job_has_ended(job):
             return _without_end(pod, _without_pod(job, failed, timeout))
         return _going_on(pod)
     dates = podstatus.dates(pod, ended)
@@ -268,11 +268,6 @@ def _without_pod(
         words = "the pod was deleted and its end was not seen"
         return replace(seen, reason="PodDeleted", message=words)
     return replace(seen, reason=reason, message=message)
-
-
-def _has_ended(job: Job | None) -> bool:
-    kinds = ("Complete", "SuccessCriteriaMet", "Failed", "FailureTarget")
-    return any(podstatus.job_condition(job, kind) is not None for kind in kinds)
 
 
 def _without_end(pod: Pod, told: Observation) -> Observation:
