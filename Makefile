@@ -84,6 +84,10 @@ lint: dev verify-generated ## Format, style, types, layers, generated files
 unit: dev ## Unit tests: no cluster, no network
 	$(BIN)/python -m pytest tests -n auto $(PYTEST_ARGS)
 
+.PHONY: apiserver
+apiserver: dev ## The controller against etcd and the API server alone; the tests play the rest
+	$(BIN)/python -m pytest e2e/apiserver $(PYTEST_ARGS)
+
 .PHONY: e2e
 e2e: dev install ## End-to-end tests on the real cluster
 	@$(ON_CLUSTER) $(BIN)/python -m e2e.suite $(PYTEST_ARGS)
@@ -92,7 +96,7 @@ e2e: dev install ## End-to-end tests on the real cluster
 test-fast: lint unit ## What to run before each commit: all that needs no node to run pods on
 
 .PHONY: test
-test: dev lint unit e2e ## Everything: lint, unit and end-to-end tests
+test: dev lint unit apiserver e2e ## Everything: lint, unit, API server and end-to-end tests
 
 # --- The cluster, and Penstock on it ------------------------------------------------------------
 

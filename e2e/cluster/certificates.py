@@ -19,6 +19,7 @@ _API_SERVER_NAMES = (
     "DNS:kubernetes.default.svc.cluster.local",
     f"IP:{API_SERVICE_ADDRESS}",
     f"IP:{NODE_ADDRESS}",
+    "IP:127.0.0.1",
 )
 
 

@@ -8,18 +8,22 @@ container came to an end says why it is gone.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from penstock.controller.store import version_of
 from penstock.engine.actions import AttemptKey, Observation
 from penstock.kubernetes import podstatus
 from penstock.kubernetes.api import Object
-from penstock.kubernetes.guests import attempts_in, is_shared
+from penstock.kubernetes.guests import DIRECTORY_OF, attempts_in, is_shared
 from penstock.kubernetes.labels import ATTEMPT, DIRECTORY, EXECUTION_UID, TASK_RUN
 from penstock.kubernetes.recent import Recent
 
 _REMEMBERED = 20_000
 """Executions of which late news is dropped."""
+_OWN = ("creationTimestamp", "annotations")
+_VIEW = "view"
+"""In the metadata of a shared Job as one of its attempts sees it."""
 
 
 @dataclass
@@ -56,25 +60,42 @@ class AttemptStore:
     def directory(self, execution_uid: str, key: AttemptKey) -> SeenAttempt:
         return self._directories.setdefault(execution_uid, {}).setdefault(key, SeenAttempt())
 
+    def jobs(self) -> Iterator[Object]:
+        """The Jobs that are taken to be there."""
+        for seen in self._all():
+            if seen.job is not None and not seen.job_deleted and not _is_view(seen.job):
+                yield seen.job
+
+    def pods(self) -> Iterator[Object]:
+        """The pods that are taken to be there."""
+        for seen in self._all():
+            yield from (
+                pod
+                for pod in seen.pods.values()
+                if not (podstatus.is_gone(pod) or DIRECTORY_OF in pod["metadata"])
+            )
+
     def put_job(self, body: Object) -> None:
         """Take in a Job; one that is not ours, or of a forgotten execution, is passed over."""
         seen = self._find(body)
         if seen is None or (seen.job is not None and version_of(seen.job) > version_of(body)):
             return
         seen.job = body
+        for guest in self._guests_of(body):
+            guest.job = _with_own_notes(body, guest.job)
 
     def remove_job(self, body: Object) -> None:
+        """Take in that a Job is gone."""
         seen = self._find(body)
-        if seen is None:
+        if seen is None or (seen.job is not None and _uid(seen.job) != _uid(body)):
             return
         seen.job_deleted = True
-        meta = body["metadata"]
-        for guest in self.of(meta["labels"][EXECUTION_UID]).values() if is_shared(body) else ():
-            if guest.job is not None and guest.job["metadata"]["uid"] == meta["uid"]:
-                guest.job_deleted = True
+        for guest in self._guests_of(body):
+            guest.job_deleted = True
 
     def put_pod(self, body: Object) -> None:
-        """Take in a pod, also one that is deleted: its last state is what counts."""
+        """Take in a pod. The last state of one that is gone tells how the attempt ended; where it
+        does not, the Job does."""
         seen = self._find(body)
         if seen is None:
             return
@@ -94,6 +115,17 @@ class AttemptStore:
     def remember(self, execution_uid: str) -> None:
         """An execution that had ended goes on: news of it counts again."""
         self._forgotten.drop(execution_uid)
+
+    def _all(self) -> Iterator[SeenAttempt]:
+        for attempts in (*self._seen.values(), *self._directories.values()):
+            yield from attempts.values()
+
+    def _guests_of(self, job: Object) -> Iterator[SeenAttempt]:
+        """The attempts that see a shared Job as their own."""
+        if is_shared(job):
+            for guest in self.of(job["metadata"]["labels"][EXECUTION_UID]).values():
+                if guest.job is not None and _uid(guest.job) == _uid(job):
+                    yield guest
 
     def _find(self, body: Object) -> SeenAttempt | None:
         """The attempt an object belongs to. Labels are anyone's to write: nothing is assumed."""
@@ -118,11 +150,21 @@ def _put(seen: SeenAttempt, body: Object) -> None:
 
 def _job_of(directory: SeenAttempt, own: Object) -> Object | None:
     """The directory's Job, as if it were the attempt's: made when the attempt came into its pod."""
-    if directory.job is None:
-        return None
-    since = {"creationTimestamp": own["metadata"]["creationTimestamp"]}
-    notes = {"annotations": own["metadata"]["annotations"]}
-    return {**directory.job, "metadata": {**directory.job["metadata"], **since, **notes}}
+    return None if directory.job is None else _with_own_notes(directory.job, own)
+
+
+def _with_own_notes(job: Object, own: Object | None) -> Object:
+    """A shared Job as one attempt sees it: with the date and the annotations of its own."""
+    notes = {} if own is None else {key: own["metadata"][key] for key in _OWN}
+    return {**job, "metadata": {**job["metadata"], **notes, _VIEW: True}}
+
+
+def _is_view(job: Object) -> bool:
+    return _VIEW in job["metadata"]
+
+
+def _uid(body: Object) -> str:
+    return str(body["metadata"].get("uid"))
 
 
 def _has_ended(pod: Object) -> bool:

@@ -40,6 +40,7 @@ from penstock.engine.engine import refuse
 from penstock.engine.turn import ALONE
 from penstock.expressions import NotLoaded
 from penstock.kubernetes.api import Object
+from penstock.resources.conditions import tells_of_wait
 from penstock.resources.execution import (
     ExecutionSpec,
     ExecutionStatus,
@@ -159,6 +160,9 @@ class ExecutionReconciler:
         if not decides(before, named):
             if before == named and before.observed_generation == generation:
                 await self._act(body, step, before)
+                if tells_of_wait(before.conditions):  # and that was what it waited for
+                    again = with_conditions(before, generation, now, before.refusal)
+                    await self._statuses.write(body, again, before)
                 return wait
             memory.unsaved_since = memory.unsaved_since or time.monotonic()
             late = time.monotonic() - memory.unsaved_since

@@ -15,6 +15,7 @@ from penstock.controller.again import Again
 from penstock.controller.controls import ControlFailed, add_control
 from penstock.controller.provenance import Provenance
 from penstock.controller.recorder import Recorder
+from penstock.controller.runtime.outcomes import WaitingError
 from penstock.controller.secrets import SecretSources
 from penstock.controller.statuskeeper import StatusKeeper
 from penstock.controller.store import ObjectStore, has_ended, has_pending_controls
@@ -71,6 +72,12 @@ class NotMade(Exception):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class LeftOver(WaitingError):
+    """An execution of a deleted namesake has the name still, and is on its way out."""
+
+    reason = "LeftOver"
 
 
 class Family:
@@ -157,14 +164,14 @@ class Family:
         except ApiError as error:
             if error.reason == "AlreadyExists":
                 existing = await self._api.get(EXECUTIONS, namespace, action.name)
-            elif error.transient or error.not_found or _is_over_quota(error):
+            elif error.transient or error.not_found or error.is_over_quota or error.is_terminating:
                 raise
             else:
                 raise NotMade(error.reason, str(error)) from None
         if is_meant(existing, wanted):
             self._seen(existing)
         elif is_left_over(existing, wanted):
-            raise ApiError(503, "LeftOver", f"{action.name} of a deleted execution is still there")
+            raise LeftOver(f"{action.name} of a deleted execution is still there")
         else:
             message = f"an Execution {action.name} is there that this one did not make"
             raise NotMade("NameClash", message)
@@ -253,7 +260,3 @@ def _retries(body: Object, identity: Identity) -> bool:
         return False
     own = identity.retry
     return retry.first_date == (own.first_date if own is not None else identity.created)
-
-
-def _is_over_quota(error: ApiError) -> bool:
-    return error.status == 403 and "quota" in str(error).lower()

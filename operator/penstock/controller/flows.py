@@ -19,7 +19,7 @@ from penstock.controller.statuses import write_status
 from penstock.controller.store import ObjectStore, has_ended, is_finished, state_of
 from penstock.engine.actions import Report
 from penstock.kubernetes.api import EXECUTIONS, FLOWS, Api, ApiError, Object
-from penstock.resources.conditions import Condition, drop_condition, set_condition
+from penstock.resources.conditions import Condition, drop_condition, set_condition, tells_of_wait
 from penstock.resources.execution import FlowReference
 from penstock.resources.flow import (
     PATH_ANNOTATION,
@@ -72,10 +72,17 @@ class FlowReconciler:
         if accepted.engine is not None and _is_ready(status):
             status = await self._serve_triggers(accepted, before, status, own, now)
         status = status.model_copy(update={"last_execution": _newest(own)})
-        await self._write(body, before, status)
+        # That it does not wait any more is said once nothing is in its way: else the two would be
+        # written by turns.
+        news = status.model_copy(update={"conditions": before.conditions})
+        waited = tells_of_wait(before.conditions) and news == before
+        if not waited:
+            await self._write(body, before, status)
         await self._retain(own, now)
         if before.revision is not None and before.revision != status.revision:
             await self._revisions.prune(namespace, name, _revisions_of(own))
+        if waited:
+            await self._write(body, before, status)
         return _seconds_until(status.next_date, now)
 
     def removed(self, body: Object) -> None:

@@ -69,9 +69,12 @@ class GitSourceReconciler:
         self._recorder = recorder
         self._cache = cache
         self._folders = folders
+        self._gone: list[Object] = []
+        """Deleted GitSources whose caches are still there."""
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Seconds after which to ask the remote again, or None."""
+        await self._drop_caches()
         body = self._sources.get(namespace, name)
         if body is None or body["metadata"].get("deletionTimestamp"):
             return None
@@ -93,10 +96,15 @@ class GitSourceReconciler:
         await self._write(body, before, status)
         return interval
 
-    async def removed(self, body: Object) -> None:
-        """A GitSource is gone: its Flows stay, its cache goes."""
-        for cache in (self._cache_of(body), self._files_cache_of(body)):
-            await asyncio.to_thread(shutil.rmtree, cache, ignore_errors=True)
+    def removed(self, body: Object) -> None:
+        """A GitSource is gone: its Flows stay, its caches go with the next reconcile."""
+        self._gone.append(body)
+
+    async def _drop_caches(self) -> None:
+        while self._gone:
+            body = self._gone.pop()
+            for cache in (self._cache_of(body), self._files_cache_of(body)):
+                await asyncio.to_thread(shutil.rmtree, cache, ignore_errors=True)
 
     async def _sync(
         self, body: Object, spec: GitSourceSpec, before: GitSourceStatus
@@ -119,7 +127,7 @@ class GitSourceReconciler:
             before.applied_commit == commit
             and before.observed_generation == body["metadata"].get("generation")
             and before.last_handled_reconcile_at == _requested_at(body)
-            and before.failed == 0
+            and _is_ready(before)
             and present == len(before.inventory)
         )
 
@@ -348,6 +356,10 @@ def _requested_at(body: Object) -> str | None:
     annotations = body["metadata"].get("annotations") or {}
     value = annotations.get(RECONCILE_ANNOTATION) or annotations.get(FLUX_RECONCILE_ANNOTATION)
     return None if value is None else str(value)
+
+
+def _is_ready(status: GitSourceStatus) -> bool:
+    return any(item.type == "Ready" and item.status == "True" for item in status.conditions)
 
 
 def _owned(flow: Object, source: str) -> bool:

@@ -13,8 +13,7 @@ from typing import Any
 import kopf
 
 from penstock.controller.operator import Operator
-from penstock.kubernetes.labels import EXECUTION_UID
-from penstock.resources import GROUP, VERSION
+from penstock.controller.runtime.informer import Informer
 
 
 def register(registry: kopf.OperatorRegistry, operator: Operator) -> None:
@@ -26,8 +25,10 @@ def register(registry: kopf.OperatorRegistry, operator: Operator) -> None:
         settings.scanning.disabled = True
         settings.watching.server_timeout = 300
         settings.watching.client_timeout = 330
-        settings.watching.label_selectors["batch", "v1", "jobs"] = EXECUTION_UID
-        settings.watching.label_selectors["", "v1", "pods"] = EXECUTION_UID
+        for informer in operator.informers:
+            kind, selector = informer.resource, informer.selector
+            if selector is not None:
+                settings.watching.label_selectors[kind.group, kind.version, kind.plural] = selector
 
     @kopf.on.login(registry=registry)
     def login(**context: Any) -> kopf.ConnectionInfo | None:
@@ -36,44 +37,16 @@ def register(registry: kopf.OperatorRegistry, operator: Operator) -> None:
             return dataclasses.replace(in_cluster, server=_server_in_cluster())
         return kopf.login_with_kubeconfig(**context)
 
-    @kopf.on.event(GROUP, VERSION, "flows", registry=registry)
-    async def flow(event: Any, **_: Any) -> None:
-        if event["type"] == "DELETED":
-            operator.flow_removed(event["object"])
-        else:
-            operator.flow_seen(event["object"])
+    for informer in operator.informers:
+        _register_informer(registry, informer)
 
-    @kopf.on.event(GROUP, VERSION, "executions", registry=registry)
-    async def execution(event: Any, **_: Any) -> None:
-        if event["type"] == "DELETED":
-            operator.execution_removed(event["object"])
-        else:
-            operator.execution_seen(event["object"])
 
-    @kopf.on.event(GROUP, VERSION, "gitsources", registry=registry)
-    async def source(event: Any, **_: Any) -> None:
-        if event["type"] == "DELETED":
-            await operator.source_removed(event["object"])
-        else:
-            operator.source_seen(event["object"])
+def _register_informer(registry: kopf.OperatorRegistry, informer: Informer) -> None:
+    kind = informer.resource
 
-    @kopf.on.event(GROUP, VERSION, "keyvalues", registry=registry)
-    async def pair(event: Any, **_: Any) -> None:
-        if event["type"] == "DELETED":
-            operator.pair_removed(event["object"])
-        else:
-            operator.pair_seen(event["object"])
-
-    @kopf.on.event("batch", "v1", "jobs", registry=registry)
-    async def job(event: Any, **_: Any) -> None:
-        if event["type"] == "DELETED":
-            operator.job_removed(event["object"])
-        else:
-            operator.job_seen(event["object"])
-
-    @kopf.on.event("", "v1", "pods", registry=registry)
-    async def pod(event: Any, **_: Any) -> None:
-        operator.pod_seen(event["object"])
+    @kopf.on.event(kind.group, kind.version, kind.plural, id=kind.plural, registry=registry)
+    async def watched(event: Any, **_: Any) -> None:
+        informer.watched(event["type"], event["object"])
 
 
 def _server_in_cluster() -> str:

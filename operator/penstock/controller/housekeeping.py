@@ -18,9 +18,10 @@ from penstock.controller.attempts import SeenAttempt
 from penstock.controller.endings import failed
 from penstock.controller.known import KnownExecutions
 from penstock.controller.pairs import Pairs
-from penstock.controller.pairwriter import PairWriter
+from penstock.controller.pairwriter import PairNameTaken, PairWriter
 from penstock.controller.purging import ExecutionPurge, KeyPurge, LogPurge, Purging
 from penstock.controller.queue import Key
+from penstock.controller.runtime.outcomes import WaitingError
 from penstock.controller.taskpairs import attempt_name
 from penstock.engine.actions import Observation, Perform, Purge
 from penstock.engine.selecting import PurgeExecutions, PurgeLogs
@@ -79,6 +80,10 @@ class Housekeeping:
                 wait = _AGAIN
             else:
                 seen.outcome = failed(error.reason, str(error), started)
+        except WaitingError:
+            wait = _AGAIN
+        except PairNameTaken as error:
+            seen.outcome = failed(error.reason, str(error), started)
         except (StorageError, OSError) as error:
             seen.outcome = failed("StorageFailed", str(error), started)
         except Exception as error:

@@ -31,12 +31,13 @@ from penstock.engine.actions import (
     StopAttempt,
 )
 from penstock.kubernetes import results
-from penstock.kubernetes.api import CONFIG_MAPS, JOBS, Api, ApiError, Object
+from penstock.kubernetes.api import CONFIG_MAPS, JOBS, PODS, Api, ApiError, Object
 from penstock.kubernetes.directories import Guest
 from penstock.kubernetes.guests import is_shared
 from penstock.kubernetes.jobs import JobObjects, matches
-from penstock.kubernetes.kept import refuse_foreign
-from penstock.kubernetes.podstatus import is_over, job_condition, terminated
+from penstock.kubernetes.kept import NameTaken, refuse_foreign
+from penstock.kubernetes.labels import ATTEMPT, EXECUTION_UID, TASK_RUN
+from penstock.kubernetes.podstatus import is_over, job_has_ended, terminated
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
 from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.storage.uris import uri_of
@@ -46,6 +47,15 @@ logger = logging.getLogger(__name__)
 
 _LOG_LIMIT = 4_194_304
 """Bytes of a log's end that are read for outputs: 1 MiB of them, and what surrounds them."""
+
+
+class JobNameTaken(Exception):
+    """A Job of the attempt's name is there, and is not the attempt's."""
+
+    reason = "NameClash"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"a Job {name} is there that is not this attempt's")
 
 
 class Jobs:
@@ -105,7 +115,7 @@ class Jobs:
             made = self._blueprints.of(execution, action, status, self._directories.is_wanted)
         except (TaskFailure, StorageError, ValueError) as error:
             if isinstance(error, StorageUnavailable) and self._may_wait(action):
-                raise ApiError(503, "StorageUnavailable", str(error)) from error
+                raise
             seen.outcome = failed("InvalidTask", action.secrets.told(str(error)))
             raise Again from error
         if isinstance(made, Guest):
@@ -117,13 +127,16 @@ class Jobs:
         await self._throttle.take()
         try:
             await self._create(execution, made)
+        except (NameTaken, JobNameTaken) as error:
+            seen.outcome = failed(error.reason, f"the Job was refused: {error}")
+            raise Again from error
         except ApiError as error:
-            over_quota = error.status == 403 and "quota" in str(error).lower()
             since = action.attempt.created_date
-            later = over_quota and self._pending.may_wait(made.job, since)
-            if error.transient or error.not_found or later:
+            later = error.is_over_quota and self._pending.may_wait(made.job, since)
+            passes = error.transient or error.not_found or error.conflict or error.is_terminating
+            if passes or later:
                 raise
-            reason = "QuotaExceeded" if over_quota else error.reason
+            reason = "QuotaExceeded" if error.is_over_quota else error.reason
             seen.outcome = failed(reason, f"the Job was refused: {error}")
             raise Again from error
         self._metrics.job_created(self._take_edge(uid))
@@ -185,6 +198,8 @@ class Jobs:
                 return results.job_deleted(), None
             seen.outcome, left = await self._directories.look(execution, run)
             return seen.outcome, left
+        if seen.job is not None and not seen.pods and job_has_ended(seen.job):
+            await self._find_pods(execution, run.id, attempt.number)
         observation = await self._read(seen)
         if observation.state is State.RESUBMITTED and seen.job is not None and is_shared(seen.job):
             observation = with_directory_lost(observation)
@@ -198,6 +213,16 @@ class Jobs:
             seen.outcome = replace(observation, end_date=_end_date(observation, datetime.now(UTC)))
             return seen.outcome, None
         return await self._check_pending(seen, observation)
+
+    async def _find_pods(self, execution: Object, run: str, number: int) -> None:
+        """Ask for the pods of an attempt whose Job has ended and of which none was seen: the watch
+        of the Jobs may be ahead of that of the pods, and the pod has the outputs."""
+        meta = execution["metadata"]
+        labels = {EXECUTION_UID: meta["uid"], TASK_RUN: run, ATTEMPT: str(number)}
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        for body in await self._api.list(PODS, meta["namespace"], selector):
+            self._attempts.put_pod(body)
+            self._logs.seen(body)
 
     async def _read(self, seen: SeenAttempt) -> Observation:
         """What the pods say; the log is fetched only where outputs were too long for them."""
@@ -252,10 +277,7 @@ class Jobs:
                 raise
             job = await self._api.get(JOBS, namespace, objects.job["metadata"]["name"])
             if not matches(job, objects.job):
-                name = job["metadata"]["name"]
-                raise ApiError(
-                    409, "NameClash", f"a Job {name} is there that is not this attempt's"
-                ) from None
+                raise JobNameTaken(job["metadata"]["name"]) from None
         self._attempts.put_job(job)
 
     def _take_edge(self, uid: str) -> float | None:
@@ -272,8 +294,7 @@ class Jobs:
 
 
 def _is_live(seen: SeenAttempt) -> bool:
-    conditions = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
-    if any(job_condition(seen.job, name) is not None for name in conditions):
+    if job_has_ended(seen.job):
         return False
     return not any(terminated(pod) is not None or is_over(pod) for pod in seen.pods.values())
 

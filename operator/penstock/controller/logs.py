@@ -19,6 +19,7 @@ from typing import Any
 from penstock.controller.kubelets import Kubelets
 from penstock.controller.logkeeping import LogKeeper, PodLog, log_of
 from penstock.controller.queue import Key, KeyedQueue
+from penstock.controller.runtime.outcomes import After, AtOnce, Done, Outcome
 from penstock.controller.storage import StorageAccess
 from penstock.controller.store import ObjectStore, version_of
 from penstock.engine.actions import AttemptKey, StartAttempt
@@ -147,15 +148,13 @@ class Logs:
         del self._asked[who]
         return True
 
-    async def _archive(self, key: Key) -> None:
+    async def _archive(self, key: Key) -> Outcome:
         log = self._logs.get(key)
         if log is None:
-            return
+            return Done()
         turn = self._kubelets.turn(log.node)
         if turn:
-            why = f"the kubelet of {log.node} did not answer"
-            await self._put_off(key, log, turn, why)
-            return
+            return await self._put_off(key, log, turn, f"the kubelet of {log.node} did not answer")
         ends = log.ends
         try:
             is_done = await self._bring_on(log)
@@ -164,31 +163,30 @@ class Logs:
                 self._kubelets.failed(log.node)
             log.failures += 1
             logger.warning("the log of %s/%s: %s", key.namespace, key.name, error)
-            await self._put_off(key, log, min(2.0**log.failures, NEXT_PART), str(error))
-            return
+            return await self._put_off(key, log, min(2.0**log.failures, NEXT_PART), str(error))
         if is_done:
             self._settle(key)
-        elif log.ends and not ends:  # it ended meanwhile
-            self.queue.add(key)
-        else:
-            self._later(key, log)
+            return Done()
+        if log.ends and not ends:  # it ended meanwhile
+            return AtOnce()
+        return self._later(key, log)
 
-    async def _put_off(self, key: Key, log: PodLog, seconds: float, why: str) -> None:
+    async def _put_off(self, key: Key, log: PodLog, seconds: float, why: str) -> Outcome:
         """Try again later; after five minutes the archive says why there is no more."""
         now = time.monotonic()
         log.fails_since = now if log.fails_since is None else log.fails_since
         if now - log.fails_since < _PATIENCE:
-            self.queue.add_later(key, seconds)
-        elif log.ends:
-            await self._give_up(log, why)
-            self._settle(key)
-        else:
-            self._later(key, log)
+            return After(seconds)
+        if not log.ends:
+            return self._later(key, log)
+        await self._give_up(log, why)
+        self._settle(key)
+        return Done()
 
-    def _later(self, key: Key, log: PodLog) -> None:
+    def _later(self, key: Key, log: PodLog) -> Outcome:
         """The task runs on: look again when there may be more, and hold up nobody meanwhile."""
         self._tell(key)
-        self.queue.add_later(key, _until_next(log))
+        return After(_until_next(log))
 
     async def _bring_on(self, log: PodLog) -> bool:
         """Archive what there is; whether that is all there will ever be."""

@@ -53,7 +53,7 @@ async def _run(settings: Settings, cache: Path) -> None:
         work.add_done_callback(lambda _: stop.set())
         listed = asyncio.create_task(operator.listed.wait())
         await asyncio.wait({work, listed}, return_when=asyncio.FIRST_COMPLETED)
-        watch = asyncio.create_task(_watch(settings, operator, stop, ready))
+        watch = asyncio.create_task(watch_cluster(settings, operator, stop, ready))
         # Kopf takes the signals over while it runs: its end is our signal.
         watch.add_done_callback(lambda _: stop.set())
         logger.info("the controller has started")
@@ -66,9 +66,10 @@ async def _run(settings: Settings, cache: Path) -> None:
                 raise SystemExit(f"the controller failed: {task.exception()!r}")
 
 
-async def _watch(
+async def watch_cluster(
     settings: Settings, operator: Operator, stop: asyncio.Event, ready: asyncio.Event
 ) -> None:
+    """Let kopf tell the operator what happens in the cluster, until `stop`."""
     registry = kopf.OperatorRegistry()
     register(registry, operator)
     await kopf.operator(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -11,7 +10,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore
 from penstock.controller.blueprints import Blueprints
 from penstock.controller.commands import Commands
@@ -43,6 +41,9 @@ from penstock.controller.queue import Key, KeyedQueue
 from penstock.controller.reading import Reading
 from penstock.controller.recorder import Recorder
 from penstock.controller.revisions import Revisions, flow_keys
+from penstock.controller.runtime.informer import Informer
+from penstock.controller.runtime.outcomes import Outcome, after, outcome_of
+from penstock.controller.runtime.waits import Told, Waits
 from penstock.controller.schedules import Schedules
 from penstock.controller.secrets import SecretSources
 from penstock.controller.settings import Settings
@@ -63,24 +64,18 @@ from penstock.kubernetes.api import (
     KEY_VALUES,
     PODS,
     Api,
-    ApiError,
     Object,
-    Resource,
 )
 from penstock.kubernetes.archive import TaskRunArchive
 from penstock.kubernetes.guests import attempts_in
 from penstock.kubernetes.jobs import JobDefaults
 from penstock.kubernetes.labels import EXECUTION_NAME, EXECUTION_UID
 from penstock.kubernetes.outputs import OutputsKeeper
+from penstock.kubernetes.podstatus import gone
 from penstock.resources.execution import ExecutionStatus, State
 
-logger = logging.getLogger(__name__)
-
-RESYNC = 300.0
-"""Seconds after which everything is listed anew: a watch that lost something is made good."""
 SOURCE_WORKERS = 4
 """GitSources have workers of their own: remotes that hang must not hold up executions."""
-CONFLICT_DELAY = 0.02
 FLOW_DELAY = 1.0
 """Seconds for which what executions did to their flow is gathered: it only changes a column."""
 
@@ -94,10 +89,10 @@ class Operator:
         self.api = api
         self.settings = settings
         self.metrics = metrics
-        self.flows = ObjectStore(flow_keys)
-        self.executions = ObjectStore(execution_keys)
-        self.sources = ObjectStore()
-        self.pairs = ObjectStore(pair_keys)
+        self.flows = ObjectStore(flow_keys, self._flow_gone)
+        self.executions = ObjectStore(execution_keys, self._execution_gone)
+        self.sources = ObjectStore(removed=self._source_gone)
+        self.pairs = ObjectStore(pair_keys, self._pair_gone)
         pairs = Pairs(self.pairs)
         self.attempts = AttemptStore()
         self.recorder = Recorder(api)
@@ -213,13 +208,22 @@ class Operator:
             "GitSource": self._source_reconciler.reconcile,
             "KeyValue": self._pair_reconciler.reconcile,
         }
+        kinds = {
+            "Flow": Told(self.flows, FLOWS),
+            "Execution": Told(self.executions, EXECUTIONS),
+            "GitSource": Told(self.sources, GIT_SOURCES),
+            "KeyValue": Told(self.pairs, None),
+        }
+        self._waits = Waits(api, self.recorder, kinds)
+        self.informers = self._informers()
         metrics.watch_state(self.executions, lambda: self.queue.depth + self._source_queue.depth)
 
     async def run(self) -> None:
         """Work until cancelled. What is there is listed before anything is decided, so that no
         Job is taken for missing that was only not seen yet.
         """
-        await self._resync()
+        for informer in self.informers:
+            await informer.list_until_done()
         self.listed.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.queue.run())
@@ -229,7 +233,24 @@ class Operator:
             tasks.create_task(self._purges.run())
             tasks.create_task(OldPackages(self.storage.root, self.settings.namespaces).run())
             tasks.create_task(self.logs.run())
-            tasks.create_task(self._resync_for_ever())
+            for informer in self.informers:
+                tasks.create_task(informer.run())
+
+    def _informers(self) -> tuple[Informer, ...]:
+        """In the order in which they list first: children before their owners."""
+        namespaces = self.settings.namespaces
+        owned = partial(Informer, self.api, namespaces=namespaces, selector=EXECUTION_UID)
+        stored = partial(Informer, self.api, namespaces=namespaces)
+        return (
+            owned(JOBS, self.attempts.jobs, self.job_seen, self.job_removed),
+            owned(PODS, self.attempts.pods, self.pod_seen, self.pod_removed),
+            stored(KEY_VALUES, self.pairs.__iter__, self.pair_seen, self.pairs.remove),
+            stored(FLOWS, self.flows.__iter__, self.flow_seen, self.flows.remove),
+            stored(GIT_SOURCES, self.sources.__iter__, self.source_seen, self.sources.remove),
+            stored(
+                EXECUTIONS, self.executions.__iter__, self.execution_seen, self.executions.remove
+            ),
+        )
 
     def flow_seen(self, body: Object) -> None:
         """A Flow was added or changed. Executions that wait for it look again by themselves; those
@@ -241,18 +262,16 @@ class Operator:
             if known is None or known["metadata"].get("generation") != meta.get("generation"):
                 self._call_next(meta["namespace"], meta["name"])
 
-    def flow_removed(self, body: Object) -> None:
-        if self.flows.remove(body):
-            self._flow_reconciler.removed(body)
-            self._add("Flow", body)
+    def _flow_gone(self, body: Object) -> None:
+        self._flow_reconciler.removed(body)
+        self._add("Flow", body)
 
     def execution_seen(self, body: Object) -> None:
         if self.executions.put(body):
             self._add("Execution", body)
             self._tell(body, self._family.told(body))
 
-    def execution_removed(self, body: Object) -> None:
-        self.executions.remove(body)
+    def _execution_gone(self, body: Object) -> None:
         self._execution_reconciler.forget(body)
         self._purges.removed(body)
         self.logs.forget(body)
@@ -265,16 +284,15 @@ class Operator:
         if self.sources.put(body):
             self._add("GitSource", body)
 
-    async def source_removed(self, body: Object) -> None:
-        self.sources.remove(body)
-        await self._source_reconciler.removed(body)
+    def _source_gone(self, body: Object) -> None:
+        self._source_reconciler.removed(body)
+        self._add("GitSource", body)
 
     def pair_seen(self, body: Object) -> None:
         if self.pairs.put(body):
             self._add("KeyValue", body)
 
-    def pair_removed(self, body: Object) -> None:
-        self.pairs.remove(body)
+    def _pair_gone(self, body: Object) -> None:
         self._pair_reconciler.forget(body)
 
     def job_seen(self, body: Object) -> None:
@@ -286,63 +304,23 @@ class Operator:
         self._add_owner(body)
 
     def pod_seen(self, body: Object) -> None:
-        """A pod was added, changed or removed: its last state is what counts."""
-        self._put_pod(body)
+        self.attempts.put_pod(body)
+        for own in attempts_in(body):
+            self.logs.seen(own)
         self._add_owner(body)
 
-    async def _reconcile(self, key: Key) -> None:
+    def pod_removed(self, body: Object) -> None:
+        self.pod_seen(gone(body))
+
+    async def _reconcile(self, key: Key) -> Outcome:
         started = time.monotonic()
         try:
-            wait = await self._reconcilers[key.kind](key.namespace, key.name)
-        except Again:
-            wait = 0.0
-        except ApiError as error:
-            if not (error.conflict or error.not_found):
-                raise
-            wait = CONFLICT_DELAY
-        finally:
-            self.metrics.reconciled(key.kind, time.monotonic() - started)
-        if wait is not None:
-            self._queue_of(key.kind).add_later(key, wait)
-
-    async def _resync_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(RESYNC)
-            try:
-                await self._resync()
-            except ApiError as error:
-                logger.warning("listing everything anew failed: %s", error)
-
-    async def _resync(self) -> None:
-        """Look at everything that is there, children first."""
-        for body in await self._list(JOBS, EXECUTION_UID):
-            self.attempts.put_job(body)
-        for body in await self._list(PODS, EXECUTION_UID):
-            self._put_pod(body)
-        for resource, store, kind in (
-            (KEY_VALUES, self.pairs, "KeyValue"),
-            (FLOWS, self.flows, "Flow"),
-            (GIT_SOURCES, self.sources, "GitSource"),
-            (EXECUTIONS, self.executions, "Execution"),
-        ):
-            listed = await self._list(resource, None)
-            present = {body["metadata"]["uid"] for body in listed}
-            for body in store:
-                if body["metadata"]["uid"] not in present:
-                    store.remove(body)
-                    if kind == "Execution":
-                        self._purges.removed(body)
-            for body in listed:
-                store.put(body)
-                self._add(kind, body)
-
-    async def _list(self, resource: Resource, selector: str | None) -> list[Object]:
-        if not self.settings.namespaces:
-            return await self.api.list(resource, None, selector)
-        items: list[Object] = []
-        for namespace in self.settings.namespaces:
-            items += await self.api.list(resource, namespace, selector)
-        return items
+            outcome = after(await self._reconcilers[key.kind](key.namespace, key.name))
+        except Exception as error:
+            outcome = outcome_of(error)
+        self.metrics.reconciled(key.kind, time.monotonic() - started)
+        await self._waits.tell(key, outcome)
+        return outcome
 
     def _add(self, kind: str, body: Object) -> None:
         meta = body["metadata"]
@@ -350,11 +328,6 @@ class Operator:
 
     def _queue_of(self, kind: str) -> KeyedQueue:
         return self._source_queue if kind == "GitSource" else self.queue
-
-    def _put_pod(self, body: Object) -> None:
-        self.attempts.put_pod(body)
-        for own in attempts_in(body):
-            self.logs.seen(own)
 
     def _add_owner(self, body: Object) -> None:
         """The Execution of a Job or pod, which names it in an annotation."""

@@ -17,6 +17,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from penstock.controller.pairs import Pairs, is_live
+from penstock.controller.runtime.outcomes import WaitingError
 from penstock.controller.store import ObjectStore
 from penstock.kubernetes.api import KEY_VALUES, Api, ApiError, Object
 from penstock.kubernetes.labels import APPLIED, IGNORE_UPDATES, MANAGED_BY
@@ -32,6 +33,18 @@ IsRecorded = Callable[[str, str], bool]
 """Whether nobody will ask for the change of an attempt again, by tenant and the attempt's name."""
 
 
+class PairNameTaken(Exception):
+    """A KeyValue of the key's name is there, and of another key."""
+
+    reason = "NameClash"
+
+
+class KeyBusy(WaitingError):
+    """Somebody else changes the key faster than this one can."""
+
+    reason = "KeyBusy"
+
+
 class PairWriter:
     """Writes KeyValues, upon what was last seen of them."""
 
@@ -43,7 +56,8 @@ class PairWriter:
         self._locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def change(self, tenant: str, change: Change, attempt: str | None = None) -> None:
-        """Make a change; an attempt's only once. Raises ``KeyExists`` and ``ApiError``."""
+        """Make a change; an attempt's only once. Raises ``KeyExists``, ``PairNameTaken``,
+        ``KeyBusy`` and ``ApiError``."""
         key = (tenant, change.namespace, change.key)
         async with self._locks.setdefault(key, asyncio.Lock()):
             for _ in range(_TRIES):
@@ -54,7 +68,7 @@ class PairWriter:
                     if not (error.conflict or (error.not_found and known is not None)):
                         raise
                 await self._look_again(tenant, change, known)
-            raise ApiError(409, "Conflict", f"the key {change.key} changes all the time")
+            raise KeyBusy(f"the key {change.key} changes all the time")
 
     async def _change(
         self, tenant: str, change: Change, attempt: str | None, known: Object | None
@@ -91,9 +105,7 @@ class PairWriter:
                 self._objects.remove(known)
             return
         if (body["spec"]["namespace"], body["spec"]["key"]) != (change.namespace, change.key):
-            raise ApiError(
-                422, "NameClash", f"a KeyValue {name} is there that is of another key"
-            ) from None
+            raise PairNameTaken(f"a KeyValue {name} is there that is of another key") from None
         self._objects.put(body)
 
 

@@ -4,25 +4,30 @@ Invariants:
 
 - a key is worked on by at most one worker at a time;
 - a key that is added while it is worked on is worked on once more afterwards;
-- a key that fails comes back later, each time a little later, and never holds up another key.
+- a key comes back when the outcome of its reconcile says so (see `runtime.outcomes`): one that
+  fails each time a little later, and it never holds up another key.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-logger = logging.getLogger(__name__)
+from penstock.controller.runtime.outcomes import (
+    FIRST_RETRY,
+    Outcome,
+    Pace,
+    Retry,
+    Stalled,
+    outcome_of,
+)
 
-FIRST_RETRY = 0.2
-"""Seconds until a failed key is tried again; doubles each time."""
-LONGEST_RETRY = 60.0
+logger = logging.getLogger(__name__)
 
 
 class Key(NamedTuple):
@@ -33,7 +38,7 @@ class Key(NamedTuple):
     name: str
 
 
-Reconcile = Callable[[Key], Awaitable[None]]
+Reconcile = Callable[[Key], Awaitable[Outcome]]
 
 
 class KeyedQueue:
@@ -46,7 +51,7 @@ class KeyedQueue:
         self._active: set[Key] = set()
         self._again: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
-        self._failures: dict[Key, int] = {}
+        self._pace = Pace()
         self._idle_workers = asyncio.Semaphore(workers)
         self._wakeup = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,9 +64,11 @@ class KeyedQueue:
         return len(self._ready) + len(self._again)
 
     def add(self, key: Key) -> None:
-        """Reconcile a key as soon as a worker is free."""
+        """Reconcile a key as soon as a worker is free; one that has just failed after a pause."""
         if key in self._active:
             self._again.add(key)
+        elif pause := self._pace.pause(key, time.monotonic()):
+            self.add_later(key, pause)
         elif key not in self._queued:
             self._queued.add(key)
             self._ready.append(key)
@@ -108,10 +115,11 @@ class KeyedQueue:
 
     async def _work(self, key: Key) -> None:
         try:
-            await self._reconcile(key)
-            self._failures.pop(key, None)
-        except Exception as error:
-            self._retry(key, error)
+            try:
+                outcome = await self._reconcile(key)
+            except Exception as error:
+                outcome = outcome_of(error)
+            self._settle(key, outcome)
         finally:
             self.last_progress = time.monotonic()
             self._active.discard(key)
@@ -120,21 +128,19 @@ class KeyedQueue:
                 self._again.discard(key)
                 self.add(key)
 
-    def _retry(self, key: Key, error: Exception) -> None:
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        delay = min(FIRST_RETRY * 2**failures, LONGEST_RETRY) * random.uniform(0.8, 1.2)
-        known = getattr(error, "transient", None) is not None
-        logger.warning(
-            "%s %s/%s failed, is tried again in %.1f s: %s",
-            key.kind,
-            key.namespace,
-            key.name,
-            delay,
-            error,
-            exc_info=None if known else error,
-        )
-        self.add_later(key, delay)
+    def _settle(self, key: Key, outcome: Outcome) -> None:
+        wait = self._pace.seconds(key, outcome, time.monotonic())
+        if wait is None:
+            return
+        if isinstance(outcome, Retry | Stalled):
+            logger.log(
+                # Whoever writes at the same time as somebody else just looks again.
+                logging.DEBUG if wait < FIRST_RETRY / 2 else logging.WARNING,
+                "%s %s/%s failed, is tried again in %.1f s: %s: %s",
+                *(key.kind, key.namespace, key.name, wait, outcome.reason, outcome.message),
+                exc_info=outcome.error if isinstance(outcome, Retry) else None,
+            )
+        self.add_later(key, wait)
 
     def _fire(self, key: Key) -> None:
         self._timers.pop(key, None)

@@ -32,6 +32,10 @@ _KEPT_REVISIONS = 10
 _DIGEST = "penstock.dev/digest"
 
 
+class RevisionLost(Exception):
+    """A revision is not kept any more."""
+
+
 @dataclass(frozen=True)
 class AcceptedFlow:
     """What became of one generation of a Flow."""
@@ -95,15 +99,20 @@ class Revisions:
         return Engine(flow, expressions(), self._limits, self._functions(namespace))
 
     async def pinned(self, namespace: str, reference: PinnedFlow) -> Engine:
-        """The engine of a revision. Raises ``ApiError`` where it is not kept any more."""
+        """The engine of a revision. Raises ``RevisionLost`` where it is not kept any more."""
         assert reference.name is not None
         key = (namespace, reference.name, reference.revision)
         engine = self._engines.get(key)
         if engine is None:
             name = _revision_name(reference.name, reference.revision)
-            kept = await self._api.get(CONTROLLER_REVISIONS, namespace, name)
+            try:
+                kept = await self._api.get(CONTROLLER_REVISIONS, namespace, name)
+            except ApiError as error:
+                if not error.not_found:
+                    raise
+                raise RevisionLost(f"the ControllerRevision {name} is gone") from None
             if (kept["metadata"].get("labels") or {}).get(FLOW) != label_value(reference.name):
-                raise ApiError(404, "NotFound", f"the ControllerRevision {name} is somebody else's")
+                raise RevisionLost(f"the ControllerRevision {name} is somebody else's")
             parsed = flow_parser().parse(SourceDocument(kept["data"]["spec"]))
             engine = self._engine(namespace, parsed.flow)
             self._engines.put(key, engine)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from penstock.controller.revisions import AcceptedFlow, Revisions, find_flow
+from penstock.controller.revisions import AcceptedFlow, RevisionLost, Revisions, find_flow
 from penstock.controller.statuskeeper import StatusKeeper
 from penstock.controller.store import ObjectStore
 from penstock.engine.engine import Engine
 from penstock.engine.tree import FlowTree
-from penstock.kubernetes.api import ApiError, Object
+from penstock.kubernetes.api import Object
+from penstock.kubernetes.kept import ValueLost
 from penstock.resources.execution import (
     Control,
     ExecutionSpec,
@@ -90,9 +91,7 @@ class Starts:
             raise Refusal("InvalidStatus", "the status names no flow")
         try:
             return await self._revisions.pinned(namespace, flow)
-        except ApiError as error:
-            if not error.not_found:
-                raise
+        except RevisionLost:
             message = f"revision {flow.revision} of the flow is not kept any more"
             raise Refusal("RevisionNotFound", message) from None
 
@@ -125,10 +124,8 @@ class Starts:
         body = self._executions.get(namespace, replay.execution)
         try:
             source = None if body is None else await self._statuses.read(body)
-        except ApiError as error:
-            if not error.not_found:
-                raise
-            message = f"outputs of the execution {replay.execution} are gone: {error}"
+        except ValueLost as error:
+            message = f"outputs of the execution {replay.execution} are lost: {error}"
             raise Refusal("ReplayNotPossible", message) from None
         if source is None:
             message = f"there is no execution {replay.execution} in this namespace that has begun"

@@ -9,6 +9,7 @@ from penstock.controller.store import ObjectStore, has_ended, version_of
 from penstock.engine.actions import ChildSeen
 from penstock.kubernetes.api import EXECUTIONS, Api, ApiError, Object
 from penstock.kubernetes.archive import TaskRunArchive
+from penstock.kubernetes.kept import ValueLost
 from penstock.kubernetes.outputs import OutputsKeeper
 from penstock.kubernetes.recent import Recent
 from penstock.resources.execution import ExecutionStatus, State
@@ -40,7 +41,8 @@ class StatusKeeper:
         self._seen: Recent[str, tuple[int, ChildSeen]] = Recent(_SEEN)
 
     async def recall(self, body: Object) -> Memory | None:
-        """The status to continue from; None for an execution that has not begun."""
+        """The status to continue from; None for an execution that has not begun. Raises
+        ``ValueLost`` where a part of it is gone."""
         uid, version = body["metadata"]["uid"], version_of(body)
         memory = self._memory.get(uid)
         if memory is not None and memory.version >= version:
@@ -71,9 +73,8 @@ class StatusKeeper:
         try:
             answer = await write_status(self._api, EXECUTIONS, self._executions, body, written)
         except ApiError as error:
-            if error.not_found:
+            if error.is_gone:
                 self._executions.remove(body)
-                self.forget(body)
             raise
         self._memory[body["metadata"]["uid"]] = Memory(version_of(answer), status)
         return status
@@ -90,9 +91,7 @@ class StatusKeeper:
         if has_ended(body):
             try:
                 seen = ChildSeen(await self._with_outputs(body))
-            except ApiError as error:
-                if not error.not_found:
-                    raise
+            except ValueLost as error:
                 seen = ChildSeen(_without_outputs(body, str(error)))
         else:
             seen = ChildSeen(ExecutionStatus.from_json(body.get("status") or {}))

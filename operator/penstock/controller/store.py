@@ -20,16 +20,27 @@ Index = Callable[[Object], Iterable[Hashable]]
 _REMEMBERED_DELETIONS = 10_000
 
 
+Removed = Callable[[Object], None]
+"""Told once of each object that is gone, with the last that is known of it."""
+
+
 def version_of(body: Object) -> int:
-    """The resource version as a number: the API server's versions grow for one object."""
+    """The resource version as a number: the API server's versions grow for one kind of object."""
     text = body.get("metadata", {}).get("resourceVersion", "0")
     return int(text) if text.isdigit() else 0
 
 
 class ObjectStore:
-    """Objects of one kind by namespace and name, and by the keys that an index gives them."""
+    """Objects of one kind by namespace and name, and by the keys that an index gives them.
 
-    def __init__(self, index: Index = lambda body: ()) -> None:
+    However it becomes known that an object is gone (a watch, a list that lacks it, a call that does
+    not find it, another object under its name), `removed` is told of it, once.
+    """
+
+    def __init__(
+        self, index: Index = lambda body: (), removed: Removed = lambda body: None
+    ) -> None:
+        self._removed = removed
         self._objects: dict[tuple[str, str], Object] = {}
         self._index = index
         self._indexed: dict[Hashable, dict[tuple[str, str], None]] = {}
@@ -51,7 +62,9 @@ class ObjectStore:
         known = self._objects.get(key)
         if known is not None and version_of(known) > version_of(body):
             return False
-        if known is not None:
+        if known is not None and known["metadata"].get("uid") != meta.get("uid"):
+            self.remove(known)  # its name is another object's now
+        elif known is not None:
             self._unindex(key, known)
         self._objects[key] = body
         for entry in self._index(body):
@@ -59,16 +72,20 @@ class ObjectStore:
         return True
 
     def remove(self, body: Object) -> bool:
-        """Forget a deleted object. False where another of the same name took its place."""
+        """Forget a deleted object. False where it was not here: never seen, removed before, or
+        replaced by another of the same name."""
         meta = body["metadata"]
+        if meta.get("uid") in self._deleted:
+            return False
         self._deleted.put(meta.get("uid", ""), None)
         key = (meta.get("namespace", ""), meta["name"])
         known = self._objects.get(key)
-        if known is None or known["metadata"].get("uid") != meta.get("uid"):
-            return False
-        self._unindex(key, known)
-        del self._objects[key]
-        return True
+        was_here = known is not None and known["metadata"].get("uid") == meta.get("uid")
+        if known is not None and was_here:
+            self._unindex(key, known)
+            del self._objects[key]
+        self._removed(body)
+        return was_here
 
     def _unindex(self, key: tuple[str, str], body: Object) -> None:
         for entry in self._index(body):

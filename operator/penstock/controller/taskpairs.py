@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock.controller.attempts import SeenAttempt
 from penstock.controller.pairs import Pairs
-from penstock.controller.pairwriter import PairWriter
+from penstock.controller.pairwriter import PairNameTaken, PairWriter
 from penstock.controller.store import ObjectStore
 from penstock.engine.actions import AttemptKey, Observation, StartAttempt
 from penstock.kubernetes.api import ApiError, Object
@@ -78,6 +78,8 @@ class TaskPairs:
             return _failed(ended, "KeyExists", str(error))
         except EffectRefused as error:
             return _failed(ended, "InvalidEffects", str(error))
+        except PairNameTaken as error:
+            return _failed(ended, error.reason, f"the key can't be written: {error}")
         except ApiError as error:
             if error.transient or error.conflict or error.not_found:
                 raise

@@ -7,7 +7,7 @@ client's typed models are left aside: turning objects into them and back costs m
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,19 +27,40 @@ APPLY_PATCH = "application/apply-patch+yaml"
 FIELD_MANAGER = "penstock"
 TIMEOUT = 30.0
 """Seconds after which a call is given up; the reconcile is tried again."""
+_CHUNK = 500
+"""Objects in one answer to a list."""
+_LIST_TRIES = 3
+"""How often a list is begun whose moment the API server forgot before all chunks were read."""
 
 
 class ApiError(Exception):
     """The API server refused. `reason` is its own word, such as `AlreadyExists`."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        retry_after: float = 0.0,
+        fields: Iterable[str] = (),
+    ) -> None:
         super().__init__(message or reason)
         self.status = status
         self.reason = reason
+        self.retry_after = retry_after
+        """Seconds for which the API server asks to be left alone."""
+        self.fields = tuple(fields)
+        """The fields of the object that are wrong, where it is invalid."""
 
     @property
     def not_found(self) -> bool:
         return self.status == 404
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the object is not there. A path that the server does not know, such as that of a
+        kind whose CRD is missing, has no reason."""
+        return self.status == 404 and self.reason == "NotFound"
 
     @property
     def conflict(self) -> bool:
@@ -49,7 +70,25 @@ class ApiError(Exception):
     @property
     def transient(self) -> bool:
         """Whether the same call may succeed later."""
-        return self.status in (0, 408, 429) or self.status >= 500
+        return self.status in (0, 401, 408, 410, 429) or self.status >= 500
+
+    @property
+    def is_over_quota(self) -> bool:
+        return self.status == 403 and "quota" in str(self).lower()
+
+    @property
+    def is_terminating(self) -> bool:
+        """Whether the namespace is being deleted: nothing is made in it any more."""
+        return self.status == 403 and "because it is being terminated" in str(self)
+
+    @property
+    def told(self) -> str:
+        """What of it may be shown to everybody. Of an invalid object the API server repeats the
+        values that it finds wrong, and those may be secret."""
+        if self.status != 422:
+            return str(self)
+        what = str(self).partition(" is invalid")[0].partition(":")[0]
+        return f"{what} is invalid" + (f" in {', '.join(self.fields)}" if self.fields else "")
 
 
 @dataclass(frozen=True)
@@ -79,6 +118,16 @@ SECRETS = Resource("", "v1", "secrets")
 EVENTS = Resource("events.k8s.io", "v1", "events")
 CONTROLLER_REVISIONS = Resource("apps", "v1", "controllerrevisions")
 
+
+@dataclass(frozen=True)
+class Listing:
+    """All objects of a kind as they were at one moment."""
+
+    items: list[Object]
+    version: str
+    """The resourceVersion of that moment: whatever has a newer one, the list does not know of."""
+
+
 Observer = Callable[[str, str, int], None]
 """Told of each call: verb, plural, HTTP status (0 where no answer came)."""
 
@@ -102,17 +151,45 @@ class Api:
         selector: str | None = None,
         fields: str | None = None,
     ) -> list[Object]:
-        """Every object, in chunks, so that no answer is unbounded."""
-        items: list[Object] = []
-        query = {"limit": "500"} | ({"labelSelector": selector} if selector else {})
+        """Every object, as it is now."""
+        return (await self.list_at_once(resource, namespace, selector, fields)).items
+
+    async def list_at_once(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        selector: str | None = None,
+        fields: str | None = None,
+    ) -> Listing:
+        """Every object as of one moment, in chunks, so that no answer is unbounded.
+
+        All chunks show the moment of the first one. The API server forgets it after some minutes:
+        a list that takes longer is begun anew.
+        """
+        query = {"limit": str(_CHUNK)} | ({"labelSelector": selector} if selector else {})
         query |= {"fieldSelector": fields} if fields else {}
+        for _ in range(_LIST_TRIES - 1):
+            try:
+                return await self._list(resource, namespace, query)
+            except ApiError as error:
+                if error.status != 410:
+                    raise
+        return await self._list(resource, namespace, query)
+
+    async def _list(
+        self, resource: Resource, namespace: str | None, query: Mapping[str, str]
+    ) -> Listing:
+        items: list[Object] = []
+        version = token = ""
         while True:
-            page = await self._call("GET", resource, namespace, query=query)
-            items += page.get("items", [])
-            token = page.get("metadata", {}).get("continue")
+            page_query = {**query, "continue": token} if token else query
+            page = await self._call("GET", resource, namespace, query=page_query)
+            items += page.get("items") or []
+            meta = page.get("metadata") or {}
+            version = version or str(meta.get("resourceVersion", ""))
+            token = meta.get("continue") or ""
             if not token:
-                return items
-            query = query | {"continue": token}
+                return Listing(items, version)
 
     async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
         query = {"fieldManager": FIELD_MANAGER}
@@ -262,12 +339,12 @@ class Api:
             response = await self._send(verb, path, query, headers, body, TIMEOUT)
             status = response.status
             raw: bytes = await response.read()
-        except (OSError, TimeoutError, aio.client.ApiException) as error:
+        except (OSError, TimeoutError, ClientError, aio.client.ApiException) as error:
             raise ApiError(0, "Unreachable", f"the API server can't be reached: {error}") from error
         finally:
             self._observe(verb, resource.plural, status)
         if status >= 400:
-            raise _refusal(status, raw)
+            raise _refusal(status, raw, response.headers.get("Retry-After"))
         return raw
 
     async def _send(
@@ -285,12 +362,16 @@ class Api:
         return await self._client.call_api(verb, url, headers, body, _request_timeout=timeout)
 
 
-def _refusal(status: int, raw: bytes) -> ApiError:
+def _refusal(status: int, raw: bytes, retry_after: str | None = None) -> ApiError:
+    seconds = float(retry_after) if retry_after is not None and retry_after.isdigit() else 0.0
     try:
         answer = json.loads(raw)
-        return ApiError(status, answer.get("reason") or str(status), answer.get("message") or "")
-    except (ValueError, AttributeError):
-        return ApiError(status, str(status), raw[:200].decode("utf-8", "replace"))
+        causes = (answer.get("details") or {}).get("causes") or ()
+        fields = [str(cause["field"]) for cause in causes if cause.get("field")]
+        reason, message = answer.get("reason") or str(status), answer.get("message") or ""
+        return ApiError(status, reason, message, seconds, dict.fromkeys(fields))
+    except (ValueError, AttributeError, TypeError):
+        return ApiError(status, str(status), raw[:200].decode("utf-8", "replace"), seconds)
 
 
 @asynccontextmanager

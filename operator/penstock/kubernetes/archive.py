@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.kubernetes.api import CONFIG_MAPS, Api, Object
-from penstock.kubernetes.kept import digest, encode, keep, value_in
+from penstock.kubernetes.api import Api, Object
+from penstock.kubernetes.kept import digest, encode, fetch, keep
 from penstock.kubernetes.outputs import without_large_outputs
 from penstock.resources.execution import (
     ArchiveReference,
@@ -78,8 +78,8 @@ class TaskRunArchive:
         runs = [await self._with_values(namespace, run) for run in status.task_runs]
         placed: dict[int, TaskRun] = {}
         for reference in status.archive:
-            body = await self._api.get(CONFIG_MAPS, namespace, reference.config_map)
-            placed |= dict(_read(body, reference))
+            what = f"{reference.task_runs} of its task runs"
+            placed |= dict(_read(await fetch(self._api, namespace, reference, what)))
         merged = _merged(placed, runs)
         ids = frozenset(run.id for run in placed.values())
         return status.model_copy(update={"task_runs": merged}), ids
@@ -116,8 +116,8 @@ class TaskRunArchive:
     async def _with_values(self, namespace: str, run: TaskRun) -> TaskRun:
         if run.values_ref is None:
             return run
-        body = await self._api.get(CONFIG_MAPS, namespace, run.values_ref.config_map)
-        values = value_in(body, run.values_ref)
+        what = f"the values of the loop `{run.task_id}`"
+        values = await fetch(self._api, namespace, run.values_ref, what)
         return run.model_copy(update={"values": values})
 
     async def _move(
@@ -224,8 +224,8 @@ def _merged(placed: dict[int, TaskRun], kept: Sequence[TaskRun]) -> list[TaskRun
     ]
 
 
-def _read(body: Object, reference: ArchiveReference) -> Iterator[tuple[int, TaskRun]]:
-    for position, value in value_in(body, reference):
+def _read(chunk: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, TaskRun]]:
+    for position, value in chunk:
         yield position, TaskRun.model_validate(value)
 
 

@@ -25,6 +25,9 @@ from penstock.tasks.pod import LATE
 
 Pod = Mapping[str, Any]
 
+DIRECTORY_OF = "directory"
+"""In the metadata of a pod as one of its attempts sees it: whose directory the pod is."""
+
 
 def is_shared(body: Mapping[str, Any]) -> bool:
     """Whether a Job or a pod is that of a WorkingDirectory."""
@@ -119,7 +122,7 @@ def _as_own(pod: Pod, container: Mapping[str, Any], told: Mapping[str, Any]) -> 
             "labels": {**labels, **told["labels"]},
             "annotations": {**annotations, **told["annotations"], CONTAINER: name},
             "creationTimestamp": told["since"],
-            "directory": {key: meta["labels"].get(key) for key in (TASK, TASK_RUN, ATTEMPT)}
+            DIRECTORY_OF: {key: meta["labels"].get(key) for key in (TASK, TASK_RUN, ATTEMPT)}
             | {"annotations": annotations},
         },
         "spec": {

@@ -9,6 +9,7 @@ import base64
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -27,6 +28,37 @@ class Reference(Protocol):
     def sha256(self) -> str: ...
 
 
+class KeptError(Exception):
+    """What is kept beside an Execution can't be had, or not be kept, until a person does something.
+    `reason` is one word for the cause."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ValueLost(KeptError):
+    """A ConfigMap is gone, or is not what was written."""
+
+
+class NameTaken(KeptError):
+    """A ConfigMap of the name is there, and somebody else's."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "NameClash",
+            f"the ConfigMap {name} belongs to somebody else: delete it, or give it another name",
+        )
+
+
+class LeftBehind(KeptError):
+    """A ConfigMap of the name belongs to a deleted Execution, whose name the Execution has: the
+    garbage collector will delete it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("LeftOver", f"the ConfigMap {name} of a deleted namesake is still there")
+
+
 def encode(value: object) -> bytes:
     """A value as it is kept: JSON, as short as it can be written."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
@@ -37,11 +69,33 @@ def digest(text: bytes) -> str:
 
 
 def value_in(body: Object, reference: Reference) -> Any:
-    """The value in a ConfigMap. Raises ``ValueError`` where it is not what was written."""
-    text = gzip.decompress(base64.b64decode(body["binaryData"][reference.key]))
+    """The value in a ConfigMap. Raises ``ValueLost`` where it is not what was written."""
+    try:
+        text = gzip.decompress(base64.b64decode(body["binaryData"][reference.key]))
+    except (KeyError, TypeError, ValueError, EOFError, OSError, zlib.error):
+        text = b""
     if digest(text) != reference.sha256:
-        raise ValueError(f"the ConfigMap {reference.config_map} was changed by somebody else")
+        raise ValueLost(
+            "ValueChanged",
+            f"the ConfigMap {reference.config_map} was changed by somebody else: put back what was "
+            "in it, or delete the Execution",
+        )
     return json.loads(text)
+
+
+async def fetch(api: Api, namespace: str, reference: Reference, what: str) -> Any:
+    """The value that is kept. Raises ``ValueLost``; `what` is said to be lost with it."""
+    try:
+        body = await api.get(CONFIG_MAPS, namespace, reference.config_map)
+    except ApiError as error:
+        if not error.not_found:
+            raise
+        raise ValueLost(
+            "ValueGone",
+            f"the ConfigMap {reference.config_map}, which holds {what}, is gone: put it back, or "
+            "delete the Execution",
+        ) from None
+    return value_in(body, reference)
 
 
 async def keep(
@@ -52,7 +106,7 @@ async def keep(
     labels: Mapping[str, str] | None = None,
 ) -> None:
     """Let the ConfigMap hold the text. One that is there was left by a controller that was stopped
-    before it wrote the status; one of somebody else raises ``ApiError``."""
+    before it wrote the status; one of somebody else raises ``KeptError``."""
     namespace = execution["metadata"]["namespace"]
     body = _config_map(execution, reference, text, labels or {})
     try:
@@ -67,11 +121,15 @@ async def keep(
 
 
 def refuse_foreign(existing: Object, execution: Object) -> None:
-    """Raises ``ApiError`` where a ConfigMap that is already there is not the execution's."""
-    owners = existing["metadata"].get("ownerReferences", [])
-    if all(owner.get("uid") != execution["metadata"]["uid"] for owner in owners):
-        name = existing["metadata"]["name"]
-        raise ApiError(409, "NameClash", f"the ConfigMap {name} belongs to somebody else")
+    """Raises ``NameTaken`` or ``LeftBehind`` where a ConfigMap that is already there is not the
+    execution's."""
+    owners = existing["metadata"].get("ownerReferences") or []
+    meta, name = execution["metadata"], existing["metadata"]["name"]
+    if any(owner.get("uid") == meta["uid"] for owner in owners):
+        return
+    if any(owner.get("name") == meta["name"] for owner in owners):
+        raise LeftBehind(name)
+    raise NameTaken(name)
 
 
 def owned_meta(

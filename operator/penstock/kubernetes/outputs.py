@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock.kubernetes.api import CONFIG_MAPS, Api, Object
-from penstock.kubernetes.kept import digest, encode, keep, value_in
+from penstock.kubernetes.api import Api, Object
+from penstock.kubernetes.kept import digest, encode, fetch, keep
 from penstock.kubernetes.labels import TASK_RUN
 from penstock.kubernetes.recent import Recent
 from penstock.resources.execution import ExecutionStatus, OutputsReference, TaskRun
@@ -71,8 +71,8 @@ class OutputsKeeper:
             return run
         outputs = self._cache.get(reference.sha256)
         if outputs is None:
-            body = await self._api.get(CONFIG_MAPS, namespace, reference.config_map)
-            outputs = value_in(body, reference)
+            what = f"outputs of the task `{run.task_id}`"
+            outputs = await fetch(self._api, namespace, reference, what)
             self._cache.put(reference.sha256, outputs)
         return run.model_copy(update={"outputs": outputs})
 

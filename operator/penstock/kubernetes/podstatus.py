@@ -16,6 +16,9 @@ from penstock.tasks.captured import exit_words
 
 CONTAINER_NAME = "task"
 
+_GONE = "gone"
+"""In the metadata of a pod that is not there any more."""
+
 _INFRASTRUCTURE = frozenset(
     {
         "Evicted", "NodeShutdown", "Shutdown", "NodeLost", "NodeAffinity", "Preempting",
@@ -99,7 +102,18 @@ def is_over(pod: Mapping[str, Any]) -> bool:
 
 
 def was_deleted(pod: Mapping[str, Any]) -> bool:
-    return (pod.get("metadata") or {}).get("deletionTimestamp") is not None
+    """Whether the pod is about to go, or gone."""
+    return is_gone(pod) or (pod.get("metadata") or {}).get("deletionTimestamp") is not None
+
+
+def is_gone(pod: Mapping[str, Any]) -> bool:
+    """Whether the pod is not there any more, and nothing more will be heard of it."""
+    return _GONE in (pod.get("metadata") or {})
+
+
+def gone(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """A pod as it is remembered when it is not there any more."""
+    return {**pod, "metadata": {**pod["metadata"], _GONE: True}}
 
 
 def out_of_time(pod: Mapping[str, Any]) -> bool:
@@ -111,6 +125,12 @@ def job_condition(job: Mapping[str, Any] | None, kind: str) -> Mapping[str, Any]
     """A Job's condition, if it holds."""
     conditions = ((job or {}).get("status") or {}).get("conditions")
     return _condition(conditions, kind)
+
+
+def job_has_ended(job: Mapping[str, Any] | None) -> bool:
+    """Whether a Job has come to its end, or is about to."""
+    kinds = ("Complete", "SuccessCriteriaMet", "Failed", "FailureTarget")
+    return any(job_condition(job, kind) is not None for kind in kinds)
 
 
 def dates(

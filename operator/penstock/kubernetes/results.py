@@ -15,7 +15,7 @@ The pod's own status decides, so nothing waits for the Job's condition. In this 
 4. Somebody deleted the pod: FAILED, `PodDeleted`.
 5. Any other exit code: FAILED, with the cause in words.
 
-Where no pod is left, the Job's condition tells which of these it was.
+Where no pod is left, or its end was not seen, the Job's condition tells which of these it was.
 """
 
 from __future__ import annotations
@@ -77,6 +77,8 @@ def observe(
     ended = podstatus.terminated(pod)
     timed_out = podstatus.out_of_time(pod) or _is_deadline(failed)
     if ended is None and not podstatus.is_over(pod):
+        if podstatus.is_gone(pod) and podstatus.job_has_ended(job):
+            return _without_end(pod, _without_pod(job, failed, timeout))
         return _going_on(pod)
     dates = podstatus.dates(pod, ended)
     exit_code = ended.get("exitCode") if ended is not None else None
@@ -266,6 +268,16 @@ def _without_pod(
         words = "the pod was deleted and its end was not seen"
         return replace(seen, reason="PodDeleted", message=words)
     return replace(seen, reason=reason, message=message)
+
+
+def _without_end(pod: Pod, told: Observation) -> Observation:
+    """What a Job tells of an attempt whose pod went before its end was seen: where the pod was
+    disrupted, that was why."""
+    disruption = podstatus.disruption(pod, None)
+    if told.reason != "PodDeleted" or disruption is None or disruption.own_fault:
+        return told
+    state, message = State.RESUBMITTED, disruption.message
+    return replace(told, state=state, reason=disruption.reason, message=message)
 
 
 def _is_deadline(failed: Mapping[str, Any] | None) -> bool:

@@ -9,6 +9,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+TRIED_AGAIN = "ProgressingWithRetry"
+"""The reason of `Reconciling` while something fails that may pass: the word that Flux uses."""
+
 ConditionStatus = Literal["True", "False", "Unknown"]
 
 
@@ -54,6 +57,34 @@ def set_condition(
             observed_generation=generation,
         ),
     ]
+
+
+def with_wait(
+    conditions: Iterable[Condition],
+    reason: str,
+    message: str,
+    now: datetime,
+    generation: int,
+    *,
+    stalled: bool,
+) -> list[Condition]:
+    """The conditions of an object that can't go on now, and why: `Stalled` where a person has to do
+    something, else `Reconciling` with a reason that says that it is tried again."""
+    kept = set_condition(conditions, "Ready", "False", reason, message, now, generation)
+    if stalled:
+        kept = drop_condition(kept, "Reconciling")
+        return set_condition(kept, "Stalled", "True", reason, message, now, generation)
+    kept = drop_condition(kept, "Stalled")
+    text = f"{reason}: {message}"
+    return set_condition(kept, "Reconciling", "True", TRIED_AGAIN, text, now, generation)
+
+
+def tells_of_wait(conditions: Iterable[Condition]) -> bool:
+    """Whether the conditions of an object that has no end yet say that it can't go on now."""
+    return any(
+        item.type == "Stalled" or (item.type == "Reconciling" and item.reason == TRIED_AGAIN)
+        for item in conditions
+    )
 
 
 def drop_condition(conditions: Iterable[Condition], type: str) -> list[Condition]:

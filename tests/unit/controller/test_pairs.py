@@ -12,11 +12,10 @@ import pytest
 from penstock.controller.functions import Functions
 from penstock.controller.keyvalues import KeyValueReconciler
 from penstock.controller.pairs import Pairs, pair_keys
-from penstock.controller.pairwriter import PairWriter, applied
+from penstock.controller.pairwriter import PairNameTaken, PairWriter, applied
 from penstock.controller.store import ObjectStore
 from penstock.controller.taskpairs import recorded_in
 from penstock.expressions import ExpressionError
-from penstock.kubernetes.api import ApiError
 from penstock.resources.keyvalue import KEY_PATTERN, NAMESPACE_PATTERN, key_value_name
 from penstock.storage import pairs as storage_pairs
 from penstock.storage import uris
@@ -298,7 +297,7 @@ async def test_a_key_that_somebody_deleted_just_now_is_made_anew(world: World) -
 async def test_an_object_of_another_key_is_never_taken(world: World) -> None:
     body = world.given(TEAM, "other", 1, name=key_value_name(TEAM, "k"))
 
-    with pytest.raises(ApiError, match="of another key"):
+    with pytest.raises(PairNameTaken, match="of another key"):
         await world.change(setting(2))
     assert world.api.objects["t", body["metadata"]["name"]]["spec"]["value"] == 1
 

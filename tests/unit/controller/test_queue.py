@@ -11,8 +11,9 @@ from itertools import pairwise
 
 import pytest
 
-from penstock.controller import queue as module
 from penstock.controller.queue import Key, KeyedQueue
+from penstock.controller.runtime import outcomes as module
+from penstock.controller.runtime.outcomes import Done, Outcome
 
 A, B = Key("Execution", "ns", "a"), Key("Execution", "ns", "b")
 
@@ -21,7 +22,11 @@ A, B = Key("Execution", "ns", "a"), Key("Execution", "ns", "b")
 async def working(
     reconcile: Callable[[Key], Awaitable[None]], workers: int = 4
 ) -> AsyncIterator[KeyedQueue]:
-    queue = KeyedQueue(reconcile, workers)
+    async def ends_well(key: Key) -> Outcome:
+        await reconcile(key)
+        return Done()
+
+    queue = KeyedQueue(ends_well, workers)
     task = asyncio.create_task(queue.run())
     try:
         yield queue
@@ -45,6 +50,7 @@ async def until(condition: Callable[[], bool]) -> None:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_RETRY", 0.005)
     monkeypatch.setattr(module, "LONGEST_RETRY", 0.02)
+    monkeypatch.setattr(module, "LEAST_PAUSE", 0.03)
 
 
 async def test_many_events_become_one_reconcile() -> None:
@@ -150,3 +156,22 @@ async def test_the_earliest_wish_counts() -> None:
         queue.add_later(A, 3)
         await until(lambda: len(times) == 1)
     assert 0.008 <= times[0] - begin < 1
+
+
+async def test_news_of_a_key_that_fails_does_not_hurry_it() -> None:
+    """Such as a change that the failing reconcile makes itself each time."""
+    # given
+    times: list[float] = []
+
+    async def reconcile(key: Key) -> None:
+        times.append(time.monotonic())
+        raise RuntimeError("not yet")
+
+    async with working(reconcile) as queue:
+        begin = time.monotonic()
+        # when
+        while time.monotonic() - begin < 0.3:
+            queue.add(A)
+            await asyncio.sleep(0.001)
+    # then: a pause of 0.03 s (here) between any two, but for the first few that wait less
+    assert 3 <= len(times) <= 25

@@ -1,0 +1,87 @@
+"""What has to hold, whatever happens to the controller, its calls and its objects."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from e2e.apiserver.controller import Call
+from e2e.apiserver.nodes import attempt_of
+from penstock.kubernetes.api import JOBS, Object
+from penstock.resources.execution import ExecutionStatus
+
+FAILING_PER_SECOND = 8
+"""So often in a second a call may fail with the same path: a few tries, and the words on why."""
+ALIKE_PER_SECOND = 40
+"""So often in a second the same call may be made at all."""
+
+
+def check(calls: Iterable[Call], executions: Iterable[Object], deleted_jobs: set[str]) -> None:
+    """Raises ``AssertionError`` that says which invariant does not hold, and of what."""
+    calls, executions = list(calls), list(executions)
+    each_attempt_has_one_job(calls, deleted_jobs)
+    for body in executions:
+        no_open_attempt_is_lost(body)
+        every_wait_says_why(body)
+    nothing_is_tried_in_a_hot_loop(calls)
+
+
+def each_attempt_has_one_job(calls: Iterable[Call], deleted: set[str]) -> None:
+    """But where somebody deleted the Job before anybody knew of it, it is made once more."""
+    jobs: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for call in calls:
+        if call.made is not None and f"/{JOBS.plural}/" in call.path:
+            jobs[attempt_of(dict(call.made))].add(call.made["metadata"]["uid"])
+    for attempt, uids in jobs.items():
+        assert len(uids - deleted) <= 1, f"the attempt {attempt} had the Jobs {uids}"
+
+
+def no_open_attempt_is_lost(body: Object) -> None:
+    """An execution that ended has nothing open, and the numbers of its attempts have no gap."""
+    status = ExecutionStatus.from_json(body.get("status") or {})
+    for run in status.task_runs:
+        where = f"{body['metadata']['name']}, task run {run.id} of {run.task_id}"
+        numbers = [attempt.number for attempt in run.attempts]
+        assert numbers == list(range(1, len(numbers) + 1)), f"{where}: attempts {numbers}"
+        if status.state.terminated:
+            assert run.state.terminated, f"{where} is {run.state} in an execution that ended"
+            for attempt in run.attempts:
+                assert attempt.state.terminated, f"{where}: attempt {attempt.number} is open"
+
+
+def every_wait_says_why(body: Object) -> None:
+    """An execution that has not ended when nothing happens any more says what it waits for."""
+    status = ExecutionStatus.from_json(body.get("status") or {})
+    if status.state.terminated:
+        return
+    told = [item.reason for item in status.conditions if item.type in ("Stalled", "Reconciling")]
+    waits = any(item.type == "Stalled" for item in status.conditions)
+    waits = waits or "ProgressingWithRetry" in told
+    assert waits, f"{body['metadata']['name']} is {status.state} and says only {told}"
+
+
+def nothing_is_tried_in_a_hot_loop(calls: Iterable[Call]) -> None:
+    made: dict[str, list[float]] = defaultdict(list)
+    failed: dict[str, list[float]] = defaultdict(list)
+    for call in calls:
+        what = f"{call.verb} {call.path}"
+        made[what].append(call.time)
+        if not 200 <= call.status < 300:
+            failed[what].append(call.time)
+    for what, times in failed.items():
+        found = most_in_a_second(times)
+        assert found <= FAILING_PER_SECOND, f"{what} failed {found} times in one second"
+    for what, times in made.items():
+        found = most_in_a_second(times)
+        assert found <= ALIKE_PER_SECOND, f"{what} was called {found} times in one second"
+
+
+def most_in_a_second(times: list[float]) -> int:
+    """The most of them that lie within one second."""
+    times = sorted(times)
+    most = first = 0
+    for last, time in enumerate(times):
+        while time - times[first] > 1:
+            first += 1
+        most = max(most, last - first + 1)
+    return most

@@ -1,0 +1,154 @@
+"""The Job controller, the kubelet and the garbage collector, played by the test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+from penstock.kubernetes.api import CONFIG_MAPS, EXECUTIONS, JOBS, PODS, Api, ApiError, Object
+from penstock.kubernetes.labels import ATTEMPT, EXECUTION_UID, TASK_ID, TASK_RUN
+from tests.fixtures.pods import ended, pod_of, running
+
+POLL = 0.05
+
+Script = Callable[[str, int], tuple[int, dict[str, Any]]]
+"""From a task's id and the number of the attempt to the exit code and the outputs."""
+
+
+class Nodes:
+    """Lets a pod follow each Job, run a moment, and end as the script says."""
+
+    def __init__(self, api: Api, namespace: str, script: Script, random: Random) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._script = script
+        self._random = random
+        self._known: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.errors: list[str] = []
+        """Of the test's own: what the API server refuses to it."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            while True:
+                with suppress(ApiError):  # the API server may be away
+                    await self._look()
+                await asyncio.sleep(POLL)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    async def _look(self) -> None:
+        jobs = await self._api.list(JOBS, self._namespace)
+        for job in jobs:
+            uid = job["metadata"]["uid"]
+            if uid not in self._known:
+                self._known.add(uid)
+                task = asyncio.create_task(self._bring_through(job))
+                self._tasks.add(task)
+                task.add_done_callback(self._done)
+        await self._collect(jobs)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self.errors.append(str(task.exception()))
+
+    async def _collect(self, jobs: list[Object]) -> None:
+        """Delete what belongs to something that is gone."""
+        executions = await self._api.list(EXECUTIONS, self._namespace)
+        alive = {body["metadata"]["uid"] for body in (*executions, *jobs)}
+        for resource in (JOBS, PODS, CONFIG_MAPS):
+            for body in await self._api.list(resource, self._namespace):
+                meta = body["metadata"]
+                owners = [owner["uid"] for owner in meta.get("ownerReferences") or ()]
+                if owners and alive.isdisjoint(owners):
+                    await self._api.delete(resource, self._namespace, meta["name"], meta["uid"])
+
+    async def _bring_through(self, job: Object) -> None:
+        """From the Job to the end of its pod, with a pause before each step."""
+        labels = job["spec"]["template"]["metadata"]["labels"]
+        notes = job["metadata"]["annotations"]
+        code, outputs = self._script(notes[TASK_ID], int(labels[ATTEMPT]))
+        pod = pod_of(job)
+        begun = datetime.now(UTC)
+        steps: list[Callable[[], Any]] = [
+            lambda: self._api.create(PODS, self._namespace, pod),
+            lambda: self._status(pod, running(begun)),
+            lambda: self._status(pod, ended(code, outputs, begun)),
+        ]
+        for step in steps:
+            await asyncio.sleep(self._random.uniform(0, 0.25))
+            if not await self._insist(step):  # somebody deleted the pod
+                code = 1
+                break
+        # As long after the pod's end as it takes the Job controller.
+        await asyncio.sleep(self._random.uniform(0, 1.0))
+        status = _complete() if code == 0 else _failed()
+        name = job["metadata"]["name"]
+        await self._insist(
+            lambda: self._api.patch(JOBS, self._namespace, name, {"status": status}, "status")
+        )
+
+    async def _insist(self, step: Callable[[], Any]) -> bool:
+        """Take a step, however often the API server is away. False where its object is gone."""
+        while True:
+            try:
+                await step()
+                return True
+            except ApiError as error:
+                if error.not_found:
+                    return False
+                if error.reason == "AlreadyExists":  # the answer was lost
+                    return True
+                if not (error.transient or error.conflict):
+                    raise
+            await asyncio.sleep(POLL)
+
+    async def _status(self, pod: Object, status: dict[str, Any]) -> None:
+        name = pod["metadata"]["name"]
+        await self._api.patch(PODS, self._namespace, name, {"status": status}, "status")
+
+
+def _complete() -> dict[str, Any]:
+    now = _now()
+    return {
+        "startTime": now,
+        "completionTime": now,
+        "succeeded": 1,
+        "uncountedTerminatedPods": {},
+        "conditions": _conditions(now, ("SuccessCriteriaMet", "Complete"), "CompletionsReached"),
+    }
+
+
+def _failed() -> dict[str, Any]:
+    now = _now()
+    return {
+        "startTime": now,
+        "failed": 1,
+        "uncountedTerminatedPods": {},
+        "conditions": _conditions(now, ("FailureTarget", "Failed"), "BackoffLimitExceeded"),
+    }
+
+
+def _conditions(now: str, kinds: tuple[str, ...], reason: str) -> list[dict[str, str]]:
+    dates = {"lastTransitionTime": now, "lastProbeTime": now}
+    return [
+        {**dates, "type": kind, "status": "True", "reason": reason, "message": "as the test says"}
+        for kind in kinds
+    ]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def attempt_of(job: Object) -> tuple[str, ...]:
+    """Whose Job it is: the execution, and its task run and attempt as its labels have them."""
+    labels = job["metadata"]["labels"]
+    return tuple(labels[name] for name in (EXECUTION_UID, TASK_RUN, ATTEMPT))

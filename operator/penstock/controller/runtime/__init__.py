@@ -1,0 +1,1 @@
+"""What every reconciler stands on: informers and the outcomes of reconciles."""
