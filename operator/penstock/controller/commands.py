@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore
 from penstock.controller.controls import ControlFailed, add_control
 from penstock.controller.housekeeping import Housekeeping
 from penstock.controller.known import KnownExecutions
 from penstock.controller.revisions import Revisions, find_flow
+from penstock.controller.runtime.outcomes import Again
 from penstock.controller.secrets import SecretSources
 from penstock.controller.statuses import write_status
 from penstock.controller.store import ObjectStore

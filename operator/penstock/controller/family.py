@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from penstock.controller.again import Again
 from penstock.controller.controls import ControlFailed, add_control
 from penstock.controller.provenance import Provenance
 from penstock.controller.recorder import Recorder
-from penstock.controller.runtime.outcomes import WaitingError
+from penstock.controller.runtime.outcomes import Again, WaitingError
 from penstock.controller.secrets import SecretSources
 from penstock.controller.statuskeeper import StatusKeeper
 from penstock.controller.store import ObjectStore, has_ended, has_pending_controls

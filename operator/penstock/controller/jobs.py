@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from penstock.controller.again import Again
 from penstock.controller.attempts import AttemptStore, SeenAttempt
 from penstock.controller.blueprints import Blueprints, name_of, own_name
 from penstock.controller.directories import Directories, with_directory_lost
@@ -21,6 +20,7 @@ from penstock.controller.grants import place_in
 from penstock.controller.logs import Logs
 from penstock.controller.metrics import Metrics
 from penstock.controller.pending import Pending
+from penstock.controller.runtime.outcomes import Again
 from penstock.controller.spared import Spared
 from penstock.controller.taskpairs import TaskPairs
 from penstock.controller.throttle import Throttle

@@ -13,7 +13,6 @@ import random
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from penstock.controller.again import Again
 from penstock.kubernetes.api import ApiError
 from penstock.kubernetes.kept import KeptError, LeftBehind
 from penstock.storage.errors import StorageError
@@ -31,6 +30,11 @@ LONGEST_PAUSE = 2.0
 """Seconds between two tries of what fails, whatever news there is of it: doubled each time."""
 HURRIED = 50
 """So often in a row a key may go on at once; then it pauses each time, lest it goes on for ever."""
+
+
+class Again(Exception):
+    """An action says that something became known which the engine must decide upon: reconcile once
+    more, at once."""
 
 
 class WaitingError(Exception):

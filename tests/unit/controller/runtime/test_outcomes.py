@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from penstock.controller.again import Again
 from penstock.controller.queue import Key
 from penstock.controller.runtime.outcomes import (
     HURRIED,
@@ -15,6 +14,7 @@ from penstock.controller.runtime.outcomes import (
     LONGEST_RETRY,
     LONGEST_STALLED,
     After,
+    Again,
     AtOnce,
     Done,
     Outcome,
