@@ -15,7 +15,7 @@ from e2e.apiserver import clock
 from e2e.apiserver.controller import connected
 from e2e.apiserver.controlplane import ControlPlane, program
 from e2e.apiserver.stage import Stage
-from penstock.kubernetes.api import Api, ApiError, Resource
+from penstock.kubernetes.api.client import Api, ApiError, Resource
 
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 _CRD_FOLDER = Path(__file__).resolve().parents[2] / "crds"

@@ -22,11 +22,11 @@ from urllib.parse import urlsplit
 
 from kubernetes import aio
 
-from penstock.controller.main import watch_cluster
-from penstock.controller.metrics import Metrics
-from penstock.controller.operator import Operator
-from penstock.controller.settings import Settings
-from penstock.kubernetes.api import Api
+from penstock.controller.app.assembly import Operator
+from penstock.controller.app.main import watch_cluster
+from penstock.controller.runtime.metrics import Metrics
+from penstock.controller.runtime.settings import Settings
+from penstock.kubernetes.api.client import Api
 from penstock.storage.settings import opened
 from penstock.storage.signing import create_key
 

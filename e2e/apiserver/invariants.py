@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from e2e.apiserver.controller import Call
 from e2e.apiserver.nodes import attempt_of
-from penstock.kubernetes.api import JOBS, Object
+from penstock.kubernetes.api.client import JOBS, Object
 from penstock.resources.execution import ExecutionStatus
 
 FAILING_PER_SECOND = 8

@@ -9,8 +9,16 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from penstock.kubernetes.api import CONFIG_MAPS, EXECUTIONS, JOBS, PODS, Api, ApiError, Object
-from penstock.kubernetes.labels import ATTEMPT, EXECUTION_UID, TASK_ID, TASK_RUN
+from penstock.kubernetes.api.client import (
+    CONFIG_MAPS,
+    EXECUTIONS,
+    JOBS,
+    PODS,
+    Api,
+    ApiError,
+    Object,
+)
+from penstock.kubernetes.api.labels import ATTEMPT, EXECUTION_UID, TASK_ID, TASK_RUN
 from tests.fixtures.pods import ended, pod_of, running
 
 POLL = 0.05

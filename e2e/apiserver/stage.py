@@ -20,7 +20,15 @@ from e2e.apiserver.controller import Controller, connected
 from e2e.apiserver.controlplane import ControlPlane
 from e2e.apiserver.nodes import Nodes, Script
 from e2e.apiserver.proxy import Proxy
-from penstock.kubernetes.api import EVENTS, EXECUTIONS, FLOWS, Api, ApiError, Object, Resource
+from penstock.kubernetes.api.client import (
+    EVENTS,
+    EXECUTIONS,
+    FLOWS,
+    Api,
+    ApiError,
+    Object,
+    Resource,
+)
 from penstock.resources import API_VERSION
 from penstock.resources.execution import ExecutionStatus
 

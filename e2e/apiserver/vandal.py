@@ -11,7 +11,7 @@ from e2e.apiserver import clock
 from e2e.apiserver.controller import Controller
 from e2e.apiserver.controlplane import ControlPlane
 from e2e.apiserver.proxy import Proxy
-from penstock.kubernetes.api import EXECUTIONS, JOBS, PODS, Api, ApiError, Object, Resource
+from penstock.kubernetes.api.client import EXECUTIONS, JOBS, PODS, Api, ApiError, Object, Resource
 
 Act = Callable[[], Awaitable[None]]
 

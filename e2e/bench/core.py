@@ -17,9 +17,9 @@ from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from penstock.tasks.reading import read, write
-from penstock.tasks.registry import TASK_VARIABLE
-from penstock.tasks.services import Origin
+from penstock.tasks.contract.services import Origin
+from penstock.tasks.registry.definitions import TASK_VARIABLE
+from penstock.tasks.registry.properties import read, write
 
 GOALS = {"core_cpu_ms": 250.0}
 ROUNDS = 5
@@ -41,7 +41,7 @@ def measure() -> dict[str, object]:
 
 
 def _cpu_ms(task_type: str, properties: Mapping[str, Any]) -> float:
-    from penstock.tasks.catalog import core_type
+    from penstock.tasks.contract.core_types import core_type
 
     found = core_type(task_type)
     assert found is not None
@@ -54,7 +54,7 @@ def _cpu_ms(task_type: str, properties: Mapping[str, Any]) -> float:
 def _once(task: str) -> float:
     with tempfile.NamedTemporaryFile() as message:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-m", "penstock.tasks.pod"],
+            [sys.executable, "-I", "-m", "penstock.tasks.pod.main"],
             env={TASK_VARIABLE: task, "PENSTOCK_TERMINATION_FILE": message.name},
             stdout=subprocess.DEVNULL,
         )

@@ -18,12 +18,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from penstock.catalog import expressions, flow_parser
-from penstock.engine.actions import Observation, StartAttempt
-from penstock.engine.engine import Engine
-from penstock.engine.identity import Identity
+from penstock.engine.decision.engine import Engine
+from penstock.engine.interface.actions import Observation, StartAttempt
+from penstock.engine.interface.identity import Identity
 from penstock.flow.loading import load_document
 from penstock.resources.execution import ExecutionSpec, FlowReference, State
+from penstock.types import expressions, flow_parser
 
 GOALS = {
     "foreach_10000_ratio": 3.0,

@@ -23,10 +23,10 @@ from typing import Any, cast
 from e2e.bench.podclient import moved, peak_mib
 from e2e.fixtures.kubernetes import wait_for
 from e2e.fixtures.objectstore import ROOT, free_port, healthy, running, versitygw
-from penstock.kubernetes.api import Api
-from penstock.server.main import serve
+from penstock.kubernetes.api.client import Api
 from penstock.storage.settings import StorageSettings, opened
 from penstock.storage.signing import read_key
+from penstock.storage_service.main import serve
 from tests.fixtures.storageservice import GRANT, KnownJobs
 
 SIZE = 5 * 1024**3 + 12_345

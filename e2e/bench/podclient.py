@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penstock.tasks import uploading
-from penstock.tasks.remote import GRANT_VARIABLE, URL_VARIABLE, Remote
-from penstock.tasks.services import Origin
+from penstock.tasks.contract.services import Origin
+from penstock.tasks.remote import uploading
+from penstock.tasks.remote.storage import GRANT_VARIABLE, URL_VARIABLE, Remote
 
 _ROOT = Path(__file__).parents[2]
 _ORIGIN = Origin("company.team", "flow", "run", "task", "task-run")

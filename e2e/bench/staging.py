@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from e2e.fixtures.objectstore import versitygw
-from penstock.server.exchange import Exchange, Operations
-from penstock.server.urls import urls_for
 from penstock.storage.digests import digest_of
 from penstock.storage.grants import Grant
 from penstock.storage.settings import opened
 from penstock.storage.signing import create_key
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.remote import Remote, Service
-from penstock.tasks.services import Origin
+from penstock.storage_service.exchange import Exchange, Operations
+from penstock.storage_service.urls import urls_for
+from penstock.tasks.contract.services import Origin
+from penstock.tasks.remote.storage import Remote, Service
 
 SIZE = 1024**3
 ROUNDS = 3

@@ -26,7 +26,7 @@ from penstock.storage import azure_urls
 from penstock.storage.azure_files import AzureFiles
 from penstock.storage.azure_urls import AccountKey, AzureUrls, DelegatedKey
 from penstock.storage.presigned import SignedUrl
-from penstock.tasks.transfer import connect
+from penstock.tasks.remote.transfer import connect
 
 DIGEST = "0" * 64
 

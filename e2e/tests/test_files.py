@@ -44,7 +44,7 @@ def put_namespace_file(scenario: Scenario, path: str, text: str) -> None:
     """As the storage's owner does it, from beside the controller."""
     program = (
         "import sys; from io import BytesIO;"
-        "from penstock.controller.settings import settings_of_environment as s;"
+        "from penstock.controller.runtime.settings import settings_of_environment as s;"
         "from penstock.storage.settings import opened;"
         "from penstock.storage.execution import NamespaceFiles as N;"
         "N(opened(s().storage).of(sys.argv[1]), 'company.team')"

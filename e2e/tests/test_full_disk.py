@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from e2e.fixtures.kubernetes import wait_for
-from penstock.tasks.framing import decode_result, parse_marker
-from penstock.tasks.plan import PLAN_VARIABLE, Plan
-from penstock.tasks.pod_folders import BASE
-from penstock.tasks.remote import GRANT_VARIABLE, URL_VARIABLE
-from penstock.tasks.services import Origin
+from penstock.tasks.contract.framing import decode_result, parse_marker
+from penstock.tasks.contract.plan import PLAN_VARIABLE, Plan
+from penstock.tasks.contract.pod_folders import BASE
+from penstock.tasks.contract.services import Origin
+from penstock.tasks.remote.storage import GRANT_VARIABLE, URL_VARIABLE
 from tests.fixtures.storageservice import GRANT, Running, running
 
 ORIGIN = Origin("company.team", "flow", "run-1", "make", "tr1")
@@ -46,7 +46,7 @@ def staging(plan: Plan, service: Running, disk: str) -> Iterator[Path]:
         URL_VARIABLE: service.url,
         GRANT_VARIABLE: GRANT.token(service.key),
     }
-    mount = f'mount -t tmpfs -o size={disk} tmpfs {BASE} && exec "$0" -m penstock.tasks.staging'
+    mount = f'mount -t tmpfs -o size={disk} tmpfs {BASE} && exec "$0" -m penstock.tasks.pod.staging'
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount, sys.executable]
     process = subprocess.Popen(command, env=environment)
     try:

@@ -20,11 +20,11 @@ from e2e.bench.podclient import moved
 from e2e.fixtures.line import Line, line_to
 from e2e.fixtures.objectstore import versitygw
 from e2e.fixtures.urls import asked
-from penstock.server.multipart import PART_BYTES, S3Parts
 from penstock.storage.errors import AccessDenied, FileDamaged, StorageError, StorageUnavailable
 from penstock.storage.settings import opened
-from penstock.tasks import transfer, uploading
-from penstock.tasks.remote import Remote
+from penstock.storage_service.multipart import PART_BYTES, S3Parts
+from penstock.tasks.remote import transfer, uploading
+from penstock.tasks.remote.storage import Remote
 from tests.fixtures.storageservice import GRANT, Running, serving
 
 MIB = 1024**2

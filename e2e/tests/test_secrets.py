@@ -19,11 +19,11 @@ from e2e.fixtures.controller import Controller
 from e2e.fixtures.kubernetes import Kubernetes, address_for_pods
 from e2e.fixtures.scenario import PYTHON_IMAGE, SHELL_IMAGE, ExecutionView, FlowView, Scenario
 from e2e.tests.test_logs import archived, asked
-from penstock.kubernetes.guests import attempts_in
-from penstock.kubernetes.podstatus import container_name
-from penstock.tasks.catalog import CORE_TYPES, CoreType
-from penstock.tasks.languages import OLD_SCRIPTS, PYTHON, SHELL
-from penstock.tasks.script_types import SCRIPT_TYPES
+from penstock.kubernetes.observation.podstatus import container_name
+from penstock.kubernetes.observation.shared_pod import attempts_in
+from penstock.tasks.contract.core_types import CORE_TYPES, CoreType
+from penstock.tasks.scripts.languages import OLD_SCRIPTS, PYTHON, SHELL
+from penstock.tasks.scripts.script_types import SCRIPT_TYPES
 
 pytestmark = pytest.mark.cluster
 

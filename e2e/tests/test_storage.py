@@ -20,14 +20,14 @@ from e2e.fixtures.objectstore import storage_service, versitygw
 from e2e.fixtures.scenario import SHELL_IMAGE, Scenario
 from e2e.fixtures.urls import asked
 from e2e.tests.conftest import SYSTEM_NAMESPACE
-from penstock.server.urls import url_of
 from penstock.storage.errors import AccessDenied, StorageError
 from penstock.storage.grants import Grant
 from penstock.storage.settings import opened
 from penstock.storage.signing import OneObject, read_key
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.remote import Remote, Service
-from penstock.tasks.services import Origin
+from penstock.storage_service.urls import url_of
+from penstock.tasks.contract.services import Origin
+from penstock.tasks.remote.storage import Remote, Service
 
 pytestmark = pytest.mark.cluster
 

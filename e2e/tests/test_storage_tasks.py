@@ -51,7 +51,7 @@ def stored(scenario: Scenario) -> list[str]:
     """The paths of all files of the scenario's namespace, seen from beside the controller."""
     program = (
         "import sys;"
-        "from penstock.controller.settings import settings_of_environment as s;"
+        "from penstock.controller.runtime.settings import settings_of_environment as s;"
         "from penstock.storage.settings import opened;"
         "print('\\n'.join(opened(s().storage).of(sys.argv[1]).list('/')))"
     )

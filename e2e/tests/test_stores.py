@@ -26,7 +26,7 @@ from penstock.storage.azure_files import AzureFiles
 from penstock.storage.errors import FileDamaged, FileMissing, StorageError, StorageUnavailable
 from penstock.storage.files import Storage
 from penstock.storage.settings import opened
-from penstock.tasks.transfer import connect
+from penstock.tasks.remote.transfer import connect
 from tests.fixtures.storageservice import Running, serving
 
 MIB = 1024**2

@@ -12,7 +12,7 @@ import yaml
 from e2e.fixtures.controller import Controller
 from e2e.fixtures.kubernetes import Object
 from e2e.fixtures.scenario import SHELL_IMAGE, ExecutionView, Scenario
-from penstock.kubernetes.podstatus import container_name
+from penstock.kubernetes.observation.podstatus import container_name
 
 pytestmark = pytest.mark.cluster
 

@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from penstock.catalog import expressions
 from penstock.flow.parse import FlowParser
 from penstock.flow.types import TYPE_NOT_CARRIED
 from penstock.local.files import FlowFile, FoundFlow, read_flow_file
+from penstock.types import expressions
 from tests.conformance.stubs import types_with_stubs
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "conformance"

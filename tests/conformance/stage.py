@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from penstock.engine.actions import Report
+from penstock.engine.interface.actions import Report
 from penstock.flow.document import Flow
 from penstock.local.answers import Answers
 from penstock.local.execution import LocalExecution
@@ -22,7 +22,7 @@ from penstock.local.tasks import LocalTasks
 from penstock.local.workspaces import Workspaces
 from penstock.local.world import LocalWorld
 from penstock.resources.execution import ExecutionStatus, TaskRun
-from penstock.tasks.services import LogEntry
+from penstock.tasks.contract.services import LogEntry
 from tests.conformance.cases import FOLDER, read
 from tests.conformance.stubs import types_with_stubs
 

@@ -8,15 +8,15 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from penstock.engine.actions import Observation
-from penstock.engine.executable import ChildrenSeen
-from penstock.engine.executables.subflow import Subflow
-from penstock.engine.flowable import Again, Evaluator, FlowableError, Going
-from penstock.engine.flowables.sequential import Sequential
+from penstock.engine.interface.actions import Observation
+from penstock.engine.interface.executable import ChildrenSeen
+from penstock.engine.interface.flowable import Again, Evaluator, FlowableError, Going
+from penstock.engine.kinds.executables.subflow import Subflow
+from penstock.engine.kinds.flowables.sequential import Sequential
 from penstock.flow.types import TaskType, TaskTypes
 from penstock.local.plugins import Plugins, task_type
 from penstock.resources.execution import ExecutionStatus, TaskRun
-from penstock.tasks.contract import Context, TaskFailure
+from penstock.tasks.contract.task import Context, TaskFailure
 
 _TASKS = "io.kestra.core.tasks.test."
 _RUNNERS = "io.kestra.core.runners.test."

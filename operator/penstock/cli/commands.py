@@ -244,7 +244,7 @@ _TENANT = click.option(
 @click.option("--output", "-o", type=click.Choice(["json"]), help="Keys and values as JSON.")
 def kv_list(namespace: str | None, tenant: str | None, output: str | None) -> int:
     """Print the keys of all flow namespaces, or of one."""
-    from penstock.cli.pairs import print_pairs
+    from penstock.cli.kv import print_pairs
 
     return print_pairs(namespace, tenant, as_json=output == "json")
 
@@ -255,7 +255,7 @@ def kv_list(namespace: str | None, tenant: str | None, output: str | None) -> in
 @_TENANT
 def kv_get(namespace: str, key: str, tenant: str | None) -> int:
     """Print the value of a key as JSON. What a namespace inherits is not looked for."""
-    from penstock.cli.pairs import print_pair
+    from penstock.cli.kv import print_pair
 
     return print_pair(namespace, key, tenant)
 
@@ -276,7 +276,7 @@ def kv_get(namespace: str, key: str, tenant: str | None) -> int:
 @click.option("--no-overwrite", is_flag=True, help="Fail where the key has a value.")
 def kv_set(tenant: str | None, no_overwrite: bool, **given: Any) -> int:
     """Give a key a value."""
-    from penstock.cli.pairs import NewPair, set_pair
+    from penstock.cli.kv import NewPair, set_pair
 
     return set_pair(NewPair(**given, overwrite=not no_overwrite), tenant)
 
@@ -287,7 +287,7 @@ def kv_set(tenant: str | None, no_overwrite: bool, **given: Any) -> int:
 @_TENANT
 def kv_delete(namespace: str, key: str, tenant: str | None) -> int:
     """Delete a key."""
-    from penstock.cli.pairs import delete_pair
+    from penstock.cli.kv import delete_pair
 
     return delete_pair(namespace, key, tenant)
 
@@ -322,7 +322,7 @@ def controller() -> None:
     import gc
 
     gc.enable()
-    from penstock.controller.main import run as run_controller
+    from penstock.controller.app.main import run as run_controller
 
     run_controller()
 
@@ -334,8 +334,8 @@ def storage(port: int) -> None:
     import gc
 
     gc.enable()
-    from penstock.controller.settings import settings_of_environment
-    from penstock.server.main import run as run_service
+    from penstock.controller.runtime.settings import settings_of_environment
+    from penstock.storage_service.main import run as run_service
 
     run_service(settings_of_environment().storage, port)
 

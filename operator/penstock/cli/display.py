@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO
 
-from penstock.engine.actions import Report
+from penstock.engine.interface.actions import Report
 from penstock.local.watching import Audience
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from penstock.kubernetes import podstatus
-from penstock.kubernetes.api import EXECUTIONS, PODS, Api, ApiError, Object
-from penstock.kubernetes.guests import attempts_in
-from penstock.kubernetes.labels import EXECUTION_UID
-from penstock.kubernetes.logcatching import caught, has_begun, has_ended
-from penstock.kubernetes.loglines import LineReader, Source, entry
-from penstock.kubernetes.logreading import Piece, Unreadable
-from penstock.kubernetes.logsources import source_of
+from penstock.kubernetes.api.client import EXECUTIONS, PODS, Api, ApiError, Object
+from penstock.kubernetes.api.labels import EXECUTION_UID
+from penstock.kubernetes.logs.collect import caught, has_begun, has_ended
+from penstock.kubernetes.logs.kubelet import Piece, Unreadable
+from penstock.kubernetes.logs.lines import LineReader, Source, entry
+from penstock.kubernetes.logs.source import source_of
+from penstock.kubernetes.observation import podstatus
+from penstock.kubernetes.observation.shared_pod import attempts_in
 from penstock.resources.execution import ExecutionStatus
 from penstock.storage.logtokens import HEADER
 

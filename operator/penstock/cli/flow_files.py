@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from penstock.catalog import flow_parser
 from penstock.cli.errors import INVALID, UserError
 from penstock.cli.problems import error_line, warning_line
 from penstock.flow.document import Flow
@@ -27,6 +26,7 @@ from penstock.local.files import (
 )
 from penstock.local.flows import DuplicateFlow, LocalFlows
 from penstock.local.plugins import PluginError, Plugins
+from penstock.types import flow_parser
 
 
 def parser_of(types: TaskTypes) -> FlowParser:

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from penstock.catalog import expressions
 from penstock.cli.arguments import duration
 from penstock.cli.errors import FAILED, INVALID, OK, UserError
 from penstock.cli.flow_files import load_plugins, parser_of
@@ -22,6 +21,7 @@ from penstock.local.flowtests.files import FlowShelf, TestFile, find_test_files
 from penstock.local.flowtests.fixtures import with_fixture_type
 from penstock.local.flowtests.results import CaseResult, Verdict
 from penstock.local.flowtests.running import Runner
+from penstock.types import expressions
 
 _COLORS = {
     Verdict.PASSED: "green",

@@ -26,7 +26,7 @@ from penstock.cli.display import (
     shorten,
     tries,
 )
-from penstock.engine.actions import Report
+from penstock.engine.interface.actions import Report
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
 
 _STYLES = {

@@ -12,7 +12,7 @@ from penstock.cli.display import shorten
 from penstock.cli.errors import OK, UserError
 from penstock.cli.execution_logs import Entry, ExecutionLogs
 from penstock.cli.reading import current_namespace
-from penstock.kubernetes.api import ApiError, connect
+from penstock.kubernetes.api.client import ApiError, connect
 
 _ROUND = 1.0
 """Seconds between two looks while an execution is followed."""

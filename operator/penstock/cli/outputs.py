@@ -8,7 +8,7 @@ import click
 
 from penstock.cli.errors import OK, UserError
 from penstock.cli.reading import read_execution
-from penstock.engine.board import Board
+from penstock.engine.state.task_run_index import Board
 
 
 def print_outputs(execution: str, namespace: str | None, task: str | None) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 from kubernetes import aio
 
 from penstock.cli.errors import UserError
-from penstock.kubernetes.api import EXECUTIONS, ApiError, Object, connect
-from penstock.kubernetes.archive import TaskRunArchive
-from penstock.kubernetes.outputs import OutputsKeeper
+from penstock.kubernetes.api.client import EXECUTIONS, ApiError, Object, connect
+from penstock.kubernetes.status.large_outputs import OutputsKeeper
+from penstock.kubernetes.status.task_run_archive import TaskRunArchive
 from penstock.resources.execution import ExecutionStatus
 
 

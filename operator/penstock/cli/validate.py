@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import click
 
-from penstock.catalog import flow_parser
 from penstock.cli.errors import FAILED, INVALID, NOT_CARRIED, OK
 from penstock.cli.flow_files import FoundFiles, find_flow_files
 from penstock.cli.problems import error_line, warning_line
@@ -20,6 +19,7 @@ from penstock.flow.loading import SourceDocument
 from penstock.flow.parse import FlowParser, ParsedFlow
 from penstock.flow.problems import InvalidFlow, Problem
 from penstock.local.files import FlowFile, FoundFlow
+from penstock.types import flow_parser
 
 Output = Literal["text", "json", "json-report"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from penstock.engine.flowables.pause import Holding
-from penstock.engine.tree import FlowTree
+from penstock.engine.kinds.flowables.pause import Holding
+from penstock.engine.state.tree import FlowTree
 from penstock.flow.inputs import Input
 from penstock.local.execution import LocalExecution
 from penstock.resources.execution import Control, ResumeRequest, State, TaskRun

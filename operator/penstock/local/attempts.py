@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from penstock.engine.actions import AttemptKey, Observation, StartAttempt
-from penstock.engine.identity import Identity
+from penstock.engine.interface.actions import AttemptKey, Observation, StartAttempt
+from penstock.engine.interface.identity import Identity
 from penstock.flow.document import Flow
 from penstock.local.watching import Watcher
 from penstock.resources.execution import State

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from penstock.tasks.working_files import found
+from penstock.tasks.files.input_files import found
 
 Key = tuple[str, str, str]
 """The flow's namespace and id, and the id of the WorkingDirectory's task run."""

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from penstock.engine.actions import Observation, Perform, Purge, ResumeExecution, ToggleTrigger
-from penstock.engine.selecting import CountExecutions
+from penstock.engine.interface.actions import (
+    Observation,
+    Perform,
+    Purge,
+    ResumeExecution,
+    ToggleTrigger,
+)
+from penstock.engine.interface.selecting import CountExecutions
 from penstock.expressions import ExpressionError
 from penstock.local.attempts import Seen
 from penstock.local.execution import LocalExecution

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from penstock.engine.actions import AttemptKey, Children, Observation, Step
-from penstock.engine.ending import refuse
-from penstock.engine.engine import Engine
-from penstock.engine.identity import Identity, identity_of
-from penstock.engine.turn import Turn
+from penstock.engine.decision.ending import refuse
+from penstock.engine.decision.engine import Engine
+from penstock.engine.interface.actions import AttemptKey, Children, Observation, Step
+from penstock.engine.interface.identity import Identity, identity_of
+from penstock.engine.interface.turn import Turn
 from penstock.flow.document import Flow
 from penstock.local.ending import killed
 from penstock.local.surroundings import Surroundings

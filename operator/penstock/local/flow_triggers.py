@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from penstock.catalog import expressions
-from penstock.engine.actions import Report, StartExecution
-from penstock.engine.board import Board
-from penstock.engine.limits import Limits
-from penstock.engine.tree import FlowTree
+from penstock.engine.interface.actions import Report, StartExecution
+from penstock.engine.interface.limits import Limits
+from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.tree import FlowTree
 from penstock.expressions import ExpressionError, Host
 from penstock.flow.document import Flow, Trigger
 from penstock.local.execution import LocalExecution
@@ -29,6 +28,7 @@ from penstock.triggers.flow_trigger.decision import Fire, decide
 from penstock.triggers.flow_trigger.memory import Memory
 from penstock.triggers.flow_trigger.model import FlowTrigger
 from penstock.triggers.types import FLOW, find
+from penstock.types import expressions
 
 IsEnabled = Callable[[str, str, str], bool | None]
 """What tasks made of a trigger, by namespace, flow and trigger; None where they left it."""

@@ -11,9 +11,9 @@ from penstock.expressions import ExpressionError
 from penstock.local.secrets import SecretMissing
 from penstock.storage.errors import StorageError
 from penstock.storage.functions import FileFunctions, file_uri
-from penstock.storage.pairs import kv_function
-from penstock.tasks.contract import TaskFailure
-from penstock.tasks.http_function import http
+from penstock.storage.kv import kv_function
+from penstock.tasks.contract.task import TaskFailure
+from penstock.tasks.core.http_function import http
 
 if TYPE_CHECKING:
     from penstock.local.services import ExecutionServices

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from penstock.engine.identity import Identity
+from penstock.engine.interface.identity import Identity
 from penstock.flow.document import Flow
 from penstock.local.services import ExecutionServices, LocalServices
 from penstock.storage.uris import ExecutionPlace

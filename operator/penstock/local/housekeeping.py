@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from penstock.engine.actions import Purge
-from penstock.engine.selecting import ExecutionFacts, PurgeExecutions, PurgeLogs, PurgePairs
+from penstock.engine.interface.actions import Purge
+from penstock.engine.interface.selecting import (
+    ExecutionFacts,
+    PurgeExecutions,
+    PurgeLogs,
+    PurgePairs,
+)
 from penstock.local.execution import LocalExecution
 from penstock.local.services import LocalServices
 from penstock.storage.execution import ExecutionFiles
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.services import LogEntry
+from penstock.tasks.contract.services import LogEntry
 
 
 class LocalHousekeeping:

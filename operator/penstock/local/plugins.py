@@ -2,7 +2,7 @@
 
 A plugin is a Python module with a function `register(types)`. What it registers is a type that the
 engine does (`TaskType(name, model=…)`), or one that runs here: a dataclass of properties with a
-method `run(context)`, as Penstock's own tasks are (:mod:`penstock.tasks.contract`).
+method `run(context)`, as Penstock's own tasks are (:mod:`penstock.tasks.contract.task`).
 
     def register(types):
         types.register(task_type("com.company.Greet", Greet))
@@ -17,11 +17,11 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from penstock.catalog import task_types
-from penstock.engine.actions import StartAttempt
+from penstock.engine.interface.actions import StartAttempt
 from penstock.flow.types import TaskType, TaskTypes
-from penstock.tasks.contract import CoreTask
-from penstock.tasks.reading import check, read
+from penstock.tasks.contract.task import CoreTask
+from penstock.tasks.registry.properties import check, read
+from penstock.types import task_types
 
 
 class PluginError(Exception):

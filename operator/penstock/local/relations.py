@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from penstock.engine.actions import Children, ChildSeen
-from penstock.engine.turn import ALONE, Turn
+from penstock.engine.interface.actions import Children, ChildSeen
+from penstock.engine.interface.turn import ALONE, Turn
 from penstock.local.execution import LocalExecution
 from penstock.storage.access import ExecutionRecord, Records
 from penstock.storage.uris import ExecutionPlace

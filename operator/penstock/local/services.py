@@ -23,9 +23,9 @@ from penstock.storage.access import ExecutionRecord, Records, ancestors, why_not
 from penstock.storage.errors import StorageError
 from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
-from penstock.storage.pairs import KeyValues
+from penstock.storage.kv import KeyValues
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.services import LogEntry, Origin
+from penstock.tasks.contract.services import LogEntry, Origin
 
 _MAX_ENTRIES = 100_000
 _MAX_MESSAGE = 10 * 1024

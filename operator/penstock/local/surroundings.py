@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from penstock.engine.evaluation import HostFunctions, no_functions
+from penstock.engine.rendering.evaluation import HostFunctions, no_functions
 
 if TYPE_CHECKING:
     from penstock.local.services import LocalServices

@@ -1,4 +1,4 @@
-"""What one attempt on this machine may use: see :mod:`penstock.tasks.services`."""
+"""What one attempt on this machine may use: see :mod:`penstock.tasks.contract.services`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from penstock.catalog import expressions
 from penstock.expressions import ExpressionError, Host
 from penstock.storage.execution import ExecutionFiles, NamespaceFiles
-from penstock.storage.pairs import KeyValues
-from penstock.tasks.contract import TaskFailure
-from penstock.tasks.services import LogEntry, Metric, Origin, at_least
+from penstock.storage.kv import KeyValues
+from penstock.tasks.contract.services import LogEntry, Metric, Origin, at_least
+from penstock.tasks.contract.task import TaskFailure
+from penstock.types import expressions
 
 if TYPE_CHECKING:
     from penstock.local.services import LocalServices

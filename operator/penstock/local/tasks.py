@@ -6,8 +6,9 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
-from penstock.engine.actions import Observation, StartAttempt
-from penstock.engine.flowables.working_directory import WorkingDirectory
+from penstock.engine.interface.actions import Observation, StartAttempt
+from penstock.engine.kinds.flowables.working_directory import WorkingDirectory
+from penstock.local.attempt import run_locally
 from penstock.local.attempts import OnLog, Place, Started
 from penstock.local.hosts import LocalHosts
 from penstock.local.plugins import Plugins
@@ -17,9 +18,8 @@ from penstock.resources.execution import State
 from penstock.storage.errors import StorageError
 from penstock.storage.task_cache import TaskCaches, Use, digest_of
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.contract import TaskFailure
-from penstock.tasks.local import run_locally
-from penstock.tasks.services import Services
+from penstock.tasks.contract.services import Services
+from penstock.tasks.contract.task import TaskFailure
 
 
 class LocalTasks:

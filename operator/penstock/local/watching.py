@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from penstock.engine.actions import Report
+from penstock.engine.interface.actions import Report
 from penstock.resources.execution import ExecutionStatus, TaskRun
 
 

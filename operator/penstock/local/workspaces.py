@@ -11,13 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from penstock.engine.actions import Workspace
+from penstock.engine.interface.actions import Workspace
 from penstock.local.caches import Caches, Key
-from penstock.tasks.contract import NamespaceFilesOption
-from penstock.tasks.keeping import Kept, keep_beneath, upload_to
-from penstock.tasks.reading import read
-from penstock.tasks.services import Services
-from penstock.tasks.working_files import file_map, patterns, place, place_namespace_files
+from penstock.tasks.contract.services import Services
+from penstock.tasks.contract.task import NamespaceFilesOption
+from penstock.tasks.files.input_files import file_map, patterns, place, place_namespace_files
+from penstock.tasks.files.output_files import Kept, keep_beneath, upload_to
+from penstock.tasks.registry.properties import read
 
 
 class Workspaces:

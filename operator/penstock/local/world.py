@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from penstock.catalog import expressions
-from penstock.engine.actions import (
+from penstock.engine.decision.ending import transitions_since
+from penstock.engine.decision.engine import Engine
+from penstock.engine.interface.actions import (
     Action,
     ControlExecution,
     KillExecution,
@@ -23,8 +24,6 @@ from penstock.engine.actions import (
     Step,
     StopAttempt,
 )
-from penstock.engine.ending import transitions_since
-from penstock.engine.engine import Engine
 from penstock.flow.document import Flow
 from penstock.local.answers import Answering, Answers
 from penstock.local.attempts import LocalAttempts, Place, RunTask, now
@@ -37,6 +36,7 @@ from penstock.local.resource import Made
 from penstock.local.surroundings import Surroundings
 from penstock.local.watching import Audience
 from penstock.resources.execution import Control, ExecutionSpec, ExecutionStatus, State
+from penstock.types import expressions
 
 
 class NothingLeft(Exception):

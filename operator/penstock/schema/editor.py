@@ -13,12 +13,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
-from penstock.catalog import task_types
 from penstock.flow.document import Flow, labels_as_map
 from penstock.flow.model import Document, Rendered
 from penstock.flow.task import RunnableTask, Task, read_task
 from penstock.schema.described import DescribedSchema
 from penstock.schema.structural import for_users
+from penstock.types import task_types
 
 _TASK = "#/$defs/Task"
 _EXPRESSION = {"type": "string", "pattern": r"\{[{%#]"}

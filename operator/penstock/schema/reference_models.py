@@ -18,8 +18,8 @@ from penstock.flow.inputs import Input, InputType
 from penstock.flow.model import Content, Document, Rendered, format_duration
 from penstock.flow.task import Task
 from penstock.schema.reference_docstrings import attribute_docstrings, prose
-from penstock.tasks.pod import camel
-from penstock.tasks.texts import is_text
+from penstock.tasks.contract.texts import is_text
+from penstock.tasks.pod.main import camel
 
 RENDERED = "Rendered."
 """The last sentence of a description where an expression may stand."""

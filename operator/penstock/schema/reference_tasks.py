@@ -7,8 +7,7 @@ from dataclasses import is_dataclass
 
 import yaml
 
-from penstock.catalog import task_types
-from penstock.engine.flowable import Flowable
+from penstock.engine.interface.flowable import Flowable
 from penstock.flow.task import Task
 from penstock.flow.types import TaskType
 from penstock.schema.reference_docstrings import Described, describe_class
@@ -25,8 +24,9 @@ from penstock.schema.reference_pages import (
     section,
     yaml_blocks,
 )
-from penstock.tasks.catalog import core_type
-from penstock.tasks.script_types import SCRIPT_TYPES
+from penstock.tasks.contract.core_types import core_type
+from penstock.tasks.scripts.script_types import SCRIPT_TYPES
+from penstock.types import task_types
 
 _PREFIX = "io.kestra.plugin."
 _OLD = "io.kestra.core.tasks."

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from penstock.cli.execution_logs import ExecutionLogs
-from penstock.kubernetes.api import EXECUTIONS, Api, ApiError, Object, Resource
-from penstock.kubernetes.names import job_name
+from penstock.kubernetes.api.client import EXECUTIONS, Api, ApiError, Object, Resource
+from penstock.kubernetes.api.names import job_name
 
 PATH = "/api/v1/namespaces/p/services/s:storage/proxy/v1/logs/team/n/f/run-1"
 DATE = "2026-11-21T16:00:00Z"

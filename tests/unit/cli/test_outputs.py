@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from penstock.kubernetes.api import ApiError, Resource
+from penstock.kubernetes.api.client import ApiError, Resource
 from tests.unit.cli.conftest import Call
 
 LARGE = {"value": "x" * 5000}

@@ -23,8 +23,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> MemoryApi:
     async def connect() -> AsyncIterator[Any]:
         yield api
 
-    monkeypatch.setattr("penstock.cli.pairs.connect", connect)
-    monkeypatch.setattr("penstock.cli.pairs.current_namespace", lambda: "data")
+    monkeypatch.setattr("penstock.cli.kv.connect", connect)
+    monkeypatch.setattr("penstock.cli.kv.current_namespace", lambda: "data")
     return api
 
 

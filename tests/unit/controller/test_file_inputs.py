@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-from penstock.catalog import expressions
-from penstock.controller.fileinputs import FileInputs
-from penstock.controller.places import Places
-from penstock.controller.provenance import Provenance
-from penstock.controller.purges import Purges
-from penstock.controller.reading import Reading
-from penstock.controller.starts import NotYet, Refusal, Start
-from penstock.controller.store import ObjectStore
-from penstock.engine.actions import StartExecution
-from penstock.engine.engine import Engine
-from penstock.kubernetes.executions import build_execution
+from penstock.controller.executions.expression_reads import Reading
+from penstock.controller.executions.fileinputs import FileInputs
+from penstock.controller.executions.resolution import NotYet, Refusal, Start
+from penstock.controller.files.access import Places
+from penstock.controller.files.provenance import Provenance
+from penstock.controller.gc.orphaned_files import Purges
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.engine.decision.engine import Engine
+from penstock.engine.interface.actions import StartExecution
+from penstock.kubernetes.status.child_executions import build_execution
 from penstock.resources.execution import (
     ExecutionSpec,
     FlowReference,
@@ -29,6 +28,7 @@ from penstock.storage.errors import StorageUnavailable
 from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
+from penstock.types import expressions
 from tests.fixtures import flows
 from tests.fixtures.executions import KEY, begun, called_by, places
 

@@ -13,21 +13,21 @@ from typing import Any
 
 import pytest
 
-from penstock.catalog import expressions
-from penstock.controller.functions import Functions
-from penstock.controller.pairs import Pairs, pair_keys
-from penstock.controller.reading import Reading, ask
-from penstock.controller.store import ObjectStore
-from penstock.engine.actions import Step
-from penstock.engine.engine import Engine
-from penstock.engine.identity import Identity
+from penstock.controller.executions.expression_functions import Functions
+from penstock.controller.executions.expression_reads import Reading, ask
+from penstock.controller.keyvalues.index import Pairs, pair_keys
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.engine.decision.engine import Engine
+from penstock.engine.interface.actions import Step
+from penstock.engine.interface.identity import Identity
 from penstock.expressions import NotLoaded
-from penstock.kubernetes.execution_records import place_of
+from penstock.kubernetes.status.execution_records import place_of
 from penstock.resources.execution import ExecutionSpec, FlowReference
 from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.contract import TaskFailure
+from penstock.tasks.contract.task import TaskFailure
+from penstock.types import expressions
 from tests.fixtures import flows
 from tests.fixtures.executions import called_by, places
 

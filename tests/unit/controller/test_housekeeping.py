@@ -10,23 +10,23 @@ from typing import Any, cast
 
 import pytest
 
-from penstock.controller.attempts import SeenAttempt
-from penstock.controller.flows import execution_keys
-from penstock.controller.housekeeping import Housekeeping
-from penstock.controller.known import KnownExecutions
-from penstock.controller.pairs import Pairs, pair_keys
-from penstock.controller.pairwriter import PairWriter
-from penstock.controller.queue import Key
-from penstock.controller.store import ObjectStore
-from penstock.engine.actions import Observation, Perform, Purge
-from penstock.engine.selecting import PurgeExecutions, PurgeLogs, PurgePairs, Selection
-from penstock.kubernetes.api import EXECUTIONS, Api, ApiError
-from penstock.kubernetes.logarchive import LogArchive, Part
-from penstock.kubernetes.loglines import Source
+from penstock.controller.files.execution_index import KnownExecutions
+from penstock.controller.flows.reconciler import execution_keys
+from penstock.controller.gc.purge_tasks import Housekeeping
+from penstock.controller.keyvalues.index import Pairs, pair_keys
+from penstock.controller.keyvalues.writer import PairWriter
+from penstock.controller.runtime.attempt_cache import SeenAttempt
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.queue import Key
+from penstock.engine.interface.actions import Observation, Perform, Purge
+from penstock.engine.interface.selecting import PurgeExecutions, PurgeLogs, PurgePairs, Selection
+from penstock.kubernetes.api.client import EXECUTIONS, Api, ApiError
+from penstock.kubernetes.logs.archive import LogArchive, Part
+from penstock.kubernetes.logs.lines import Source
 from penstock.resources.execution import Attempt, State, TaskRun
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.pairs import Change
+from penstock.tasks.contract.kv_effects import Change
 from tests.fixtures.executions import places
 from tests.fixtures.memory_api import MemoryApi
 

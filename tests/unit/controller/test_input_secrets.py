@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import pytest
 
-from penstock.controller.inputsecrets import InputSecrets
-from penstock.controller.recorder import Recorder
-from penstock.engine.actions import Report
-from penstock.kubernetes.api import Api, ApiError
+from penstock.controller.executions.inputsecrets import InputSecrets
+from penstock.controller.runtime.recorder import Recorder
+from penstock.engine.interface.actions import Report
+from penstock.kubernetes.api.client import Api, ApiError
 
 GIVEN = {"key": {"secretKeyRef": {"name": "s", "key": "key"}}}
 BODY: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.controller.kubelets import Kubelets
+from penstock.controller.logs.kubelets import Kubelets
 
 
 class Clock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from penstock.kubernetes.api import EXECUTIONS, FLOWS, JOBS, PODS
+from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, JOBS, PODS
 from tests.fixtures.controller import NAMESPACE, Controller, execution, flow, until
 from tests.fixtures.pods import complete, ended, pod_of
 

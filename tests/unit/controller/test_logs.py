@@ -11,21 +11,23 @@ from typing import Any, cast
 
 import pytest
 
-from penstock.controller import kubelets, logkeeping, logs
-from penstock.controller.logs import FETCH, Logs
-from penstock.controller.queue import Key
-from penstock.controller.storage import StorageAccess
-from penstock.controller.store import ObjectStore
-from penstock.engine.actions import StartAttempt
+from penstock.controller.files.storage_access import StorageAccess
+from penstock.controller.logs import archiver as logs
+from penstock.controller.logs import kubelets
+from penstock.controller.logs import uploader as logkeeping
+from penstock.controller.logs.archiver import FETCH, Logs
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.queue import Key
+from penstock.engine.interface.actions import StartAttempt
 from penstock.flow.task import RunnableTask
-from penstock.kubernetes import logcatching
-from penstock.kubernetes.api import Api, ApiError
-from penstock.kubernetes.logarchive import LogArchive
-from penstock.kubernetes.names import job_name
+from penstock.kubernetes.api.client import Api, ApiError
+from penstock.kubernetes.api.names import job_name
+from penstock.kubernetes.logs import collect as logcatching
+from penstock.kubernetes.logs.archive import LogArchive
 from penstock.resources.execution import Attempt, State, TaskRun
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.templated import TEMPLATED
+from penstock.tasks.core.templated import TEMPLATED
 
 PLACE = ExecutionPlace("company.team", "f", "run-1")
 EXECUTION = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.controller.namespacefiles import Folder, is_namespace_file
+from penstock.controller.gitsources.namespacefiles import Folder, is_namespace_file
 from penstock.git import Skipped, Snapshot, SourceFile
 from penstock.resources.gitsource import GitSourceSpec
 from penstock.storage.execution import NamespaceFiles

@@ -6,10 +6,10 @@ import io
 import time
 from pathlib import Path
 
-from penstock.controller.oldpackages import OldPackages
+from penstock.controller.gc.package_cache import OldPackages
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.package_cache import KEPT_SECONDS
+from penstock.tasks.pod.package_cache import KEPT_SECONDS
 
 
 def test_what_is_old_goes_and_nothing_else(tmp_path: Path) -> None:

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.functions import Functions
-from penstock.controller.keyvalues import KeyValueReconciler
-from penstock.controller.pairs import Pairs, pair_keys
-from penstock.controller.pairwriter import PairNameTaken, PairWriter, applied
-from penstock.controller.store import ObjectStore
-from penstock.controller.taskpairs import recorded_in
+from penstock.controller.executions.expression_functions import Functions
+from penstock.controller.keyvalues.index import Pairs, pair_keys
+from penstock.controller.keyvalues.reconciler import KeyValueReconciler
+from penstock.controller.keyvalues.task_effects import recorded_in
+from penstock.controller.keyvalues.writer import PairNameTaken, PairWriter, applied
+from penstock.controller.runtime.indexes import ObjectStore
 from penstock.expressions import ExpressionError
 from penstock.resources.keyvalue import KEY_PATTERN, NAMESPACE_PATTERN, key_value_name
-from penstock.storage import pairs as storage_pairs
+from penstock.storage import kv as storage_pairs
 from penstock.storage import uris
 from penstock.storage.errors import StorageError
-from penstock.storage.pairs import KeyExists, Pair
-from penstock.tasks.pairs import Change
+from penstock.storage.kv import KeyExists, Pair
+from penstock.tasks.contract.kv_effects import Change
 from tests.fixtures.memory_api import MemoryApi
 
 TEAM = "company.team"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from penstock.controller.pending import Pending
-from penstock.kubernetes.api import Api
+from penstock.controller.attempts.pending import Pending
+from penstock.kubernetes.api.client import Api
 
 QUOTA = 'Error creating: pods "x" is forbidden: exceeded quota: team'
 POLICY = 'Error creating: pods "x" is forbidden: violates PodSecurity "restricted:latest"'

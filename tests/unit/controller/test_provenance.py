@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import pytest
 
-from penstock.controller.family import Family
-from penstock.controller.provenance import Provenance
-from penstock.controller.store import ObjectStore
-from penstock.engine.actions import StartExecution
-from penstock.kubernetes.api import Api, ApiError
-from penstock.kubernetes.executions import build_execution
-from penstock.kubernetes.labels import CALLED_BY
+from penstock.controller.executions.related import Family
+from penstock.controller.files.provenance import Provenance
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.engine.interface.actions import StartExecution
+from penstock.kubernetes.api.client import Api, ApiError
+from penstock.kubernetes.api.labels import CALLED_BY
+from penstock.kubernetes.status.child_executions import build_execution
 from penstock.resources.execution import (
     CallerReference,
     ExecutionSpec,

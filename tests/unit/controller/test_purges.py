@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from penstock.controller.purges import Purges
-from penstock.controller.store import ObjectStore
+from penstock.controller.gc.orphaned_files import Purges
+from penstock.controller.runtime.indexes import ObjectStore
 from penstock.storage.execution import NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace

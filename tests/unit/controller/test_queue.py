@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import pytest
 
-from penstock.controller.queue import Key, KeyedQueue
 from penstock.controller.runtime import outcomes as module
 from penstock.controller.runtime.outcomes import Done, Outcome
+from penstock.controller.runtime.queue import Key, KeyedQueue
 
 A, B = Key("Execution", "ns", "a"), Key("Execution", "ns", "b")
 

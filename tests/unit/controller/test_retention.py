@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.flows import done_again, is_over
-from penstock.controller.store import ObjectStore
+from penstock.controller.flows.reconciler import done_again, is_over
+from penstock.controller.runtime.indexes import ObjectStore
 
 
 def execution(name: str, state: str, **spec: Any) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from penstock.controller.revisions import flow_keys
-from penstock.controller.secrets import SecretSources
-from penstock.controller.settings import SecretSettings
-from penstock.controller.store import ObjectStore
-from penstock.engine.secrets import SecretReference
-from penstock.kubernetes.secretplaces import ANNOTATION, SecretKey, SecretPlaces
-from penstock.tasks.contract import TaskFailure
+from penstock.controller.attempts.secret_locations import SecretSources
+from penstock.controller.flows.revisions import flow_keys
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.settings import SecretSettings
+from penstock.engine.interface.secrets import SecretReference
+from penstock.kubernetes.secrets.locations import ANNOTATION, SecretKey, SecretPlaces
+from penstock.tasks.contract.task import TaskFailure
 
 SETTINGS = SecretSettings.model_validate(
     {"name": "shared", "map": {"DB": {"name": "databases", "key": "main"}}}

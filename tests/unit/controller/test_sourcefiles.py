@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.controller.settings import load_settings
-from penstock.controller.sourcefiles import Verdicts, judge
+from penstock.controller.gitsources.sourcefiles import Verdicts, judge
+from penstock.controller.runtime.settings import load_settings
 from penstock.git import SourceFile
 from tests.fixtures.flows import parser
 

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from penstock.controller import storage as module
-from penstock.controller.storage import StorageAccess
-from penstock.kubernetes.api import SERVICES, Api, ApiError, Object, Resource
+from penstock.controller.files import storage_access as module
+from penstock.controller.files.storage_access import StorageAccess
+from penstock.kubernetes.api.client import SERVICES, Api, ApiError, Object, Resource
 from penstock.storage.errors import StorageUnavailable
 from penstock.storage.grants import Grant
 from penstock.storage.settings import StorageSettings, opened

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.store import ObjectStore, is_finished
+from penstock.controller.runtime.indexes import ObjectStore, is_finished
 
 
 def body(version: int, uid: str = "u1", name: str = "a") -> dict[str, Any]:

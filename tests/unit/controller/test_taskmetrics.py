@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from penstock.controller.taskmetrics import TaskMetrics
+from penstock.controller.runtime.task_metrics import TaskMetrics
 from penstock.resources.execution import Metric, PinnedFlow, State, TaskRun
 
 FLOW = PinnedFlow(namespace="company.team", id="f")

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.attempts import SeenAttempt
-from penstock.controller.pairs import Pairs, pair_keys
-from penstock.controller.pairwriter import PairWriter
-from penstock.controller.store import ObjectStore
-from penstock.controller.taskpairs import TaskPairs
-from penstock.engine.actions import Observation, StartAttempt
+from penstock.controller.keyvalues.index import Pairs, pair_keys
+from penstock.controller.keyvalues.task_effects import TaskPairs
+from penstock.controller.keyvalues.writer import PairWriter
+from penstock.controller.runtime.attempt_cache import SeenAttempt
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.engine.interface.actions import Observation, StartAttempt
 from penstock.flow.task import RunnableTask
-from penstock.kubernetes.labels import PAIRS
-from penstock.kubernetes.results import observe
+from penstock.kubernetes.api.labels import PAIRS
+from penstock.kubernetes.observation.results import observe
 from penstock.resources.execution import Attempt, PinnedFlow, State, TaskRun
-from penstock.tasks.contract import TaskFailure
-from penstock.tasks.framing import Result, encode_result
-from penstock.tasks.pairs import PairUse
+from penstock.tasks.contract.framing import Result, encode_result
+from penstock.tasks.contract.kv_effects import PairUse
+from penstock.tasks.contract.task import TaskFailure
 from tests.fixtures.memory_api import MemoryApi
 
 EXECUTION = {"metadata": {"name": "run", "namespace": "t", "uid": "u"}}

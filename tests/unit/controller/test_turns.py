@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from penstock.catalog import expressions
-from penstock.controller.flows import execution_keys
-from penstock.controller.revisions import Revisions, flow_keys
-from penstock.controller.store import ObjectStore
-from penstock.controller.turns import Turns
-from penstock.engine.engine import Engine
-from penstock.engine.evaluation import no_functions
-from penstock.engine.limits import Limits
-from penstock.engine.turn import Turn
+from penstock.controller.executions.concurrency import Turns
+from penstock.controller.flows.reconciler import execution_keys
+from penstock.controller.flows.revisions import Revisions, flow_keys
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.engine.decision.engine import Engine
+from penstock.engine.interface.limits import Limits
+from penstock.engine.interface.turn import Turn
+from penstock.engine.rendering.evaluation import no_functions
 from penstock.expressions import NotLoaded
-from penstock.kubernetes.api import Api
+from penstock.kubernetes.api.client import Api
 from penstock.resources.execution import PinnedFlow
+from penstock.types import expressions
 from tests.fixtures import flows
 
 FLOW = PinnedFlow(namespace="company.team", id="flow", name="flow")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.written import decides
+from penstock.controller.executions.write_policy import decides
 from penstock.resources.execution import (
     Attempt,
     ControlResult,

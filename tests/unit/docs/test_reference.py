@@ -9,7 +9,6 @@ from typing import get_args
 import pytest
 import yaml
 
-from penstock.catalog import flow_parser, task_types
 from penstock.flow.document import Flow
 from penstock.flow.inputs import Input, InputType
 from penstock.flow.loading import load_documents
@@ -29,7 +28,8 @@ from penstock.schema.reference_inputs import INPUT_TYPES
 from penstock.schema.reference_models import properties
 from penstock.schema.reference_pages import nested_within
 from penstock.schema.reference_tasks import examples, task_class
-from penstock.tasks.reading import check
+from penstock.tasks.registry.properties import check
+from penstock.types import flow_parser, task_types
 
 _TASK_TYPES = [pytest.param(task_type, id=task_type.name) for task_type in task_types()]
 

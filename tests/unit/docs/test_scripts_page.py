@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from penstock.tasks.languages import LANGUAGES, SHELL, Language
-from penstock.tasks.placing import CONTAINER_SPEC, POD_SPEC
-from penstock.tasks.pod import camel
-from penstock.tasks.runners import EFFECTIVE
+from penstock.tasks.pod.main import camel
+from penstock.tasks.scripts.languages import LANGUAGES, SHELL, Language
+from penstock.tasks.scripts.placement import CONTAINER_SPEC, POD_SPEC
+from penstock.tasks.scripts.runners import EFFECTIVE
 from tests.unit.docs.snippets import ROOT
 
 SPECS = ("podSpec", "containerSpec")

@@ -11,8 +11,7 @@ import pytest
 import yaml
 from pydantic.alias_generators import to_camel
 
-from penstock.catalog import flow_parser
-from penstock.controller.metrics import Metrics
+from penstock.controller.runtime.metrics import Metrics
 from penstock.flow.loading import load_documents
 from penstock.resources.execution import (
     Attempt,
@@ -26,6 +25,7 @@ from penstock.resources.execution import (
 from penstock.resources.flow import FlowStatus, TriggerStatus
 from penstock.resources.gitsource import GitSourceSpec, GitSourceStatus
 from penstock.resources.keyvalue import KeyValueSpec
+from penstock.types import flow_parser
 from tests.unit.docs.snippets import (
     API_VERSION,
     ROOT,

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from penstock.engine.actions import KillExecution, StartExecution
+from penstock.engine.interface.actions import KillExecution, StartExecution
 from tests.fixtures.engine import Given
 from tests.fixtures.world import START
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.actions import KeepSecrets, ResumeExecution, StartAttempt, Step
-from penstock.engine.engine import Engine
-from penstock.engine.identity import control_secret, inputs_secret
-from penstock.engine.secrets import SecretReference
+from penstock.engine.decision.engine import Engine
+from penstock.engine.interface.actions import KeepSecrets, ResumeExecution, StartAttempt, Step
+from penstock.engine.interface.identity import control_secret, inputs_secret
+from penstock.engine.interface.secrets import SecretReference
 from penstock.resources.execution import ExecutionSpec, FlowReference
 from tests.fixtures import flows
 from tests.fixtures.engine import IDENTITY, Given, Outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.engine.identity import derived_name
+from penstock.engine.interface.identity import derived_name
 from penstock.storage.uris import own_part
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from penstock.catalog import flow_parser
-from penstock.engine.actions import Observation, StartAttempt, StopAttempt
-from penstock.engine.engine import Engine
+from penstock.engine.decision.engine import Engine
+from penstock.engine.interface.actions import Observation, StartAttempt, StopAttempt
 from penstock.flow.loading import load_document
 from penstock.resources.execution import ExecutionSpec, FlowReference, State
+from penstock.types import flow_parser
 from tests.fixtures.engine import IDENTITY
 from tests.fixtures.world import START
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock.engine.metrics import MAX_METRICS, added_metrics
+from penstock.engine.state.metrics import MAX_METRICS, added_metrics
 from penstock.resources.execution import Metric, State, TaskRun
-from penstock.tasks.services import Metric as Published
+from penstock.tasks.contract.services import Metric as Published
 
 RUN = TaskRun(id="r", task_id="t", state=State.RUNNING, start_date=datetime(2026, 1, 1, tzinfo=UTC))
 

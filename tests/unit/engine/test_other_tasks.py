@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from penstock.engine.actions import ResumeExecution, ToggleTrigger
+from penstock.engine.interface.actions import ResumeExecution, ToggleTrigger
 from tests.fixtures.engine import Given
 
 Flow = Callable[[str], Given]

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from penstock.catalog import expressions
-from penstock.engine.actions import (
+from penstock.engine.decision.engine import Engine
+from penstock.engine.interface.actions import (
     ChildSeen,
     Observation,
     StartAttempt,
     StartExecution,
     Step,
 )
-from penstock.engine.engine import Engine
-from penstock.engine.turn import Turn
+from penstock.engine.interface.turn import Turn
 from penstock.flow.document import Concurrency
 from penstock.resources.execution import (
     Control,
@@ -24,6 +23,7 @@ from penstock.resources.execution import (
     ResumeRequest,
     State,
 )
+from penstock.types import expressions
 from tests.fixtures import flows
 from tests.fixtures.engine import IDENTITY
 from tests.fixtures.world import START

@@ -10,11 +10,11 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from penstock.engine.engine import Engine
-from penstock.engine.flowables.dag import Dag
-from penstock.engine.flowables.each import EachParallel
-from penstock.engine.flowables.for_each import ForEach
-from penstock.engine.flowables.parallel import Parallel
+from penstock.engine.decision.engine import Engine
+from penstock.engine.kinds.flowables.dag import Dag
+from penstock.engine.kinds.flowables.each import EachParallel
+from penstock.engine.kinds.flowables.for_each import ForEach
+from penstock.engine.kinds.flowables.parallel import Parallel
 from penstock.flow.checks import walk_tasks
 from penstock.resources.execution import ExecutionStatus, TaskRun
 from tests.fixtures.chaos import Chaos, News, decide

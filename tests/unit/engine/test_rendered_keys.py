@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.secrets import SecretReference
-from penstock.tasks.contract import TaskFailure
-from penstock.tasks.registry import container
+from penstock.engine.interface.secrets import SecretReference
+from penstock.tasks.contract.task import TaskFailure
+from penstock.tasks.registry.definitions import container
 from tests.fixtures.engine import Given
 
 Flow = Callable[[str], Given]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.selecting import (
+from penstock.engine.interface.selecting import (
     CountExecutions,
     ExecutionFacts,
     PurgeExecutions,

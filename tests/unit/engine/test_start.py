@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from penstock.engine.ending import transition, transitions_since
+from penstock.engine.decision.ending import transition, transitions_since
 from penstock.resources.execution import ExecutionStatus, State
 from tests.fixtures.engine import Given
 from tests.fixtures.world import SECOND, START

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.inputs import InvalidInputs, resolve_inputs
+from penstock.engine.decision.inputs import InvalidInputs, resolve_inputs
 from penstock.flow.inputs import nest
 from penstock.flow.model import format_duration, parse_duration
 from penstock.flow.values import type_value

@@ -6,8 +6,8 @@ from importlib.resources import files
 
 import pytest
 
-from penstock.catalog import task_types
 from penstock.flow.known_types import hint_for, is_known, may_exist, use_of
+from penstock.types import task_types
 
 LINES = [
     line

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.catalog import flow_parser
 from penstock.flow.loading import SourceDocument, load_document
 from penstock.flow.problems import InvalidFlow, Problem
+from penstock.types import flow_parser
 
 HEAD = "id: real\nnamespace: company.team\n"
 LOG = "tasks: [{id: a, type: io.kestra.plugin.core.log.Log, message: hi}]\n"

@@ -6,9 +6,9 @@ import textwrap
 
 import pytest
 
-from penstock.catalog import flow_parser
 from penstock.flow.loading import load_document
 from penstock.flow.problems import InvalidFlow
+from penstock.types import flow_parser
 
 FLOW = """
 id: orders

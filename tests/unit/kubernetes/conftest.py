@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.actions import StartAttempt
+from penstock.engine.interface.actions import StartAttempt
 from penstock.flow.task import RunnableTask
 from penstock.resources.execution import Attempt, State, TaskRun
 

@@ -10,31 +10,35 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.actions import StartAttempt, Workspace
-from penstock.engine.secrets import NO_SECRETS
+from penstock.engine.interface.actions import StartAttempt, Workspace
+from penstock.engine.interface.secrets import NO_SECRETS
 from penstock.flow.task import RunnableTask
-from penstock.kubernetes import results
-from penstock.kubernetes.directories import (
+from penstock.kubernetes.jobs.job import JobDefaults, Owner, build_job
+from penstock.kubernetes.jobs.working_directory import (
     Guest,
     build_directory,
     fold,
     name_in_directory,
     shared_by,
 )
-from penstock.kubernetes.guests import attempts_in, waiting_before, with_message_size
-from penstock.kubernetes.jobs import JobDefaults, Owner, build_job
-from penstock.kubernetes.logsources import source_of
-from penstock.kubernetes.podstatus import container_name, pending_problem
-from penstock.kubernetes.pooling import pooled
-from penstock.kubernetes.secretplaces import SecretPlaces
-from penstock.kubernetes.staged import PodStorage
+from penstock.kubernetes.logs.source import source_of
+from penstock.kubernetes.observation import results
+from penstock.kubernetes.observation.podstatus import container_name, pending_problem
+from penstock.kubernetes.observation.shared_pod import (
+    attempts_in,
+    waiting_before,
+    with_message_size,
+)
+from penstock.kubernetes.pods.files_sidecar import PodStorage
+from penstock.kubernetes.pods.shared_resources import pooled
+from penstock.kubernetes.secrets.locations import SecretPlaces
 from penstock.resources.execution import State
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.contract import Resources, TaskFailure
-from penstock.tasks.framing import inline_bytes
-from penstock.tasks.plan import plan_of, read_long
-from penstock.tasks.pod_folders import Paths
-from penstock.tasks.registry import container
+from penstock.tasks.contract.framing import inline_bytes
+from penstock.tasks.contract.plan import plan_of, read_long
+from penstock.tasks.contract.pod_folders import Paths
+from penstock.tasks.contract.task import Resources, TaskFailure
+from penstock.tasks.registry.definitions import container
 
 SHELL = "io.kestra.plugin.scripts.shell.Commands"
 LOG = "io.kestra.plugin.core.log.Log"
@@ -102,7 +106,13 @@ def test_the_pod_holds_nothing_but_the_directory() -> None:
     assert [item["name"] for item in pod["initContainers"]] == ["begin"]
     (holder,) = pod["containers"]
     assert pod["initContainers"][0]["resources"] == holder["resources"]
-    assert holder["command"] == ["python", "-I", "-m", "penstock.tasks.holding", "hold"]
+    assert holder["command"] == [
+        "python",
+        "-I",
+        "-m",
+        "penstock.tasks.pod.working_directory_pod",
+        "hold",
+    ]
     assert [mount["name"] for mount in holder["volumeMounts"]] == ["end"]
     assert "PENSTOCK_STORAGE_GRANT" not in json.dumps(pod)
     assert pod["securityContext"] == {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock.engine.actions import StartExecution
-from penstock.kubernetes.api import Object
-from penstock.kubernetes.executions import build_execution, is_left_over, is_meant
-from penstock.kubernetes.labels import PARENT_UID
+from penstock.engine.interface.actions import StartExecution
+from penstock.kubernetes.api.client import Object
+from penstock.kubernetes.api.labels import PARENT_UID
+from penstock.kubernetes.status.child_executions import build_execution, is_left_over, is_meant
 from penstock.resources.execution import (
     ExecutionSpec,
     FlowReference,

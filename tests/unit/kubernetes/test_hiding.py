@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.actions import StartExecution
-from penstock.engine.identity import control_secret, inputs_secret
-from penstock.engine.secrets import SecretReference, Secrets
-from penstock.kubernetes.executions import build_execution
-from penstock.kubernetes.hiding import LAST_APPLIED, hiding
-from penstock.kubernetes.secretplaces import SecretKey, SecretPlaces
+from penstock.engine.interface.actions import StartExecution
+from penstock.engine.interface.identity import control_secret, inputs_secret
+from penstock.engine.interface.secrets import SecretReference, Secrets
+from penstock.kubernetes.secrets.locations import SecretKey, SecretPlaces
+from penstock.kubernetes.secrets.redaction import LAST_APPLIED, hiding
+from penstock.kubernetes.status.child_executions import build_execution
 from penstock.resources.execution import ExecutionSpec, FlowReference
-from penstock.tasks.contract import TaskFailure
+from penstock.tasks.contract.task import TaskFailure
 
 TEXT = "hunter2-plain"
 INPUTS = inputs_secret("run", "u-1")

@@ -13,13 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.engine.actions import StartAttempt
-from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job, job_name, matches
-from penstock.kubernetes.names import label_value
-from penstock.kubernetes.podspec import literal
-from penstock.kubernetes.prelude import PRELUDE
-from penstock.tasks.contract import Resources
-from penstock.tasks.registry import container
+from penstock.engine.interface.actions import StartAttempt
+from penstock.kubernetes.api.names import label_value
+from penstock.kubernetes.jobs.job import (
+    JobDefaults,
+    JobObjects,
+    Owner,
+    build_job,
+    job_name,
+    matches,
+)
+from penstock.kubernetes.pods.podspec import literal
+from penstock.kubernetes.pods.prelude import PRELUDE
+from penstock.tasks.contract.task import Resources
+from penstock.tasks.registry.definitions import container
 
 LOG = "io.kestra.plugin.core.log.Log"
 COMMANDS = "io.kestra.plugin.scripts.shell.Commands"
@@ -109,7 +116,7 @@ def test_the_job_of_a_log(starting: Starter) -> None:
                         {
                             "name": "task",
                             "image": "penstock:1",
-                            "command": ["python", "-I", "-m", "penstock.tasks.pod"],
+                            "command": ["python", "-I", "-m", "penstock.tasks.pod.main"],
                             "env": [{"name": "PENSTOCK_TASK", "value": task}],
                             "securityContext": {
                                 "allowPrivilegeEscalation": False,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from penstock.kubernetes.logarchive import LogArchive, Part
-from penstock.kubernetes.loglines import Source
+from penstock.kubernetes.logs.archive import LogArchive, Part
+from penstock.kubernetes.logs.lines import Source
 from penstock.storage.execution import ExecutionFiles
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace

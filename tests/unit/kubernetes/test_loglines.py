@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.kubernetes.loglines import LineReader, is_stamped, note, stamped
-from penstock.tasks.framing import BEGIN_MARK, END_MARK
+from penstock.kubernetes.logs.lines import LineReader, is_stamped, note, stamped
+from penstock.tasks.contract.framing import BEGIN_MARK, END_MARK
 
 T = "2026-11-21T16:29:51.000000001Z"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from penstock.kubernetes.logarchive import LogArchive, Part
-from penstock.kubernetes.loglines import Source
-from penstock.kubernetes.logpurging import ALL, Window, count_lines, purge_lines
+from penstock.kubernetes.logs.archive import LogArchive, Part
+from penstock.kubernetes.logs.lines import Source
+from penstock.kubernetes.logs.purge import ALL, Window, count_lines, purge_lines
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
 

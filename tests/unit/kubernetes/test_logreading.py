@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from penstock.kubernetes.logreading import Piece, Unreadable, read_piece
+from penstock.kubernetes.logs.kubelet import Piece, Unreadable, read_piece
 
 
 def line(second: int, text: str) -> bytes:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from penstock.kubernetes.masking import MASKS_VARIABLE
-from penstock.kubernetes.prelude import MASKING_PRELUDE
-from penstock.tasks.framing import parse_marker
+from penstock.kubernetes.pods.masking import MASKS_VARIABLE
+from penstock.kubernetes.pods.prelude import MASKING_PRELUDE
+from penstock.tasks.contract.framing import parse_marker
 
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
 AWKS = {

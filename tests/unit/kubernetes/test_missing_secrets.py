@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from penstock.kubernetes.podstatus import pending_problem
-from penstock.kubernetes.results import observe
+from penstock.kubernetes.observation.podstatus import pending_problem
+from penstock.kubernetes.observation.results import observe
 from penstock.resources.execution import State
-from penstock.tasks.framing import Result, encode_result
+from penstock.tasks.contract.framing import Result, encode_result
 
 ERROR = "CreateContainerConfigError"
 

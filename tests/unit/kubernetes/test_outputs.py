@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock.kubernetes.api import ApiError, Object, Resource
-from penstock.kubernetes.outputs import OutputsKeeper, without_large_outputs
+from penstock.kubernetes.api.client import ApiError, Object, Resource
+from penstock.kubernetes.status.large_outputs import OutputsKeeper, without_large_outputs
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

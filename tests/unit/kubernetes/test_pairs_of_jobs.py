@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from penstock.engine.actions import StartAttempt
-from penstock.kubernetes.jobs import JobDefaults, Owner, build_job
-from penstock.kubernetes.labels import PAIRS
-from penstock.tasks.contract import Container
-from penstock.tasks.pairs import PairUse
+from penstock.engine.interface.actions import StartAttempt
+from penstock.kubernetes.api.labels import PAIRS
+from penstock.kubernetes.jobs.job import JobDefaults, Owner, build_job
+from penstock.tasks.contract.kv_effects import PairUse
+from penstock.tasks.contract.task import Container
 
 SET = "io.kestra.plugin.core.kv.Set"
 OWNER = Owner("flow-abc", "team", "11111111-2222-3333-4444-555555555555")
@@ -28,7 +28,7 @@ OWNER = Owner("flow-abc", "team", "11111111-2222-3333-4444-555555555555")
 def test_only_what_may_be_changed_stands_on_job_and_pod(
     starting: Callable[..., StartAttempt], use: PairUse | None, granted: PairUse | None
 ) -> None:
-    what = Container(("-m", "penstock.tasks.pod"), pairs=use)
+    what = Container(("-m", "penstock.tasks.pod.main"), pairs=use)
 
     job = build_job(starting(SET, {"key": "k", "value": 1}), OWNER, what, JobDefaults()).job
 

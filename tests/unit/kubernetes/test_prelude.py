@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.kubernetes.prelude import FILES_PRELUDES, PRELUDE
-from penstock.tasks.framing import (
+from penstock.kubernetes.pods.prelude import FILES_PRELUDES, PRELUDE
+from penstock.tasks.contract.framing import (
     INLINE_VARIABLE,
     MAX_BYTES,
     MAX_INLINE_BYTES,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from penstock.kubernetes.podstatus import PendingProblem
-from penstock.kubernetes.refused import last_warning, refusals, start_within
+from penstock.kubernetes.observation.events import last_warning, refusals, start_within
+from penstock.kubernetes.observation.podstatus import PendingProblem
 
 QUOTA = (
     'Error creating: pods "x-1" is forbidden: exceeded quota: team, requested: pods=1, '

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.actions import Observation
-from penstock.kubernetes.podstatus import pending_problem
-from penstock.kubernetes.results import (
+from penstock.engine.interface.actions import Observation
+from penstock.kubernetes.observation.podstatus import pending_problem
+from penstock.kubernetes.observation.results import (
     LogRequest,
     job_deleted,
     needs_log,
@@ -19,7 +19,7 @@ from penstock.kubernetes.results import (
     with_own_files,
 )
 from penstock.resources.execution import State
-from penstock.tasks.framing import Result, encode_result, header
+from penstock.tasks.contract.framing import Result, encode_result, header
 
 START, END = "2026-01-02T03:04:05Z", "2026-01-02T03:04:15Z"
 DELETED = {"deletionTimestamp": END}

@@ -13,24 +13,24 @@ from typing import Any
 
 import pytest
 
-from penstock.catalog import expressions
-from penstock.engine.actions import KeepSecrets, StartAttempt, Step
-from penstock.engine.engine import Engine
-from penstock.engine.flowables.working_directory import WorkingDirectory
+from penstock.engine.decision.engine import Engine
+from penstock.engine.interface.actions import KeepSecrets, StartAttempt, Step
+from penstock.engine.kinds.flowables.working_directory import WorkingDirectory
 from penstock.expressions import Expressions, Host
-from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job
-from penstock.kubernetes.podspec import literal
-from penstock.kubernetes.prelude import FILES_PRELUDES, MASKING_PRELUDE
-from penstock.kubernetes.secretplaces import SecretKey, SecretPlaces
-from penstock.kubernetes.staged import CLOSING, PodStorage
+from penstock.kubernetes.jobs.job import JobDefaults, JobObjects, Owner, build_job
+from penstock.kubernetes.pods.files_sidecar import CLOSING, PodStorage
+from penstock.kubernetes.pods.podspec import literal
+from penstock.kubernetes.pods.prelude import FILES_PRELUDES, MASKING_PRELUDE
+from penstock.kubernetes.secrets.locations import SecretKey, SecretPlaces
 from penstock.resources.execution import ExecutionSpec, FlowReference, State
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.contract import TaskFailure
-from penstock.tasks.pairs import PairUse
-from penstock.tasks.plan import plan_of
-from penstock.tasks.registry import container
-from penstock.tasks.secret_texts import SecretTexts
-from penstock.tasks.services import Origin
+from penstock.tasks.contract.kv_effects import PairUse
+from penstock.tasks.contract.plan import plan_of
+from penstock.tasks.contract.services import Origin
+from penstock.tasks.contract.task import TaskFailure
+from penstock.tasks.pod.secret_texts import SecretTexts
+from penstock.tasks.registry.definitions import container
+from penstock.types import expressions
 from tests.fixtures import flows
 from tests.fixtures.engine import IDENTITY
 from tests.fixtures.kubelet import Kubelet, MissingSecret, Secrets, environment

@@ -9,26 +9,26 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.actions import StartAttempt, Workspace
-from penstock.engine.flowables.working_directory import WorkingDirectory
-from penstock.engine.secrets import SecretReference, Secrets
-from penstock.kubernetes.jobs import JobDefaults, JobObjects, Owner, build_job
-from penstock.kubernetes.podspec import literal
-from penstock.kubernetes.prelude import FILES_PRELUDES, PRELUDE
-from penstock.kubernetes.staged import (
+from penstock.engine.interface.actions import StartAttempt, Workspace
+from penstock.engine.interface.secrets import SecretReference, Secrets
+from penstock.engine.kinds.flowables.working_directory import WorkingDirectory
+from penstock.kubernetes.jobs.job import JobDefaults, JobObjects, Owner, build_job
+from penstock.kubernetes.pods.files_sidecar import (
     CLOSING,
     PodStorage,
     needs_storage,
     rights,
     wants_storage,
 )
+from penstock.kubernetes.pods.podspec import literal
+from penstock.kubernetes.pods.prelude import FILES_PRELUDES, PRELUDE
 from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.contract import NamespaceFilesOption, TaskFailure
-from penstock.tasks.plan import Plan, plan_of
-from penstock.tasks.pod_folders import Paths
-from penstock.tasks.registry import container
-from penstock.tasks.services import Origin
+from penstock.tasks.contract.plan import Plan, plan_of
+from penstock.tasks.contract.pod_folders import Paths
+from penstock.tasks.contract.services import Origin
+from penstock.tasks.contract.task import NamespaceFilesOption, TaskFailure
+from penstock.tasks.registry.definitions import container
 
 SHELL = "io.kestra.plugin.scripts.shell.Commands"
 PYTHON = "io.kestra.plugin.scripts.python.Script"
@@ -74,7 +74,7 @@ def test_a_script_with_files_has_a_container_that_moves_them(starting: Starter) 
         "name": "files",
         "image": "penstock:1",
         "restartPolicy": "Always",
-        "command": ["python", "-I", "-m", "penstock.tasks.staging"],
+        "command": ["python", "-I", "-m", "penstock.tasks.pod.staging"],
         "resources": {
             "requests": {"cpu": "10m", "memory": "32Mi"},
             "limits": {"memory": "256Mi"},
@@ -275,7 +275,7 @@ def test_the_end_of_a_working_directory_runs_in_our_own_image(starting: Starter)
     # then
     (only,) = pod["containers"]
     assert "initContainers" not in pod
-    assert only["command"][-1] == "penstock.tasks.closing"
+    assert only["command"][-1] == "penstock.tasks.pod.working_directory_close"
     environment = {item["name"]: item["value"] for item in only["env"]}
     assert environment["PENSTOCK_STORAGE_GRANT"] == "the.grant"
     shared = json.loads(environment["PENSTOCK_STAGING"])["shared"]

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from penstock.catalog import flow_parser
-from penstock.engine.actions import Observation, Report, StartAttempt
+from penstock.engine.interface.actions import Observation, Report, StartAttempt
 from penstock.flow.loading import SourceDocument, load_documents
 from penstock.flow.task import RunnableTask
 from penstock.local.answers import Answers
+from penstock.local.attempt import run_locally
 from penstock.local.attempts import RunTask
 from penstock.local.execution import LocalExecution
 from penstock.local.flows import LocalFlows
@@ -28,7 +28,7 @@ from penstock.local.workspaces import Workspaces
 from penstock.local.world import LocalWorld
 from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.local import run_locally
+from penstock.types import flow_parser
 
 HEAD = {"id": "tried", "namespace": "company.team"}
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from penstock.engine.actions import Observation, StartAttempt
+from penstock.engine.interface.actions import Observation, StartAttempt
 from penstock.local.attempts import OnLog, Place, Started
 from penstock.local.world import NothingLeft
 from penstock.resources.execution import ExecutionStatus, State

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from penstock.catalog import flow_parser
 from penstock.local.files import FlowFile, find_files, read_flow_file
 from penstock.local.flows import DuplicateFlow, LocalFlows
 from penstock.local.ignoring import FolderProblem
+from penstock.types import flow_parser
 
 FLOW = """\
 id: one

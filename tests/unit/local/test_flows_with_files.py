@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.catalog import flow_parser
 from penstock.flow.loading import load_document
 from penstock.flow.task import RunnableTask
 from penstock.resources.execution import State
+from penstock.types import flow_parser
 from tests.unit.local.conftest import Hall, Try
 
 FILES = """

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from penstock.catalog import expressions
 from penstock.expressions import ExpressionError, Host
 from penstock.local.services import LocalServices
 from penstock.storage.errors import StorageError
 from penstock.storage.execution import NamespaceFiles
 from penstock.storage.uris import ExecutionPlace
+from penstock.types import expressions
 from tests.unit.local.conftest import CORE, HERE, Attempts
 
 

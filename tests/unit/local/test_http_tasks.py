@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from penstock.catalog import expressions
 from penstock.expressions import ExpressionError, Host
 from penstock.resources.execution import State
+from penstock.types import expressions
 from tests.unit.local.conftest import CORE, Attempts, Try
 
 BASIC = "Basic bWU6cHc="

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.actions import Observation
+from penstock.engine.interface.actions import Observation
 from penstock.resources.execution import State
 from penstock.storage.execution import NamespaceFiles
 from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from penstock.engine.actions import Observation, StartAttempt
+from penstock.engine.interface.actions import Observation, StartAttempt
 from penstock.local.answers import Answers
 from penstock.local.attempts import OnLog, Place, Started
 from penstock.resources.execution import (

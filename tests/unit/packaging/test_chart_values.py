@@ -13,10 +13,10 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from penstock.controller.settings import ExecutionSettings, Settings
-from penstock.kubernetes.podspec import JobDefaults
+from penstock.controller.runtime.settings import ExecutionSettings, Settings
+from penstock.kubernetes.pods.podspec import JobDefaults
 from penstock.storage.settings import StorageSettings
-from penstock.tasks.pod import camel
+from penstock.tasks.pod.main import camel
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts/penstock"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from penstock.catalog import task_types
 from penstock.schema.editor import flow_schema
+from penstock.types import task_types
 
 SCHEMA = flow_schema()
 

@@ -10,7 +10,7 @@ import pytest
 
 from penstock.storage.errors import AccessDenied, StorageUnavailable
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.remote import Remote
+from penstock.tasks.remote.storage import Remote
 from tests.fixtures.executions import begun
 from tests.fixtures.storageservice import GRANT, Running
 

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from penstock.kubernetes.logarchive import LogArchive, Part
-from penstock.kubernetes.loglines import Source
+from penstock.kubernetes.logs.archive import LogArchive, Part
+from penstock.kubernetes.logs.lines import Source
 from penstock.storage.errors import AccessDenied, StorageError
 from penstock.storage.logtokens import HEADER, log_token
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.services import LogEntry
+from penstock.tasks.contract.services import LogEntry
 from tests.fixtures.storageservice import GRANT, Running
 
 OTHER = ExecutionPlace("company.other", "flow", "run-9")

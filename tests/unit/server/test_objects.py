@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from penstock.server.urls import url_of
 from penstock.storage.signing import OneObject
-from penstock.tasks.transfer import connect
+from penstock.storage_service.urls import url_of
+from penstock.tasks.remote.transfer import connect
 from tests.fixtures.storageservice import Running
 
 CONTENT = b"0123456789" * 100_000

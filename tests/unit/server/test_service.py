@@ -18,7 +18,7 @@ from penstock.storage.errors import (
     StorageError,
 )
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks import uploading
+from penstock.tasks.remote import uploading
 from tests.fixtures.storageservice import GRANT, LARGEST, Running
 
 OWN = "kestra:///company/team/flow/executions/run-1/tasks/make/tr1/"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from penstock.server.urls import OwnUrls, StoreUrls, urls_for
 from penstock.storage.files import Storage
 from penstock.storage.presigned import SignedUrl
+from penstock.storage_service.urls import OwnUrls, StoreUrls, urls_for
 
 
 class Store:

@@ -9,7 +9,7 @@ import pytest
 
 from penstock.storage.errors import StorageError
 from penstock.storage.files import Storage
-from penstock.storage.pairs import KeyExists, KeyValues, Pair, ancestry
+from penstock.storage.kv import KeyExists, KeyValues, Pair, ancestry
 
 
 @pytest.mark.parametrize("value", ["text", 3, 1.5, True, None, {"a": [1, None]}, "\ud800"])

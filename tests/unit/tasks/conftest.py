@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from penstock.flow.types import TaskTypes
-from penstock.tasks.registry import register
+from penstock.tasks.registry.definitions import register
 
 
 @pytest.fixture

@@ -15,15 +15,15 @@ import pytest
 from pydantic import ValidationError
 
 import penstock
-from penstock.tasks.catalog import CORE_TYPES, core_type
-from penstock.tasks.contract import TaskFailure
-from penstock.tasks.framing import TOO_LARGE, decode_result, parse_marker
-from penstock.tasks.metrics import read_metrics
-from penstock.tasks.pairs import PairUse
-from penstock.tasks.pod import revive, run
-from penstock.tasks.reading import read, write
-from penstock.tasks.registry import container
-from penstock.tasks.services import Metric, Origin
+from penstock.tasks.contract.core_types import CORE_TYPES, core_type
+from penstock.tasks.contract.framing import TOO_LARGE, decode_result, parse_marker
+from penstock.tasks.contract.kv_effects import PairUse
+from penstock.tasks.contract.metrics import read_metrics
+from penstock.tasks.contract.services import Metric, Origin
+from penstock.tasks.contract.task import TaskFailure
+from penstock.tasks.pod.main import revive, run
+from penstock.tasks.registry.definitions import container
+from penstock.tasks.registry.properties import read, write
 
 CORE = "io.kestra.plugin.core"
 ROOT = str(Path(penstock.__file__).parents[1])
@@ -145,7 +145,7 @@ def test_outputs_beyond_the_limit_fail_the_task(pod: Pod, tmp_path: Path) -> Non
     )
     # when
     done = subprocess.run(
-        [sys.executable, "-s", "-m", "penstock.tasks.pod"],
+        [sys.executable, "-s", "-m", "penstock.tasks.pod.main"],
         env={
             "PYTHONPATH": ROOT,
             "PENSTOCK_TERMINATION_FILE": str(pod.message),
@@ -228,7 +228,7 @@ def test_nothing_heavy_is_imported_in_the_pod() -> None:
     # given
     modules = ", ".join(sorted({core.source.split(":")[0] for core in CORE_TYPES}))
     heavy = ["pydantic", "yaml", "asyncio", "jinja2", "kubernetes", "kopf", "penstock.flow"]
-    imports = f"import sys, penstock.tasks.pod, {modules}"
+    imports = f"import sys, penstock.tasks.pod.main, {modules}"
     program = f"{imports}; print([m for m in {heavy} if m in sys.modules])"
     # when
     done = subprocess.run(

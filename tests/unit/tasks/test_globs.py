@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.tasks.contract import TaskFailure
-from penstock.tasks.globs import matcher
+from penstock.tasks.contract.task import TaskFailure
+from penstock.tasks.files.globs import matcher
 
 
 @pytest.mark.parametrize(

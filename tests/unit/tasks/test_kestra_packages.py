@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from penstock.tasks.captured import ONLY_LOGS, Captured, is_candidate
+from penstock.tasks.contract.output_lines import ONLY_LOGS, Captured, is_candidate
 
 PYTHON = r"""
 ::{"outputs": {"n": 3, "text": "a\nb ::x:: \u00fc"}}::

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from penstock.flow.known_types import is_known
-from penstock.tasks.contract import TaskFailure
-from penstock.tasks.languages import LANGUAGES, POSIX, PWSH, Dialect, dialect_of
-from penstock.tasks.registry import container
-from penstock.tasks.script_types import SCRIPT_TYPES
+from penstock.tasks.contract.task import TaskFailure
+from penstock.tasks.registry.definitions import container
+from penstock.tasks.scripts.languages import LANGUAGES, POSIX, PWSH, Dialect, dialect_of
+from penstock.tasks.scripts.script_types import SCRIPT_TYPES
 
 DENO = "io.kestra.plugin.scripts.deno"
 NODE = "io.kestra.plugin.scripts.node"

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.actions import Observation, StartAttempt
+from penstock.engine.interface.actions import Observation, StartAttempt
 from penstock.flow.task import RunnableTask
+from penstock.local.attempt import run_locally
 from penstock.resources.execution import Attempt, State, TaskRun
-from penstock.tasks.local import run_locally
 
 CORE = "io.kestra.plugin.core"
 SHELL = "io.kestra.plugin.scripts.shell.Commands"

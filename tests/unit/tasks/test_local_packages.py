@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from penstock.tasks import local_packages
-from penstock.tasks.contract import Container, TaskFailure
-from penstock.tasks.local_packages import PackageEnvironment, installs_packages
+from penstock.local import packages as local_packages
+from penstock.local.packages import PackageEnvironment, installs_packages
+from penstock.tasks.contract.task import Container, TaskFailure
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.tasks.masking import MASK, Masker
+from penstock.tasks.contract.masking import MASK, Masker
 
 SECRET = "p@ss w\"ord'ü/+?x"
 

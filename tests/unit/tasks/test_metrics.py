@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from penstock.kubernetes.results import script_outputs
-from penstock.tasks import pod
-from penstock.tasks.captured import Captured
-from penstock.tasks.contract import Context, TaskFailure
-from penstock.tasks.framing import Result, decode_result, encode_result
-from penstock.tasks.metrics import read_metric, read_metrics, written_metric
-from penstock.tasks.services import Metric
+from penstock.kubernetes.observation.results import script_outputs
+from penstock.tasks.contract.framing import Result, decode_result, encode_result
+from penstock.tasks.contract.metrics import read_metric, read_metrics, written_metric
+from penstock.tasks.contract.output_lines import Captured
+from penstock.tasks.contract.services import Metric
+from penstock.tasks.contract.task import Context, TaskFailure
+from penstock.tasks.pod import main as pod
 
 
 def test_a_line_may_give_outputs_and_metrics() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock.engine.actions import Observation, StartAttempt
+from penstock.engine.interface.actions import Observation, StartAttempt
 from penstock.flow.task import RunnableTask
 from penstock.flow.types import TaskTypes
+from penstock.local.attempt import run_locally
 from penstock.resources.execution import Attempt, State, TaskRun
-from penstock.tasks.local import run_locally
-from penstock.tasks.registry import container
+from penstock.tasks.registry.definitions import container
 
 OLD = "io.kestra.core.tasks.scripts"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

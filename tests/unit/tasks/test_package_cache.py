@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from penstock.storage.errors import StorageError
-from penstock.tasks import package_cache
-from penstock.tasks.packages import PACKAGES_VARIABLE
-from penstock.tasks.plan import Plan
-from penstock.tasks.registry import container
+from penstock.tasks.contract.packages import PACKAGES_VARIABLE
+from penstock.tasks.contract.plan import Plan
+from penstock.tasks.pod import package_cache
+from penstock.tasks.registry.definitions import container
 from tests.fixtures.storageservice import GRANT, Running, running
 from tests.unit.tasks.test_staging import ORIGIN, Pod
 
@@ -219,7 +219,9 @@ def test_a_storage_that_is_slow_holds_up_the_end_for_a_while_only(
     # given
     over = Event()
     monkeypatch.setattr(package_cache, "LAST_SECONDS", 0.1)
-    monkeypatch.setattr("penstock.tasks.remote.RemoteCaches.put", lambda *given: over.wait(30))
+    monkeypatch.setattr(
+        "penstock.tasks.remote.storage.RemoteCaches.put", lambda *given: over.wait(30)
+    )
     # when
     code = attempts.run(USE)
     over.set()

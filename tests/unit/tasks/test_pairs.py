@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from penstock.tasks.pairs import MAX_VALUE_BYTES, Change, EffectRefused, PairUse, wanted_change
+from penstock.tasks.contract.kv_effects import (
+    MAX_VALUE_BYTES,
+    Change,
+    EffectRefused,
+    PairUse,
+    wanted_change,
+)
 
 USE = PairUse("company.team", "k", changes=True)
 SET: dict[str, Any] = {"kv": "set", "namespace": "company.team", "key": "k", "value": 1}

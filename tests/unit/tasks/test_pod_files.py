@@ -12,24 +12,24 @@ from typing import Any
 
 import pytest
 
-from penstock.engine.actions import StartAttempt
-from penstock.engine.flowables import for_each_item
+from penstock.engine.interface.actions import StartAttempt
+from penstock.engine.kinds.flowables import for_each_item
 from penstock.flow.task import RunnableTask
-from penstock.kubernetes.jobs import JobDefaults, Owner, build_job
-from penstock.kubernetes.staged import PodStorage, needs_storage, rights
+from penstock.kubernetes.jobs.job import JobDefaults, Owner, build_job
+from penstock.kubernetes.pods.files_sidecar import PodStorage, needs_storage, rights
+from penstock.local.attempt import run_locally
 from penstock.local.services import ExecutionServices, LocalServices
 from penstock.resources.execution import Attempt, State, TaskRun
 from penstock.storage.execution import NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
-from penstock.tasks.catalog import core_type
-from penstock.tasks.framing import Result
-from penstock.tasks.local import run_locally
-from penstock.tasks.pairs import PairUse
-from penstock.tasks.pod import run
-from penstock.tasks.registry import TASK_VARIABLE, container
-from penstock.tasks.remote import GRANT_VARIABLE, URL_VARIABLE
-from penstock.tasks.services import Origin
+from penstock.tasks.contract.core_types import core_type
+from penstock.tasks.contract.framing import Result
+from penstock.tasks.contract.kv_effects import PairUse
+from penstock.tasks.contract.services import Origin
+from penstock.tasks.pod.main import run
+from penstock.tasks.registry.definitions import TASK_VARIABLE, container
+from penstock.tasks.remote.storage import GRANT_VARIABLE, URL_VARIABLE
 from tests.fixtures.storageservice import GRANT, Running, running
 
 CORE = "io.kestra.plugin.core"

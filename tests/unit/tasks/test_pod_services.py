@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from penstock.tasks.contract import TaskFailure
-from penstock.tasks.framing import Result
-from penstock.tasks.pairs import PairUse
-from penstock.tasks.pod import run
-from penstock.tasks.pod_services import PodPairs
-from penstock.tasks.registry import TASK_VARIABLE, container
-from penstock.tasks.services import Origin
+from penstock.tasks.contract.framing import Result
+from penstock.tasks.contract.kv_effects import PairUse
+from penstock.tasks.contract.services import Origin
+from penstock.tasks.contract.task import TaskFailure
+from penstock.tasks.pod.main import run
+from penstock.tasks.pod.services import PodPairs
+from penstock.tasks.registry.definitions import TASK_VARIABLE, container
 
 CORE = "io.kestra.plugin.core"
 ORIGIN = Origin("company.team", "f", "run-1", "t", "tr")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from penstock.flow.types import TaskTypes
-from penstock.tasks.contract import Container, Placement, Resources, TaskFailure
-from penstock.tasks.registry import container
+from penstock.tasks.contract.task import Container, Placement, Resources, TaskFailure
+from penstock.tasks.registry.definitions import container
 
 COMMANDS = "io.kestra.plugin.scripts.shell.Commands"
 KUBERNETES = "io.kestra.plugin.ee.kubernetes.runner.Kubernetes"

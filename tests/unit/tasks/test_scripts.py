@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from penstock.flow.types import TaskTypes
-from penstock.tasks.contract import Resources, TaskFailure
-from penstock.tasks.registry import container, is_script
+from penstock.tasks.contract.task import Resources, TaskFailure
+from penstock.tasks.registry.definitions import container, is_script
 
 SHELL = "io.kestra.plugin.scripts.shell"
 PYTHON = "io.kestra.plugin.scripts.python"

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from penstock.tasks import shared_directory
-from penstock.tasks.archives import pack, unpack
-from penstock.tasks.closing import close
-from penstock.tasks.contract import TaskFailure
-from penstock.tasks.plan import Plan, SharedDirectory
-from penstock.tasks.pod_folders import PodFolders
-from penstock.tasks.remote import Remote
+from penstock.tasks.contract.plan import Plan, SharedDirectory
+from penstock.tasks.contract.pod_folders import PodFolders
+from penstock.tasks.contract.task import TaskFailure
+from penstock.tasks.files import shared_directory
+from penstock.tasks.files.archives import pack, unpack
+from penstock.tasks.pod.working_directory_close import close
+from penstock.tasks.remote.storage import Remote
 from tests.fixtures.storageservice import GRANT, Running, running
 from tests.unit.tasks.test_staging import ORIGIN, OWN
 

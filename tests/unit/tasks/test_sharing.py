@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from penstock.tasks.contract import Placement, Resources
-from penstock.tasks.sharing import Sharing, sharing
+from penstock.tasks.contract.task import Placement, Resources
+from penstock.tasks.registry.shared_pod import Sharing, sharing
 
 SHELL = "io.kestra.plugin.scripts.shell.Commands"
 LOG = "io.kestra.plugin.core.log.Log"

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 from penstock.storage.execution import NamespaceFiles
-from penstock.tasks.contract import NamespaceFilesOption
-from penstock.tasks.framing import decode_result, parse_marker
-from penstock.tasks.plan import Plan, SharedDirectory, plan_of
-from penstock.tasks.pod_folders import KEPT_MARK, PodFolders
-from penstock.tasks.remote import GRANT_VARIABLE, URL_VARIABLE, Remote
-from penstock.tasks.services import Origin
-from penstock.tasks.staging import Staging
+from penstock.tasks.contract.framing import decode_result, parse_marker
+from penstock.tasks.contract.plan import Plan, SharedDirectory, plan_of
+from penstock.tasks.contract.pod_folders import KEPT_MARK, PodFolders
+from penstock.tasks.contract.services import Origin
+from penstock.tasks.contract.task import NamespaceFilesOption
+from penstock.tasks.pod.staging import Staging
+from penstock.tasks.remote.storage import GRANT_VARIABLE, URL_VARIABLE, Remote
 from tests.fixtures.storageservice import GRANT, Running, running
 
 ORIGIN = Origin("company.team", "flow", "run-1", "make", "tr1")
@@ -401,6 +401,6 @@ def test_memory_is_bounded(tmp_path: Path, service: Running) -> None:
 
 def test_a_pod_without_a_plan_says_so() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "penstock.tasks.staging"], capture_output=True, text=True
+        [sys.executable, "-m", "penstock.tasks.pod.staging"], capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (1, "there is no plan\n")

@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from penstock.storage.errors import FileDamaged, StorageUnavailable
-from penstock.tasks import transfer
-from penstock.tasks.transfer import Download, Patience
+from penstock.tasks.remote import transfer
+from penstock.tasks.remote.transfer import Download, Patience
 
 CONTENT = os.urandom(2_000_000)
 

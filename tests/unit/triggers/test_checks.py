@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.catalog import flow_parser
 from penstock.flow.loading import load_documents
 from penstock.flow.problems import InvalidFlow
+from penstock.types import flow_parser
 
 CORE = "io.kestra.plugin.core"
 UNSERVED = "are not served yet"

@@ -20,8 +20,8 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
 
-from penstock.controller.store import version_of
-from penstock.kubernetes.api import Api, ApiError, Listing, Object, Resource
+from penstock.controller.runtime.indexes import version_of
+from penstock.kubernetes.api.client import Api, ApiError, Listing, Object, Resource
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import random
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from penstock.kubernetes.api import ApiError
-from penstock.kubernetes.kept import KeptError, LeftBehind
+from penstock.kubernetes.api.client import ApiError
+from penstock.kubernetes.api.configmap_store import KeptError, LeftBehind
 from penstock.storage.errors import StorageError
 
 FIRST_RETRY = 0.2

@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from penstock.controller.queue import Key
-from penstock.controller.recorder import Recorder
+from penstock.controller.runtime.indexes import ObjectStore, has_ended
 from penstock.controller.runtime.outcomes import AtOnce, Outcome, Retry, Stalled
-from penstock.controller.statuses import write_status
-from penstock.controller.store import ObjectStore, has_ended
-from penstock.engine.actions import Report
-from penstock.kubernetes.api import Api, ApiError, Object, Resource
+from penstock.controller.runtime.queue import Key
+from penstock.controller.runtime.recorder import Recorder
+from penstock.controller.runtime.status_writer import write_status
+from penstock.engine.interface.actions import Report
+from penstock.kubernetes.api.client import Api, ApiError, Object, Resource
 from penstock.resources.conditions import Condition, with_wait
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from penstock.engine.evaluators import BoundEvaluator
+from penstock.engine.rendering.evaluators import BoundEvaluator
 from penstock.expressions import ExpressionError, UndefinedError
 from penstock.local.flowtests.model import Assertion
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.engine.actions import Observation, Report, StartAttempt
+from penstock.engine.interface.actions import Observation, Report, StartAttempt
 from penstock.local.attempts import OnLog, Place, Started
 from penstock.local.flowtests.fixtures import FixedTasks
 from penstock.local.tasks import LocalTasks

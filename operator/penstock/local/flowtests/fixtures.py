@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import Any
 
-from penstock.engine.actions import Observation, StartAttempt
-from penstock.engine.tree import FlowTree
+from penstock.engine.interface.actions import Observation, StartAttempt
+from penstock.engine.state.tree import FlowTree
 from penstock.expressions import Expressions, Host
 from penstock.flow.document import Flow
 from penstock.flow.loading import SourceDocument

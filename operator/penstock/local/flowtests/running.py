@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
 
-from penstock.catalog import expressions
-from penstock.engine.board import Board
-from penstock.engine.evaluation import Evaluation
-from penstock.engine.evaluators import BoundEvaluator
-from penstock.engine.tree import FlowTree
+from penstock.engine.rendering.evaluation import Evaluation
+from penstock.engine.rendering.evaluators import BoundEvaluator
+from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.tree import FlowTree
 from penstock.expressions import ExpressionError, Host
 from penstock.flow.document import Flow
 from penstock.flow.parse import FlowParser
@@ -47,6 +46,7 @@ from penstock.resources.execution import TriggerReference
 from penstock.storage.errors import StorageError
 from penstock.storage.execution import NamespaceFiles
 from penstock.storage.uris import ExecutionPlace
+from penstock.types import expressions
 
 AT_ONCE = 16
 """Cases that run beside each other."""

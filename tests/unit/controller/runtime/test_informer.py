@@ -12,12 +12,11 @@ from hypothesis import given as generated
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from penstock.controller.queue import Key
 from penstock.controller.runtime import informer as module
+from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.informer import Informer
-from penstock.controller.store import ObjectStore
-from penstock.kubernetes import results
-from penstock.kubernetes.api import (
+from penstock.controller.runtime.queue import Key
+from penstock.kubernetes.api.client import (
     EXECUTIONS,
     FLOWS,
     GIT_SOURCES,
@@ -27,6 +26,7 @@ from penstock.kubernetes.api import (
     ApiError,
     Object,
 )
+from penstock.kubernetes.observation import results
 from tests.fixtures.apiserver import ApiServer, Refused, names
 from tests.fixtures.controller import NAMESPACE, Controller, execution, until
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from penstock.controller.queue import Key
 from penstock.controller.runtime.outcomes import (
     HURRIED,
     LEAST_PAUSE,
@@ -23,8 +22,9 @@ from penstock.controller.runtime.outcomes import (
     Stalled,
     outcome_of,
 )
-from penstock.kubernetes.api import ApiError
-from penstock.kubernetes.kept import NameTaken, ValueLost
+from penstock.controller.runtime.queue import Key
+from penstock.kubernetes.api.client import ApiError
+from penstock.kubernetes.api.configmap_store import NameTaken, ValueLost
 from penstock.storage.errors import StorageUnavailable
 
 KEY = Key("Execution", "ns", "a")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from penstock.controller.runtime import outcomes
-from penstock.kubernetes.api import (
+from penstock.kubernetes.api.client import (
     CONFIG_MAPS,
     CONTROLLER_REVISIONS,
     EVENTS,

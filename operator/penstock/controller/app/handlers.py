@@ -1,0 +1,56 @@
+"""The kopf handlers. Each marks an object as changed; what follows is decided by the queue.
+
+Only `on.event` is used: kopf's stateful handlers would add annotations, finalizers and writes to
+every object (and can't hold a spec over 256 KiB).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+import kopf
+
+from penstock.controller.app.assembly import Operator
+from penstock.controller.runtime.informer import Informer
+
+
+def register(registry: kopf.OperatorRegistry, operator: Operator) -> None:
+    """Make kopf tell the operator what it sees."""
+
+    @kopf.on.startup(registry=registry)
+    def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        settings.posting.enabled = False
+        settings.scanning.disabled = True
+        settings.watching.server_timeout = 300
+        settings.watching.client_timeout = 330
+        for informer in operator.informers:
+            kind, selector = informer.resource, informer.selector
+            if selector is not None:
+                settings.watching.label_selectors[kind.group, kind.version, kind.plural] = selector
+
+    @kopf.on.login(registry=registry)
+    def login(**context: Any) -> kopf.ConnectionInfo | None:
+        in_cluster = kopf.login_with_service_account(**context)
+        if in_cluster is not None:
+            return dataclasses.replace(in_cluster, server=_server_in_cluster())
+        return kopf.login_with_kubeconfig(**context)
+
+    for informer in operator.informers:
+        _register_informer(registry, informer)
+
+
+def _register_informer(registry: kopf.OperatorRegistry, informer: Informer) -> None:
+    kind = informer.resource
+
+    @kopf.on.event(kind.group, kind.version, kind.plural, id=kind.plural, registry=registry)
+    async def watched(event: Any, **_: Any) -> None:
+        informer.watched(event["type"], event["object"])
+
+
+def _server_in_cluster() -> str:
+    """By address, as every other client does: kopf's own way needs the cluster to have a DNS."""
+    host = os.environ["KUBERNETES_SERVICE_HOST"]
+    port = os.environ["KUBERNETES_SERVICE_PORT"]
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"

@@ -1,0 +1,82 @@
+"""Start the controller: connect, list what is there, serve probes, and let kopf watch."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+
+import kopf
+
+from penstock.controller.app.assembly import Operator
+from penstock.controller.app.handlers import register
+from penstock.controller.app.probes import metrics_app, probe_app, serve
+from penstock.controller.runtime.metrics import Metrics
+from penstock.controller.runtime.settings import Settings, settings_of_environment
+from penstock.kubernetes.api.client import connect
+
+METRICS_PORT = 8080
+PROBE_PORT = 8081
+
+logger = logging.getLogger(__name__)
+
+
+def run() -> None:
+    """Run until SIGTERM. The environment says where the settings and the Git cache are."""
+    logging.basicConfig(
+        level=os.environ.get("PENSTOCK_LOG_LEVEL", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    settings = settings_of_environment()
+    image = os.environ.get("PENSTOCK_IMAGE")
+    if image:
+        settings = settings.model_copy(update={"jobs": {"image": image, **settings.jobs}})
+    cache = Path(os.environ.get("PENSTOCK_GIT_CACHE", "/var/cache/penstock"))
+    asyncio.run(_run(settings, cache))
+
+
+async def _run(settings: Settings, cache: Path) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    metrics = Metrics()
+    async with connect(metrics.api_called) as api:
+        operator = Operator(api, settings, metrics, cache)
+        ready = asyncio.Event()
+        await serve(probe_app(operator.queue, ready.is_set), PROBE_PORT)
+        await serve(metrics_app(metrics.registry), METRICS_PORT)
+        work = asyncio.create_task(operator.run())
+        work.add_done_callback(lambda _: stop.set())
+        listed = asyncio.create_task(operator.listed.wait())
+        await asyncio.wait({work, listed}, return_when=asyncio.FIRST_COMPLETED)
+        watch = asyncio.create_task(watch_cluster(settings, operator, stop, ready))
+        # Kopf takes the signals over while it runs: its end is our signal.
+        watch.add_done_callback(lambda _: stop.set())
+        logger.info("the controller has started")
+        await stop.wait()
+        await asyncio.wait({watch}, timeout=10)
+        work.cancel()
+        await asyncio.wait({work}, timeout=5)
+        for task in (work, watch):
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                raise SystemExit(f"the controller failed: {task.exception()!r}")
+
+
+async def watch_cluster(
+    settings: Settings, operator: Operator, stop: asyncio.Event, ready: asyncio.Event
+) -> None:
+    """Let kopf tell the operator what happens in the cluster, until `stop`."""
+    registry = kopf.OperatorRegistry()
+    register(registry, operator)
+    await kopf.operator(
+        registry=registry,
+        standalone=True,
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
+        stop_flag=stop,
+        ready_flag=ready,
+    )

@@ -1,0 +1,1 @@
+"""Attempts as Jobs: made, looked at, deleted."""

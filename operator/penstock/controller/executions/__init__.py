@@ -1,0 +1,1 @@
+"""The Execution reconciler, and what it asks and does."""

@@ -1,0 +1,125 @@
+"""The internal storage as the controller uses it: itself, and for the pods that it gives grants."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from penstock.kubernetes.api.client import SERVICES, Api, ApiError
+from penstock.resources.execution import LogsReference
+from penstock.storage.errors import StorageError, StorageUnavailable
+from penstock.storage.files import Storage
+from penstock.storage.grants import Grant
+from penstock.storage.logtokens import log_token
+from penstock.storage.settings import StorageSettings, opened
+from penstock.storage.signing import read_key
+from penstock.storage.uris import ExecutionPlace
+
+logger = logging.getLogger(__name__)
+
+PORT = "storage"
+"""The name of the Service's port."""
+AGAIN = 2.0
+"""Seconds until what was not there is looked for again."""
+
+
+@dataclass(frozen=True)
+class _Connected:
+    key: bytes
+    url: str
+
+
+class StorageAccess:
+    """Files of all tenants, and grants for pods once the storage service has started.
+
+    Until then nothing waits: what needs a grant is refused, and tried again by its reconcile.
+    """
+
+    def __init__(self, api: Api, settings: StorageSettings) -> None:
+        self._api = api
+        self._settings = settings
+        self._storage = opened(settings)
+        self._connected: _Connected | None = None
+        self._missing = "the storage service was not looked for yet"
+
+    @property
+    def root(self) -> Storage:
+        """The files of all tenants."""
+        return self._storage
+
+    def storage(self, tenant: str) -> Storage:
+        """The files of a Kubernetes namespace. Its methods block: call them in a thread."""
+        return self._storage.of(tenant)
+
+    @property
+    def url(self) -> str:
+        """Where pods reach the storage service. Raises :class:`StorageUnavailable`."""
+        return self._known().url
+
+    @property
+    def key(self) -> bytes:
+        """What the controller signs with. Raises :class:`StorageUnavailable`."""
+        return self._known().key
+
+    def grant(self, grant: Grant) -> str:
+        """The token that a pod gets. Raises :class:`StorageUnavailable`.
+
+        It stands in the Job's spec, whose hash must be the same when it is made again after a
+        crash: nothing in the grant may depend on the time at which this is called.
+        """
+        return grant.token(self._known().key)
+
+    def logs(self, tenant: str, place: ExecutionPlace) -> LogsReference | None:
+        """Where people read the archived logs of an execution: by the API server, since they may
+        have no other way into the cluster. None until the service is there.
+        """
+        namespace, service = _service()
+        if self._connected is None or not namespace or not service:
+            return None
+        names = (tenant, place.namespace, place.flow, place.execution)
+        path = "/".join(quote(name, safe="") for name in names)
+        return LogsReference(
+            path=f"/api/v1/namespaces/{namespace}/services/{service}:{PORT}/proxy/v1/logs/{path}",
+            token=log_token(self._connected.key, tenant, place),
+        )
+
+    async def run(self) -> None:
+        """Look for the key and the address of the service until both are there."""
+        while self._connected is None:
+            try:
+                key = await asyncio.to_thread(read_key, self._storage)
+                self._connected = _Connected(key, await self._address())
+            except (StorageError, ApiError, OSError) as error:
+                self._missing = str(error)
+                logger.warning("the internal storage is not there yet: %s", error)
+                await asyncio.sleep(AGAIN)
+        logger.info("the storage service is at %s", self._connected.url)
+
+    def _known(self) -> _Connected:
+        if self._connected is None:
+            raise StorageUnavailable(f"the internal storage is not there yet: {self._missing}")
+        return self._connected
+
+    async def _address(self) -> str:
+        if self._settings.service_url is not None:
+            return self._settings.service_url.rstrip("/")
+        namespace, name = _service()
+        if not namespace or not name:
+            raise StorageUnavailable(
+                "neither the setting `storage.serviceUrl` nor the variables PENSTOCK_NAMESPACE and "
+                "PENSTOCK_STORAGE_SERVICE say where the storage service is"
+            )
+        spec = (await self._api.get(SERVICES, namespace, name))["spec"]
+        address = spec.get("clusterIP", "")
+        if address in ("", "None"):
+            raise StorageUnavailable(f"the Service `{name}` has no cluster IP")
+        host = f"[{address}]" if ":" in address else address
+        return f"http://{host}:{spec['ports'][0]['port']}"
+
+
+def _service() -> tuple[str | None, str | None]:
+    """The namespace and the name of the storage service's Service."""
+    return os.environ.get("PENSTOCK_NAMESPACE"), os.environ.get("PENSTOCK_STORAGE_SERVICE")

@@ -1,0 +1,1 @@
+"""The Flow reconciler, and the revisions of flows."""

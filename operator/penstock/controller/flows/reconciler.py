@@ -1,0 +1,317 @@
+"""The Flow reconciler: accept, arm, and keep house around the executions of a flow.
+
+Conditions it sets: `Ready` (True: accepted and armed; False with reason `Invalid` or `Duplicate`),
+`Stalled` (True beside `Ready=False`: only a change of the Flow helps), `SourceInvalid` (True while
+the file in Git that the Flow came from can't be taken in, and the last good one is kept).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from datetime import UTC, datetime, timedelta
+
+from penstock.controller.executions.related import family_keys
+from penstock.controller.flows.revisions import AcceptedFlow, Revisions, find_flow
+from penstock.controller.runtime.indexes import ObjectStore, has_ended, is_finished, state_of
+from penstock.controller.runtime.recorder import Recorder
+from penstock.controller.runtime.settings import ExecutionSettings
+from penstock.controller.runtime.status_writer import write_status
+from penstock.controller.triggers.clock import Schedules
+from penstock.engine.interface.actions import Report
+from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, Api, ApiError, Object
+from penstock.resources.conditions import Condition, drop_condition, set_condition, tells_of_wait
+from penstock.resources.execution import FlowReference
+from penstock.resources.flow import (
+    PATH_ANNOTATION,
+    PROBLEMS_ANNOTATION,
+    ExecutionSummary,
+    FlowStatus,
+    TriggerStatus,
+)
+from penstock.storage.access import MAX_ANCESTORS
+
+_MAX_MESSAGE = 4_000
+
+
+class FlowReconciler:
+    """Brings one Flow to where it should be."""
+
+    def __init__(
+        self,
+        api: Api,
+        flows: ObjectStore,
+        executions: ObjectStore,
+        revisions: Revisions,
+        schedules: Schedules,
+        recorder: Recorder,
+        settings: ExecutionSettings,
+    ) -> None:
+        self._api = api
+        self._flows = flows
+        self._executions = executions
+        self._revisions = revisions
+        self._schedules = schedules
+        self._recorder = recorder
+        self._settings = settings
+
+    async def reconcile(self, namespace: str, name: str) -> float | None:
+        """Seconds after which to look again, or None."""
+        body = self._flows.get(namespace, name)
+        if body is None:
+            own = self._executions.find((namespace, name))
+            in_use = _revisions_of(body for body in own if not is_finished(body))
+            await self._revisions.prune(namespace, name, in_use, keep=0)
+            return None
+        if body["metadata"].get("deletionTimestamp"):
+            return None
+        now = datetime.now(UTC)
+        accepted = await self._revisions.accept(body)
+        before = FlowStatus.model_validate(body.get("status") or {})
+        own = self._executions_of(body)
+        status = self._judge(accepted, before, now)
+        if accepted.engine is not None and _is_ready(status):
+            status = await self._serve_triggers(accepted, before, status, own, now)
+        status = status.model_copy(update={"last_execution": _newest(own)})
+        # That it does not wait any more is said once nothing is in its way: else the two would be
+        # written by turns.
+        news = status.model_copy(update={"conditions": before.conditions})
+        waited = tells_of_wait(before.conditions) and news == before
+        if not waited:
+            await self._write(body, before, status)
+        await self._retain(own, now)
+        if before.revision is not None and before.revision != status.revision:
+            await self._revisions.prune(namespace, name, _revisions_of(own))
+        if waited:
+            await self._write(body, before, status)
+        return _seconds_until(status.next_date, now)
+
+    def removed(self, body: Object) -> None:
+        """A Flow is gone. Its revisions go once nothing runs them: see `reconcile`."""
+        self._revisions.forget(body)
+
+    def _judge(self, accepted: AcceptedFlow, before: FlowStatus, now: datetime) -> FlowStatus:
+        """Whether the flow is accepted, as conditions."""
+        body = accepted.body
+        generation = int(body["metadata"].get("generation", 0))
+        reason, message = "Accepted", f"revision {accepted.revision}"
+        if accepted.engine is None:
+            reason, message = "Invalid", _problems_text(accepted)
+        elif _uid(first := self._first_with_same_id(accepted)) != _uid(body):
+            reason = "Duplicate"
+            message = f"the Flow {first['metadata']['name']} has the same namespace and id"
+        ready = reason == "Accepted"
+        conditions = set_condition(
+            before.conditions,
+            "Ready",
+            "True" if ready else "False",
+            reason,
+            message,
+            now,
+            generation,
+        )
+        conditions = drop_condition(conditions, "Reconciling")
+        if ready:
+            conditions = drop_condition(conditions, "Stalled")
+        else:
+            conditions = set_condition(
+                conditions, "Stalled", "True", reason, message, now, generation
+            )
+        conditions = _source_condition(conditions, body, ready, now, generation)
+        self._report_change(body, before, ready, reason, message)
+        warnings = [] if accepted.engine is None else [str(item) for item in accepted.problems]
+        return before.model_copy(
+            update={
+                "observed_generation": generation,
+                "revision": accepted.revision or before.revision,
+                "conditions": conditions,
+                "warnings": warnings[:50],
+                "triggers": before.triggers if ready else [],
+                "next_date": before.next_date if ready else None,
+            }
+        )
+
+    def _report_change(
+        self, body: Object, before: FlowStatus, ready: bool, reason: str, message: str
+    ) -> None:
+        old = next((item for item in before.conditions if item.type == "Ready"), None)
+        if old is None or (old.reason, old.message) != (reason, message[:32_000]):
+            self._recorder.record(body, Report(reason, message, warning=not ready))
+
+    def _first_with_same_id(self, accepted: AcceptedFlow) -> Object:
+        assert accepted.flow is not None
+        reference = FlowReference(namespace=accepted.flow.namespace, id=accepted.flow.id)
+        namespace = accepted.body["metadata"]["namespace"]
+        return find_flow(self._flows, namespace, reference) or accepted.body
+
+    async def _serve_triggers(
+        self,
+        accepted: AcceptedFlow,
+        before: FlowStatus,
+        status: FlowStatus,
+        own: list[Object],
+        now: datetime,
+    ) -> FlowStatus:
+        assert accepted.flow is not None
+        known = {trigger.id: trigger for trigger in before.triggers}
+        ids = {trigger.id for trigger in accepted.flow.triggers}
+        toggled_off = [id for id in before.disabled_triggers if id in ids]
+        served: list[TriggerStatus] = []
+        for trigger in accepted.flow.triggers:
+            live = any(_is_live_of(body, trigger.id) for body in own)
+            state, report = await self._schedules.serve(
+                accepted, trigger, known.get(trigger.id), live, trigger.id in toggled_off, now
+            )
+            served.append(state)
+            if report is not None:
+                self._recorder.record(accepted.body, report)
+        dates = [trigger.next_date for trigger in served if trigger.next_date is not None]
+        return status.model_copy(
+            update={
+                "triggers": served,
+                "disabled_triggers": toggled_off,
+                "next_date": min(dates, default=None),
+            }
+        )
+
+    async def _write(self, body: Object, before: FlowStatus, status: FlowStatus) -> None:
+        if status == before:
+            return
+        try:
+            await write_status(self._api, FLOWS, self._flows, body, status.to_json())
+        except ApiError as error:
+            if not error.not_found:
+                raise
+
+    async def _retain(self, own: list[Object], now: datetime) -> None:
+        """Delete ended executions beyond the number and age that are kept."""
+        ended = sorted(
+            (body for body in own if is_over(body, self._executions)), key=_age_key, reverse=True
+        )
+        oldest = now - timedelta(days=self._settings.keep_days)
+        needed = done_again(own)
+        for index, body in enumerate(ended):
+            meta = body["metadata"]
+            if meta["name"] in needed:
+                continue
+            if index >= self._settings.keep or _end_date(body) < oldest:
+                await self._api.delete(EXECUTIONS, meta["namespace"], meta["name"], meta["uid"])
+
+    def _executions_of(self, body: Object) -> list[Object]:
+        meta, spec = body["metadata"], body.get("spec") or {}
+        by_name = self._executions.find((meta["namespace"], meta["name"]))
+        by_id = self._executions.find(
+            (meta["namespace"], str(spec.get("namespace")), str(spec.get("id")))
+        )
+        return [*by_name, *by_id]
+
+
+def execution_keys(body: Object) -> Iterable[Hashable]:
+    """The flow of an execution, by its name once it has begun, until then as it was asked for;
+    and its relatives.
+    """
+    namespace = body["metadata"]["namespace"]
+    pinned = (body.get("status") or {}).get("flow") or {}
+    asked = (body.get("spec") or {}).get("flow") or {}
+    name = pinned.get("name") or asked.get("name")
+    if name:
+        yield namespace, str(name)
+    else:
+        yield namespace, str(asked.get("namespace")), str(asked.get("id"))
+    yield from family_keys(body)
+
+
+def _problems_text(accepted: AcceptedFlow) -> str:
+    annotations = accepted.body["metadata"].get("annotations") or {}
+    from_source = annotations.get(PROBLEMS_ANNOTATION)
+    if from_source:
+        return str(from_source)[:_MAX_MESSAGE]
+    path = annotations.get(PATH_ANNOTATION)
+    prefix = f"{path}: " if path else ""
+    return "; ".join(f"{prefix}{problem}" for problem in accepted.problems)[:_MAX_MESSAGE]
+
+
+def _source_condition(
+    conditions: list[Condition], body: Object, ready: bool, now: datetime, generation: int
+) -> list[Condition]:
+    problems = (body["metadata"].get("annotations") or {}).get(PROBLEMS_ANNOTATION)
+    if not ready or not problems:
+        return drop_condition(conditions, "SourceInvalid")
+    message = f"the last good revision is kept; the file now has problems: {problems}"
+    return set_condition(
+        conditions, "SourceInvalid", "True", "Invalid", message[:_MAX_MESSAGE], now, generation
+    )
+
+
+def _uid(body: Object) -> str:
+    return str(body["metadata"]["uid"])
+
+
+def _is_ready(status: FlowStatus) -> bool:
+    return any(item.type == "Ready" and item.status == "True" for item in status.conditions)
+
+
+def _is_live_of(body: Object, trigger_id: str) -> bool:
+    trigger = (body.get("spec") or {}).get("trigger") or {}
+    return trigger.get("id") == trigger_id and not has_ended(body)
+
+
+def _end_date(body: Object) -> datetime:
+    text = (body.get("status") or {}).get("endDate") or body["metadata"]["creationTimestamp"]
+    return datetime.fromisoformat(text)
+
+
+def is_over(body: Object, executions: ObjectStore) -> bool:
+    """Whether nobody needs an execution any more: nothing of it runs, nor of those that called it,
+    to which its files may have been handed."""
+    namespace, at = body["metadata"]["namespace"], body
+    for _ in range(MAX_ANCESTORS):
+        if not is_finished(at):
+            return False
+        caller = ((at.get("spec") or {}).get("parent") or {}).get("execution")
+        found = executions.get(namespace, str(caller)) if caller else None
+        if found is None:
+            break
+        at = found
+    return True
+
+
+def done_again(own: Iterable[Object]) -> set[str]:
+    """The names of executions that others, which still run, retry or replay: these may have secrets
+    that go with them."""
+    by_name = {body["metadata"]["name"]: body for body in own}
+    pending = [body for body in by_name.values() if not is_finished(body)]
+    found: set[str] = set()
+    while pending:
+        spec = pending.pop().get("spec") or {}
+        names = {
+            str((spec.get("replay") or {}).get("execution")),
+            str((spec.get("retry") or {}).get("original")),
+        }
+        further = (names & by_name.keys()) - found
+        found |= further
+        pending += [by_name[name] for name in further]
+    return found
+
+
+def _age_key(body: Object) -> tuple[datetime, str]:
+    return _end_date(body), body["metadata"]["name"]
+
+
+def _newest(own: list[Object]) -> ExecutionSummary | None:
+    begun = [body for body in own if (body.get("status") or {}).get("startDate")]
+    newest = max(begun, key=lambda body: body["status"]["startDate"], default=None)
+    state = None if newest is None else state_of(newest)
+    if newest is None or state is None:
+        return None
+    date = datetime.fromisoformat(newest["status"]["startDate"])
+    return ExecutionSummary(name=newest["metadata"]["name"], state=state, date=date)
+
+
+def _revisions_of(executions: Iterable[Object]) -> set[int]:
+    """The revisions that they run, or would go on with if they were restarted."""
+    pinned = [(body.get("status") or {}).get("flow") or {} for body in executions]
+    return {int(flow["revision"]) for flow in pinned if "revision" in flow}
+
+
+def _seconds_until(date: datetime | None, now: datetime) -> float | None:
+    return None if date is None else max((date - now).total_seconds(), 0.05)

@@ -1,0 +1,123 @@
+"""Files of executions that are gone: they are deleted from the storage, some time after.
+
+A deletion that nobody saw, since no controller ran, is found by a look at the storage at the start:
+what lies there for an execution that the cluster does not have. Files of namespaces are never
+touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterator
+
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.kubernetes.api.client import Object
+from penstock.kubernetes.status.execution_records import place_of
+from penstock.storage.errors import StorageError
+from penstock.storage.files import Storage
+from penstock.storage.uris import FILES, PAIRS, ExecutionPlace
+
+logger = logging.getLogger(__name__)
+
+_EXECUTIONS = "executions"
+_SPARED = (FILES, PAIRS)
+_DEEPEST = 40
+_AGAIN = 60.0
+"""Seconds until what the storage could not do is tried again."""
+
+Folder = tuple[str, str]
+"""The tenant, and the path that all files of an execution begin with."""
+
+
+class Purges:
+    """Deletes the files of executions that are not there any more."""
+
+    def __init__(
+        self, storage: Storage, executions: ObjectStore, tenants: Collection[str] = ()
+    ) -> None:
+        """``tenants`` are those that are served; all where none is named."""
+        self._storage = storage
+        self._executions = executions
+        self._tenants = tenants
+        self._gone: dict[Folder, None] = {}
+        self._news = asyncio.Event()
+
+    def removed(self, body: Object) -> None:
+        """An execution was deleted."""
+        folder = _folder(body)
+        if folder is not None:
+            self._gone[body["metadata"]["namespace"], folder] = None
+            self._news.set()
+
+    def is_busy(self, tenant: str, place: ExecutionPlace) -> bool:
+        """Whether files of a deleted namesake are still to be deleted."""
+        return bool(self._gone) and (tenant, place.folder) in self._gone
+
+    async def run(self) -> None:
+        """Work until cancelled. The cluster's executions must be known before."""
+        await self._safely(self._sweep)
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await self._safely(self._purge)
+            if self._gone:
+                await asyncio.sleep(_AGAIN)
+                self._news.set()
+
+    async def _safely(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception as error:  # whatever a store has to say: nothing else waits for this
+            logger.warning("files of deleted executions can't be deleted yet: %s", error)
+
+    async def _sweep(self) -> None:
+        for folder in await asyncio.to_thread(lambda: list(self._kept())):
+            self._gone[folder] = None
+            self._news.set()
+
+    async def _purge(self) -> None:
+        live = self._live()
+        for tenant, folder in list(self._gone):
+            if (tenant, folder) not in live:
+                await asyncio.to_thread(self._storage.of(tenant).clear, folder, _SPARED)
+            self._gone.pop((tenant, folder), None)
+
+    def _live(self) -> set[Folder]:
+        """The folders that must stay: those of executions, and those in which others stand, such
+        as that of a namespace whose name looks like an execution's place."""
+        live: set[Folder] = set()
+        for body in self._executions:
+            folder = _folder(body)
+            parts = folder.strip("/").split("/") if folder else []
+            tenant = body["metadata"]["namespace"]
+            live |= {(tenant, f"/{'/'.join(parts[:n])}/") for n in range(1, len(parts) + 1)}
+        return live
+
+    def _kept(self) -> Iterator[Folder]:
+        """The folders of executions that have files."""
+        for tenant in self._tenants or self._storage.folders("/"):
+            try:
+                storage = self._storage.of(tenant)
+            except StorageError:  # such as the folder of the storage's own key
+                continue
+            for folder in _execution_folders(storage, "/", _DEEPEST):
+                yield tenant, folder
+
+
+def _execution_folders(storage: Storage, folder: str, depth: int) -> Iterator[str]:
+    for name in storage.folders(folder):
+        if name == _EXECUTIONS:
+            found = storage.folders(f"{folder}{name}/")
+            yield from (f"{folder}{name}/{item}/" for item in found)
+        elif name not in _SPARED and depth:
+            yield from _execution_folders(storage, f"{folder}{name}/", depth - 1)
+
+
+def _folder(body: Object) -> str | None:
+    """Where all files of an execution are; None where it can't have any."""
+    place = place_of(body)
+    try:
+        return None if place is None else place.folder
+    except StorageError:
+        return None

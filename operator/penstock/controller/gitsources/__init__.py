@@ -1,0 +1,1 @@
+"""The GitSource reconciler: from a commit to Flows and namespace files."""

@@ -1,0 +1,1 @@
+"""Key-value pairs: in memory, changed by tasks, and as KeyValue resources."""

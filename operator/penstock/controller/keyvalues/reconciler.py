@@ -1,0 +1,72 @@
+"""The KeyValue reconciler: keys whose time is over go, and one of two for one key is told so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from penstock.controller.keyvalues.index import Pairs, expiration
+from penstock.controller.keyvalues.writer import IsRecorded, applied
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.recorder import Recorder
+from penstock.engine.interface.actions import Report
+from penstock.kubernetes.api.client import KEY_VALUES, Api, Object
+
+UNRECORDED_DELAY = 1.0
+"""Seconds after which to look again whether the end of an attempt is recorded."""
+
+
+class KeyValueReconciler:
+    """Looks after one KeyValue."""
+
+    def __init__(
+        self,
+        api: Api,
+        objects: ObjectStore,
+        pairs: Pairs,
+        is_recorded: IsRecorded,
+        recorder: Recorder,
+    ) -> None:
+        self._api = api
+        self._objects = objects
+        self._pairs = pairs
+        self._is_recorded = is_recorded
+        self._recorder = recorder
+        self._told: dict[str, str] = {}
+        """Which object counts in place of one, by the uid of the one that was told."""
+
+    async def reconcile(self, namespace: str, name: str) -> float | None:
+        """Seconds after which to look again, or None."""
+        body = self._objects.get(namespace, name)
+        if body is None:
+            return None
+        self._tell_rival(body)
+        expires = expiration(body)
+        if expires is None:
+            return None
+        left = (expires - datetime.now(UTC)).total_seconds()
+        if left > 0:
+            return left
+        if not all(self._is_recorded(namespace, attempt) for attempt in applied(body)):
+            return UNRECORDED_DELAY
+        meta = body["metadata"]
+        # One that was given more time meanwhile has another version, and stays.
+        await self._api.delete(KEY_VALUES, namespace, name, meta["uid"], meta["resourceVersion"])
+        return None
+
+    def forget(self, body: Object) -> None:
+        """A KeyValue is gone."""
+        self._told.pop(body["metadata"]["uid"], None)
+
+    def _tell_rival(self, body: Object) -> None:
+        uid, rival = body["metadata"]["uid"], self._pairs.rival(body)
+        if rival is None:
+            self._told.pop(uid, None)
+        elif self._told.get(uid) != rival["metadata"]["uid"]:
+            self._told[uid] = rival["metadata"]["uid"]
+            spec = body["spec"]
+            message = (
+                f"the KeyValue {rival['metadata']['name']} has the key `{spec['key']}` of the "
+                f"namespace `{spec['namespace']}` already, and is older: this one counts for "
+                "nothing; delete one of the two"
+            )
+            self._recorder.record(body, Report("DuplicateKey", message, warning=True))

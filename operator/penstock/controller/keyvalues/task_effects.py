@@ -1,0 +1,128 @@
+"""Key-value pairs and tasks: what an attempt is told of them, and what it may change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from penstock.controller.keyvalues.index import Pairs
+from penstock.controller.keyvalues.writer import PairNameTaken, PairWriter
+from penstock.controller.runtime.attempt_cache import SeenAttempt
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.engine.interface.actions import AttemptKey, Observation, StartAttempt
+from penstock.kubernetes.api.client import ApiError, Object
+from penstock.kubernetes.api.labels import PAIRS
+from penstock.resources.execution import PinnedFlow, State
+from penstock.storage.errors import StorageError
+from penstock.storage.kv import KeyExists, check_key
+from penstock.tasks.contract.kv_effects import EffectRefused, PairUse, wanted_change
+from penstock.tasks.contract.services import Origin
+from penstock.tasks.contract.task import TaskFailure
+
+
+@dataclass(frozen=True)
+class AttemptSurroundings:
+    """What one attempt of a core task is told before it runs."""
+
+    origin: Origin
+    _pairs: Pairs
+    _tenant: str
+
+    def snapshot(self, use: PairUse) -> dict[str, Any]:
+        """The pairs as they are now. Raises ``TaskFailure``."""
+        pairs = self._pairs.of(self._tenant)
+        values: dict[str, Any] = {}
+        keys: list[str] = []
+        try:
+            if use.key is None:
+                keys = pairs.keys(use.namespace, use.prefix)
+            else:
+                check_key(use.namespace, use.key)
+                read = pairs.inherited if use.inherits else pairs.get
+                pair = read(use.namespace, use.key)
+                keys = [] if pair is None else [use.key]
+                values = {use.key: pair.value} if pair is not None and use.reads else {}
+        except StorageError as error:
+            raise TaskFailure(str(error)) from None
+        return {"namespace": use.namespace, "values": values, "keys": keys}
+
+
+class TaskPairs:
+    """What tasks have to do with pairs."""
+
+    def __init__(self, pairs: Pairs, writer: PairWriter) -> None:
+        self._pairs = pairs
+        self._writer = writer
+
+    def around(
+        self, execution: Object, flow: PinnedFlow, action: StartAttempt
+    ) -> AttemptSurroundings:
+        """What an attempt is told."""
+        meta, run = execution["metadata"], action.task_run
+        origin = Origin(flow.namespace, flow.id, meta["name"], run.task_id, run.id, run.value)
+        return AttemptSurroundings(origin, self._pairs, meta["namespace"])
+
+    async def apply(
+        self, execution: Object, key: AttemptKey, attempt: SeenAttempt, ended: Observation
+    ) -> Observation:
+        """Make so what an ended attempt wants changed. Where that can't be, it has failed."""
+        granted = _granted(attempt)
+        if ended.state is not State.SUCCESS or not (ended.effects or granted):
+            return ended
+        try:
+            change = wanted_change(ended.effects, granted)
+            if change is not None:
+                tenant = execution["metadata"]["namespace"]
+                await self._writer.change(tenant, change, attempt_name(execution, key))
+        except KeyExists as error:
+            return _failed(ended, "KeyExists", str(error))
+        except EffectRefused as error:
+            return _failed(ended, "InvalidEffects", str(error))
+        except PairNameTaken as error:
+            return _failed(ended, error.reason, f"the key can't be written: {error}")
+        except ApiError as error:
+            if error.transient or error.conflict or error.not_found:
+                raise
+            return _failed(ended, error.reason, f"the key can't be written: {error}")
+        return ended
+
+
+def attempt_name(execution: Object, key: AttemptKey) -> str:
+    """An attempt among all that there ever are."""
+    meta, (run, number) = execution["metadata"], key
+    return f"{meta['name']}/{meta['uid']}/{run}/{number}"
+
+
+def recorded_in(executions: ObjectStore, tenant: str, attempt: str) -> bool:
+    """Whether the end of an attempt is written: nobody asks for its change again."""
+    name, _, rest = attempt.partition("/")
+    uid, _, rest = rest.partition("/")
+    run_id, _, number = rest.partition("/")
+    body = executions.get(tenant, name)
+    if body is None or body["metadata"]["uid"] != uid:
+        return True
+    for run in (body.get("status") or {}).get("taskRuns") or ():
+        if run["id"] == run_id:
+            return all(
+                State(item["state"]).terminated
+                for item in run.get("attempts") or ()
+                if str(item["number"]) == number
+            )
+    # Ended task runs of a long execution are archived.
+    return True
+
+
+def _granted(attempt: SeenAttempt) -> PairUse | None:
+    """What the controller wrote on the attempt's pod, which can't change what is written on it."""
+    bodies = [*attempt.pods.values(), *([attempt.job] if attempt.job is not None else [])]
+    for body in bodies:
+        text = (body["metadata"].get("annotations") or {}).get(PAIRS)
+        if text is not None:
+            return PairUse.from_json(text)
+    return None
+
+
+def _failed(ended: Observation, reason: str, message: str) -> Observation:
+    return replace(
+        ended, state=State.FAILED, reason=reason, message=message, outputs=None, effects=()
+    )

@@ -1,0 +1,258 @@
+"""Keeps the logs of tasks: what a pod printed goes to the internal storage when it has ended, and
+now and then while it runs, so that a lost node loses little.
+
+Nothing waits for it but a task that reads logs. It has workers of its own; what is archived is
+known by what stands in the storage, so a controller that starts anew goes on where it was: every
+pod that is still there is looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from penstock.controller.files.storage_access import StorageAccess
+from penstock.controller.logs.kubelets import Kubelets
+from penstock.controller.logs.uploader import LogKeeper, PodLog, log_of
+from penstock.controller.runtime.indexes import ObjectStore, version_of
+from penstock.controller.runtime.outcomes import After, AtOnce, Done, Outcome
+from penstock.controller.runtime.queue import Key, KeyedQueue
+from penstock.engine.interface.actions import AttemptKey, StartAttempt
+from penstock.kubernetes.api.client import Api, ApiError, Object
+from penstock.kubernetes.api.recent import Recent
+from penstock.kubernetes.logs.archive import LogArchive
+from penstock.kubernetes.logs.collect import has_begun
+from penstock.kubernetes.observation import podstatus
+from penstock.kubernetes.status.execution_records import place_of
+from penstock.resources.execution import ExecutionStatus
+from penstock.storage.errors import StorageError
+from penstock.storage.uris import ExecutionPlace
+from penstock.tasks.contract.core_types import core_type
+from penstock.tasks.contract.task import TaskFailure
+from penstock.tasks.core.templated import TEMPLATED, inner_task
+
+logger = logging.getLogger(__name__)
+
+WORKERS = 4
+"""Logs that are read at once."""
+FIRST_PART = 10.0
+"""Seconds that a task runs until a part of its log is kept: before the kubelet moves any of it."""
+NEXT_PART = 60.0
+"""Seconds until the next part; a hundredth of the task's age where that is more."""
+FETCH = "io.kestra.plugin.core.log.Fetch"
+_LONGEST_WAIT = timedelta(seconds=60)
+"""For logs that a task reads."""
+_PATIENCE = 300.0
+"""Seconds for which a log that cannot be read, or not kept, is tried again."""
+_SETTLED = 20_000
+
+
+class Logs:
+    """The archived logs of all executions."""
+
+    def __init__(
+        self,
+        api: Api,
+        storage: StorageAccess,
+        executions: ObjectStore,
+        look_again: Callable[[Key, float], None],
+    ) -> None:
+        self.queue = KeyedQueue(self._archive, WORKERS)
+        self._keeper = LogKeeper(api)
+        self._kubelets = Kubelets()
+        self._storage = storage
+        self._executions = executions
+        self._look_again = look_again
+        self._logs: dict[Key, PodLog] = {}
+        self._of: dict[str, set[Key]] = {}
+        """The logs that are not settled, by the uid of their execution."""
+        self._settled: Recent[str, None] = Recent(_SETTLED)
+        self._asked: dict[tuple[Key, AttemptKey], set[Key]] = {}
+        """Who waits for which logs."""
+
+    async def run(self) -> None:
+        await self.queue.run()
+
+    def seen(self, pod: Object) -> None:
+        """A pod was added, changed or removed."""
+        meta = pod["metadata"]
+        if _identity(pod) in self._settled or not has_begun(pod):
+            return
+        of = f"{meta['name']}/{podstatus.container_name(pod)}"
+        key = Key("Log", meta["namespace"], of)
+        log = self._logs.get(key)
+        is_new = log is None
+        if log is None:
+            log = log_of(pod)
+            if log is None:
+                return
+            self._logs[key] = log
+            self._of.setdefault(log.execution_uid, set()).add(key)
+        elif version_of(pod) >= version_of(log.pod):
+            log.pod = pod
+        if log.ends:
+            self.queue.add(key)
+        elif is_new:
+            self.queue.add_later(key, FIRST_PART)
+
+    def forget(self, execution: Object) -> None:
+        """The execution is gone: its files go with it."""
+        meta = execution["metadata"]
+        for key in list(self._of.get(meta["uid"], ())):
+            self._settle(key)
+        gone = Key("Execution", meta["namespace"], meta["name"])
+        self._asked = {who: logs for who, logs in self._asked.items() if who[0] != gone}
+
+    def with_place(self, execution: Object, status: ExecutionStatus) -> ExecutionStatus:
+        """The status, which says where the logs are as soon as that is known."""
+        if status.logs is not None or status.flow is None:
+            return status
+        meta, flow = execution["metadata"], status.flow
+        place = ExecutionPlace(flow.namespace, flow.id, meta["name"])
+        logs = self._storage.logs(meta["namespace"], place)
+        return status if logs is None else status.model_copy(update={"logs": logs})
+
+    def hold(self, execution: Object, action: StartAttempt) -> bool:
+        """Whether an attempt has to wait because it reads logs that are not archived yet. It does
+        not wait for ever, and the execution is told when it has waited enough.
+        """
+        properties = _of_fetch(action)
+        late = datetime.now(UTC) - action.attempt.created_date
+        if properties is None or late > _LONGEST_WAIT:
+            return False
+        meta = execution["metadata"]
+        named = properties.get("executionId")
+        read = self._executions.get(meta["namespace"], str(named)) if named else execution
+        asking = Key("Execution", meta["namespace"], meta["name"])
+        if read is None or self._are_complete(read["metadata"]["uid"], asking, action.key):
+            return False
+        self._look_again(asking, (_LONGEST_WAIT - late).total_seconds() + 0.1)
+        return True
+
+    def _are_complete(self, execution_uid: str, asking: Key, attempt: AttemptKey) -> bool:
+        """Whether all that an execution printed until this was first asked is archived. The one
+        that asks is told when it has become true.
+        """
+        who = (asking, attempt)
+        if who not in self._asked:
+            self._asked[who] = set(self._of.get(execution_uid, ()))
+            for key in self._asked[who]:
+                self.queue.add(key)
+        if self._asked[who]:
+            return False
+        del self._asked[who]
+        return True
+
+    async def _archive(self, key: Key) -> Outcome:
+        log = self._logs.get(key)
+        if log is None:
+            return Done()
+        turn = self._kubelets.turn(log.node)
+        if turn:
+            return await self._put_off(key, log, turn, f"the kubelet of {log.node} did not answer")
+        ends = log.ends
+        try:
+            is_done = await self._bring_on(log)
+        except (ApiError, StorageError, OSError) as error:
+            if isinstance(error, ApiError) and error.transient:
+                self._kubelets.failed(log.node)
+            log.failures += 1
+            logger.warning("the log of %s/%s: %s", key.namespace, key.name, error)
+            return await self._put_off(key, log, min(2.0**log.failures, NEXT_PART), str(error))
+        if is_done:
+            self._settle(key)
+            return Done()
+        if log.ends and not ends:  # it ended meanwhile
+            return AtOnce()
+        return self._later(key, log)
+
+    async def _put_off(self, key: Key, log: PodLog, seconds: float, why: str) -> Outcome:
+        """Try again later; after five minutes the archive says why there is no more."""
+        now = time.monotonic()
+        log.fails_since = now if log.fails_since is None else log.fails_since
+        if now - log.fails_since < _PATIENCE:
+            return After(seconds)
+        if not log.ends:
+            return self._later(key, log)
+        await self._give_up(log, why)
+        self._settle(key)
+        return Done()
+
+    def _later(self, key: Key, log: PodLog) -> Outcome:
+        """The task runs on: look again when there may be more, and hold up nobody meanwhile."""
+        self._tell(key)
+        return After(_until_next(log))
+
+    async def _bring_on(self, log: PodLog) -> bool:
+        """Archive what there is; whether that is all there will ever be."""
+        archive = self._archive_of(log)
+        if archive is None:
+            return True
+        is_done = await self._keeper.bring_on(log, archive)
+        self._kubelets.answered(log.node)
+        log.failures, log.fails_since = 0, None
+        if self._archive_of(log) is None:  # deleted meanwhile, and its files perhaps before this
+            await asyncio.to_thread(archive.delete)
+        return is_done
+
+    async def _give_up(self, log: PodLog, why: str) -> None:
+        archive = self._archive_of(log)
+        with suppress(StorageError, OSError):
+            if archive is not None:
+                await self._keeper.give_up(log, archive, why)
+
+    def _archive_of(self, log: PodLog) -> LogArchive | None:
+        """None where the execution is gone."""
+        body = self._executions.get(log.execution.namespace, log.execution.name)
+        if body is None or body["metadata"]["uid"] != log.execution_uid:
+            return None
+        place = place_of(body)
+        storage = self._storage.storage(log.execution.namespace)
+        return None if place is None else LogArchive(storage, place)
+
+    def _tell(self, key: Key) -> None:
+        """Let those look again who wait for nothing else than this log."""
+        for (asking, _), waiting in self._asked.items():
+            if key in waiting:
+                waiting.discard(key)
+                if not waiting:
+                    self._look_again(asking, 0.0)
+
+    def _settle(self, key: Key) -> None:
+        log = self._logs.pop(key, None)
+        if log is None:
+            return
+        self._settled.put(_identity(log.pod), None)
+        others = self._of.get(log.execution_uid, set())
+        others.discard(key)
+        if not others:
+            self._of.pop(log.execution_uid, None)
+        self._tell(key)
+
+
+def _identity(pod: Object) -> str:
+    """Of the log: a pod may have those of many attempts."""
+    return f"{pod['metadata'].get('uid')}/{podstatus.container_name(pod)}"
+
+
+def _of_fetch(action: StartAttempt) -> Mapping[str, Any] | None:
+    """The properties of the task that reads logs; None where it does not."""
+    core, properties = core_type(action.task.type), action.properties
+    if core is not None and core.name == TEMPLATED:
+        try:
+            inner, properties = inner_task(str(properties.get("spec")))
+        except TaskFailure:  # which is told where the Job is made
+            return None
+        core = core_type(inner)
+    return properties if core is not None and core.name == FETCH else None
+
+
+def _until_next(log: PodLog) -> float:
+    started = podstatus.started(log.pod)
+    age = (datetime.now(UTC) - started).total_seconds() if started is not None else 0.0
+    return max(NEXT_PART, age / 100)

@@ -1,0 +1,13 @@
+"""How an attempt ends of which no pod tells."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from penstock.engine.interface.actions import Observation
+from penstock.resources.execution import State
+
+
+def failed(reason: str, message: str, started: datetime | None = None) -> Observation:
+    """It failed just now."""
+    return Observation(State.FAILED, started, datetime.now(UTC), reason=reason, message=message)

@@ -1,0 +1,107 @@
+"""What an administrator can set: one YAML file, mounted from a ConfigMap, checked at the start."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from penstock.engine.interface.limits import Limits
+from penstock.flow.model import Document
+from penstock.kubernetes.secrets.locations import DEFAULT_NAME, SecretKey
+from penstock.storage.settings import StorageSettings
+
+
+class ExecutionSettings(Document):
+    """Limits and retention of executions."""
+
+    max_task_runs: Annotated[int, Field(ge=1)] = Limits.task_runs
+    """Task runs of one execution."""
+    max_loop_values: Annotated[int, Field(ge=1)] = Limits.loop_values
+    """Values of one loop."""
+    max_children: Annotated[int, Field(ge=1)] = Limits.children
+    """Executions that one task has running at once; further ones wait."""
+    max_depth: Annotated[int, Field(ge=1)] = Limits.depth
+    """How deep executions may be nested."""
+    lost_task_retries: Annotated[int, Field(ge=0)] = Limits.lost_attempts
+    """How often a task that was lost with its node is run again by itself."""
+    keep: Annotated[int, Field(ge=0)] = 100
+    """How many ended executions of a flow are kept."""
+    keep_days: Annotated[float, Field(gt=0)] = 30
+    """For how many days ended executions are kept."""
+
+
+class SecretPlace(Document):
+    """A key of a Secret in the namespace of the Flow."""
+
+    name: str
+    """The name of the Secret."""
+    key: str
+    """The key in it."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        SecretKey(self.name, self.key)
+        return self
+
+
+class SecretSettings(Document):
+    """Where `secret('NAME')` is found."""
+
+    name: str = DEFAULT_NAME
+    """The Secret of each namespace that holds the flows' secrets, each under its own name."""
+    map: dict[str, SecretPlace] = {}
+    """Secrets that stand elsewhere, by the name that flows use."""
+
+
+class Settings(Document):
+    """All settings, with the defaults that are shipped."""
+
+    namespaces: list[str] = []
+    """The namespaces to serve; all where none is named."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 16
+    """How many objects are reconciled at once."""
+    job_creates_per_second: Annotated[float, Field(gt=0)] = 20
+    """The Job controller's own limits are lower: more than this only makes it fall behind."""
+    job_create_burst: Annotated[int, Field(ge=1)] = 100
+    pending_timeout_seconds: Annotated[int, Field(ge=1)] = 600
+    """How long a task's pod may wait for its image or a node before the task fails."""
+    executions: ExecutionSettings = ExecutionSettings()
+    storage: StorageSettings = StorageSettings()
+    """The internal storage."""
+    jobs: dict[str, Any] = {}
+    """Defaults of the tasks' pods (see `penstock.kubernetes.jobs.job.JobDefaults`)."""
+    secrets: SecretSettings = SecretSettings()
+    env_prefix: str = "ENV_"
+    """Variables of the controller's own environment with this prefix are `envs.…`."""
+    variables: dict[str, Any] = {}
+    """What expressions see as `globals.…`."""
+
+    @property
+    def limits(self) -> Limits:
+        chosen = self.executions
+        return Limits(
+            task_runs=chosen.max_task_runs,
+            loop_values=chosen.max_loop_values,
+            children=chosen.max_children,
+            depth=chosen.max_depth,
+            lost_attempts=chosen.lost_task_retries,
+        )
+
+
+def settings_of_environment() -> Settings:
+    """The settings of the file that the environment names; the defaults where it names none."""
+    path = os.environ.get("PENSTOCK_SETTINGS")
+    return load_settings(Path(path) if path else None)
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Read the settings file. Raises ``ValueError`` that names what is wrong."""
+    if path is None or not path.exists():
+        return Settings()
+    from penstock.flow.loading import load_documents
+
+    documents = load_documents(path.read_bytes())
+    return Settings.model_validate(documents[0].value if documents else {})

@@ -1,0 +1,1 @@
+"""One decision: begin, settle, advance, retry, control, end."""

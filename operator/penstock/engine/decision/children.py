@@ -1,0 +1,230 @@
+"""The executions that one execution makes, during one decision.
+
+Their names are made from the execution's own name and the place of the attempt, so a request that
+is made twice, before and after a crash, is for the same execution.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+from penstock.engine.interface.actions import (
+    Action,
+    Children,
+    ControlExecution,
+    KillExecution,
+    Observation,
+    StartExecution,
+)
+from penstock.engine.interface.executable import ChildRequest, ExecutableTask
+from penstock.engine.interface.flowable import FlowableError
+from penstock.engine.interface.identity import Identity, derived_name
+from penstock.engine.interface.limits import Limits
+from penstock.engine.rendering.evaluation import Evaluation
+from penstock.engine.rendering.evaluators import BoundEvaluator, HandingEvaluator
+from penstock.engine.state.execution_changes import Ledger
+from penstock.engine.state.task_run_index import Board
+from penstock.expressions import ExpressionError
+from penstock.flow.document import Flow
+from penstock.resources.execution import (
+    Attempt,
+    Control,
+    ExecutionSpec,
+    ExecutionStatus,
+    FlowReference,
+    ParentReference,
+    RestartRequest,
+    State,
+    TaskRun,
+    TriggerReference,
+)
+
+
+class ChildExecutions:
+    """What is known of the children, and what is asked for of them."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        identity: Identity,
+        board: Board,
+        evaluation: Evaluation,
+        ledger: Ledger,
+        limits: Limits,
+        children: Children,
+        now: datetime,
+    ) -> None:
+        self._flow = flow
+        self._identity = identity
+        self._board = board
+        self._evaluation = evaluation
+        self._ledger = ledger
+        self._limits = limits
+        self._children = children
+        self._now = now
+        self.actions: list[Action] = []
+
+    def name(self, run: TaskRun, attempt: int) -> str:
+        """What an attempt's execution is called, and how the names of several begin."""
+        return derived_name(self._identity.name, run.id, attempt)
+
+    def follow(self, run: TaskRun, task: ExecutableTask) -> Observation | None:
+        """What became of the last attempt. Executions that it lacks are asked for."""
+        attempt = run.attempts[-1]
+        try:
+            names = self._names(run, task, attempt)
+            statuses = [self._status_of(name, attempt) for name in names]
+            seen = _Seen(self._evaluation, run, task, self._now)
+            concluded = task.conclude(names, statuses, seen)
+            if concluded is None or not concluded.state.terminated:
+                self._request_missing(run, task, names, statuses)
+        except (ExpressionError, FlowableError) as error:
+            return Observation(State.FAILED, reason="InvalidExpression", message=str(error))
+        return concluded
+
+    def kill(self, run: TaskRun, task: ExecutableTask, attempt: Attempt) -> None:
+        """Ask the executions of an attempt to end, those as well that were asked for and that
+        nobody has seen yet."""
+        try:
+            names = self._names(run, task, attempt)
+        except FlowableError:
+            return
+        self.actions = [
+            action
+            for action in self.actions
+            if not isinstance(action, StartExecution | ControlExecution) or action.name not in names
+        ]
+        unseen = 0
+        for name in names:
+            status = self._status_of(name, attempt)
+            unseen += status is None
+            if status is None and unseen <= self._limits.children:
+                self.actions.append(KillExecution(name))
+            elif status is not None and not status.state.terminated:
+                self.actions.append(KillExecution(self._last_retry(name)))
+
+    def _names(self, run: TaskRun, task: ExecutableTask, attempt: Attempt) -> list[str]:
+        first = attempt.execution or self.name(run, attempt.number)
+        count = task.count(partial(self._board.beside, run))
+        return (
+            [first]
+            if type(task).count is ExecutableTask.count
+            else [f"{first}-{index}" for index in range(count)]
+        )
+
+    def _status_of(self, name: str, attempt: Attempt) -> ExecutionStatus | None:
+        """The child; where it was retried as a whole, the last of its retries."""
+        seen = self._children.get(name)
+        if seen is None:
+            return None
+        restarted = _restart_id(attempt) if attempt.restarts else None
+        if restarted and not any(item.id == restarted for item in seen.status.controls):
+            return None
+        last = self._children.get(self._last_retry(name))
+        if last is None:
+            return seen.status.model_copy(update={"state": State.RUNNING})
+        return last.status
+
+    def _last_retry(self, name: str) -> str:
+        """The execution itself; where it was retried as a whole, the last of its retries, which
+        may not have been seen yet."""
+        last, number = name, 2
+        while (seen := self._children.get(last)) and seen.status.state is State.RETRIED:
+            last, number = retry_name(name, number), number + 1
+        return last
+
+    def _request_missing(
+        self,
+        run: TaskRun,
+        task: ExecutableTask,
+        names: list[str],
+        statuses: list[ExecutionStatus | None],
+    ) -> None:
+        attempt = run.attempts[-1]
+        if attempt.restarts and names[0] in self._children:
+            if statuses[0] is None:
+                again = Control(id=_restart_id(attempt), restart=RestartRequest())
+                self.actions.append(ControlExecution(names[0], again))
+            return
+        live = sum(status is not None and not status.state.terminated for status in statuses)
+        for index, (name, status) in enumerate(zip(names, statuses, strict=True)):
+            if live >= self._limits.children:
+                return
+            if status is not None:
+                continue
+            own = task.own_variables(partial(self._board.beside, run), index)
+            evaluator = self._evaluation.of_request(run, task, own)
+            spec = self._spec(run, task, evaluator)
+            self.actions.append(StartExecution(name, spec, evaluator.secrets))
+            live += 1
+
+    def _spec(
+        self, run: TaskRun, task: ExecutableTask, evaluator: HandingEvaluator
+    ) -> ExecutionSpec:
+        depth = self._identity.depth + 1
+        if depth > self._limits.depth:
+            raise FlowableError(
+                f"executions are nested more than {self._limits.depth} deep: "
+                "does a flow run itself?"
+            )
+        asked = task.request(evaluator)
+        return ExecutionSpec(
+            flow=FlowReference(
+                namespace=asked.namespace, id=asked.flow_id, revision=asked.revision
+            ),
+            inputs=asked.inputs,
+            labels=self._labels(asked),
+            trigger=TriggerReference(
+                id=task.id,
+                type=task.type,
+                variables={
+                    "executionId": self._identity.name,
+                    "namespace": self._flow.namespace,
+                    "flowId": self._flow.id,
+                    "flowRevision": self._identity.revision,
+                },
+            ),
+            schedule_date=asked.schedule_date,
+            parent=ParentReference(
+                execution=self._identity.name,
+                task_run=run.id,
+                attempt=run.attempts[-1].number,
+                depth=depth,
+            ),
+        )
+
+    def _labels(self, asked: ChildRequest) -> dict[str, str]:
+        inherited = {
+            key: value
+            for key, value in self._ledger.labels.items()
+            if asked.inherit_labels or key.startswith("system.")
+        }
+        return {**inherited, **asked.labels}
+
+
+class _Seen:
+    """Expressions for a task that concludes."""
+
+    def __init__(
+        self, evaluation: Evaluation, run: TaskRun, task: ExecutableTask, now: datetime
+    ) -> None:
+        self._evaluation = evaluation
+        self._run = run
+        self._task = task
+        self._now = now
+
+    def evaluator(self) -> BoundEvaluator:
+        return self._evaluation.of_task_run(self._run, self._task)
+
+    def of_child(self, status: ExecutionStatus) -> BoundEvaluator:
+        return self._evaluation.of_child(status, self._now)
+
+
+def retry_name(original: str, number: int) -> str:
+    """The name of the execution that is the given attempt of another, from 2."""
+    return derived_name(original, "retry", number)
+
+
+def _restart_id(attempt: Attempt) -> str:
+    return f"parent-attempt-{attempt.number}"

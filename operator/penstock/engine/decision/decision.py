@@ -1,0 +1,151 @@
+"""One decision: everything that is looked at and written while the engine decides once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from penstock.engine.decision.attempts import Attempts
+from penstock.engine.decision.children import ChildExecutions
+from penstock.engine.decision.execution_retry import ExecutionRetries
+from penstock.engine.decision.settling import Settling
+from penstock.engine.interface.actions import (
+    Action,
+    AttemptKey,
+    Children,
+    KeepSecrets,
+    Observation,
+    Report,
+    StartExecution,
+)
+from penstock.engine.interface.command_task import CommandTask
+from penstock.engine.interface.executable import ExecutableTask
+from penstock.engine.interface.identity import Identity
+from penstock.engine.interface.limits import Limits
+from penstock.engine.kinds.flowables.working_directory import WorkingDirectory
+from penstock.engine.rendering.evaluation import Evaluation, HostFunctions
+from penstock.engine.state.execution_changes import Ledger
+from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.tree import FlowTree
+from penstock.expressions import Expressions
+from penstock.flow.task import RunnableTask, Task
+from penstock.resources.execution import ExecutionStatus, TaskRun
+
+Observations = Mapping[AttemptKey, Observation]
+
+_WITH_ATTEMPTS = (RunnableTask, ExecutableTask, CommandTask, WorkingDirectory)
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What all decisions on one revision of a flow share."""
+
+    tree: FlowTree
+    expressions: Expressions
+    limits: Limits
+    functions: HostFunctions
+
+
+class Decision:
+    """The parts that decide together, each with its own duty."""
+
+    def __init__(
+        self,
+        kit: Kit,
+        identity: Identity,
+        status: ExecutionStatus,
+        children: Children,
+        now: datetime,
+        board: Board | None = None,
+    ) -> None:
+        flow = kit.tree.flow
+        self.kit = kit
+        self.identity = identity
+        self.status = status
+        self.now = now
+        self.known_children = children
+        self.board = Board(status.task_runs, kit.tree.traits) if board is None else board
+        self.ledger = Ledger(flow, status)
+        self.evaluation = Evaluation(
+            kit.expressions, flow, identity, status, self.board, self.ledger, kit.functions
+        )
+        self.children = ChildExecutions(
+            flow, identity, self.board, self.evaluation, self.ledger, kit.limits, children, now
+        )
+        self.retries = ExecutionRetries(
+            flow, identity, status, self.evaluation, self.ledger, children, now
+        )
+        self.attempts = Attempts(
+            kit.tree,
+            self.board,
+            self.evaluation,
+            self.children,
+            self.retries,
+            kit.limits,
+            now,
+        )
+        self.settling = Settling(
+            kit.tree,
+            identity,
+            self.board,
+            self.attempts,
+            self.children,
+            self.retries,
+            self.evaluation,
+            self.ledger,
+            kit.limits,
+            now,
+        )
+        self.reports: list[Report] = []
+        self.names_secrets = "secret" not in kit.functions(identity, flow)
+        """Whether secrets are known by their names only."""
+        self.kept: dict[str, dict[str, str]] = {}
+        """What Secrets of the execution's own are to hold, by their names."""
+        self.started: list[StartExecution] = []
+        """Executions that people asked for."""
+
+    def task_of(self, run: TaskRun) -> Task:
+        return self.kit.tree[run.task_id].task
+
+    def observe(self, observations: Observations) -> None:
+        """Take in all that happened; then ask again for that of which nothing was seen."""
+        for run in self.board.found({run_id for run_id, _ in observations}):
+            task = self.task_of(run)
+            if run.state.terminated or not run.attempts or not isinstance(task, _WITH_ATTEMPTS):
+                continue
+            last = run.attempts[-1]
+            seen = observations.get((run.id, last.number))
+            if seen is not None and not last.state.terminated:
+                self.attempts.observe(run, task, seen)
+        for run in self.board.unseen():
+            if (run.id, run.attempts[-1].number) not in observations:
+                self.attempts.request(run, self.task_of(run))
+        for run in self.board.executing():
+            self.attempts.request(run, self.task_of(run))
+
+    def actions(self) -> tuple[Action, ...]:
+        """All that is asked for, in the order in which it is to be done."""
+        wanted = [action for action in self.attempts.requested if self._is_wanted(action.key)]
+        retry = [
+            action
+            for action in (self.retries.requested, self.retries.cancelled)
+            if action is not None
+        ]
+        return (
+            *(KeepSecrets(name, values) for name, values in self.kept.items()),
+            *self.settling.stops,
+            *self.children.actions,
+            *retry,
+            *self.started,
+            *wanted,
+        )
+
+    def all_reports(self) -> tuple[Report, ...]:
+        return (*self.attempts.reports, *self.reports)
+
+    def _is_wanted(self, key: AttemptKey) -> bool:
+        if key[0] not in self.board:
+            return False
+        last = self.board[key[0]].attempts[-1]
+        return last.number == key[1] and not last.state.terminated

@@ -1,0 +1,107 @@
+"""The end of an execution: its outputs, its message, its last transition."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import takewhile
+from typing import Any
+
+from penstock.engine.interface.actions import Report, Step
+from penstock.engine.interface.identity import Identity
+from penstock.engine.kinds.outputs import resolve_outputs
+from penstock.engine.rendering.evaluation import Evaluation
+from penstock.engine.state.task_run_index import Board
+from penstock.expressions import ExpressionError
+from penstock.flow.document import Flow
+from penstock.flow.values import InvalidInput
+from penstock.resources.execution import ExecutionStatus, State, Transition
+
+_WITHOUT_OUTPUTS = frozenset({State.KILLED, State.CANCELLED, State.RETRIED})
+_LONGEST_HISTORY = 200
+_HISTORY_START = 50
+
+
+def refuse(status: ExecutionStatus, reason: str, message: str, now: datetime) -> Step:
+    """End an execution before anything of it ran."""
+    refused = status.model_copy(update={"refusal": reason})
+    return Step(
+        status=ended(refused, State.FAILED, message, now),
+        reports=(Report(reason, message, warning=True),),
+        refusal=reason,
+    )
+
+
+def end(
+    flow: Flow,
+    status: ExecutionStatus,
+    identity: Identity,
+    board: Board,
+    evaluation: Evaluation,
+    final: State,
+    now: datetime,
+) -> tuple[ExecutionStatus, Report]:
+    """End an execution of which nothing runs any more."""
+    outputs: dict[str, Any] | None = None
+    message = status.exit_reason
+    if flow.outputs and final not in _WITHOUT_OUTPUTS:
+        try:
+            outputs = resolve_outputs(flow.outputs, evaluation.of_execution(now))
+        except (ExpressionError, InvalidInput) as error:
+            if final is not State.FAILED:
+                message = f"the flow's outputs can't be had: {error}"
+            final = State.FAILED
+    if final in (State.FAILED, State.RETRIED) and message is None:
+        message = _first_failure(board)
+        if message is None and status.exit is not None:
+            message = "an Exit task ended it"
+    if final is State.KILLED and identity.killed:
+        message = "killed as its spec asks"
+    status = ended(status.model_copy(update={"outputs": outputs}), final, message, now)
+    words = f"ended {final} after {status.duration}" + (f": {message}" if message else "")
+    warning = final not in (State.SUCCESS, State.WARNING)
+    return status, Report(final.capitalize(), words, warning)
+
+
+def ended(
+    status: ExecutionStatus, final: State, message: str | None, now: datetime
+) -> ExecutionStatus:
+    """The status at its end."""
+    start = status.start_date or now
+    if final is State.KILLED and status.state is not State.KILLING:
+        status = transition(status, State.KILLING, now)
+    return transition(status, final, now).model_copy(
+        update={
+            "end_date": now,
+            "duration": f"{(now - start).total_seconds():.1f}s",
+            "message": message,
+        }
+    )
+
+
+def transition(status: ExecutionStatus, state: State, now: datetime) -> ExecutionStatus:
+    """The status in another state; of a very long history the middle is left out."""
+    if status.state is state:
+        return status
+    history = [*status.history, Transition(state=state, date=now)]
+    if len(history) > _LONGEST_HISTORY:
+        history = [*history[:_HISTORY_START], *history[_HISTORY_START + 1 :]]
+    return status.model_copy(update={"state": state, "history": history})
+
+
+def transitions_since(before: ExecutionStatus, after: ExecutionStatus) -> list[Transition]:
+    """What an execution's history has beyond an earlier one. Its length does not tell, since of a
+    very long history the middle is left out."""
+    last = before.history[-1] if before.history else None
+    return list(takewhile(lambda step: step != last, reversed(after.history)))[::-1]
+
+
+def _first_failure(board: Board) -> str | None:
+    """The failure that the execution ended with, not one that was allowed further out."""
+    for run in board:
+        led_to_the_end = all(
+            outer.state in (State.FAILED, State.RETRIED) for outer in board.ancestors(run)
+        )
+        if run.state in (State.FAILED, State.RETRIED) and run.message and led_to_the_end:
+            value = f" [{run.value}]" if run.value is not None else ""
+            return f"task {run.task_id}{value}: {run.message}"
+    return None

@@ -1,0 +1,150 @@
+"""Doing again what was done: restart, replay, and marking a task run (kestra-engine, section 7)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from penstock.engine.interface.flowable import Flowable
+from penstock.engine.kinds.flowables.pause import Holding
+from penstock.engine.kinds.flowables.working_directory import WorkingDirectory
+from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.tree import FlowTree, Role
+from penstock.resources.execution import ExecutionStatus, ReplayReference, State, TaskRun
+
+_AGAIN = frozenset({State.FAILED, State.KILLED, State.CANCELLED, State.RETRIED})
+"""States of task runs that a restart does again."""
+
+
+def to_do_again(tree: FlowTree, board: Board) -> list[TaskRun]:
+    """The task runs that a restart resets."""
+    anew = {run.id for run in handlers(tree, board)}
+    return [
+        run
+        for run in board
+        if run.task_id in tree and run.id not in anew and _led_to_the_end(board, run)
+    ]
+
+
+def restart(tree: FlowTree, board: Board, now: datetime) -> None:
+    """Reset what failed, and what is around it."""
+    again = to_do_again(tree, board)
+    _remove_unknown(tree, board)
+    _remove_handlers(tree, board)
+    for run in again:
+        around = list(board.ancestors(run)) if run.id in board else []
+        if run.id in board:
+            _do_again(tree, board, run, now)
+        for outer in around:
+            _open(tree, board, outer)
+
+
+def _led_to_the_end(board: Board, run: TaskRun) -> bool:
+    """Not a failure that was allowed further out."""
+    return run.state in _AGAIN and all(outer.state in _AGAIN for outer in board.ancestors(run))
+
+
+def _do_again(tree: FlowTree, board: Board, run: TaskRun, now: datetime) -> None:
+    task = tree[run.task_id].task
+    if not isinstance(task, Flowable):
+        board.change(run, state=State.RESTARTED, end_date=None, next_attempt=now, message=None)
+    elif isinstance(task, WorkingDirectory):
+        # Its directory is gone, and what its tasks left there.
+        board.remove(run)
+    elif any(child.state in _AGAIN for child in board.children(run.id)):
+        _open(tree, board, run)
+    elif run.state is State.FAILED or isinstance(task, Holding):
+        # It failed by its own rules: a loop without values, a limit that was reached. And who
+        # was waited for is waited for again.
+        board.remove(run)
+    else:
+        _open(tree, board, run)
+
+
+def mark(tree: FlowTree, board: Board, run: TaskRun, state: State) -> None:
+    """Give a task run another end state, and open what has ended around it."""
+    _remove_unknown(tree, board)
+    _remove_handlers(tree, board)
+    board.change(run, state=state, message=f"marked as {state}")
+    for around in board.ancestors(run):
+        if around.state.terminated:
+            _open(tree, board, around)
+
+
+def kept_for_replay(
+    tree: FlowTree, source: ExecutionStatus, asked: ReplayReference
+) -> list[TaskRun] | None:
+    """The task runs that a replay starts with: what was done before the one from which it goes on,
+    with what is around that one open again. What failed beside it runs again, or the replay would
+    end before it began. None where there is no such task run."""
+    if asked.task is None and asked.task_run is None:
+        return []
+    board = Board(source.task_runs, tree.traits)
+    _remove_unknown(tree, board)
+    _remove_handlers(tree, board)
+    meant = next((run for run in board if _is_meant(run, asked)), None)
+    if meant is None:
+        return None
+    for outer in board.ancestors(meant):
+        if isinstance(tree[outer.task_id].task, WorkingDirectory):
+            # Its directory is gone, and what its tasks left there.
+            meant = outer
+    around = [run.id for run in board.ancestors(meant)]
+    after = False
+    for run in board:
+        after = after or run.id == meant.id
+        if run.id not in board:
+            continue
+        if run.id in around:
+            _open(tree, board, run)
+        elif after or run.state is State.FAILED or not _is_done(tree, run):
+            board.remove(run)
+    return list(board)
+
+
+def _is_done(tree: FlowTree, run: TaskRun) -> bool:
+    return run.state.terminated and run.task_id in tree
+
+
+def _is_meant(run: TaskRun, asked: ReplayReference) -> bool:
+    return (
+        (asked.task_run is None or run.id == asked.task_run)
+        and (asked.task is None or run.task_id == asked.task)
+        and (asked.value is None or run.value == asked.value)
+    )
+
+
+def _open(tree: FlowTree, board: Board, run: TaskRun) -> None:
+    task = tree[run.task_id].task
+    assert isinstance(task, Flowable)
+    run = board[run.id]
+    board.change(
+        run,
+        state=State.RUNNING,
+        outputs=task.reopened(run),
+        end_date=None,
+        next_attempt=None,
+        verdict=None,
+        message=None,
+    )
+
+
+def _remove_unknown(tree: FlowTree, board: Board) -> None:
+    """Forget the task runs of tasks that this revision of the flow has not."""
+    for run in board:
+        if run.id in board and run.task_id not in tree:
+            board.remove(run)
+
+
+def _remove_handlers(tree: FlowTree, board: Board) -> None:
+    for run in handlers(tree, board):
+        if run.id in board:
+            board.remove(run)
+
+
+def handlers(tree: FlowTree, board: Board) -> list[TaskRun]:
+    """The task runs of `errors`, `finally` and `afterExecution`, and all inside them."""
+
+    def is_handler(run: TaskRun) -> bool:
+        return run.task_id in tree and tree[run.task_id].role is not Role.MAIN
+
+    return [run for run in board if is_handler(run) or any(map(is_handler, board.ancestors(run)))]

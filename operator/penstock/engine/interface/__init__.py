@@ -1,0 +1,1 @@
+"""What the engine asks and is told, and what each kind of task says of itself."""

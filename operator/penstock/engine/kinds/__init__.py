@@ -1,0 +1,1 @@
+"""The tasks that the engine decides: flowables, executables, instant tasks, commands."""

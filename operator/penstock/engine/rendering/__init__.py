@@ -1,0 +1,1 @@
+"""Expressions with the variables of an execution."""

@@ -1,0 +1,1 @@
+"""The task runs of one execution while a decision is made."""

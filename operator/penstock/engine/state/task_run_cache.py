@@ -1,0 +1,51 @@
+"""The boards of open executions, kept from one decision to the next.
+
+Only a saving: a board is used again if it is that of the very status that is decided upon, and is
+made anew from the status otherwise. A decision that ends in an error keeps nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from penstock.engine.state.task_run_index import Board, Traits
+from penstock.resources.execution import TaskRun
+
+_KEPT = 512
+
+
+class Boards:
+    """Boards by the uid of the execution."""
+
+    def __init__(self, traits: Traits) -> None:
+        self._traits = traits
+        self._kept: OrderedDict[str, tuple[Sequence[TaskRun], Board]] = OrderedDict()
+
+    def take(self, uid: str, task_runs: Sequence[TaskRun]) -> Board:
+        """The board of those task runs. It is not kept any more until it is given back."""
+        kept = self._kept.pop(uid, None)
+        if kept is not None and _catch_up(*kept, task_runs):
+            return kept[1]
+        return Board(task_runs, self._traits)
+
+    def give_back(self, uid: str, task_runs: Sequence[TaskRun], board: Board) -> None:
+        """Keep a board, which holds exactly these task runs."""
+        self._kept[uid] = (task_runs, board)
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+
+def _catch_up(known: Sequence[TaskRun], board: Board, task_runs: Sequence[TaskRun]) -> bool:
+    """Bring the board to task runs that others have completed meanwhile (the name of a Job, where
+    outputs are kept). False where they are not the same task runs."""
+    if known is task_runs:
+        return True
+    if len(known) != len(task_runs):
+        return False
+    changed = [(old, new) for old, new in zip(known, task_runs, strict=True) if old is not new]
+    if any(old.id != new.id for old, new in changed):
+        return False
+    for _, run in changed:
+        board.put(run)
+    return True

@@ -1,0 +1,1 @@
+"""The API server: calls, names, labels, and values kept in ConfigMaps."""

@@ -1,0 +1,1 @@
+"""The Job of an attempt, and the pod of a WorkingDirectory."""

@@ -1,0 +1,59 @@
+"""Which attempt's log a pod's is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.kubernetes.api.client import Object
+from penstock.kubernetes.api.labels import (
+    ATTEMPT,
+    EXECUTION_NAME,
+    EXECUTION_UID,
+    TASK_ID,
+    TASK_RUN,
+    VALUE,
+)
+from penstock.kubernetes.api.names import job_name
+from penstock.kubernetes.logs.lines import Source
+from penstock.kubernetes.observation import podstatus
+
+_OF_CORE_TASKS = ("PENSTOCK_TASK", "PENSTOCK_TASK_FILE")
+"""Variables that only the container of a core task has."""
+
+
+def source_of(pod: Object) -> Source | None:
+    """None where the pod is of no Job that Penstock made. Labels are anyone's to write, but a Job's
+    name follows from what they say.
+    """
+    meta = pod["metadata"]
+    labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
+    uid, run, number = (labels.get(name) for name in (EXECUTION_UID, TASK_RUN, ATTEMPT))
+    name, task = annotations.get(EXECUTION_NAME), annotations.get(TASK_ID)
+    if not (uid and run and name and task and number and number.isdigit() and len(number) <= 6):
+        return None
+    attempt = int(number)
+    owners = {
+        owner["name"] for owner in meta.get("ownerReferences") or () if owner["kind"] == "Job"
+    }
+    if _job_name(meta, name, uid) not in owners:
+        return None
+    return Source(task, run, attempt, annotations.get(VALUE), _is_core(pod))
+
+
+def _job_name(meta: Mapping[str, Any], execution: str, uid: str) -> str | None:
+    """By what its labels say. Of a pod that attempts share, by what those of the pod itself say."""
+    own = meta.get("directory") or {**meta["labels"], "annotations": meta.get("annotations") or {}}
+    number, task = str(own.get(ATTEMPT)), own["annotations"].get(TASK_ID)
+    if not number.isdigit() or task is None:
+        return None
+    return job_name(execution, uid, task, str(own.get(TASK_RUN)), int(number))
+
+
+def _is_core(pod: Object) -> bool:
+    """Whether its lines say their level."""
+    for container in (pod.get("spec") or {}).get("containers") or ():
+        if container.get("name") == podstatus.container_name(pod):
+            names = {item.get("name") for item in container.get("env") or ()}
+            return not names.isdisjoint(_OF_CORE_TASKS)
+    return False

@@ -1,0 +1,1 @@
+"""What pods, Jobs and Events tell of an attempt."""

@@ -1,0 +1,1 @@
+"""The pod of an attempt: its containers, its prelude, its files."""

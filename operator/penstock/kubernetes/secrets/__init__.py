@@ -1,0 +1,1 @@
+"""How secrets reach a pod by name, and where they stand."""

@@ -1,0 +1,97 @@
+"""In which Kubernetes Secret a flow's `secret('NAME')` stands. Pure: only names, never values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.engine.interface.secrets import SecretReference
+from penstock.tasks.contract.task import TaskFailure
+
+ANNOTATION = "penstock.dev/secrets"
+"""Of a Flow: a map in YAML or JSON, from a secret's name to `kubernetes-secret/key`."""
+DEFAULT_NAME = "penstock-secrets"
+
+_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_SECRET = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class SecretKey:
+    """One value in a Kubernetes Secret."""
+
+    name: str
+    """Of the Secret, in the namespace of the Flow."""
+    key: str
+
+    def __post_init__(self) -> None:
+        if not _SECRET.fullmatch(self.name):
+            raise ValueError(f"`{self.name}` is not the name of a Secret")
+        if not _KEY.fullmatch(self.key):
+            raise ValueError(f"`{self.key}` is not a key that a Secret can have")
+
+    @classmethod
+    def read(cls, value: Any) -> SecretKey:
+        """From `secret/key`, or a map of both. Raises ``ValueError``."""
+        if isinstance(value, str) and value.count("/") == 1:
+            return cls(*value.split("/"))
+        if isinstance(value, Mapping) and set(value) == {"name", "key"}:
+            return cls(str(value["name"]), str(value["key"]))
+        raise ValueError(f"`{value}` does not name a key of a Secret; write `secret-name/key`")
+
+
+@dataclass(frozen=True)
+class SecretPlaces:
+    """Where the secrets of a flow are."""
+
+    name: str = DEFAULT_NAME
+    """The Secret that holds those that are not mapped, each under its own name."""
+    mapped: Mapping[str, SecretKey] = field(default_factory=dict)
+    """By the secret's name; `namespace/NAME` for one of another namespace of flows."""
+
+    def with_annotation(self, text: str | None) -> SecretPlaces:
+        """With what a Flow says itself, which comes first. Raises ``TaskFailure``."""
+        if text is None:
+            return self
+        import yaml
+
+        try:
+            given = yaml.safe_load(text)
+            if not isinstance(given, Mapping):
+                raise ValueError("a map from names to `secret-name/key` is wanted")
+            own = {str(name): SecretKey.read(value) for name, value in given.items()}
+        except (ValueError, yaml.YAMLError) as error:
+            raise TaskFailure(f"the Flow's annotation {ANNOTATION}: {error}") from None
+        return SecretPlaces(self.name, {**self.mapped, **own})
+
+    def of(self, reference: SecretReference, namespace: str) -> SecretKey:
+        """The place of a secret, for a flow of that namespace. Raises ``TaskFailure``."""
+        if reference.kept is not None:
+            return _key_of(reference.kept, reference.name)
+        if reference.namespace not in (None, namespace):
+            name = f"{reference.namespace}/{reference.name}"
+            if name not in self.mapped:
+                raise TaskFailure(
+                    f"secret('{reference.name}', namespace='{reference.namespace}'): secrets are "
+                    "kept by Kubernetes namespaces, not by those of flows; say where this one is "
+                    f'with the Flow\'s annotation {ANNOTATION}: \'{{"{name}": "secret-name/key"}}\''
+                )
+            return self.mapped[name]
+        if reference.name in self.mapped:
+            return self.mapped[reference.name]
+        try:
+            return SecretKey(self.name, reference.name)
+        except ValueError as error:
+            raise TaskFailure(
+                f"secret('{reference.name}'): {error}; say where it is with the Flow's annotation "
+                f'{ANNOTATION}: \'{{"{reference.name}": "secret-name/key"}}\''
+            ) from None
+
+
+def _key_of(name: str, key: str) -> SecretKey:
+    try:
+        return SecretKey(name, key)
+    except ValueError as error:
+        raise TaskFailure(f"an input of type SECRET: {error}") from None

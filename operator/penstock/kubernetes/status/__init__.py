@@ -1,0 +1,1 @@
+"""What of an Execution's status is kept beside it, and the Executions that it makes."""

@@ -1,0 +1,102 @@
+"""Outputs that are too large for an Execution's status: kept in ConfigMaps that it owns.
+
+The ConfigMap is written before the status that refers to it, so a reference never dangles. Text is
+compressed: a ConfigMap holds 1 MiB, and so may the outputs of one task.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.kubernetes.api.client import Api, Object
+from penstock.kubernetes.api.configmap_store import digest, encode, fetch, keep
+from penstock.kubernetes.api.labels import TASK_RUN
+from penstock.kubernetes.api.recent import Recent
+from penstock.resources.execution import ExecutionStatus, OutputsReference, TaskRun
+
+INLINE_BYTES = 2_048
+"""Outputs of one task run up to this size stand in the status."""
+INLINE_TOTAL = 262_144
+"""All outputs that stand in one status, well below what one object may hold."""
+_KEY = "outputs.json.gz"
+_CACHED = 64
+
+
+class OutputsKeeper:
+    """Moves large outputs out of statuses, and back in."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._cache: Recent[str, dict[str, Any]] = Recent(_CACHED)
+
+    async def put_away(
+        self,
+        execution: Object,
+        status: ExecutionStatus,
+        before: ExecutionStatus | None = None,
+    ) -> ExecutionStatus:
+        """The status with a reference for every large output; the outputs stay beside it.
+
+        `before` is the status as it was last written: what has a reference there and did not
+        change is left as it is.
+        """
+        known = {} if before is None else {run.id: run.outputs for run in before.task_runs}
+        total = 0
+        runs: list[TaskRun] = []
+        changed = False
+        for run in status.task_runs:
+            old = run.outputs_ref
+            if old is not None and run.id in known and known[run.id] != run.outputs:
+                run = run.model_copy(update={"outputs_ref": None})
+                changed = True
+            if run.outputs is not None and run.outputs_ref is None:
+                size = len(encode(run.outputs))
+                if size > INLINE_BYTES or total + size > INLINE_TOTAL:
+                    reference = await self._keep(execution, run, old)
+                    run = run.model_copy(update={"outputs_ref": reference})
+                    changed = True
+                else:
+                    total += size
+            runs.append(run)
+        return status.model_copy(update={"task_runs": runs}) if changed else status
+
+    async def fetch(self, namespace: str, status: ExecutionStatus) -> ExecutionStatus:
+        """The status with every output beside its reference."""
+        runs = [await self._with_outputs(namespace, run) for run in status.task_runs]
+        return status.model_copy(update={"task_runs": runs})
+
+    async def _with_outputs(self, namespace: str, run: TaskRun) -> TaskRun:
+        reference = run.outputs_ref
+        if reference is None or run.outputs is not None:
+            return run
+        outputs = self._cache.get(reference.sha256)
+        if outputs is None:
+            what = f"outputs of the task `{run.task_id}`"
+            outputs = await fetch(self._api, namespace, reference, what)
+            self._cache.put(reference.sha256, outputs)
+        return run.model_copy(update={"outputs": outputs})
+
+    async def _keep(
+        self, execution: Object, run: TaskRun, old: OutputsReference | None
+    ) -> OutputsReference:
+        """Write the outputs, never over those to which the stored status still refers."""
+        text = encode(run.outputs)
+        name = f"{execution['metadata']['name'][:180]}-outputs-{run.id}"
+        reference = OutputsReference(
+            config_map=f"{name}-2" if old is not None and old.config_map == name else name,
+            key=_KEY,
+            bytes=len(text),
+            sha256=digest(text),
+        )
+        await keep(self._api, execution, reference, text, {TASK_RUN: run.id})
+        self._cache.put(reference.sha256, run.outputs or {})
+        return reference
+
+
+def without_large_outputs(status: ExecutionStatus) -> dict[str, Any]:
+    """The status as it is written: outputs that have a reference stand only there."""
+    written = status.to_json()
+    for run in written.get("taskRuns", []):
+        if "outputsRef" in run:
+            run.pop("outputs", None)
+    return written

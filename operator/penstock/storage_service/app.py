@@ -1,0 +1,62 @@
+"""The routes of the storage service."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from penstock.storage.errors import StorageError
+from penstock.storage_service.answers import errors_as_json
+from penstock.storage_service.door import Door
+from penstock.storage_service.exchange import Exchange, Operations
+from penstock.storage_service.handed import HandedFiles
+from penstock.storage_service.objects import Objects
+from penstock.storage_service.urls import OBJECTS
+
+_MOST_ASKED = 1024 * 1024
+"""Bytes of one exchange."""
+
+
+def storage_app(
+    door: Door, exchange: Exchange, handed: HandedFiles, objects: Objects
+) -> web.Application:
+    """Everything that is served. Further routes are registered beside these."""
+    app = web.Application(middlewares=[errors_as_json], client_max_size=_MOST_ASKED)
+    app.router.add_get("/healthz", _healthz)
+    register_exchange(app, door, exchange, handed)
+    register_objects(app, objects)
+    return app
+
+
+def register_exchange(
+    app: web.Application, door: Door, exchange: Exchange, handed: HandedFiles
+) -> None:
+    """`POST /v1/files`: a grant and operations for URLs and answers."""
+
+    async def files(request: web.Request) -> web.Response:
+        grant = await door.admitted(request)
+        try:
+            asked = Operations.model_validate_json(await request.read())
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise StorageError(f"the request is not right: {place}: {first['msg']}") from None
+        uris = [operation.uri for operation in asked.operations if operation.uri is not None]
+        refused = await handed.refused(grant, uris)
+        answers = await asyncio.to_thread(exchange.answers, grant, asked, refused)
+        return web.json_response({"answers": answers})
+
+    app.router.add_post("/v1/files", files)
+
+
+def register_objects(app: web.Application, objects: Objects) -> None:
+    """`GET` and `PUT` of single files under signed URLs."""
+    place = OBJECTS + "/{tenant}/{path:.+}"
+    app.router.add_get(place, objects.get, allow_head=False)
+    app.router.add_put(place, objects.put)
+
+
+async def _healthz(_: web.Request) -> web.Response:
+    return web.Response(text="ok")

@@ -1,0 +1,80 @@
+"""Who may ask: whoever shows a grant whose Job runs."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+
+from aiohttp import web
+
+from penstock.kubernetes.api.client import JOBS, Api, ApiError, Object
+from penstock.kubernetes.api.labels import DIRECTORY, EXECUTION_UID, TASK_RUN
+from penstock.kubernetes.api.names import label_value
+from penstock.storage.errors import AccessDenied, StorageUnavailable
+from penstock.storage.grants import Grant, Right
+
+REMEMBERED = 5.0
+"""Seconds for which what was seen of a Job counts."""
+_MOST = 10_000
+_ENDED = frozenset({"Complete", "SuccessCriteriaMet", "Failed", "FailureTarget"})
+"""Conditions of a Job whose pod has ended; two of them come a second before the others."""
+
+
+class Door:
+    """Lets in requests that carry a grant, as `Authorization: Bearer …`."""
+
+    def __init__(self, key: bytes, api: Api) -> None:
+        self._key = key
+        self._api = api
+        self._seen: OrderedDict[Grant, tuple[float, str | None]] = OrderedDict()
+        """Until when it counts, and what is wrong with the grant's Job."""
+
+    async def admitted(self, request: web.Request, right: Right | None = None) -> Grant:
+        """The grant of a request. Raises :class:`AccessDenied` where there is none, its Job does
+        not run, or it lacks the right.
+        """
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind != "Bearer":
+            raise AccessDenied("a grant is needed")
+        grant = Grant.verified(token, self._key)
+        if right is not None:
+            grant.needs(right)
+        wrong = await self._wrong_with_job(grant)
+        if wrong is not None:
+            raise AccessDenied(f"the grant is of the Job `{grant.job}`, {wrong}")
+        return grant
+
+    async def _wrong_with_job(self, grant: Grant) -> str | None:
+        now = time.monotonic()
+        until, wrong = self._seen.get(grant, (0.0, None))
+        if until < now:
+            wrong = await self._looked_up(grant)
+            self._seen[grant] = now + REMEMBERED, wrong
+            self._seen.move_to_end(grant)
+            if len(self._seen) > _MOST:
+                self._seen.popitem(last=False)
+        return wrong
+
+    async def _looked_up(self, grant: Grant) -> str | None:
+        try:
+            return wrong_with(grant, await self._api.get(JOBS, grant.tenant, grant.job))
+        except ApiError as error:
+            if error.not_found:
+                return "which is gone"
+            raise StorageUnavailable(f"the grant's Job can't be looked up: {error}") from error
+
+
+def wrong_with(grant: Grant, job: Object) -> str | None:
+    """Why a Job is not, or no longer, the one that the grant was given to; None where it is."""
+    meta = job["metadata"]
+    labels = meta.get("labels") or {}
+    owners = [owner["uid"] for owner in meta.get("ownerReferences") or ()]
+    wanted = {EXECUTION_UID: label_value(grant.owner)}
+    if DIRECTORY not in labels:  # whose pod has the attempts of several task runs
+        wanted[TASK_RUN] = label_value(grant.task_run)
+    if grant.owner not in owners or wanted.items() - labels.items():
+        return "which is another task's"
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    if any(item["type"] in _ENDED and item["status"] == "True" for item in conditions):
+        return "which has ended"
+    return "which is being deleted" if meta.get("deletionTimestamp") else None

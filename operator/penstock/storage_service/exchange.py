@@ -1,0 +1,234 @@
+"""What a grant is good for: operations on files, each answered with a URL or with what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from penstock.storage.errors import AccessDenied, FileMissing, FileTooLarge, StorageError
+from penstock.storage.execution import ExecutionFiles, NamespaceFiles
+from penstock.storage.files import Storage
+from penstock.storage.grants import Grant
+from penstock.storage.uploads import Upload
+from penstock.storage.uris import Refused, namespace_file, readable, uri_of
+from penstock.storage_service.answers import described
+from penstock.storage_service.multipart import S3Parts
+from penstock.storage_service.urls import Urls
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Operation(_Strict):
+    """One thing to do. The file is named by `uri`, by `namespace` and `path`, or, where it is a
+    new one of the task run, by `name`.
+
+    A large file is put in parts, where the store takes them: `parts` says how large they are,
+    `begin` gives the `upload` that `part`, `complete` and `abort` name beside the file.
+    """
+
+    do: Literal[
+        "get", "put", "stat", "delete", "purge", "list",
+        "parts", "begin", "part", "complete", "abort",
+    ]  # fmt: skip
+    uri: str | None = None
+    namespace: str | None = None
+    path: str | None = None
+    name: str | None = None
+    cache: str | None = None
+    """The name of a file that the executions of the flow have in common."""
+    size: Annotated[int, Field(ge=0)] | None = None
+    """Of what is put, in bytes."""
+    sha256: Sha256 | None = None
+    """Of what is put; with `part`, of that part."""
+    upload: str | None = None
+    number: int | None = None
+    """Which part, from 1 on."""
+
+
+class Operations(_Strict):
+    """What is asked at once."""
+
+    operations: Annotated[list[Operation], Field(min_length=1, max_length=1000)]
+
+
+class Exchange:
+    """Answers operations; each by itself, so that one that fails does not spoil the others."""
+
+    def __init__(
+        self, storage: Storage, urls: Urls, max_file_bytes: int, parts: S3Parts | None = None
+    ) -> None:
+        self._storage = storage
+        self._urls = urls
+        self._parts = parts
+        largest = parts.largest if parts is not None else urls.largest
+        self._largest = min(max_file_bytes, largest or max_file_bytes)
+        self._refused: Refused = lambda path: ""
+
+    def answers(
+        self, grant: Grant, asked: Operations, refused: Refused | None = None
+    ) -> list[dict[str, Any]]:
+        """In the order of the operations. It reads and writes: call it in a thread.
+
+        ``refused`` tells which files of further executions were not handed to the grant's.
+        """
+        asking = copy(self)
+        asking._refused = refused or self._refused
+        return [asking._answered(grant, operation) for operation in asked.operations]
+
+    def _answered(self, grant: Grant, operation: Operation) -> dict[str, Any]:
+        doing: Mapping[str, Any] = {
+            "get": self._get,
+            "put": self._put,
+            "stat": self._stat,
+            "delete": self._delete,
+            "purge": self._purge,
+            "list": self._list,
+            "parts": self._parts_of,
+            "begin": self._begin,
+            "part": self._part,
+            "complete": self._complete,
+            "abort": self._abort,
+        }
+        try:
+            answer: dict[str, Any] = doing[operation.do](grant, operation)
+            return answer
+        except StorageError as error:
+            return described(error)
+
+    def _get(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        path = self._read_path(grant, asked)
+        size = self._storage.of(grant.tenant).size(path)
+        return {"url": self._urls.get(grant.tenant, path).url, "size": size}
+
+    def _put(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        path = _written_path(grant, asked)
+        size, digest = self._measured(asked, path)
+        if self._urls.largest is not None and size > self._urls.largest:
+            raise FileTooLarge(f"`{uri_of(path)}` has {size} bytes, too many for one PUT")
+        signed = self._urls.put(grant.tenant, path, size, digest)
+        return {
+            "url": signed.url,
+            "headers": dict(signed.headers),
+            "checked": signed.checked,
+            "uri": uri_of(path),
+        }
+
+    def _parts_of(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        if self._parts is None or asked.size is None:
+            return {"partBytes": None}
+        return {"partBytes": self._parts.part_bytes(asked.size)}
+
+    def _begin(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        path = _written_path(grant, asked)
+        size, digest = self._measured(asked, path)
+        return {"upload": self._in_parts.begin(grant.tenant, path, size, digest)}
+
+    def _part(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        upload = self._upload(grant, asked)
+        if asked.number is None or asked.sha256 is None:
+            raise StorageError("`part` needs `number` and `sha256`")
+        signed = self._in_parts.put(upload, asked.number, asked.sha256)
+        return {"url": signed.url, "headers": dict(signed.headers)}
+
+    def _complete(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        upload = self._upload(grant, asked)
+        self._in_parts.complete(upload)
+        return {"uri": uri_of(upload.path)}
+
+    def _abort(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        self._in_parts.abort(self._upload(grant, asked))
+        return {}
+
+    @property
+    def _in_parts(self) -> S3Parts:
+        if self._parts is None:
+            raise StorageError("this storage takes no uploads in parts")
+        return self._parts
+
+    def _upload(self, grant: Grant, asked: Operation) -> Upload:
+        """The upload of a token, where it is of the file that the operation names."""
+        upload = self._in_parts.verified(asked.upload or "")
+        if (upload.tenant, upload.path) != (grant.tenant, _written_path(grant, asked)):
+            raise AccessDenied("the upload is of another file")
+        return upload
+
+    def _measured(self, asked: Operation, path: str) -> tuple[int, str]:
+        """Size and digest of what is put. Raises :class:`FileTooLarge`."""
+        if asked.size is None or asked.sha256 is None:
+            raise StorageError(f"`{asked.do}` needs `size` and `sha256`")
+        if asked.size > self._largest:
+            raise FileTooLarge(
+                f"`{uri_of(path)}` has {asked.size} bytes, and one file may have {self._largest} "
+                "(the setting `storage.maxFileGib`, and at most 5 TiB in an S3 bucket)"
+            )
+        return asked.size, asked.sha256
+
+    def _stat(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        path = self._read_path(grant, asked)
+        try:
+            return {"size": self._storage.of(grant.tenant).size(path)}
+        except FileMissing:
+            return {"size": None}
+
+    def _delete(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        storage = self._storage.of(grant.tenant)
+        if asked.uri is not None:
+            grant.needs("delete")
+            return {"deleted": self._files(grant).delete(asked.uri)}
+        return {"deleted": storage.delete(_written_path(grant, asked))}
+
+    def _purge(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        grant.needs("delete")
+        return {"uris": self._files(grant).purge()}
+
+    def _list(self, grant: Grant, asked: Operation) -> dict[str, Any]:
+        namespace = _namespace(grant, asked)
+        return {"paths": NamespaceFiles(self._storage.of(grant.tenant), namespace).paths()}
+
+    def _files(self, grant: Grant) -> ExecutionFiles:
+        storage = self._storage.of(grant.tenant)
+        return ExecutionFiles(storage, grant.place, grant.parents, refused=self._refused)
+
+    def _read_path(self, grant: Grant, asked: Operation) -> str:
+        if asked.cache is not None:
+            return grant.place.cache_file(asked.cache)
+        if asked.uri is not None:
+            return readable(
+                asked.uri,
+                grant.place,
+                grant.parents,
+                any_namespace="namespaces" in grant.rights,
+                refused=self._refused,
+            )
+        if asked.path is None:
+            raise StorageError(f"`{asked.do}` needs `uri`, or `namespace` and `path`")
+        return namespace_file(_namespace(grant, asked), asked.path)
+
+
+def _written_path(grant: Grant, asked: Operation) -> str:
+    if asked.cache is not None:
+        return grant.place.cache_file(asked.cache)
+    if asked.name is not None:
+        return grant.place.task_file(grant.task, grant.task_run, asked.name)
+    if asked.namespace is None or asked.path is None:
+        raise StorageError(f"`{asked.do}` needs `name`, or `namespace` and `path`")
+    grant.needs("namespaces")
+    return namespace_file(asked.namespace, asked.path)
+
+
+def _namespace(grant: Grant, asked: Operation) -> str:
+    """A namespace whose files may be read: the flow's own, or any with the right to it."""
+    name = asked.namespace or grant.place.namespace
+    if name != grant.place.namespace and "namespaces" not in grant.rights:
+        raise AccessDenied(
+            f"the files of the namespace `{name}` are not open to this task, whose own namespace "
+            f"is `{grant.place.namespace}`"
+        )
+    return name

@@ -1,0 +1,143 @@
+"""Archived logs: for people who may read the Execution, and for tasks that have the right to them.
+
+    GET  /v1/logs/TENANT/NAMESPACE/FLOW/EXECUTION           with the token of the Execution's status
+    GET  /v1/logs/TENANT/NAMESPACE/FLOW/EXECUTION/attempts  the same: what there is
+    POST /v1/logs                                           with a grant
+
+Entries are lines of JSON: see :func:`penstock.kubernetes.logs.lines.entry`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from penstock.kubernetes.logs.archive import Key, LogArchive
+from penstock.storage.errors import StorageError
+from penstock.storage.files import Storage
+from penstock.storage.logtokens import HEADER, check_log_token
+from penstock.storage.uris import ExecutionPlace
+from penstock.storage_service.door import Door
+from penstock.tasks.contract.services import at_least
+
+_AT_ONCE = 500
+"""Entries that are made and sent together."""
+_READERS = 8
+"""Logs that are read at the same time; who comes then waits."""
+_TIMEOUT = 60.0
+
+Entry = dict[str, Any]
+
+
+class AskedLogs(BaseModel):
+    """What a task asks for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    namespace: str
+    """The flow's."""
+    flow: str
+    execution: str
+    tasks: list[str] = []
+    """Ids; all where none is named."""
+    level: str = "TRACE"
+    """The lowest that is wanted."""
+
+
+class Logs:
+    """Reads the archive for whoever may."""
+
+    def __init__(self, storage: Storage, key: bytes, door: Door) -> None:
+        self._storage = storage
+        self._key = key
+        self._door = door
+        self._readers = asyncio.Semaphore(_READERS)
+
+    def register(self, app: web.Application) -> None:
+        place = "/v1/logs/{tenant}/{namespace}/{flow}/{execution}"
+        app.router.add_get(place, self.read, allow_head=False)
+        app.router.add_get(place + "/attempts", self.attempts, allow_head=False)
+        app.router.add_post("/v1/logs", self.fetch)
+
+    async def attempts(self, request: web.Request) -> web.Response:
+        """Of which attempts something is there: all of their log, or up to when."""
+        archive = self._shown(request)
+        return web.json_response(await asyncio.to_thread(_told, archive))
+
+    async def read(self, request: web.Request) -> web.StreamResponse:
+        """The entries of an execution, or those of one attempt."""
+        archive, query = self._shown(request), request.query
+        run, attempt = query.get("taskRunId"), query.get("attempt")
+
+        def is_wanted(key: Key) -> bool:
+            return run in (None, key[0]) and attempt in (None, str(key[1]))
+
+        return await self._send(request, archive, is_wanted, lambda entry: True)
+
+    async def fetch(self, request: web.Request) -> web.StreamResponse:
+        """What a task asks for with its grant: logs of executions of its own tenant."""
+        grant = await self._door.admitted(request, "logs")
+        try:
+            asked = AskedLogs.model_validate_json(await request.read())
+        except ValidationError as error:
+            raise StorageError(f"the request is not right: {error.errors()[0]['msg']}") from None
+        place = ExecutionPlace(asked.namespace, asked.flow, asked.execution)
+        archive = LogArchive(self._storage.of(grant.tenant), place)
+
+        def is_wanted(entry: Entry) -> bool:
+            is_of_task = not asked.tasks or entry["taskId"] in asked.tasks
+            return is_of_task and at_least(entry["level"], asked.level)
+
+        return await self._send(request, archive, lambda key: True, is_wanted)
+
+    def _shown(self, request: web.Request) -> LogArchive:
+        """The archive to which a token was shown. Raises :class:`AccessDenied`."""
+        named = request.match_info
+        tenant = named["tenant"]
+        place = ExecutionPlace(named["namespace"], named["flow"], named["execution"])
+        check_log_token(self._key, tenant, place, request.headers.get(HEADER, ""))
+        return LogArchive(self._storage.of(tenant), place)
+
+    async def _send(
+        self,
+        request: web.Request,
+        archive: LogArchive,
+        is_log_wanted: Callable[[Key], bool],
+        is_wanted: Callable[[Entry], bool],
+    ) -> web.StreamResponse:
+        async with self._readers:
+            entries = await asyncio.to_thread(archive.entries, is_log_wanted)
+            blocks = _blocks(entry for entry in entries if is_wanted(entry))
+            response = web.StreamResponse()
+            response.content_type = "application/x-ndjson"
+            block = await asyncio.to_thread(next, blocks, b"")
+            await response.prepare(request)
+            while block:
+                async with asyncio.timeout(_TIMEOUT):
+                    await response.write(block)
+                block = await asyncio.to_thread(next, blocks, b"")
+            await response.write_eof()
+            return response
+
+
+def _told(archive: LogArchive) -> list[dict[str, Any]]:
+    found = []
+    for key, ended in archive.attempts().items():
+        _, part = (0, None) if ended else archive.parts(key)
+        if ended or part is not None:
+            told: dict[str, Any] = {"taskRunId": key[0], "attempt": key[1], "ended": ended}
+            found.append(told if part is None else told | {"last": part.last, "size": part.size})
+    return found
+
+
+def _blocks(entries: Iterator[Entry]) -> Iterator[bytes]:
+    while some := list(islice(entries, _AT_ONCE)):
+        yield "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in some).encode(
+            "utf-8", "replace"
+        )

@@ -1,0 +1,74 @@
+"""Start the storage service: make the key, open the storage, and serve."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+
+from aiohttp import web
+
+from penstock.kubernetes.api.client import Api, connect
+from penstock.storage.settings import StorageSettings, opened
+from penstock.storage.signing import create_key
+from penstock.storage_service.app import storage_app
+from penstock.storage_service.door import Door
+from penstock.storage_service.exchange import Exchange
+from penstock.storage_service.handed import HandedFiles
+from penstock.storage_service.logs import Logs
+from penstock.storage_service.multipart import parts_for
+from penstock.storage_service.objects import BLOCK, Objects
+from penstock.storage_service.urls import urls_for
+
+PORT = 8082
+ABANDONED = 24 * 3600.0
+"""Seconds after which a file that was begun and not ended is removed."""
+
+logger = logging.getLogger(__name__)
+
+
+def run(settings: StorageSettings, port: int = PORT) -> None:
+    """Serve until SIGTERM."""
+    logging.basicConfig(
+        level=os.environ.get("PENSTOCK_LOG_LEVEL", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    asyncio.run(_run(settings, port))
+
+
+async def _run(settings: StorageSettings, port: int) -> None:
+    async with connect() as api:
+        await serve(settings, port, api)
+
+
+async def serve(settings: StorageSettings, port: int, api: Api) -> None:
+    """The same, with an API server that tells of Jobs."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = await asyncio.to_thread(_made, settings, api)
+    runner = web.AppRunner(app, access_log=None, read_bufsize=BLOCK, shutdown_timeout=20)
+    await runner.setup()
+    await web.TCPSite(runner, port=port).start()
+    logger.info("the storage service has started, on port %d, with %s", port, settings.url)
+    await stop.wait()
+    await runner.cleanup()
+
+
+def _made(settings: StorageSettings, api: Api) -> web.Application:
+    try:
+        storage = opened(settings)
+        key = create_key(storage)
+        storage.discard_unfinished(ABANDONED)
+    except Exception as error:  # each kind of storage has its own errors
+        raise SystemExit(
+            f"the internal storage {settings.url} can't be used: {type(error).__name__}: {error}"
+        ) from error
+    urls, parts = urls_for(storage, key), parts_for(storage, key)
+    exchange = Exchange(storage, urls, settings.max_file_bytes, parts)
+    door = Door(key, api)
+    app = storage_app(door, exchange, HandedFiles(api), Objects(storage, key))
+    Logs(storage, key, door).register(app)
+    return app

@@ -1,0 +1,1 @@
+"""What tasks, pods and the controller agree on. Standard library only."""

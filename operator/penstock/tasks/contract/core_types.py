@@ -1,0 +1,169 @@
+"""The core tasks by their type: which class runs them. Read in the pod, so literal and light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal
+
+_CORE = "io.kestra.plugin.core"
+_OLD = "io.kestra.core.tasks"
+
+
+Need = Literal["files", "uris", "delete", "namespaces", "logs", "metrics"]
+"""`files`: the internal storage; `uris`: the same, where a property names a file by URI; `delete`:
+to delete files by URI; `namespaces`: to write namespace files, and to read those of every
+namespace; `logs`: the logs of other executions; `metrics`: to publish numbers.
+"""
+
+
+@dataclass(frozen=True)
+class CoreType:
+    """One type of task that Penstock's own image runs."""
+
+    name: str
+    source: str
+    """`module:Class`; imported only where a task of this type is run or checked."""
+    aliases: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+    """What it needs of the world beyond its properties. It is given that and nothing else."""
+    typed: tuple[str, ...] = ()
+    """Properties of which a single expression keeps its type."""
+    unrendered: tuple[str, ...] = ()
+    """Properties that the task itself renders."""
+    without_effect: tuple[str, ...] = ()
+    """Properties that are accepted and do nothing."""
+
+    def load(self) -> type:
+        """The dataclass of the task."""
+        module, _, name = self.source.partition(":")
+        loaded = getattr(import_module(module), name)
+        assert isinstance(loaded, type)
+        return loaded
+
+
+_HTTP_WITHOUT_EFFECT = (
+    "options.logs",
+    "options.logLevel",
+    "options.connectionPoolIdleTimeout",
+)
+
+_TYPES = (
+    CoreType(f"{_CORE}.log.Log", "penstock.tasks.core.log:Log", (f"{_OLD}.log.Log",)),
+    CoreType(
+        f"{_CORE}.debug.Return",
+        "penstock.tasks.core.debug_return:Return",
+        (f"{_OLD}.debugs.Return",),
+        needs=("metrics",),
+    ),
+    CoreType(f"{_CORE}.debug.Echo", "penstock.tasks.core.log:Echo", (f"{_OLD}.debugs.Echo",)),
+    CoreType(f"{_CORE}.output.OutputValues", "penstock.tasks.core.output_values:OutputValues"),
+    CoreType(f"{_CORE}.flow.Sleep", "penstock.tasks.core.sleep:Sleep"),
+    CoreType(
+        f"{_CORE}.execution.Fail", "penstock.tasks.core.fail:Fail", (f"{_OLD}.executions.Fail",)
+    ),
+    CoreType(
+        f"{_CORE}.http.Request",
+        "penstock.tasks.core.http_tasks:Request",
+        ("io.kestra.plugin.fs.http.Request",),
+        needs=("uris", "metrics"),
+        without_effect=_HTTP_WITHOUT_EFFECT,
+    ),
+    CoreType(
+        f"{_CORE}.http.Download",
+        "penstock.tasks.core.http_tasks:Download",
+        ("io.kestra.plugin.fs.http.Download",),
+        needs=("files", "metrics"),
+        without_effect=_HTTP_WITHOUT_EFFECT,
+    ),
+)
+
+
+def _type(
+    name: str,
+    source: str,
+    *aliases: str,
+    needs: tuple[Need, ...] = (),
+    typed: tuple[str, ...] = (),
+    unrendered: tuple[str, ...] = (),
+) -> CoreType:
+    path = f"penstock.tasks.{source}"
+    return CoreType(f"{_CORE}.{name}", path, aliases, needs, typed, unrendered)
+
+
+_FILES: tuple[Need, ...] = ("files",)
+_DELETE: tuple[Need, ...] = ("files", "delete")
+_NAMESPACES: tuple[Need, ...] = ("files", "namespaces")
+
+_SERVED_TYPES = (
+    _type("kv.Set", "kv:Set", f"{_CORE}.kv.Put", typed=("value",)),
+    _type("kv.Get", "kv:Get"),
+    _type("kv.GetKeys", "kv:GetKeys"),
+    _type("kv.Delete", "kv:Delete"),
+    _type("state.Set", "state:Set", f"{_OLD}.states.Set"),
+    _type("state.Get", "state:Get", f"{_OLD}.states.Get"),
+    _type("state.Delete", "state:Delete", f"{_OLD}.states.Delete"),
+    _type("storage.Write", "storage:Write", needs=_FILES),
+    _type("storage.Concat", "storage:Concat", f"{_OLD}.storages.Concat", needs=_FILES),
+    _type("storage.Delete", "storage:Delete", f"{_OLD}.storages.Delete", needs=_DELETE),
+    _type("storage.Size", "storage:Size", f"{_OLD}.storages.Size", needs=_FILES),
+    _type("storage.Reverse", "storage:Reverse", f"{_OLD}.storages.Reverse", needs=_FILES),
+    _type("storage.Split", "split:Split", f"{_OLD}.storages.Split", needs=_FILES),
+    _type(
+        "storage.FilterItems",
+        "items:FilterItems",
+        f"{_OLD}.storages.FilterItems",
+        needs=_FILES,
+        unrendered=("filterCondition",),
+    ),
+    _type(
+        "storage.DeduplicateItems",
+        "items:DeduplicateItems",
+        f"{_OLD}.storages.DeduplicateItems",
+        needs=_FILES,
+        unrendered=("expr",),
+    ),
+    _type(
+        "storage.LocalFiles",
+        "local_files:LocalFiles",
+        f"{_OLD}.storages.LocalFiles",
+        needs=_FILES,
+    ),
+    _type(
+        "storage.PurgeCurrentExecutionFiles",
+        "storage:PurgeCurrentExecutionFiles",
+        f"{_OLD}.storages.PurgeExecution",
+        f"{_CORE}.storage.PurgeExecution",
+        needs=_DELETE,
+    ),
+    _type("namespace.UploadFiles", "namespace:UploadFiles", needs=_NAMESPACES),
+    _type("namespace.DownloadFiles", "namespace:DownloadFiles", needs=_NAMESPACES),
+    _type("namespace.DeleteFiles", "namespace:DeleteFiles", needs=(*_NAMESPACES, "metrics")),
+    _type("log.Fetch", "log_fetch:Fetch", f"{_OLD}.log.Fetch", needs=("files", "logs")),
+    _type("metric.Publish", "metric_publish:Publish", needs=("metrics",)),
+    _type(
+        "templating.TemplatedTask",
+        "templated:TemplatedTask",
+        f"{_OLD}.templating.TemplatedTask",
+    ),
+)
+
+CORE_TYPES = (*_TYPES, *_SERVED_TYPES)
+"""Those that a flow may name."""
+
+_PARTS = (
+    _type("flow.ForEachItem$ForEachItemSplit", "for_each_item:SplitItems", needs=_FILES),
+    _type("flow.ForEachItem$ForEachItemMergeOutputs", "for_each_item:MergeOutputs", needs=_FILES),
+)
+"""Those that a task of a flow opens into."""
+
+_BY_NAME = {
+    name.lower(): core_type
+    for core_type in (*CORE_TYPES, *_PARTS)
+    for name in (core_type.name, *core_type.aliases)
+}
+
+
+def core_type(name: str) -> CoreType | None:
+    """The core task of that type, by its name or an old one."""
+    return _BY_NAME.get(name.lower())

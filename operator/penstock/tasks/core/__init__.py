@@ -1,0 +1,1 @@
+"""The core tasks: a file for each, or for each family."""

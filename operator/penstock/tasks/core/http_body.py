@@ -1,0 +1,82 @@
+"""What an HTTP request carries: text, a form, or files."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+from urllib.parse import unquote, urlencode
+from uuid import uuid4
+
+from penstock.tasks.contract.records import copy, encoded
+from penstock.tasks.contract.task import Context
+from penstock.tasks.contract.texts import json_text
+from penstock.tasks.files.input_files import is_uri
+
+_FORM = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+_IN_MEMORY = 1024 * 1024
+
+
+@contextmanager
+def body(
+    context: Context,
+    text: str | None,
+    form: Mapping[str, Any] | None,
+    content_type: str | None,
+    charset: str,
+) -> Iterator[tuple[BinaryIO | None, int, str | None]]:
+    """The body, its length in bytes, and its type."""
+    if text is None and form is None:
+        yield None, 0, content_type
+        return
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
+        made = content_type or ("application/json" if form is None else _FORM)
+        if form is None:
+            file.write(encoded(text or "", charset))
+        elif made.lower().startswith(_MULTIPART):
+            boundary = uuid4().hex
+            made = f"{_MULTIPART}; boundary={boundary}"
+            for name, value in form.items():
+                _write_part(context, file, boundary, name, value)
+            file.write(f"--{boundary}--\r\n".encode())
+        else:
+            file.write(urlencode({name: _scalar(form[name]) for name in form}).encode())
+        file.seek(0, os.SEEK_END)
+        yield file, file.tell(), made  # type: ignore[misc]
+
+
+def _write_part(context: Context, file: Any, boundary: str, name: str, value: Any) -> None:
+    """A text, or the JSON of a list or map; a file, where the value is a URI or has `content`."""
+    file_name = None
+    if isinstance(value, Mapping) and "content" in value:
+        file_name, value = str(value.get("name", "file")), value.get("content")
+    content = _scalar(value)
+    stored = is_uri(content)
+    if stored and file_name is None:
+        file_name = unquote(content.rpartition("/")[2])
+    disposition = f'form-data; name="{_quoted(name)}"'
+    if file_name is not None:
+        disposition += f'; filename="{_quoted(file_name)}"'
+    file.write(f"--{boundary}\r\nContent-Disposition: {disposition}\r\n".encode())
+    if file_name is not None:
+        file.write(b"Content-Type: application/octet-stream\r\n")
+    file.write(b"\r\n")
+    if stored:
+        with context.services.files.open(content) as source:
+            copy(context, source, file)
+    else:
+        file.write(encoded(content))
+    file.write(b"\r\n")
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return json_text(value)
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")

@@ -1,0 +1,147 @@
+"""The installed packages of a Python task, kept in the internal storage for its next attempt.
+
+There is one entry for each task of a flow, next to what the flow's WorkingDirectories keep: a line
+that says what it is and when it was made, and an archive. Whoever may put something there is who
+may run code in this flow already. pip's work alone is kept: it is packed before the script begins.
+
+Nothing here fails a task. What can't be put back is installed, and what can't be kept is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Thread
+from typing import BinaryIO
+
+from penstock.storage.errors import FileMissing
+from penstock.tasks.contract.packages import INSTALLED, PACKED, TAG_FILE
+from penstock.tasks.contract.pod_folders import PodFolders
+from penstock.tasks.contract.services import Origin
+from penstock.tasks.contract.task import TaskFailure
+from penstock.tasks.files.archives import pack, unpack
+from penstock.tasks.files.shared_directory import Storing
+
+PREFIX = "packages-"
+"""What the names of entries begin with."""
+KEPT_SECONDS = 7 * 24 * 3600
+"""For how long an entry counts: names without a version are looked up anew after that."""
+LARGEST_BYTES = 2 * 1024**3
+"""More is not kept: the archive needs as much of the pod's disk once more."""
+LAST_SECONDS = 30.0
+"""For how long the end of a script waits for its packages to be kept."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The first line of an entry."""
+
+    key: str
+    saved: int
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it does not count any more, and never will."""
+        return time.time() >= self.saved + KEPT_SECONDS
+
+
+def read_head(entry: BinaryIO) -> Head:
+    """What an entry is. Raises :class:`TaskFailure` where it is none."""
+    try:
+        key, saved = entry.readline(128).decode("ascii").split()
+        return Head(key, int(saved))
+    except ValueError:
+        raise TaskFailure("their first line is damaged") from None
+
+
+class PackageCache:
+    """The packages of one attempt."""
+
+    def __init__(self, key: str, folders: PodFolders, remote: Storing) -> None:
+        self.notes: list[str] = []
+        """What is worth telling once the script has ended."""
+        self._key = _own(key, remote.origin)
+        self._folders = folders
+        self._remote = remote
+        self._name = f"{PREFIX}{remote.origin.task}"
+        self._at = folders.base / "packages"
+        self._saving: Thread | None = None
+
+    def restore(self) -> list[str]:
+        """Put back what was kept, as a whole or not at all; what is worth a warning."""
+        self._clear()
+        try:
+            with self._remote.caches.open(self._name) as entry:
+                if self._counts(entry):
+                    unpack(entry, self._at)
+            return []
+        except FileMissing:
+            return []
+        except Exception as error:
+            self._clear()
+            return [f"the kept packages can't be used, and are installed anew: {error}"]
+
+    def look(self) -> None:
+        """Begin to keep the packages if they were just installed; to be called again and again."""
+        if self._saving is not None or not self._folders.said(INSTALLED):
+            return
+        if not self._folders.said(PACKED):  # else an earlier start of this container packed them
+            self._saving = Thread(target=self._save, daemon=True)
+            self._saving.start()
+
+    def finish(self) -> list[str]:
+        """Wait a little for what still has to be kept; what is worth telling."""
+        if self._saving is not None:
+            self._saving.join(LAST_SECONDS)
+            if self._saving.is_alive():
+                return [_not_kept(f"the storage took longer than {LAST_SECONDS:.0f} s for them")]
+        return self.notes
+
+    def _save(self) -> None:
+        try:
+            with tempfile.TemporaryFile(dir=self._folders.run) as archive:
+                self._pack(archive)
+                self._folders.say(PACKED, "")
+                archive.seek(0)
+                self._remote.caches.put(self._name, archive)
+        except Exception as error:
+            self.notes.append(_not_kept(str(error)))
+        finally:
+            if not self._folders.said(PACKED):
+                self._folders.say(PACKED, "")
+
+    def _pack(self, archive: BinaryIO) -> None:
+        size = sum(path.lstat().st_size for path in self._at.rglob("*"))
+        if size > LARGEST_BYTES:
+            raise TaskFailure(
+                f"they have {size / 1024**3:.1f} GiB, and up to 2 GiB are kept; an image that has "
+                "them needs no installation"
+            )
+        if not (self._at / TAG_FILE).is_file():
+            raise TaskFailure("they are not complete")
+        archive.write(f"{self._key} {int(time.time())}\n".encode())
+        pack(self._at, archive)
+
+    def _counts(self, entry: BinaryIO) -> bool:
+        head = read_head(entry)
+        return head.key == self._key and not head.is_old
+
+    def _clear(self) -> None:
+        shutil.rmtree(self._at, ignore_errors=True)
+        with suppress(FileExistsError):
+            self._at.mkdir()
+
+
+def _own(key: str, origin: Origin) -> str:
+    """The key as that of one task of one flow: `my_flow` and `my-flow` share a folder."""
+    whose = json.dumps([key, origin.namespace, origin.flow, origin.task])
+    return hashlib.sha256(whose.encode()).hexdigest()
+
+
+def _not_kept(why: str) -> str:
+    return f"the packages are not kept for the next run: {why}"

@@ -1,0 +1,1 @@
+"""The runnable tasks as the controller sees them."""

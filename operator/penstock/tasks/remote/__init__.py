@@ -1,0 +1,1 @@
+"""The internal storage as a pod sees it. Standard library only."""

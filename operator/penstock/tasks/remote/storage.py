@@ -1,0 +1,248 @@
+"""The internal storage as a pod sees it: through the storage service. Standard library only.
+
+The pod holds a grant and nothing else. It exchanges it for URLs of single files, of one direction.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.parse import urljoin
+
+from penstock.storage.errors import FileDamaged, FileMissing, StorageUnavailable
+from penstock.storage.uris import ExecutionPlace
+from penstock.tasks.contract.services import Files, LogEntry, NamespaceFiles, Origin
+from penstock.tasks.remote import uploading
+from penstock.tasks.remote.logs import remote_logs
+from penstock.tasks.remote.transfer import (
+    TIMEOUT,
+    WINDOW,
+    Download,
+    Patience,
+    connect,
+    error_of,
+    refusal,
+    room_for,
+)
+from penstock.tasks.remote.uploading import Place
+
+URL_VARIABLE = "PENSTOCK_STORAGE_URL"
+GRANT_VARIABLE = "PENSTOCK_STORAGE_GRANT"
+
+_BLOCK = 1024 * 1024
+_WRITE_BLOCK = 16 * 1024
+"""Of a file that is written as it comes. Blocks of 1 MiB took three times as long: the kernel finds
+small pieces of memory for them sooner than large ones."""
+
+
+class Service:
+    """The storage service, asked with a grant."""
+
+    def __init__(self, url: str, grant: str) -> None:
+        self._url = url.rstrip("/")
+        self._grant = grant
+
+    def ask(
+        self,
+        path: str,
+        document: Mapping[str, Any],
+        *,
+        timeout: float = TIMEOUT,
+        patient: bool = True,
+    ) -> Any:
+        """POST a JSON document; the JSON answer. Asked again, if ``patient``, where none comes."""
+        patience = Patience("the storage service can't be reached", WINDOW)
+        body = json.dumps(document).encode()
+        while True:
+            try:
+                return self._post(path, body, timeout)
+            except (OSError, HTTPException, StorageUnavailable) as error:
+                if not patient:
+                    raise
+                patience.after(error)
+
+    def operate(
+        self,
+        do: str,
+        place: Place,
+        *,
+        timeout: float = TIMEOUT,
+        patient: bool = True,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """One operation on one file; what came of it. Raises :class:`StorageError`."""
+        document = {"operations": [{"do": do, **place, **more}]}
+        answers = self.ask("/v1/files", document, timeout=timeout, patient=patient)
+        answer: dict[str, Any] = answers["answers"][0]
+        if "error" in answer:
+            raise error_of(answer["error"])
+        if "url" in answer:
+            answer["url"] = urljoin(f"{self._url}/", answer["url"])  # its own are relative
+        return answer
+
+    def open(self, place: Place, name: str) -> Download:
+        """A file as a stream. Raises :class:`FileMissing` at once where there is none."""
+        first = [self.operate("get", place)["url"]]
+
+        def ask() -> str:
+            return first.pop() if first else cast("str", self.operate("get", place)["url"])
+
+        return Download(ask, name)
+
+    def put(self, place: Place, source: BinaryIO, name: str) -> str:
+        """Keep what is left of a stream; its URI."""
+        return uploading.put(self, place, source, name)
+
+    def logs(self, place: ExecutionPlace, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
+        """What an execution logged, in the order of time."""
+        return remote_logs(self._url, self._grant, place, tasks, level)
+
+    def _post(self, path: str, body: bytes, timeout: float) -> Any:
+        connection, target = connect(self._url + path, timeout)
+        headers = {"Authorization": f"Bearer {self._grant}", "Content-Type": "application/json"}
+        try:
+            connection.request("POST", target, body, headers)
+            response = connection.getresponse()
+            if response.status != 200:
+                raise refusal(response, "the storage service")
+            return json.loads(response.read())
+        finally:
+            connection.close()
+
+
+@dataclass(frozen=True)
+class RemoteFiles:
+    """The execution's files; what is put is the task run's."""
+
+    _service: Service
+
+    def open(self, uri: str) -> BinaryIO:
+        return _buffered(self._service.open({"uri": uri}, uri))
+
+    def put(self, name: str, source: BinaryIO) -> str:
+        return self._service.put({"name": name}, source, name)
+
+    def exists(self, uri: str) -> bool:
+        return self._service.operate("stat", {"uri": uri})["size"] is not None
+
+    def size(self, uri: str) -> int:
+        size = self._service.operate("stat", {"uri": uri})["size"]
+        if size is None:
+            raise FileMissing(f"The file '{uri}' does not exist")
+        return int(size)
+
+    def delete(self, uri: str) -> bool:
+        return bool(self._service.operate("delete", {"uri": uri})["deleted"])
+
+    def purge(self) -> list[str]:
+        return list(self._service.operate("purge", {})["uris"])
+
+
+@dataclass(frozen=True)
+class RemoteNamespaceFiles:
+    """The files of a namespace, by their path."""
+
+    _service: Service
+    _namespace: str
+
+    def paths(self) -> list[str]:
+        return list(self._service.operate("list", {"namespace": self._namespace})["paths"])
+
+    def open(self, path: str) -> BinaryIO:
+        return _buffered(self._service.open(self._place(path), path))
+
+    def put(self, path: str, source: BinaryIO) -> str:
+        return self._service.put(self._place(path), source, path)
+
+    def exists(self, path: str) -> bool:
+        return self._service.operate("stat", self._place(path))["size"] is not None
+
+    def delete(self, path: str) -> bool:
+        return bool(self._service.operate("delete", self._place(path))["deleted"])
+
+    def _place(self, path: str) -> Place:
+        return {"namespace": self._namespace, "path": path}
+
+
+@dataclass(frozen=True)
+class RemoteCaches:
+    """Files that the executions of the flow have in common, by name."""
+
+    _service: Service
+
+    def open(self, name: str) -> BinaryIO:
+        return _buffered(self._service.open({"cache": name}, f"the cache {name}"))
+
+    def put(self, name: str, source: BinaryIO) -> str:
+        return self._service.put({"cache": name}, source, f"the cache {name}")
+
+
+class Remote:
+    """What the grant of a pod opens."""
+
+    def __init__(self, service: Service, origin: Origin) -> None:
+        self.service = service
+        self.files: Files = RemoteFiles(service)
+        self.caches = RemoteCaches(service)
+        self.origin = origin
+
+    @classmethod
+    def from_environment(cls, origin: Origin) -> Remote | None:
+        """By the pod's variables; None where it was given no grant."""
+        url, grant = os.environ.get(URL_VARIABLE), os.environ.get(GRANT_VARIABLE)
+        return cls(Service(url, grant), origin) if url and grant else None
+
+    def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
+        """Those of a namespace; of the flow's own where none is named."""
+        return RemoteNamespaceFiles(self.service, namespace or self.origin.namespace)
+
+    def logs(
+        self,
+        execution: str | None,
+        tasks: Collection[str],
+        level: str,
+        flow: tuple[str, str] | None = None,
+    ) -> Iterable[LogEntry]:
+        """The log of an execution: see :class:`~penstock.tasks.contract.services.Services`."""
+        named = flow or (self.origin.namespace, self.origin.flow)
+        place = ExecutionPlace(*named, execution or self.origin.execution)
+        return self.service.logs(place, tasks, level)
+
+    def download(self, uri: str, to: Path) -> None:
+        """Write a file of the storage to a local one, which is there only when it is whole."""
+        try:
+            with (
+                room_for(to.name),
+                self.service.open({"uri": uri}, uri) as source,
+                to.open("wb") as file,
+            ):
+                buffer = memoryview(bytearray(_BLOCK))
+                while count := source.readinto(buffer):
+                    for start in range(0, count, _WRITE_BLOCK):
+                        file.write(buffer[start : min(start + _WRITE_BLOCK, count)])
+        except BaseException:
+            to.unlink(missing_ok=True)
+            raise
+
+    def upload(self, name: str, path: Path) -> str:
+        """Keep a local file as one of this task run; its URI."""
+        with path.open("rb") as file:
+            before = os.fstat(file.fileno())
+            try:
+                uri = self.files.put(name, file)
+            except FileDamaged as error:
+                raise FileDamaged(f"`{name}` changed while it was uploaded ({error})") from error
+            after = os.fstat(file.fileno())
+        if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
+            raise FileDamaged(f"`{name}` changed while it was uploaded")
+        return uri
+
+
+def _buffered(download: Download) -> BinaryIO:
+    return cast("BinaryIO", io.BufferedReader(download, _BLOCK))

@@ -1,0 +1,1 @@
+"""Script tasks: languages, runners, placement."""
