@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from fsspec import AbstractFileSystem
-
 from penstock.storage.errors import StorageError
 
 LIFETIME = 3600
@@ -39,16 +37,3 @@ class Presigner(Protocol):
     def get(self, at: str) -> SignedUrl: ...
 
     def put(self, at: str, size: int, digest: str) -> SignedUrl: ...
-
-
-def presigner(files: AbstractFileSystem) -> Presigner:
-    """That of a store. Raises :class:`NoPresigning`. It may ask the store: call it in a thread."""
-    if "az" in files.protocol:
-        from penstock.storage.azure_urls import AzureUrls
-
-        return AzureUrls.of(files)
-    if "gs" in files.protocol:
-        from penstock.storage.google_urls import GoogleUrls
-
-        return GoogleUrls.of(files)
-    raise NoPresigning("the files lie on a volume")

@@ -10,7 +10,8 @@ from urllib.parse import quote, urlencode
 
 from penstock.storage.digests import METADATA
 from penstock.storage.files import Storage
-from penstock.storage.presigned import LIFETIME, NoPresigning, Presigner, SignedUrl, presigner
+from penstock.storage.presigned import LIFETIME, NoPresigning, Presigner, SignedUrl
+from penstock.storage.presigners import presigner
 from penstock.storage.signing import OneObject
 
 logger = logging.getLogger(__name__)

@@ -11,12 +11,12 @@ from typing import Any, cast
 import pytest
 
 from penstock.controller.files.execution_index import KnownExecutions
-from penstock.controller.flows.reconciler import execution_keys
 from penstock.controller.gc.purge_tasks import Housekeeping
 from penstock.controller.keyvalues.index import Pairs, pair_keys
 from penstock.controller.keyvalues.writer import PairWriter
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.keys import execution_keys
 from penstock.controller.runtime.queue import Key
 from penstock.engine.interface.actions import Observation, Perform, Purge
 from penstock.engine.interface.selecting import PurgeExecutions, PurgeLogs, PurgePairs, Selection

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from penstock.controller.attempts.secret_locations import SecretSources
-from penstock.controller.flows.revisions import flow_keys
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.keys import flow_keys
 from penstock.controller.runtime.settings import SecretSettings
 from penstock.engine.interface.secrets import SecretReference
 from penstock.kubernetes.secrets.locations import ANNOTATION, SecretKey, SecretPlaces

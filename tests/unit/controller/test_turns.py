@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from penstock.controller.executions.concurrency import Turns
-from penstock.controller.flows.reconciler import execution_keys
-from penstock.controller.flows.revisions import Revisions, flow_keys
+from penstock.controller.flows.revisions import Revisions
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.keys import execution_keys, flow_keys
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.limits import Limits
 from penstock.engine.interface.turn import Turn

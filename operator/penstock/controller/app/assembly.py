@@ -33,8 +33,8 @@ from penstock.controller.files.execution_index import KnownExecutions
 from penstock.controller.files.grants import Grants
 from penstock.controller.files.provenance import Provenance
 from penstock.controller.files.storage_access import StorageAccess
-from penstock.controller.flows.reconciler import FlowReconciler, execution_keys
-from penstock.controller.flows.revisions import Revisions, flow_keys
+from penstock.controller.flows.reconciler import FlowReconciler
+from penstock.controller.flows.revisions import Revisions
 from penstock.controller.gc.orphaned_files import Purges
 from penstock.controller.gc.package_cache import OldPackages
 from penstock.controller.gc.purge_tasks import Housekeeping
@@ -48,6 +48,7 @@ from penstock.controller.logs.archiver import Logs
 from penstock.controller.runtime.attempt_cache import AttemptStore
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.informer import Informer
+from penstock.controller.runtime.keys import execution_keys, flow_keys
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.outcomes import Outcome, after, outcome_of
 from penstock.controller.runtime.queue import Key, KeyedQueue

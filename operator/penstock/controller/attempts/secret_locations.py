@@ -4,8 +4,8 @@ may not read Secrets.
 
 from __future__ import annotations
 
-from penstock.controller.flows.revisions import find_flow
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.keys import find_flow
 from penstock.controller.runtime.settings import SecretSettings
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.secrets.locations import ANNOTATION, SecretKey, SecretPlaces

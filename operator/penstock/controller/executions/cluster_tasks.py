@@ -12,10 +12,11 @@ from typing import Any
 from penstock.controller.attempts.secret_locations import SecretSources
 from penstock.controller.executions.controls import ControlFailed, add_control
 from penstock.controller.files.execution_index import KnownExecutions
-from penstock.controller.flows.revisions import Revisions, find_flow
+from penstock.controller.flows.revisions import Revisions
 from penstock.controller.gc.purge_tasks import Housekeeping
 from penstock.controller.runtime.attempt_cache import AttemptStore
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.keys import find_flow
 from penstock.controller.runtime.outcomes import Again
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import Observation, Perform, ResumeExecution, ToggleTrigger

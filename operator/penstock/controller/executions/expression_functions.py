@@ -27,9 +27,6 @@ from penstock.storage.kv import Readable, kv_function
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract.task import TaskFailure
 
-TenantFunctions = Callable[[str], HostFunctions]
-"""From a Kubernetes namespace to the functions of the executions in it."""
-
 Readers = Mapping[str, Callable[..., Any]]
 """How functions read, by name. They are called in a thread; what they raise is an
 ``ExpressionError``, ``StorageError`` or ``TaskFailure``."""

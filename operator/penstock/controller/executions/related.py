@@ -6,8 +6,7 @@ belongs to a deleted namesake of the parent, is never taken for one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -16,6 +15,7 @@ from penstock.controller.executions.controls import ControlFailed, add_control
 from penstock.controller.executions.status_store import StatusKeeper
 from penstock.controller.files.provenance import Provenance
 from penstock.controller.runtime.indexes import ObjectStore, has_ended, has_pending_controls
+from penstock.controller.runtime.keys import ChildOf, RetryOf
 from penstock.controller.runtime.outcomes import Again, WaitingError
 from penstock.controller.runtime.recorder import Recorder
 from penstock.engine.decision.children import retry_name
@@ -43,31 +43,6 @@ from penstock.resources.execution import (
 )
 from penstock.storage.errors import StorageUnavailable
 from penstock.tasks.contract.task import TaskFailure
-
-
-@dataclass(frozen=True)
-class ChildOf:
-    """Under this key an execution finds those that it made."""
-
-    namespace: str
-    parent: str
-
-
-@dataclass(frozen=True)
-class RetryOf:
-    """Under this key an execution finds those that do it again."""
-
-    namespace: str
-    original: str
-
-
-def family_keys(body: Object) -> Iterable[Hashable]:
-    """The relatives of an execution, as its spec names them."""
-    namespace, spec = body["metadata"]["namespace"], body.get("spec") or {}
-    if parent := (spec.get("parent") or {}).get("execution"):
-        yield ChildOf(namespace, str(parent))
-    if original := (spec.get("retry") or {}).get("original"):
-        yield RetryOf(namespace, str(original))
 
 
 class NotMade(Exception):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.controller.executions.status_store import StatusKeeper
-from penstock.controller.flows.revisions import AcceptedFlow, RevisionLost, Revisions, find_flow
+from penstock.controller.flows.revisions import AcceptedFlow, RevisionLost, Revisions
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.keys import find_flow
 from penstock.engine.decision.engine import Engine
 from penstock.engine.state.tree import FlowTree
 from penstock.kubernetes.api.client import Object

@@ -7,17 +7,18 @@ the file in Git that the Flow came from can't be taken in, and the last good one
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
-from penstock.controller.executions.related import family_keys
-from penstock.controller.flows.revisions import AcceptedFlow, Revisions, find_flow
+from penstock.controller.flows.revisions import AcceptedFlow, Revisions
 from penstock.controller.runtime.indexes import ObjectStore, has_ended, is_finished, state_of
+from penstock.controller.runtime.keys import find_flow
 from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.settings import ExecutionSettings
 from penstock.controller.runtime.status_writer import write_status
-from penstock.controller.triggers.clock import Schedules
 from penstock.engine.interface.actions import Report
+from penstock.flow.document import Trigger
 from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, Api, ApiError, Object
 from penstock.resources.conditions import Condition, drop_condition, set_condition, tells_of_wait
 from penstock.resources.execution import FlowReference
@@ -33,6 +34,20 @@ from penstock.storage.access import MAX_ANCESTORS
 _MAX_MESSAGE = 4_000
 
 
+class Triggers(Protocol):
+    """What starts the executions of an accepted flow, one trigger at a time."""
+
+    async def serve(
+        self,
+        accepted: AcceptedFlow,
+        trigger: Trigger,
+        known: TriggerStatus | None,
+        live: bool,
+        toggled_off: bool,
+        now: datetime,
+    ) -> tuple[TriggerStatus, Report | None]: ...
+
+
 class FlowReconciler:
     """Brings one Flow to where it should be."""
 
@@ -42,7 +57,7 @@ class FlowReconciler:
         flows: ObjectStore,
         executions: ObjectStore,
         revisions: Revisions,
-        schedules: Schedules,
+        triggers: Triggers,
         recorder: Recorder,
         settings: ExecutionSettings,
     ) -> None:
@@ -50,7 +65,7 @@ class FlowReconciler:
         self._flows = flows
         self._executions = executions
         self._revisions = revisions
-        self._schedules = schedules
+        self._triggers = triggers
         self._recorder = recorder
         self._settings = settings
 
@@ -158,7 +173,7 @@ class FlowReconciler:
         served: list[TriggerStatus] = []
         for trigger in accepted.flow.triggers:
             live = any(_is_live_of(body, trigger.id) for body in own)
-            state, report = await self._schedules.serve(
+            state, report = await self._triggers.serve(
                 accepted, trigger, known.get(trigger.id), live, trigger.id in toggled_off, now
             )
             served.append(state)
@@ -203,21 +218,6 @@ class FlowReconciler:
             (meta["namespace"], str(spec.get("namespace")), str(spec.get("id")))
         )
         return [*by_name, *by_id]
-
-
-def execution_keys(body: Object) -> Iterable[Hashable]:
-    """The flow of an execution, by its name once it has begun, until then as it was asked for;
-    and its relatives.
-    """
-    namespace = body["metadata"]["namespace"]
-    pinned = (body.get("status") or {}).get("flow") or {}
-    asked = (body.get("spec") or {}).get("flow") or {}
-    name = pinned.get("name") or asked.get("name")
-    if name:
-        yield namespace, str(name)
-    else:
-        yield namespace, str(asked.get("namespace")), str(asked.get("id"))
-    yield from family_keys(body)
 
 
 def _problems_text(accepted: AcceptedFlow) -> str:

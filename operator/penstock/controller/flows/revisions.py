@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from itertools import count
 
-from penstock.controller.executions.expression_functions import TenantFunctions
-from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.limits import Limits
+from penstock.engine.rendering.evaluation import HostFunctions
 from penstock.flow.document import Flow
 from penstock.flow.loading import SourceDocument
 from penstock.flow.problems import InvalidFlow, Problem
@@ -24,12 +23,15 @@ from penstock.kubernetes.api.client import CONTROLLER_REVISIONS, Api, ApiError, 
 from penstock.kubernetes.api.labels import FLOW, MANAGED_BY
 from penstock.kubernetes.api.names import label_value
 from penstock.kubernetes.api.recent import Recent
-from penstock.resources.execution import FlowReference, PinnedFlow
+from penstock.resources.execution import PinnedFlow
 from penstock.types import expressions, flow_parser
 
 _CACHED_ENGINES = 500
 _KEPT_REVISIONS = 10
 _DIGEST = "penstock.dev/digest"
+
+TenantFunctions = Callable[[str], HostFunctions]
+"""From a Kubernetes namespace to the functions of the executions in it."""
 
 
 class RevisionLost(Exception):
@@ -156,20 +158,6 @@ class Revisions:
         """The kept revisions of a flow, oldest first."""
         kept = await self._api.list(CONTROLLER_REVISIONS, namespace, f"{FLOW}={label_value(name)}")
         return sorted(kept, key=lambda revision: int(revision["revision"]))
-
-
-def flow_keys(body: Object) -> Iterable[Hashable]:
-    """A Flow is looked for by the namespace and id that stand in it."""
-    spec = body.get("spec") or {}
-    yield body["metadata"]["namespace"], str(spec.get("namespace")), str(spec.get("id"))
-
-
-def find_flow(flows: ObjectStore, namespace: str, reference: FlowReference) -> Object | None:
-    """The Flow that a reference names; of two with the same id the older one."""
-    if reference.name is not None:
-        return flows.get(namespace, reference.name)
-    found = flows.find((namespace, str(reference.namespace), str(reference.id)))
-    return min(found, key=lambda body: body["metadata"]["creationTimestamp"], default=None)
 
 
 def _engine_key(body: Object, revision: int) -> tuple[str, str, int]:

@@ -87,7 +87,7 @@ def _type(
     typed: tuple[str, ...] = (),
     unrendered: tuple[str, ...] = (),
 ) -> CoreType:
-    path = f"penstock.tasks.{source}"
+    path = f"penstock.tasks.core.{source}"
     return CoreType(f"{_CORE}.{name}", path, aliases, needs, typed, unrendered)
 
 

@@ -41,6 +41,8 @@ LOST = "the outputs could not be read back from the end of the log"
 Form = Literal["inline", "framed", "oversized", "unfiltered"]
 Kind = Literal["lines", "result"]
 
+_SHORT = 4
+"""Characters of a message that are not worth to be told."""
 _LOG_ENTRY_BYTES = 4096
 _SLACK_LINES = 16
 _UNFILTERED_LINES = 2000
@@ -138,6 +140,18 @@ def encode_result(result: Result, inline: int = MAX_INLINE_BYTES) -> tuple[str, 
         header("framed", "result", size, 1),
         f"\n{BEGIN_MARK}{size}::\n{payload}{END_MARK}\n",
     )
+
+
+def failed_message(message: str) -> str:
+    """A whole termination message; cut to what one holds."""
+    inline = inline_bytes_here()
+    while True:
+        made, block = encode_result(Result(message=message), inline)
+        if not block and not made.startswith("penstock/1 oversized"):
+            return made
+        if len(message) < _SHORT:
+            return header("inline", "result")
+        message = f"{message[: min(len(message) * 3 // 4, inline)]}…"
 
 
 def decode_result(payload: str) -> Result | None:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from penstock.tasks.contract.framing import failed_message
 from penstock.tasks.contract.masking import Masker
 from penstock.tasks.contract.plan import SECRETS_VARIABLE, read_long
 from penstock.tasks.contract.task import TaskFailure
@@ -165,8 +166,6 @@ def main() -> int:
     except (TaskFailure, OSError) as error:
         message = texts.masker.message(str(error))
         print(message, flush=True)
-        from penstock.tasks.pod.staging import failed_message
-
         Path(plan["message"]).write_text(failed_message(message), "utf-8")
         return 1
     return 0

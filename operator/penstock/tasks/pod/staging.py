@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.storage.errors import StorageError
-from penstock.tasks.contract.framing import Result, encode_result, header, inline_bytes_here
+from penstock.tasks.contract.framing import failed_message
 from penstock.tasks.contract.plan import SECRETS_VARIABLE, Plan, read_plan
 from penstock.tasks.contract.pod_folders import BASE, KEPT_MARK, PodFolders
 from penstock.tasks.contract.task import TaskFailure
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 MAX_STARTS = 4
 """How often it may be begun: each time but the first it was killed, such as for its memory."""
 _LOOK_SECONDS = 0.05
-_SHORT = 4
-"""Characters of a message that are not worth to be told."""
 
 
 class Staging:
@@ -168,18 +166,6 @@ def fetch(remote: Remote, directory: Path, name: str, uri: str) -> None:
     """Let the file of a URI stand in a directory."""
     with file_errors(name):
         remote.download(uri, target(directory, name))
-
-
-def failed_message(message: str) -> str:
-    """A whole termination message; cut to what one holds."""
-    inline = inline_bytes_here()
-    while True:
-        made, block = encode_result(Result(message=message), inline)
-        if not block and not made.startswith("penstock/1 oversized"):
-            return made
-        if len(message) < _SHORT:
-            return header("inline", "result")
-        message = f"{message[: min(len(message) * 3 // 4, inline)]}…"
 
 
 def _secrets() -> SecretTexts | None:

@@ -1,0 +1,64 @@
+"""The keys under which indexes find Flows and Executions, beside their names."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.kubernetes.api.client import Object
+from penstock.resources.execution import FlowReference
+
+
+@dataclass(frozen=True)
+class ChildOf:
+    """Under this key an execution finds those that it made."""
+
+    namespace: str
+    parent: str
+
+
+@dataclass(frozen=True)
+class RetryOf:
+    """Under this key an execution finds those that do it again."""
+
+    namespace: str
+    original: str
+
+
+def execution_keys(body: Object) -> Iterable[Hashable]:
+    """An Execution is looked for by its flow (by the Flow's name once it has begun, until then as it
+    was asked for) and by its relatives.
+    """
+    namespace = body["metadata"]["namespace"]
+    pinned = (body.get("status") or {}).get("flow") or {}
+    asked = (body.get("spec") or {}).get("flow") or {}
+    name = pinned.get("name") or asked.get("name")
+    if name:
+        yield namespace, str(name)
+    else:
+        yield namespace, str(asked.get("namespace")), str(asked.get("id"))
+    yield from _relative_keys(body)
+
+
+def _relative_keys(body: Object) -> Iterable[Hashable]:
+    """The relatives of an execution, as its spec names them."""
+    namespace, spec = body["metadata"]["namespace"], body.get("spec") or {}
+    if parent := (spec.get("parent") or {}).get("execution"):
+        yield ChildOf(namespace, str(parent))
+    if original := (spec.get("retry") or {}).get("original"):
+        yield RetryOf(namespace, str(original))
+
+
+def flow_keys(body: Object) -> Iterable[Hashable]:
+    """A Flow is looked for by the namespace and id that stand in it."""
+    spec = body.get("spec") or {}
+    yield body["metadata"]["namespace"], str(spec.get("namespace")), str(spec.get("id"))
+
+
+def find_flow(flows: ObjectStore, namespace: str, reference: FlowReference) -> Object | None:
+    """The Flow that a reference names; of two with the same id the older one."""
+    if reference.name is not None:
+        return flows.get(namespace, reference.name)
+    found = flows.find((namespace, str(reference.namespace), str(reference.id)))
+    return min(found, key=lambda body: body["metadata"]["creationTimestamp"], default=None)
