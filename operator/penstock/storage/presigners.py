@@ -8,7 +8,10 @@ from penstock.storage.presigned import NoPresigning, Presigner
 
 
 def presigner(files: AbstractFileSystem) -> Presigner:
-    """The presigner of a store. Raises :class:`NoPresigning`. It may ask the store: call it in a thread."""
+    """The presigner of a store. Raises :class:`NoPresigning`.
+
+    It may ask the store: call it in a thread.
+    """
     if "az" in files.protocol:
         from penstock.storage.azure_urls import AzureUrls
 

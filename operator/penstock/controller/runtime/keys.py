@@ -27,8 +27,8 @@ class RetryOf:
 
 
 def execution_keys(body: Object) -> Iterable[Hashable]:
-    """An Execution is looked for by its flow (by the Flow's name once it has begun, until then as it
-    was asked for) and by its relatives.
+    """An Execution is looked for by its flow (by the Flow's name once it has begun, until then
+    as it was asked for) and by its relatives.
     """
     namespace = body["metadata"]["namespace"]
     pinned = (body.get("status") or {}).get("flow") or {}

@@ -1,8 +1,8 @@
 """Tasks that are done by other executions: what one asks for, and what it makes of their end.
 
-Such a task does not create anything. :mod:`penstock.engine.decision.children` asks the world for the
-executions under names that are the same whenever the same attempt is decided, and tells the task
-what became of them. A new one is one file in :mod:`penstock.engine.kinds.executables`.
+Such a task does not create anything. :mod:`penstock.engine.decision.children` asks the world for
+the executions under names that are the same whenever the same attempt is decided, and tells the
+task what became of them. A new one is one file in :mod:`penstock.engine.kinds.executables`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tasks that the engine does itself, at once and without a Job: they change the execution.
 
-Such a task says what changes; :mod:`penstock.engine.decision.settling` makes it so. As the change and the
-end of the task are stored by one write, it happens exactly once. A new one is one file in
+Such a task says what changes; :mod:`penstock.engine.decision.settling` makes it so. As the change
+and the end of the task are stored by one write, it happens exactly once. A new one is one file in
 :mod:`penstock.engine.kinds.instant`.
 """
 

@@ -81,8 +81,8 @@ def build_job(
     With other paths than in a pod of its own it is to be folded into the pod of a WorkingDirectory
     (:mod:`penstock.kubernetes.jobs.working_directory`), and has no ConfigMap.
 
-    Raises :class:`~penstock.tasks.contract.task.TaskFailure` where it needs files and has no storage, or
-    where a secret stands in what no pod can put in its place.
+    Raises :class:`~penstock.tasks.contract.task.TaskFailure` where it needs files and has no
+    storage, or where a secret stands in what no pod can put in its place.
     """
     run, attempt = start.task_run, start.attempt.number
     container = _with_log_level(container, start.task)

@@ -20,13 +20,14 @@ What it has to get right, and how:
   come at the beginning of the next file (before: 1 of 16 such scripts lost its values on a busy
   node). How much that was stands in `/proc`, which counts for the children of a process as well.
 - Without the tools (a bare image) the command runs plainly, and the log itself is looked through.
-- Where the pod has files, a second container moves them (:mod:`penstock.tasks.contract.pod_folders` says how
-  the two talk). The command waits until they are in place; when it has ended, its end waits until
-  what it made is kept, unless it was stopped. What they tell is read by the shell alone.
+- Where the pod has files, a second container moves them (:mod:`penstock.tasks.contract.pod_folders`
+  says how the two talk). The command waits until they are in place; when it has ended, its end
+  waits until what it made is kept, unless it was stopped. What they tell is read by the shell
+  alone.
 
-- In a pod of many tasks (:mod:`penstock.kubernetes.jobs.working_directory`) no deadline of the pod ends the
-  command: `PENSTOCK_TIMEOUT` says after how many seconds it is told to end, 10 s later it is
-  killed. The exit code is 124 then.
+- In a pod of many tasks (:mod:`penstock.kubernetes.jobs.working_directory`) no deadline of the pod
+  ends the command: `PENSTOCK_TIMEOUT` says after how many seconds it is told to end, 10 s later it
+  is killed. The exit code is 124 then.
 
 Arguments: the base directory, the termination message's file, the folder in which the containers
 talk; then for each file `-f NAME TEXT` (followed by `-a NAME TEXT` for more of it) or `-c NAME

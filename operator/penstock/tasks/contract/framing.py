@@ -109,7 +109,8 @@ class Result:
     message: str | None = None
     """Why it failed."""
     effects: Sequence[Any] = field(default_factory=tuple)
-    """What it wants changed in the world, such as key-value pairs (see `penstock.tasks.contract.kv_effects`)."""
+    """What it wants changed in the world, such as key-value pairs (see
+    `penstock.tasks.contract.kv_effects`)."""
     metrics: Sequence[Any] = field(default_factory=tuple)
     """The numbers that it publishes: `{"type", "name", "value", "tags"}`."""
 

@@ -1,8 +1,8 @@
 """The packages of a Python task: what installs them, and whether what was installed may be kept.
 
 What pip installed is kept for the next attempt of the same task, where its pod has a container that
-moves files: see :mod:`penstock.tasks.pod.package_cache`. The two talk by the script's own text, so that
-nothing else has to know of it.
+moves files: see :mod:`penstock.tasks.pod.package_cache`. The two talk by the script's own text,
+so that nothing else has to know of it.
 """
 
 from __future__ import annotations

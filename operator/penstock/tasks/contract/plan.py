@@ -57,7 +57,8 @@ class Plan:
     packages: str = ""
     """Tells the packages of the script from others, where they are to be kept."""
     within: str = ""
-    """The attempt's name in a pod that it shares, see :class:`penstock.tasks.contract.pod_folders.Paths`."""
+    """The attempt's name in a pod that it shares, see
+    :class:`penstock.tasks.contract.pod_folders.Paths`."""
 
     def filled(self, fill: Callable[[Any], Any]) -> Plan:
         """The plan with what the tokens of secrets in its texts stand for."""

@@ -1,7 +1,7 @@
 """What a core task may use of the world around its execution. Standard library only.
 
-Every method raises :class:`~penstock.tasks.contract.task.TaskFailure`, or an error of the storage whose
-text is as good, where it can't do what is asked.
+Every method raises :class:`~penstock.tasks.contract.task.TaskFailure`, or an error of the
+storage whose text is as good, where it can't do what is asked.
 """
 
 from __future__ import annotations

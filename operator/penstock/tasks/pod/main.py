@@ -1,8 +1,8 @@
 """What runs in the pod of a core task: `python -m penstock.tasks.pod.main`.
 
 The task comes rendered and checked, as JSON in `PENSTOCK_TASK` or, where it is long, beside it (see
-:func:`penstock.tasks.contract.plan.read_long`). Only that task's module is imported, and nothing but the
-standard library: a Log must not cost more than starting Python does.
+:func:`penstock.tasks.contract.plan.read_long`). Only that task's module is imported, and nothing
+but the standard library: a Log must not cost more than starting Python does.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ of the pod holds the value of each. A text in which an expression has to look at
 rendered here as a whole. Standard library only; the language is read where such a text is in the
 plan.
 
-`python -m penstock.tasks.pod.secret_texts` does it for a script: it runs before the user's container
-and leaves the texts in files that both share.
+`python -m penstock.tasks.pod.secret_texts` does it for a script: it runs before the user's
+container and leaves the texts in files that both share.
 """
 
 from __future__ import annotations

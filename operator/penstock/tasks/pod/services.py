@@ -1,4 +1,7 @@
-"""What a core task in a pod may use: see :mod:`penstock.tasks.contract.services`. Standard library only."""
+"""What a core task in a pod may use: see :mod:`penstock.tasks.contract.services`.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs in the pod of a WorkingDirectory itself: `python -m penstock.tasks.pod.working_directory_close`.
+"""What runs in the pod of a WorkingDirectory itself, at its end.
 
 Its tasks have ended. It keeps what they left: the output files, and the files of the cache.
 """

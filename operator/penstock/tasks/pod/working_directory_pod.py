@@ -1,4 +1,4 @@
-"""What runs in the pod of a WorkingDirectory beside its tasks: `python -m penstock.tasks.pod.working_directory_pod`.
+"""What runs in the pod of a WorkingDirectory beside its tasks.
 
 begin   before them: the folders, and what stands in the directory at first
 hold    as long as they run: a pod lives as long as its container
