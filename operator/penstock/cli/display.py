@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO
 
@@ -27,18 +26,6 @@ class Display(Audience, Protocol):
 
     def ended(self, status: ExecutionStatus) -> None:
         """The first execution has ended, or waits for somebody."""
-
-
-@contextmanager
-def open_display(stream: TextIO) -> Iterator[Display]:
-    """The display that suits a stream."""
-    if not stream.isatty():
-        yield PlainDisplay(stream)
-        return
-    from penstock.cli.live import LiveDisplay
-
-    with LiveDisplay(stream) as display:
-        yield display
 
 
 class Names:

@@ -16,11 +16,11 @@ from typing import Any
 
 import click
 
-from penstock.cli.display import open_display
 from penstock.cli.errors import FAILED, INVALID, OK, PAUSED, UserError
 from penstock.cli.flow_files import choose_flow, load_plugins, parser_of
 from penstock.cli.request import Options, Request
 from penstock.cli.run_files import read_flows_of_run
+from penstock.cli.screen import open_display
 from penstock.flow.document import Flow
 from penstock.flow.model import did_you_mean
 from penstock.local.answers import Answers, asked_inputs, held_runs

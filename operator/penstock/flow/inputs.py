@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, model_validator
 
+from penstock.flow.constraints import comparable, compiled
 from penstock.flow.model import Document, is_expression
 
 InputType = Literal[
@@ -118,8 +119,6 @@ class Input(Document):
 
     def _check_constraints(self) -> None:
         """The pattern and the bounds must make sense before the first value is given."""
-        from penstock.flow.values import comparable, compiled
-
         if self.validator is not None:
             compiled(self.validator)
         compare = comparable(self.type)

@@ -7,7 +7,7 @@ engine (flowable tasks) and the runnable tasks bring with them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -115,12 +115,17 @@ class RunnableTask(Task):
 _SHARED = frozenset(Task.property_names())
 
 
+@runtime_checkable
+class TaskReader(Protocol):
+    """Knows the types of tasks, and reads a task of each."""
+
+    def read(self, value: Any, context: Any) -> Task: ...
+
+
 def read_task(value: Any, info: ValidationInfo) -> Task:
     """Read one task with the types of the validation's context."""
-    from penstock.flow.types import TaskTypes
-
     types = (info.context or {}).get("types")
-    assert isinstance(types, TaskTypes), "tasks can only be read with a context of task types"
+    assert isinstance(types, TaskReader), "tasks can only be read with a context of task types"
     return types.read(value, info.context)
 
 

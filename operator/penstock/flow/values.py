@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, time
-from functools import lru_cache
+from datetime import date, datetime, time
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
 import regex
 
+from penstock.flow.constraints import comparable, compiled
 from penstock.flow.inputs import Input, InputType
 from penstock.flow.model import format_duration, json_text, parse_duration
 
@@ -93,15 +93,6 @@ def _string(value: Any, declared: Input) -> str:
         if not _matches(declared.validator, text):
             raise ValueError(f"it must match the pattern `{declared.validator}`")
     return text
-
-
-@lru_cache(maxsize=500)
-def compiled(pattern: str) -> regex.Pattern[str]:
-    """A pattern as written in a flow. Raises ``ValueError``."""
-    try:
-        return regex.compile(pattern)
-    except regex.error:
-        raise ValueError(f"invalid pattern [{pattern}]") from None
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -283,29 +274,6 @@ def _check_constraints(declared: Input, typed: Any) -> None:
         limit = compare(bound)
         if (value < limit) if side == "less" else (value > limit):
             raise ValueError(f"it must be {words} `{bound}`")
-
-
-def comparable(kind: str) -> Callable[[Any], Any] | None:
-    """What orders the values of a type; None for types without an order."""
-    orders: dict[str, Callable[[Any], Any]] = {
-        "INT": int,
-        "FLOAT": float,
-        "DURATION": parse_duration,
-        "DATETIME": _instant,
-        "DATE": date.fromisoformat,
-        "TIME": _time_of_day,
-    }
-    return orders.get(kind)
-
-
-def _instant(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _time_of_day(text: str) -> time:
-    moment = time.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 _PARSERS: dict[str, Callable[[Any, Input], Any]] = {

@@ -5,46 +5,55 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from penstock.expressions import ExpressionError
-from penstock.local.secrets import SecretMissing
+from penstock.local.secrets import SecretMissing, Secrets
 from penstock.storage.errors import StorageError
+from penstock.storage.execution import ExecutionFiles
 from penstock.storage.functions import FileFunctions, file_uri
-from penstock.storage.kv import kv_function
+from penstock.storage.kv import KeyValues, kv_function
+from penstock.storage.uris import ExecutionPlace
+from penstock.tasks.contract.services import LogEntry
 from penstock.tasks.contract.task import TaskFailure
 from penstock.tasks.core.http_function import http
-
-if TYPE_CHECKING:
-    from penstock.local.services import ExecutionServices
 
 _MAX_ERRORS = 25
 
 
-def functions(services: ExecutionServices) -> Mapping[str, Callable[..., Any]]:
-    """By name, for one execution. All raise :class:`ExpressionError`."""
-    made = _Functions(services)
+def functions(
+    place: ExecutionPlace,
+    files: ExecutionFiles,
+    pairs: KeyValues,
+    secrets: Secrets,
+    logs: Callable[[str], list[LogEntry]],
+) -> Mapping[str, Callable[..., Any]]:
+    """The functions by name, for one execution. All raise :class:`ExpressionError`."""
+    made = _Functions(place, secrets, logs)
     by_name: dict[str, Callable[..., Any]] = {
-        "kv": kv_function(services.local.pairs, services.place.namespace),
+        "kv": kv_function(pairs, place.namespace),
         "secret": made.secret,
-        "fileURI": partial(file_uri, services.place.namespace),
+        "fileURI": partial(file_uri, place.namespace),
         "errorLogs": made.error_logs,
         "http": http,
-        **FileFunctions(services.files).by_name(),
+        **FileFunctions(files).by_name(),
     }
     return {name: _telling(function) for name, function in by_name.items()}
 
 
 class _Functions:
-    def __init__(self, services: ExecutionServices) -> None:
-        self._services = services
-        self._place = services.place
+    def __init__(
+        self, place: ExecutionPlace, secrets: Secrets, logs: Callable[[str], list[LogEntry]]
+    ) -> None:
+        self._place = place
+        self._secrets = secrets
+        self._logs = logs
 
     def secret(self, key: str, namespace: str | None = None, subkey: str | None = None) -> str:
-        return self._services.local.secrets.get(str(key), subkey)
+        return self._secrets.get(str(key), subkey)
 
     def error_logs(self) -> list[dict[str, Any]]:
-        entries = self._services.local.logs(self._place.execution)
+        entries = self._logs(self._place.execution)
         errors = [entry for entry in entries if entry.level == "ERROR"][:_MAX_ERRORS]
         return [
             {

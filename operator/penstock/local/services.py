@@ -120,7 +120,8 @@ class ExecutionServices:
 
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """For the expressions of the execution: see :class:`~penstock.expressions.Host`."""
-        return functions(self)
+        local = self.local
+        return functions(self.place, self.files, local.pairs, local.secrets, local.logs)
 
     def store_input(self, input_id: str, given: Path | str) -> str:
         """Keep the value of an input of type FILE; its URI.
@@ -149,7 +150,8 @@ class ExecutionServices:
     ) -> TaskServices:
         """What one attempt may use."""
         origin = self._origin(task, task_run, value)
-        return TaskServices(self.local, self.files, origin, directory)
+        local = self.local
+        return TaskServices(local.storage, local.pairs, local.logs, self.files, origin, directory)
 
     def keep_log(self, task: str, task_run: str, level: str, message: str) -> None:
         """Remember a masked line of an attempt."""

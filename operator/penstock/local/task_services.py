@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from penstock.expressions import ExpressionError, Host
 from penstock.storage.execution import ExecutionFiles, NamespaceFiles
+from penstock.storage.files import Storage
 from penstock.storage.kv import KeyValues
 from penstock.tasks.contract.services import LogEntry, Metric, Origin, at_least
 from penstock.tasks.contract.task import TaskFailure
 from penstock.types import expressions
-
-if TYPE_CHECKING:
-    from penstock.local.services import LocalServices
 
 
 @dataclass(frozen=True)
@@ -83,12 +81,20 @@ class TaskPairs:
 
 
 class TaskServices:
-    """All of it."""
+    """What one attempt may use."""
 
     def __init__(
-        self, local: LocalServices, files: ExecutionFiles, origin: Origin, directory: Path
+        self,
+        storage: Storage,
+        pairs: KeyValues,
+        logs: Callable[[str], list[LogEntry]],
+        files: ExecutionFiles,
+        origin: Origin,
+        directory: Path,
     ) -> None:
-        self._local = local
+        self._storage = storage
+        self._pairs = pairs
+        self._logs = logs
         self.origin = origin
         self.directory = directory
         self.files = TaskFiles(files, origin)
@@ -96,11 +102,11 @@ class TaskServices:
         """What the attempt made known so far."""
 
     def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
-        return NamespaceFiles(self._local.storage, namespace or self.origin.namespace)
+        return NamespaceFiles(self._storage, namespace or self.origin.namespace)
 
     def kv(self, namespace: str | None = None) -> TaskPairs:
         name = namespace or self.origin.namespace
-        return TaskPairs(self._local.pairs, name, namespace is None)
+        return TaskPairs(self._pairs, name, namespace is None)
 
     def logs(
         self,
@@ -110,7 +116,7 @@ class TaskServices:
         flow: tuple[str, str] | None = None,
     ) -> Iterable[LogEntry]:
         wanted = execution or self.origin.execution
-        for entry in self._local.logs(wanted):
+        for entry in self._logs(wanted):
             if (not tasks or entry.task in tasks) and at_least(entry.level, level):
                 yield entry
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from penstock.flow.constraints import compiled
 from penstock.flow.document import Labels, LabelValue
 from penstock.flow.model import Document
 from penstock.flow.task import TASK_ID_PATTERN
-from penstock.flow.values import compiled
 from penstock.triggers.evaluation import ConditionError, Context, Upstream
 from penstock.triggers.states import StateName
 from penstock.triggers.windows import TimeWindow

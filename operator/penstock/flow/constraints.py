@@ -1,0 +1,44 @@
+"""What bounds the values of an input: patterns, and the order of its type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from typing import Any
+
+import regex
+
+from penstock.flow.model import parse_duration
+
+
+@lru_cache(maxsize=500)
+def compiled(pattern: str) -> regex.Pattern[str]:
+    """A pattern as written in a flow. Raises ``ValueError``."""
+    try:
+        return regex.compile(pattern)
+    except regex.error:
+        raise ValueError(f"invalid pattern [{pattern}]") from None
+
+
+def comparable(kind: str) -> Callable[[Any], Any] | None:
+    """What orders the values of a type; None for types without an order."""
+    orders: dict[str, Callable[[Any], Any]] = {
+        "INT": int,
+        "FLOAT": float,
+        "DURATION": parse_duration,
+        "DATETIME": _instant,
+        "DATE": date.fromisoformat,
+        "TIME": _time_of_day,
+    }
+    return orders.get(kind)
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _time_of_day(text: str) -> time:
+    moment = time.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
