@@ -7,13 +7,14 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from penstock.expressions.environment import PebbleEnvironment, Program
+from penstock.expressions.environment import PebbleEnvironment
 from penstock.expressions.errors import ExpressionError, LimitError
 from penstock.expressions.host import Host
 from penstock.expressions.lexer import accidental_comments, strip_raw
 from penstock.expressions.limits import Budget, Limits
 from penstock.expressions.opaque import OpaqueRun
 from penstock.expressions.printing import to_text
+from penstock.expressions.program import Program
 from penstock.expressions.run import Run
 from penstock.expressions.stored import stored
 from penstock.expressions.truth import kind

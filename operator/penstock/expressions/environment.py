@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, cast
 
 from jinja2 import StrictUndefined, nodes
@@ -13,22 +11,10 @@ from penstock.expressions import families
 from penstock.expressions.codegen import PebbleCodeGenerator
 from penstock.expressions.errors import ExpressionError
 from penstock.expressions.parser import parse
+from penstock.expressions.program import Body, Program
 from penstock.expressions.registry import FILTERS, TESTS
-from penstock.expressions.syntax import Macro
 
 families.load()
-
-Body = Callable[[Any], Iterator[Any]]
-
-
-@dataclass(frozen=True)
-class Program:
-    """A compiled template: its body and those that run on their own."""
-
-    body: Body
-    fragments: tuple[Body, ...]
-    macros: dict[str, Macro]
-    blocks: dict[str, int]
 
 
 class PebbleEnvironment(SandboxedEnvironment):

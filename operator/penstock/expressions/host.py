@@ -6,10 +6,9 @@ import random
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from penstock.expressions.opaque import Opaque
+from penstock.expressions.marks import Opaque
 
 
 class NotLoaded(BaseException):

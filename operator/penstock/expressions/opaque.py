@@ -8,42 +8,15 @@ the mark's owner learns of it: only where the value is known can the template be
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from penstock.expressions.errors import ExpressionError
+from penstock.expressions.marks import Opaque
 from penstock.expressions.methods.calls import PASS_ON
 from penstock.expressions.run import Run
 from penstock.expressions.values import Entry, is_empty
 
 _PASS_ON = frozenset({"render", "renderOnce", "block"})
 """Functions that put text together and look at none of it."""
-
-
-@dataclass
-class Opaque:
-    """The marks of one rendering."""
-
-    mark: str
-    """With what every mark begins: a text that stands nowhere else."""
-    used: bool = False
-    """Whether the template wanted to know what a mark stands for."""
-
-    def holds(self, value: Any) -> bool:
-        """Whether a mark stands anywhere in a value."""
-        if isinstance(value, str):
-            return self.mark in value
-        if isinstance(value, Mapping):
-            return any(self.holds(key) or self.holds(item) for key, item in value.items())
-        if isinstance(value, list | tuple | set | frozenset):
-            return any(self.holds(item) for item in value)
-        return isinstance(value, Entry) and (self.holds(value.key) or self.holds(value.value))
-
-    def refuse(self, *values: Any) -> None:
-        """Raise where one of the values has to be known."""
-        if any(self.holds(value) for value in values):
-            self.used = True
-            raise ExpressionError("a value that is not known here would have to be looked at")
 
 
 class OpaqueRun(Run):

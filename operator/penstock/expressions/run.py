@@ -22,8 +22,8 @@ from penstock.expressions.truth import kind, pebble_truth
 from penstock.expressions.values import Entry, is_empty
 
 if TYPE_CHECKING:
-    from penstock.expressions.environment import Program
     from penstock.expressions.host import Host
+    from penstock.expressions.program import Program
 
 MAX_CALLS = 50
 

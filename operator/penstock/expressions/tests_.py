@@ -7,24 +7,24 @@ from typing import Any
 
 from penstock.expressions.errors import ExpressionError
 from penstock.expressions.registry import register_test
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.truth import kind
 from penstock.expressions.values import is_empty, is_list, is_map
 
 
 @register_test("defined")
-def defined(run: Run, value: Any) -> bool:
+def defined(run: Rendering, value: Any) -> bool:
     """Whether it is there, and not null.
 
     {{ inputs.missing is defined }} → false
     {{ inputs.name is defined }} → true
     """
-    # Compiled specially, as it may be missing: see `Run.is_defined`.
+    # Compiled specially, as it may be missing: see `Rendering.is_defined`.
     return value is not None
 
 
 @register_test("null")
-def null(run: Run, value: Any) -> bool:
+def null(run: Rendering, value: Any) -> bool:
     """Whether it is null; a missing variable is an error, as anywhere.
 
     {{ null is null }} → true
@@ -33,7 +33,7 @@ def null(run: Run, value: Any) -> bool:
 
 
 @register_test("empty")
-def empty(run: Run, value: Any) -> bool:
+def empty(run: Rendering, value: Any) -> bool:
     """Whether it is null, blank text, or an empty list or map.
 
     {{ ' ' is empty }} → true
@@ -49,7 +49,7 @@ def _integer(value: Any) -> int:
 
 
 @register_test("even")
-def even(run: Run, value: Any) -> bool:
+def even(run: Rendering, value: Any) -> bool:
     """Whether it can be divided by 2.
 
     {{ 4 is even }} → true
@@ -58,7 +58,7 @@ def even(run: Run, value: Any) -> bool:
 
 
 @register_test("odd")
-def odd(run: Run, value: Any) -> bool:
+def odd(run: Rendering, value: Any) -> bool:
     """Whether it can't be divided by 2.
 
     {{ 4 is odd }} → false
@@ -67,7 +67,7 @@ def odd(run: Run, value: Any) -> bool:
 
 
 @register_test("iterable")
-def iterable(run: Run, value: Any) -> bool:
+def iterable(run: Rendering, value: Any) -> bool:
     """Whether it is a list; a map is none, as in Java.
 
     {{ inputs.numbers is iterable }} → true
@@ -77,7 +77,7 @@ def iterable(run: Run, value: Any) -> bool:
 
 
 @register_test("map")
-def is_a_map(run: Run, value: Any) -> bool:
+def is_a_map(run: Rendering, value: Any) -> bool:
     """Whether it is a map.
 
     {{ inputs is map }} → true
@@ -86,7 +86,7 @@ def is_a_map(run: Run, value: Any) -> bool:
 
 
 @register_test("json")
-def is_json(run: Run, value: Any) -> bool:
+def is_json(run: Rendering, value: Any) -> bool:
     """Whether it is text that can be read as JSON.
 
     {{ '{"a": 1}' is json }} → true

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from penstock.expressions import ExpressionError, Expressions, Host, UndefinedError
+from penstock.expressions.marks import Opaque
 from penstock.expressions.methods.calls import PASS_ON, TABLES
-from penstock.expressions.opaque import Opaque
 from tests.unit.expressions.conftest import Render
 
 OSLO = timezone(timedelta(hours=1))

@@ -199,7 +199,7 @@ def as_reference(value: Any) -> Any:
 
 def stands(token: str, value: Any) -> bool:
     """Whether a token stands anywhere in a value."""
-    from penstock.expressions.opaque import Opaque
+    from penstock.expressions.marks import Opaque
 
     return Opaque(token).holds(value)
 

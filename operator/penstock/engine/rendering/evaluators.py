@@ -77,7 +77,7 @@ class WaryEvaluator(BoundEvaluator):
         return self._checked(super().render_tree, value)
 
     def _checked(self, render: Callable[[Any], Any], value: Any) -> Any:
-        from penstock.expressions.opaque import Opaque
+        from penstock.expressions.marks import Opaque
 
         opaque = Opaque(self._mark)
         host, self._host = self._host, replace(self._host, opaque=opaque)

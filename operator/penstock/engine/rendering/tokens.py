@@ -116,7 +116,7 @@ class SecretTokens:
 
     def text(self, template: str, *, typed: bool) -> Any:
         """One text, or the token of a deferred one."""
-        from penstock.expressions.opaque import Opaque
+        from penstock.expressions.marks import Opaque
 
         if "{" not in template:
             return template
@@ -151,7 +151,7 @@ class SecretTokens:
 
     def handed(self, name: str, value: Any) -> Any:
         """An input of another execution: a secret by itself, or no secret at all."""
-        from penstock.expressions.opaque import Opaque
+        from penstock.expressions.marks import Opaque
 
         rendered = self.tree(value)
         alone = isinstance(value, str) and rendered in self._plain

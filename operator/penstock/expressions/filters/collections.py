@@ -10,7 +10,7 @@ from penstock.expressions.errors import ExpressionError
 from penstock.expressions.operators import _compare, equals
 from penstock.expressions.printing import to_text
 from penstock.expressions.registry import register_filter
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.truth import kind
 from penstock.expressions.values import (
     Entry,
@@ -24,18 +24,18 @@ from penstock.expressions.values import (
 
 
 @register_filter("default", takes_null=True)
-def default(run: Run, value: Any, default: Any) -> Any:
+def default(run: Rendering, value: Any, default: Any) -> Any:
     """The argument where the input is missing, null or empty: blank text, an empty list or map.
 
     {{ inputs.missing | default('none') }} → none
     {{ 0 | default('none') }} → 0
     """
-    # Compiled specially, as its input may be missing: see `Run.default`.
+    # Compiled specially, as its input may be missing: see `Rendering.default`.
     return run.default(0, lambda: value, default)
 
 
 @register_filter("first")
-def first(run: Run, value: Any) -> Any:
+def first(run: Rendering, value: Any) -> Any:
     """The first item of a list, or letter of a text.
 
     {{ inputs.numbers | first }} → 3
@@ -45,7 +45,7 @@ def first(run: Run, value: Any) -> Any:
 
 
 @register_filter("last")
-def last(run: Run, value: Any) -> Any:
+def last(run: Rendering, value: Any) -> Any:
     """The last item of a list, or letter of a text.
 
     {{ inputs.numbers | last }} → 2
@@ -62,7 +62,7 @@ def _end(value: Any, index: int) -> Any:
 
 
 @register_filter("join")
-def join(run: Run, value: Any, separator: Any = "") -> str:
+def join(run: Rendering, value: Any, separator: Any = "") -> str:
     """The items as text, with a separator in between.
 
     {{ inputs.numbers | join(', ') }} → 3, 1, 2
@@ -83,7 +83,7 @@ def join(run: Run, value: Any, separator: Any = "") -> str:
 
 
 @register_filter("length", takes_null=True)
-def length(run: Run, value: Any) -> int:
+def length(run: Rendering, value: Any) -> int:
     """The number of letters, items or entries; 0 for null and anything else.
 
     {{ inputs.numbers | length }} → 3
@@ -97,7 +97,7 @@ def length(run: Run, value: Any) -> int:
 
 
 @register_filter("merge", takes_null=True)
-def merge(run: Run, value: Any, items: Any) -> Any:
+def merge(run: Rendering, value: Any, items: Any) -> Any:
     """Two lists or two maps put together; where one is null, the other.
 
     {{ [1, 2] | merge([2, 3]) }} → [1,2,2,3]
@@ -117,7 +117,7 @@ def merge(run: Run, value: Any, items: Any) -> Any:
 
 
 @register_filter("reverse")
-def reverse(run: Run, value: Any) -> Any:
+def reverse(run: Rendering, value: Any) -> Any:
     """From the last to the first.
 
     {{ inputs.numbers | reverse }} → [2,1,3]
@@ -130,7 +130,7 @@ def reverse(run: Run, value: Any) -> Any:
 
 
 @register_filter("sort")
-def sort(run: Run, value: Any) -> list[Any]:
+def sort(run: Rendering, value: Any) -> list[Any]:
     """From the least to the greatest.
 
     {{ inputs.numbers | sort }} → [1,2,3]
@@ -139,7 +139,7 @@ def sort(run: Run, value: Any) -> list[Any]:
 
 
 @register_filter("rsort")
-def rsort(run: Run, value: Any) -> list[Any]:
+def rsort(run: Rendering, value: Any) -> list[Any]:
     """From the greatest to the least.
 
     {{ inputs.numbers | rsort }} → [3,2,1]
@@ -147,7 +147,7 @@ def rsort(run: Run, value: Any) -> list[Any]:
     return _sorted(run, value, True)
 
 
-def _sorted(run: Run, value: Any, reverse: bool) -> list[Any]:
+def _sorted(run: Rendering, value: Any, reverse: bool) -> list[Any]:
     items = _copied(run, value)
     if all(isinstance(item, str) for item in items):
         return sorted(items, reverse=reverse)
@@ -159,14 +159,14 @@ def _sorted(run: Run, value: Any, reverse: bool) -> list[Any]:
     raise ExpressionError("only numbers, only texts or only dates can be sorted")
 
 
-def _copied(run: Run, value: Any) -> list[Any]:
+def _copied(run: Rendering, value: Any) -> list[Any]:
     items = need_list(value)
     run.budget.items(len(items))
     return list(items)
 
 
 @register_filter("slice")
-def slice_(run: Run, value: Any, fromIndex: Any = 0, toIndex: Any = None) -> Any:
+def slice_(run: Rendering, value: Any, fromIndex: Any = 0, toIndex: Any = None) -> Any:
     """A part of a text or list. Indexes count from 0; the end is not included.
 
     {{ 'abcdef' | slice(1, 3) }} → bc
@@ -188,7 +188,7 @@ def slice_(run: Run, value: Any, fromIndex: Any = 0, toIndex: Any = None) -> Any
 
 
 @register_filter("chunk")
-def chunk(run: Run, value: Any, size: Any) -> list[list[Any]]:
+def chunk(run: Rendering, value: Any, size: Any) -> list[list[Any]]:
     """Lists of at most so many items each.
 
     {{ [1, 2, 3, 4, 5] | chunk(2) }} → [[1,2],[3,4],[5]]
@@ -201,7 +201,7 @@ def chunk(run: Run, value: Any, size: Any) -> list[list[Any]]:
 
 
 @register_filter("flatten")
-def flatten(run: Run, value: Any) -> list[Any]:
+def flatten(run: Rendering, value: Any) -> list[Any]:
     """Lists inside a list dissolved, one level deep.
 
     {{ [[1, 2], [3, [4]]] | flatten }} → [1,2,3,[4]]
@@ -217,7 +217,7 @@ def flatten(run: Run, value: Any) -> list[Any]:
 
 
 @register_filter("distinct")
-def distinct(run: Run, value: Any) -> list[Any]:
+def distinct(run: Rendering, value: Any) -> list[Any]:
     """Every value once, in the order of the first.
 
     {{ ['b', 'a', 'b'] | distinct }} → ["b","a"]
@@ -236,7 +236,7 @@ def distinct(run: Run, value: Any) -> list[Any]:
 
 
 @register_filter("keys")
-def keys(run: Run, value: Any) -> list[Any]:
+def keys(run: Rendering, value: Any) -> list[Any]:
     """The keys of a map; the indexes of a list.
 
     {{ outputs.measure | keys }} → ["Oslo","Lima"]
@@ -248,7 +248,7 @@ def keys(run: Run, value: Any) -> list[Any]:
 
 
 @register_filter("values")
-def values(run: Run, value: Any) -> list[Any]:
+def values(run: Rendering, value: Any) -> list[Any]:
     """The values of a map.
 
     {{ {'a': 1, 'b': 2} | values }} → [1,2]

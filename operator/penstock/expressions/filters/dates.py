@@ -11,19 +11,19 @@ from penstock.expressions.dates.moments import to_exact
 from penstock.expressions.dates.names import names
 from penstock.expressions.dates.zones import zone
 from penstock.expressions.registry import register_filter
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.values import need_integer, need_text
 
 
 def _moment(
-    run: Run, value: Any, time_zone: Any, existing: Any = None, locale: Any = None
+    run: Rendering, value: Any, time_zone: Any, existing: Any = None, locale: Any = None
 ) -> ExactDate:
     into = zone(run.host.zone if time_zone is None else need_text(time_zone, "timeZone"))
     pattern = None if existing is None else need_text(existing, "existingFormat")
     return to_exact(value, into, pattern, names(locale))
 
 
-def formatted(run: Run, value: ExactDate, format: Any, time_zone: Any, locale: Any) -> str:
+def formatted(run: Rendering, value: ExactDate, format: Any, time_zone: Any, locale: Any) -> str:
     """A date in a zone, by a format."""
     into = zone(run.host.zone if time_zone is None else need_text(time_zone, "timeZone"))
     pattern = "iso" if format is None else need_text(format, "format")
@@ -32,7 +32,7 @@ def formatted(run: Run, value: ExactDate, format: Any, time_zone: Any, locale: A
 
 @register_filter("date")
 def date(
-    run: Run,
+    run: Rendering,
     value: Any,
     format: Any = "iso",
     timeZone: Any = None,
@@ -55,7 +55,7 @@ def date(
 
 @register_filter("dateAdd")
 def date_add(
-    run: Run,
+    run: Rendering,
     value: Any,
     amount: Any,
     unit: Any,
@@ -78,7 +78,7 @@ def date_add(
 
 
 @register_filter("timestamp")
-def timestamp(run: Run, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
+def timestamp(run: Rendering, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
     """Seconds since 1970.
 
     {{ inputs.date | timestamp }} → 1768473000
@@ -87,7 +87,9 @@ def timestamp(run: Run, value: Any, timeZone: Any = None, existingFormat: Any = 
 
 
 @register_filter("timestampMilli")
-def timestamp_milli(run: Run, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
+def timestamp_milli(
+    run: Rendering, value: Any, timeZone: Any = None, existingFormat: Any = None
+) -> int:
     """Milliseconds since 1970.
 
     {{ inputs.date | timestampMilli }} → 1768473000000
@@ -96,7 +98,9 @@ def timestamp_milli(run: Run, value: Any, timeZone: Any = None, existingFormat: 
 
 
 @register_filter("timestampMicro")
-def timestamp_micro(run: Run, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
+def timestamp_micro(
+    run: Rendering, value: Any, timeZone: Any = None, existingFormat: Any = None
+) -> int:
     """Microseconds since 1970.
 
     {{ inputs.date | timestampMicro }} → 1768473000000000
@@ -105,7 +109,9 @@ def timestamp_micro(run: Run, value: Any, timeZone: Any = None, existingFormat: 
 
 
 @register_filter("timestampNano")
-def timestamp_nano(run: Run, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
+def timestamp_nano(
+    run: Rendering, value: Any, timeZone: Any = None, existingFormat: Any = None
+) -> int:
     """Nanoseconds since 1970.
 
     {{ inputs.date | timestampNano }} → 1768473000000000000

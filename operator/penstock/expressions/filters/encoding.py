@@ -11,17 +11,17 @@ from urllib.parse import quote_plus, unquote_plus
 from penstock.expressions.errors import ExpressionError
 from penstock.expressions.printing import to_text
 from penstock.expressions.registry import register_filter
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 
 
-def _bytes(run: Run, value: Any) -> bytes:
+def _bytes(run: Rendering, value: Any) -> bytes:
     text = to_text(value, run.budget)
     run.budget.text(len(text) * 3)  # the longest of these encodings
     return text.encode("utf-8", "surrogatepass")
 
 
 @register_filter("urlencode")
-def urlencode(run: Run, value: Any) -> str:
+def urlencode(run: Rendering, value: Any) -> str:
     """Text for an address, as in a form: a space is `+`.
 
     {{ 'a b&c=ø' | urlencode }} → a+b%26c%3D%C3%B8
@@ -30,7 +30,7 @@ def urlencode(run: Run, value: Any) -> str:
 
 
 @register_filter("urldecode")
-def urldecode(run: Run, value: Any) -> str:
+def urldecode(run: Rendering, value: Any) -> str:
     """Back from `urlencode`.
 
     {{ 'a+b%26c' | urldecode }} → a b&c
@@ -39,7 +39,7 @@ def urldecode(run: Run, value: Any) -> str:
 
 
 @register_filter("base64encode")
-def base64encode(run: Run, value: Any) -> str:
+def base64encode(run: Rendering, value: Any) -> str:
     """Base64 of the text in UTF-8.
 
     {{ inputs.name | base64encode }} → QWRh
@@ -48,7 +48,7 @@ def base64encode(run: Run, value: Any) -> str:
 
 
 @register_filter("base64decode")
-def base64decode(run: Run, value: Any) -> str:
+def base64decode(run: Rendering, value: Any) -> str:
     """Back from Base64.
 
     {{ 'QWRh' | base64decode }} → Ada
@@ -60,7 +60,7 @@ def base64decode(run: Run, value: Any) -> str:
 
 
 @register_filter("md5")
-def md5(run: Run, value: Any) -> str:
+def md5(run: Rendering, value: Any) -> str:
     """The MD5 digest in hexadecimal.
 
     {{ inputs.name | md5 }} → 1a382809b7c03f686e12dd15677c5497
@@ -69,7 +69,7 @@ def md5(run: Run, value: Any) -> str:
 
 
 @register_filter("sha1")
-def sha1(run: Run, value: Any) -> str:
+def sha1(run: Rendering, value: Any) -> str:
     """The SHA-1 digest in hexadecimal.
 
     {{ inputs.name | sha1 }} → 5c3cb098d52deb3f67e97b7fba960c4cf6880461
@@ -78,7 +78,7 @@ def sha1(run: Run, value: Any) -> str:
 
 
 @register_filter("sha256")
-def sha256(run: Run, value: Any) -> str:
+def sha256(run: Rendering, value: Any) -> str:
     """The SHA-256 digest in hexadecimal.
 
     {{ inputs.name | sha256 }} → 99a563ab2f6e21e96998f9fddd2a2bab82b70ac019579502b8d7fc0032ff62bb
@@ -87,7 +87,7 @@ def sha256(run: Run, value: Any) -> str:
 
 
 @register_filter("sha512")
-def sha512(run: Run, value: Any) -> str:
+def sha512(run: Rendering, value: Any) -> str:
     """The SHA-512 digest in hexadecimal.
 
     {{ inputs.name | sha512 | slice(0, 16) }} → 1985df959f44963c

@@ -8,11 +8,11 @@ from penstock.expressions.formats.ion import to_ion
 from penstock.expressions.formats.yaml_writer import to_yaml
 from penstock.expressions.printing import to_json
 from penstock.expressions.registry import register_filter
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 
 
 @register_filter("toJson", "json", "jsonEncode", takes_null=True)
-def json_filter(run: Run, value: Any) -> str:
+def json_filter(run: Rendering, value: Any) -> str:
     """JSON; null entries of maps are dropped, null itself is ``null``.
 
     {{ {'a': [1, null], 'b': null} | toJson }} → {"a":[1,null]}
@@ -22,7 +22,7 @@ def json_filter(run: Run, value: Any) -> str:
 
 
 @register_filter("toIon", takes_null=True)
-def ion_filter(run: Run, value: Any) -> str:
+def ion_filter(run: Rendering, value: Any) -> str:
     """ION text; null entries stay.
 
     {{ {'a': [1, null], 'b': null} | toIon }} → {a:[1,null],b:null}
@@ -31,7 +31,7 @@ def ion_filter(run: Run, value: Any) -> str:
 
 
 @register_filter("yaml", takes_null=True)
-def yaml_filter(run: Run, value: Any) -> str:
+def yaml_filter(run: Rendering, value: Any) -> str:
     """YAML, with a line break at its end.
 
     {{ {'a': 1, 'b': ['x', 'y']} | yaml }} → a: 1⏎b:⏎ - x⏎ - "y"⏎

@@ -9,7 +9,7 @@ from typing import Any
 from penstock.expressions.errors import ExpressionError
 from penstock.expressions.printing import scalar_text
 from penstock.expressions.registry import register_filter
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.truth import kind
 from penstock.expressions.values import is_number, need_text
 
@@ -26,7 +26,7 @@ def _need_number(value: Any) -> Any:
 
 
 @register_filter("abs")
-def absolute(run: Run, value: Any) -> Any:
+def absolute(run: Rendering, value: Any) -> Any:
     """Without the sign.
 
     {{ -3 | abs }} → 3
@@ -35,7 +35,7 @@ def absolute(run: Run, value: Any) -> Any:
 
 
 @register_filter("number")
-def number(run: Run, value: Any, type: Any = None) -> Any:  # the argument's name in Kestra
+def number(run: Rendering, value: Any, type: Any = None) -> Any:  # the argument's name in Kestra
     """Read a number from text; the smallest type that holds it if none is given. Types are `INT`,
     `LONG`, `FLOAT`, `DOUBLE`, `BIGINTEGER` and `BIGDECIMAL`.
 
@@ -68,7 +68,7 @@ _FORMAT = re.compile(r"((?:[^#0,.'%‰;]|'[^']*')*)([#0,]*)(?:\.([#0]*))?((?:[^#
 
 
 @register_filter("numberFormat")
-def number_format(run: Run, value: Any, format: Any = "#,##0.###") -> str:
+def number_format(run: Rendering, value: Any, format: Any = "#,##0.###") -> str:
     """Write a number by a pattern of Java's `DecimalFormat`; rounds half to even.
 
     {{ 1234.5 | numberFormat('#,##0.00') }} → 1,234.50

@@ -19,7 +19,7 @@ from penstock.expressions.errors import ExpressionError, LimitError, shorten
 from penstock.expressions.filters.jq_numbers import SLOWER, in_json, read_output, sums_exactly
 from penstock.expressions.printing import to_json
 from penstock.expressions.registry import register_filter
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.values import need_text
 
 _MAX_PROGRAM = 10_000
@@ -193,7 +193,7 @@ def _first(error: Exception) -> str:
 
 
 @register_filter("jq")
-def jq_filter(run: Run, value: Any, expression: Any) -> list[Any]:
+def jq_filter(run: Rendering, value: Any, expression: Any) -> list[Any]:
     """All outputs of a jq program, always as a list. Text is read as JSON first. Integers keep all
     their digits.
 
@@ -224,7 +224,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _here(run: Run, program: str, text: str) -> list[Any]:
+def _here(run: Rendering, program: str, text: str) -> list[Any]:
     outputs: list[Any] = []
     try:
         for output in _compiled(program, in_json(program, text)).input_text(text):
@@ -237,7 +237,7 @@ def _here(run: Run, program: str, text: str) -> list[Any]:
     return outputs
 
 
-def _apart(run: Run, program: str, text: str) -> list[Any]:
+def _apart(run: Rendering, program: str, text: str) -> list[Any]:
     """In a process of its own, ended when the time is over."""
     request = json.dumps(
         {

@@ -10,14 +10,14 @@ from penstock.expressions import regexes
 from penstock.expressions.errors import ExpressionError
 from penstock.expressions.printing import to_text
 from penstock.expressions.registry import register_filter
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.truth import kind
 from penstock.expressions.values import is_list, is_map, need_integer, need_text
 
 _ELLIPSIS = "..."
 
 
-def _text(run: Run, value: Any) -> str:
+def _text(run: Rendering, value: Any) -> str:
     """Any value as text, counted."""
     text = to_text(value, run.budget)
     run.budget.text(len(text))
@@ -25,7 +25,7 @@ def _text(run: Run, value: Any) -> str:
 
 
 @register_filter("abbreviate")
-def abbreviate(run: Run, value: Any, length: Any) -> str:
+def abbreviate(run: Rendering, value: Any, length: Any) -> str:
     """Cut to a length that includes `...`.
 
     {{ 'a long sentence' | abbreviate(9) }} → a long...
@@ -42,7 +42,7 @@ def abbreviate(run: Run, value: Any, length: Any) -> str:
 
 
 @register_filter("capitalize")
-def capitalize(run: Run, value: Any) -> str:
+def capitalize(run: Rendering, value: Any) -> str:
     """The first letter in upper case; the rest stays.
 
     {{ 'hello World' | capitalize }} → Hello World
@@ -54,7 +54,7 @@ def capitalize(run: Run, value: Any) -> str:
 
 
 @register_filter("title")
-def title(run: Run, value: Any) -> str:
+def title(run: Rendering, value: Any) -> str:
     """The first letter of every word in upper case; the rest stays.
 
     {{ 'hello big world' | title }} → Hello Big World
@@ -64,7 +64,7 @@ def title(run: Run, value: Any) -> str:
 
 
 @register_filter("lower")
-def lower(run: Run, value: Any) -> str:
+def lower(run: Rendering, value: Any) -> str:
     """All letters in lower case.
 
     {{ inputs.name | lower }} → ada
@@ -73,7 +73,7 @@ def lower(run: Run, value: Any) -> str:
 
 
 @register_filter("upper")
-def upper(run: Run, value: Any) -> str:
+def upper(run: Rendering, value: Any) -> str:
     """All letters in upper case.
 
     {{ inputs.name | upper }} → ADA
@@ -82,7 +82,7 @@ def upper(run: Run, value: Any) -> str:
 
 
 @register_filter("trim")
-def trim(run: Run, value: Any) -> str:
+def trim(run: Rendering, value: Any) -> str:
     """Without blanks at both ends.
 
     {{ '  a b ' | trim }} → a b
@@ -91,7 +91,7 @@ def trim(run: Run, value: Any) -> str:
 
 
 @register_filter("string")
-def string(run: Run, value: Any) -> str:
+def string(run: Rendering, value: Any) -> str:
     """Any value as text.
 
     {{ (12 | string) + 1 }} → 121
@@ -100,7 +100,7 @@ def string(run: Run, value: Any) -> str:
 
 
 @register_filter("split")
-def split(run: Run, value: Any, delimiter: Any, limit: Any = None) -> list[str]:
+def split(run: Rendering, value: Any, delimiter: Any, limit: Any = None) -> list[str]:
     """Split by a Java regular expression; trailing empty parts go unless there is a limit.
 
     {{ 'a,b,,' | split(',') }} → ["a","b"]
@@ -114,7 +114,7 @@ def split(run: Run, value: Any, delimiter: Any, limit: Any = None) -> list[str]:
 
 
 @register_filter("replace")
-def replace(run: Run, value: Any, replace_pairs: Any, regexp: Any = False) -> Any:
+def replace(run: Rendering, value: Any, replace_pairs: Any, regexp: Any = False) -> Any:
     """Each pair in turn; in lists and maps, in every value (which becomes text). With `regexp=true`
     by Java regular expressions.
 
@@ -127,7 +127,7 @@ def replace(run: Run, value: Any, replace_pairs: Any, regexp: Any = False) -> An
     return _replaced(run, value, pairs, regexp is True)
 
 
-def _replaced(run: Run, value: Any, pairs: list[tuple[str, str]], regexp: bool) -> Any:
+def _replaced(run: Rendering, value: Any, pairs: list[tuple[str, str]], regexp: bool) -> Any:
     if is_map(value):
         run.budget.items(len(value))
         return {key: _replaced(run, item, pairs, regexp) for key, item in value.items()}
@@ -144,7 +144,7 @@ def _replaced(run: Run, value: Any, pairs: list[tuple[str, str]], regexp: bool) 
     return text
 
 
-def _plain(run: Run, text: str, old: str, new: str) -> str:
+def _plain(run: Rendering, text: str, old: str, new: str) -> str:
     """Know the size before the text is built."""
     count = len(text) + 1 if old == "" else text.count(old)
     run.budget.text(len(text) + count * (len(new) - len(old)))
@@ -152,7 +152,7 @@ def _plain(run: Run, text: str, old: str, new: str) -> str:
 
 
 @register_filter("startsWith")
-def starts_with(run: Run, value: Any, start: Any) -> bool:
+def starts_with(run: Rendering, value: Any, start: Any) -> bool:
     """Whether text begins with the argument.
 
     {{ inputs.name | startsWith('A') }} → true
@@ -161,7 +161,7 @@ def starts_with(run: Run, value: Any, start: Any) -> bool:
 
 
 @register_filter("endsWith")
-def ends_with(run: Run, value: Any, end: Any) -> bool:
+def ends_with(run: Rendering, value: Any, end: Any) -> bool:
     """Whether text ends with the argument.
 
     {{ inputs.name | endsWith('A') }} → false
@@ -170,7 +170,7 @@ def ends_with(run: Run, value: Any, end: Any) -> bool:
 
 
 @register_filter("substringBefore")
-def substring_before(run: Run, value: Any, separator: Any) -> str:
+def substring_before(run: Rendering, value: Any, separator: Any) -> str:
     """What is before the first separator; all of it if there is none.
 
     {{ 'a.b.c' | substringBefore('.') }} → a
@@ -180,7 +180,7 @@ def substring_before(run: Run, value: Any, separator: Any) -> str:
 
 
 @register_filter("substringBeforeLast")
-def substring_before_last(run: Run, value: Any, separator: Any) -> str:
+def substring_before_last(run: Rendering, value: Any, separator: Any) -> str:
     """What is before the last separator; all of it if there is none.
 
     {{ 'a.b.c' | substringBeforeLast('.') }} → a.b
@@ -190,7 +190,7 @@ def substring_before_last(run: Run, value: Any, separator: Any) -> str:
 
 
 @register_filter("substringAfter")
-def substring_after(run: Run, value: Any, separator: Any) -> str:
+def substring_after(run: Rendering, value: Any, separator: Any) -> str:
     """What is after the first separator; nothing if there is none.
 
     {{ 'a.b.c' | substringAfter('.') }} → b.c
@@ -200,7 +200,7 @@ def substring_after(run: Run, value: Any, separator: Any) -> str:
 
 
 @register_filter("substringAfterLast")
-def substring_after_last(run: Run, value: Any, separator: Any) -> str:
+def substring_after_last(run: Rendering, value: Any, separator: Any) -> str:
     """What is after the last separator; nothing if there is none.
 
     {{ 'a.b.c' | substringAfterLast('.') }} → c
@@ -210,7 +210,7 @@ def substring_after_last(run: Run, value: Any, separator: Any) -> str:
 
 
 @register_filter("slugify")
-def slugify(run: Run, value: Any) -> str:
+def slugify(run: Rendering, value: Any) -> str:
     """Lower case letters and digits with dashes, for file names and addresses.
 
     {{ 'Crème brûlée, please' | slugify }} → creme-brulee-please
@@ -224,7 +224,7 @@ _ESCAPES = {"single": ("'", "\\'"), "double": ('"', '\\"'), "shell": ("'", "'\\'
 
 
 @register_filter("escapeChar")
-def escape_char(run: Run, value: Any, type: Any) -> Any:  # the argument's name in Kestra
+def escape_char(run: Rendering, value: Any, type: Any) -> Any:  # the argument's name in Kestra
     r"""Escape quotes: `single`, `double` or `shell`; also in lists and maps.
 
     {{ "it's" | escapeChar('shell') }} → it'\''s
@@ -236,7 +236,7 @@ def escape_char(run: Run, value: Any, type: Any) -> Any:  # the argument's name 
     return _escaped(run, value, pair)
 
 
-def _escaped(run: Run, value: Any, pair: tuple[str, str]) -> Any:
+def _escaped(run: Rendering, value: Any, pair: tuple[str, str]) -> Any:
     run.budget.check_time()
     if is_map(value):
         run.budget.items(len(value))
@@ -247,7 +247,7 @@ def _escaped(run: Run, value: Any, pair: tuple[str, str]) -> Any:
     return _plain(run, _text(run, value), *pair) if isinstance(value, str) else value
 
 
-def _indented(run: Run, value: Any, amount: Any, prefix: Any, start: str) -> str:
+def _indented(run: Rendering, value: Any, amount: Any, prefix: Any, start: str) -> str:
     if is_map(value) or is_list(value):
         raise ExpressionError(f"needs text, not {kind(value)}; use `| yaml` first")
     count, text = need_integer(amount, "amount"), _text(run, value)
@@ -264,7 +264,7 @@ def _indented(run: Run, value: Any, amount: Any, prefix: Any, start: str) -> str
 
 
 @register_filter("indent")
-def indent(run: Run, value: Any, amount: Any, prefix: Any = " ") -> str:
+def indent(run: Rendering, value: Any, amount: Any, prefix: Any = " ") -> str:
     """Spaces, or another prefix, after each line break.
 
     {{ inputs.note | indent(2) }} → one⏎  two
@@ -273,7 +273,7 @@ def indent(run: Run, value: Any, amount: Any, prefix: Any = " ") -> str:
 
 
 @register_filter("nindent")
-def nindent(run: Run, value: Any, amount: Any, prefix: Any = " ") -> str:
+def nindent(run: Rendering, value: Any, amount: Any, prefix: Any = " ") -> str:
     """A line break first, then as `indent`.
 
     {{ inputs.note | nindent(2) }} → ⏎  one⏎  two
@@ -282,7 +282,7 @@ def nindent(run: Run, value: Any, amount: Any, prefix: Any = " ") -> str:
 
 
 @register_filter("regexMatch")
-def regex_match(run: Run, value: Any, regex: Any) -> bool:
+def regex_match(run: Rendering, value: Any, regex: Any) -> bool:
     """Whether a Java regular expression is found in the text.
 
     {{ 'order 66' | regexMatch('[0-9]+') }} → true
@@ -291,7 +291,7 @@ def regex_match(run: Run, value: Any, regex: Any) -> bool:
 
 
 @register_filter("regexReplace")
-def regex_replace(run: Run, value: Any, regex: Any, replacement: Any) -> str:
+def regex_replace(run: Rendering, value: Any, regex: Any, replacement: Any) -> str:
     """Replace every match of a Java regular expression.
 
     {{ 'order 66' | regexReplace('([0-9])', '<$1>') }} → order <6><6>
@@ -301,7 +301,7 @@ def regex_replace(run: Run, value: Any, regex: Any, replacement: Any) -> str:
 
 
 @register_filter("regexExtract")
-def regex_extract(run: Run, value: Any, regex: Any, group: Any = 0) -> str | None:
+def regex_extract(run: Rendering, value: Any, regex: Any, group: Any = 0) -> str | None:
     """The first match, or one of its groups; null if there is none.
 
     {{ 'order 66' | regexExtract('[0-9]+') }} → 66
@@ -322,7 +322,7 @@ _CLASSES = {
 
 
 @register_filter("className")
-def class_name(run: Run, value: Any) -> str:
+def class_name(run: Rendering, value: Any) -> str:
     """The name of the type in Java.
 
     {{ inputs.name | className }} → java.lang.String

@@ -11,14 +11,14 @@ from penstock.expressions.dates.names import names
 from penstock.expressions.dates.zones import zone
 from penstock.expressions.errors import ExpressionError
 from penstock.expressions.registry import register_function
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.values import need_text
 
 _DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 _POSITIONS = {"FIRST": 0, "SECOND": 1, "THIRD": 2, "FOURTH": 3}
 
 
-def _moment(run: Run, date: Any) -> datetime:
+def _moment(run: Rendering, date: Any) -> datetime:
     return to_moment(date, zone(run.host.zone), None, names(None))
 
 
@@ -36,7 +36,7 @@ def _names(days: Any) -> list[Any]:
 
 
 @register_function("dayOfWeek")
-def day_of_week(run: Run, date: Any) -> str:
+def day_of_week(run: Rendering, date: Any) -> str:
     """The day of the week, `MONDAY` to `SUNDAY`.
 
     {{ dayOfWeek(inputs.date) }} → THURSDAY
@@ -45,7 +45,7 @@ def day_of_week(run: Run, date: Any) -> str:
 
 
 @register_function("dayOfMonth")
-def day_of_month(run: Run, date: Any) -> int:
+def day_of_month(run: Rendering, date: Any) -> int:
     """The day of the month, 1 to 31.
 
     {{ dayOfMonth(inputs.date) }} → 15
@@ -54,7 +54,7 @@ def day_of_month(run: Run, date: Any) -> int:
 
 
 @register_function("monthOfYear")
-def month_of_year(run: Run, date: Any) -> int:
+def month_of_year(run: Rendering, date: Any) -> int:
     """The month, 1 to 12.
 
     {{ monthOfYear(inputs.date) }} → 1
@@ -63,7 +63,7 @@ def month_of_year(run: Run, date: Any) -> int:
 
 
 @register_function("hourOfDay")
-def hour_of_day(run: Run, date: Any) -> int:
+def hour_of_day(run: Rendering, date: Any) -> int:
     """The hour, 0 to 23, in the date's own zone.
 
     {{ hourOfDay(inputs.date) }} → 10
@@ -73,7 +73,7 @@ def hour_of_day(run: Run, date: Any) -> int:
 
 
 @register_function("isWeekend")
-def is_weekend(run: Run, date: Any) -> bool:
+def is_weekend(run: Rendering, date: Any) -> bool:
     """Whether it is Saturday or Sunday.
 
     {{ isWeekend(inputs.date) }} → false
@@ -83,7 +83,7 @@ def is_weekend(run: Run, date: Any) -> bool:
 
 
 @register_function("isDayWeekInMonth")
-def is_day_week_in_month(run: Run, date: Any, dayOfWeek: Any, position: Any) -> bool:
+def is_day_week_in_month(run: Rendering, date: Any, dayOfWeek: Any, position: Any) -> bool:
     """Whether it is, say, the last Friday of its month. Positions are `FIRST`, `SECOND`, `THIRD`,
     `FOURTH` and `LAST`.
 
@@ -102,7 +102,7 @@ def is_day_week_in_month(run: Run, date: Any, dayOfWeek: Any, position: Any) -> 
 
 
 @register_function("isLastWorkingDay")
-def is_last_working_day(run: Run, date: Any, workingDays: Any = None) -> bool:
+def is_last_working_day(run: Rendering, date: Any, workingDays: Any = None) -> bool:
     """Whether it is the last working day of its month, Monday to Friday if not said otherwise.
 
     {{ isLastWorkingDay('2026-01-30') }} → true

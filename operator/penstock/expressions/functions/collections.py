@@ -7,11 +7,11 @@ from typing import Any
 from penstock.expressions.errors import ExpressionError
 from penstock.expressions.operators import BINARY, integers, span
 from penstock.expressions.registry import register_function
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.values import is_map, need_integer, need_list, need_text
 
 
-def _extreme(run: Run, operator: str, values: tuple[Any, ...]) -> Any:
+def _extreme(run: Rendering, operator: str, values: tuple[Any, ...]) -> Any:
     if not values:
         raise ExpressionError("expects at least one value")
     best = values[0]
@@ -22,7 +22,7 @@ def _extreme(run: Run, operator: str, values: tuple[Any, ...]) -> Any:
 
 
 @register_function("max")
-def maximum(run: Run, *values: Any) -> Any:
+def maximum(run: Rendering, *values: Any) -> Any:
     """The greatest of its arguments.
 
     {{ max(3, 1, 2) }} → 3
@@ -31,7 +31,7 @@ def maximum(run: Run, *values: Any) -> Any:
 
 
 @register_function("min")
-def minimum(run: Run, *values: Any) -> Any:
+def minimum(run: Rendering, *values: Any) -> Any:
     """The least of its arguments.
 
     {{ min(3, 1, 2) }} → 1
@@ -40,7 +40,7 @@ def minimum(run: Run, *values: Any) -> Any:
 
 
 @register_function("range")
-def range_(run: Run, start: Any, end: Any, increment: Any = 1) -> list[Any]:
+def range_(run: Rendering, start: Any, end: Any, increment: Any = 1) -> list[Any]:
     """Numbers or letters, both ends included.
 
     {{ range(1, 3) }} → [1,2,3]
@@ -55,7 +55,7 @@ def range_(run: Run, start: Any, end: Any, increment: Any = 1) -> list[Any]:
 
 
 @register_function("loopOutputs")
-def loop_outputs(run: Run, outputs: Any, id: Any) -> list[Any]:
+def loop_outputs(run: Rendering, outputs: Any, id: Any) -> list[Any]:
     """One output of every iteration of a loop, as a list.
 
     {{ loopOutputs([{'outputs': {'total': 3}}, {'outputs': {'total': 5}}], 'total') }} → [3,5]

@@ -6,13 +6,13 @@ from typing import Any
 
 from penstock.expressions.errors import ExpressionError
 from penstock.expressions.registry import register_function
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.truth import kind
 from penstock.expressions.values import is_map, need_text
 
 
 @register_function("printContext", "fetchContext")
-def print_context(run: Run) -> dict[str, Any]:
+def print_context(run: Rendering) -> dict[str, Any]:
     """All variables as a map; for looking around.
 
     {{ printContext() | keys | sort | slice(0, 3) }} → ["envs","flow","inputs"]
@@ -24,7 +24,7 @@ def print_context(run: Run) -> dict[str, Any]:
 
 
 @register_function("currentEachOutput")
-def current_each_output(run: Run, outputs: Any) -> Any:
+def current_each_output(run: Rendering, outputs: Any) -> Any:
     """The outputs of a task for the values of the loops around this task, outermost first; null
     where the task has none for these values, so that `??` can replace them.
 
@@ -52,7 +52,7 @@ def _value(taskrun: Any) -> Any:
 
 
 @register_function("env")
-def env(run: Run, name: Any, default: Any = None) -> Any:
+def env(run: Rendering, name: Any, default: Any = None) -> Any:
     """A variable of the environment, as in `envs`: of those which begin with the prefix that the
     administrator chose, in lower case and without the prefix. The default, or null, where it is
     missing or empty.
@@ -66,7 +66,7 @@ def env(run: Run, name: Any, default: Any = None) -> Any:
 
 
 @register_function("tasksWithState")
-def tasks_with_state(run: Run, state: Any) -> list[dict[str, Any]]:
+def tasks_with_state(run: Rendering, state: Any) -> list[dict[str, Any]]:
     """The tasks in a state, in upper or lower case.
 
     {{ tasksWithState('FAILED') }} → [{"taskId":"load","state":"FAILED"}]

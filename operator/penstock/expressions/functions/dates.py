@@ -7,12 +7,12 @@ from typing import Any
 from penstock.expressions.dates.exact import ExactDate
 from penstock.expressions.filters.dates import formatted
 from penstock.expressions.registry import register_function
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 
 
 @register_function("now")
 def now(
-    run: Run,
+    run: Rendering,
     format: Any = "iso",
     timeZone: Any = None,
     existingFormat: Any = None,

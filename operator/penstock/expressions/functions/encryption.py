@@ -10,7 +10,7 @@ from typing import Any
 from penstock.expressions.errors import ExpressionError
 from penstock.expressions.printing import to_text
 from penstock.expressions.registry import register_function
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.values import need_text
 
 _NONCE = 12
@@ -28,7 +28,7 @@ def _cipher(key: Any) -> Any:
 
 
 @register_function("encrypt")
-def encrypt(run: Run, key: Any, plaintext: Any) -> str:
+def encrypt(run: Rendering, key: Any, plaintext: Any) -> str:
     """Encrypt a text with a key of 16, 24 or 32 bytes in Base64. It gives another text each time.
 
     {{ encrypt(vars.key, 'hello') | length }} → 44
@@ -41,7 +41,7 @@ def encrypt(run: Run, key: Any, plaintext: Any) -> str:
 
 
 @register_function("decrypt")
-def decrypt(run: Run, key: Any, encrypted: Any) -> str:
+def decrypt(run: Rendering, key: Any, encrypted: Any) -> str:
     """Back from `encrypt`.
 
     {{ decrypt(vars.key, encrypt(vars.key, 'hello')) }} → hello

@@ -9,7 +9,7 @@ from penstock.expressions.errors import ExpressionError, shorten
 from penstock.expressions.formats.ion import from_ion
 from penstock.expressions.formats.yaml_reader import from_yaml
 from penstock.expressions.registry import register_function
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.truth import kind
 
 
@@ -24,7 +24,7 @@ def _constant(text: str) -> Any:
 
 
 @register_function("fromJson", "json", "jsonDecode")
-def parse_json(run: Run, json: Any) -> Any:
+def parse_json(run: Rendering, json: Any) -> Any:
     """Read JSON; null gives null.
 
     {{ fromJson('{"a": [1, 2]}').a[1] }} → 2
@@ -42,7 +42,7 @@ def _parse(text: str) -> Any:
 
 
 @register_function("fromIon", "ionDecode")
-def parse_ion(run: Run, ion: Any) -> Any:
+def parse_ion(run: Rendering, ion: Any) -> Any:
     """Read the first value of an ION text; null gives null.
 
     {{ fromIon('{a: [1, 2]}').a[1] }} → 2
@@ -51,7 +51,7 @@ def parse_ion(run: Run, ion: Any) -> Any:
 
 
 @register_function("yaml")
-def parse_yaml(run: Run, yaml: Any) -> Any:
+def parse_yaml(run: Rendering, yaml: Any) -> Any:
     """Read YAML; null gives null.
 
     {{ yaml('a: [1, 2]').a[1] }} → 2

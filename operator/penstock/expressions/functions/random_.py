@@ -6,7 +6,7 @@ from typing import Any
 
 from penstock.expressions.errors import ExpressionError, LimitError
 from penstock.expressions.registry import register_function
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.values import need_integer, need_text
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -16,7 +16,7 @@ _KSUID_LENGTH = 27
 _MAX_LENGTH = 1_000
 
 
-def _uuid_bits(run: Run) -> int:
+def _uuid_bits(run: Rendering) -> int:
     """128 random bits with the version and variant of a random UUID."""
     bits = run.host.random.getrandbits(128)
     bits = bits & ~(0xF << 76) | (4 << 76)
@@ -32,7 +32,7 @@ def _base62(number: int) -> str:
 
 
 @register_function("uuid")
-def uuid(run: Run) -> str:
+def uuid(run: Rendering) -> str:
     """A random UUID.
 
     {{ uuid() }} → e3e70682-c209-4cac-a29f-6fbed82c07cd
@@ -42,7 +42,7 @@ def uuid(run: Run) -> str:
 
 
 @register_function("id")
-def short_id(run: Run) -> str:
+def short_id(run: Rendering) -> str:
     """A random UUID in letters and digits, at most 22 of them.
 
     {{ id() }} → 6w2ptyoC9rI7pM8OyvJeJR
@@ -51,7 +51,7 @@ def short_id(run: Run) -> str:
 
 
 @register_function("randomInt")
-def random_int(run: Run, lower: Any, upper: Any) -> int:
+def random_int(run: Rendering, lower: Any, upper: Any) -> int:
     """An integer from ``lower`` to below ``upper``.
 
     {{ randomInt(1, 7) }} → 4
@@ -63,7 +63,7 @@ def random_int(run: Run, lower: Any, upper: Any) -> int:
 
 
 @register_function("randomPort")
-def random_port(run: Run) -> int:
+def random_port(run: Rendering) -> int:
     """The number of a port that anyone may use. No port is tried.
 
     {{ randomPort() }} → 61775
@@ -72,7 +72,7 @@ def random_port(run: Run) -> int:
 
 
 @register_function("nanoId")
-def nano_id(run: Run, length: Any = 21, alphabet: Any = _NANO) -> str:
+def nano_id(run: Rendering, length: Any = 21, alphabet: Any = _NANO) -> str:
     """Random letters of an alphabet.
 
     {{ nanoId() }} → LP3vYNAXHpfyfaugBa7EW
@@ -87,7 +87,7 @@ def nano_id(run: Run, length: Any = 21, alphabet: Any = _NANO) -> str:
 
 
 @register_function("ksuid")
-def ksuid(run: Run) -> str:
+def ksuid(run: Rendering) -> str:
     """A random id whose text sorts by time.
 
     {{ ksuid() }} → 38I2wGjpETHlVxYCMWGSlVuXaWb

@@ -7,12 +7,12 @@ from typing import Any
 
 from penstock.expressions.errors import ExpressionError, LimitError
 from penstock.expressions.registry import register_function
-from penstock.expressions.run import Run
+from penstock.expressions.rendering import Rendering
 from penstock.expressions.values import is_list, is_map, need_text
 
 
 @register_function("render")
-def render(run: Run, toRender: Any, recursive: Any = True) -> Any:
+def render(run: Rendering, toRender: Any, recursive: Any = True) -> Any:
     """Render text, or every text in a map or list, until nothing changes any more. What a variable
     holds is never rendered by itself.
 
@@ -24,7 +24,7 @@ def render(run: Run, toRender: Any, recursive: Any = True) -> Any:
 
 
 @register_function("renderOnce")
-def render_once(run: Run, toRender: Any) -> Any:
+def render_once(run: Rendering, toRender: Any) -> Any:
     """Render one pass: what the variables hold is not rendered in turn.
 
     {{ renderOnce(vars.greeting) }} → Hello Ada
@@ -33,7 +33,7 @@ def render_once(run: Run, toRender: Any) -> Any:
 
 
 @register_function("block")
-def block(run: Run, name: Any) -> str:
+def block(run: Rendering, name: Any) -> str:
     """The text of a block of this template.
 
     {% block line %}--{% endblock %}title{{ block('line') }} → --title--
@@ -45,7 +45,7 @@ def block(run: Run, name: Any) -> str:
 
 
 @register_function("parent", "i18n")
-def not_here(run: Run, *args: Any) -> str:
+def not_here(run: Rendering, *args: Any) -> str:
     """Pebble's functions for inherited and translated templates, which Kestra does not have.
 
     {{ parent() }} → error: is not available
@@ -53,7 +53,7 @@ def not_here(run: Run, *args: Any) -> str:
     raise ExpressionError("is not available: templates are not inherited or translated here")
 
 
-def _until_stable(text: str, run: Run) -> str:
+def _until_stable(text: str, run: Rendering) -> str:
     for _ in range(run.budget.limits.passes):
         result = run.render_text(text, run)
         if result == text:
@@ -62,7 +62,9 @@ def _until_stable(text: str, run: Run) -> str:
     raise LimitError("Too many rendering attempts")
 
 
-def _tree(run: Run, value: Any, render_one: Callable[[str, Run], str], depth: int) -> Any:
+def _tree(
+    run: Rendering, value: Any, render_one: Callable[[str, Rendering], str], depth: int
+) -> Any:
     if depth > run.budget.limits.depth:
         raise LimitError("a value is nested too deeply to render")
     if isinstance(value, str):

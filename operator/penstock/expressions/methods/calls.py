@@ -18,7 +18,7 @@ from penstock.expressions.truth import kind
 from penstock.expressions.values import Entry, is_list, is_number, plain
 
 if TYPE_CHECKING:
-    from penstock.expressions.run import Run
+    from penstock.expressions.rendering import Rendering
 
 TABLES: Mapping[str, Methods] = {
     "Texts": TEXT,
@@ -51,7 +51,7 @@ def check(name: str, count: int, line: int) -> None:
         )
 
 
-def call(run: Run, name: str, value: Any, args: Sequence[Any]) -> Any:
+def call(run: Rendering, name: str, value: Any, args: Sequence[Any]) -> Any:
     """Call the method of a value."""
     found = _find(run, name, value, len(args))
     if found is None:
@@ -60,14 +60,14 @@ def call(run: Run, name: str, value: Any, args: Sequence[Any]) -> Any:
     return _result(run, found[1].call(run, found[0], *found[1].arguments(args)))
 
 
-def has_property(run: Run, value: Any, name: Any) -> bool:
+def has_property(run: Rendering, value: Any, name: Any) -> bool:
     """Whether a name without parentheses is a method of a value. Of a map it is only a key."""
     if not isinstance(name, str) or value is None or isinstance(value, Mapping):
         return False
     return _find(run, name, value, 0) is not None
 
 
-def _find(run: Run, name: str, value: Any, count: int) -> tuple[Any, Method] | None:
+def _find(run: Rendering, name: str, value: Any, count: int) -> tuple[Any, Method] | None:
     """The method, and the value as it takes it: a text that is a date is one for dates' methods."""
     value = value if isinstance(value, DayOfWeek | Month) else plain(value)
     method = _in(_tables(value), name, count)
@@ -102,7 +102,7 @@ def _tables(value: Any) -> tuple[Methods, ...]:
     return (DAY,) if isinstance(value, date) else ()
 
 
-def _result(run: Run, value: Any) -> Any:
+def _result(run: Rendering, value: Any) -> Any:
     """What a method gives counts as if the template had built it."""
     if isinstance(value, str):
         run.budget.text(len(value))

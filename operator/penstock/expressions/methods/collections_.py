@@ -14,7 +14,7 @@ from penstock.expressions.printing import MAX_JSON_DEPTH, to_text
 from penstock.expressions.values import Entry, is_list, is_map
 
 if TYPE_CHECKING:
-    from penstock.expressions.run import Run
+    from penstock.expressions.rendering import Rendering
 
 LIST = Methods("lists")
 MAP = Methods("maps")
@@ -42,43 +42,43 @@ def java_text(value: Any, budget: Budget, depth: int = 0) -> str:
     return text
 
 
-def _items(run: Run, value: Any) -> list[Any]:
+def _items(run: Rendering, value: Any) -> list[Any]:
     run.budget.items(len(value))
     return list(value)
 
 
-def _at(run: Run, value: Any, index: int) -> Any:
+def _at(run: Rendering, value: Any, index: int) -> Any:
     if not 0 <= index < len(value):
         raise ExpressionError(f"the index {index} is outside of a list of {len(value)} items")
     return value[index] if isinstance(value, list) else list(value)[index]
 
 
-def _end(run: Run, value: Any, index: int) -> Any:
+def _end(run: Rendering, value: Any, index: int) -> Any:
     if not value:
         raise ExpressionError("the list is empty")
     return list(value)[index]
 
 
-def _index_of(run: Run, value: Any, item: Any) -> int:
+def _index_of(run: Rendering, value: Any, item: Any) -> int:
     run.budget.check_time()
     items = _items(run, value)
     return next((at for at, other in enumerate(items) if equals(run.budget, item, other)), -1)
 
 
-def _last_index_of(run: Run, value: Any, item: Any) -> int:
+def _last_index_of(run: Rendering, value: Any, item: Any) -> int:
     found = _index_of(run, list(value)[::-1], item)
     return found if found < 0 else len(value) - 1 - found
 
 
-def _contains(run: Run, value: Any, item: Any) -> bool:
+def _contains(run: Rendering, value: Any, item: Any) -> bool:
     return _index_of(run, value, item) >= 0
 
 
-def _contains_all(run: Run, value: Any, items: list[Any]) -> bool:
+def _contains_all(run: Rendering, value: Any, items: list[Any]) -> bool:
     return all(_contains(run, value, item) for item in items)
 
 
-def _sub_list(run: Run, value: Any, begin: int, end: int) -> list[Any]:
+def _sub_list(run: Rendering, value: Any, begin: int, end: int) -> list[Any]:
     if not 0 <= begin <= end <= len(value):
         raise ExpressionError(
             f"the part from {begin} to {end} is outside of a list of {len(value)} items"
@@ -86,12 +86,12 @@ def _sub_list(run: Run, value: Any, begin: int, end: int) -> list[Any]:
     return _items(run, value)[begin:end]
 
 
-def _get(run: Run, value: Mapping[Any, Any], key: Any, default: Any = None) -> Any:
+def _get(run: Rendering, value: Mapping[Any, Any], key: Any, default: Any = None) -> Any:
     found = entry(value, key)
     return default if found is MISSING else found
 
 
-def _entries(run: Run, value: Mapping[Any, Any]) -> list[Entry]:
+def _entries(run: Rendering, value: Mapping[Any, Any]) -> list[Entry]:
     run.budget.items(len(value))
     return [Entry(*pair) for pair in value.items()]
 

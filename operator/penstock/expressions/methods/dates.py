@@ -25,7 +25,7 @@ from penstock.expressions.methods.table import Methods
 from penstock.expressions.printing import scalar_text
 
 if TYPE_CHECKING:
-    from penstock.expressions.run import Run
+    from penstock.expressions.rendering import Rendering
 
 DAY = Methods("dates")
 """Of dates with a time and without."""
@@ -67,7 +67,7 @@ class Month(StrEnum):
     DECEMBER = "DECEMBER"
 
 
-def read_date(run: Run, text: str) -> date | None:
+def read_date(run: Rendering, text: str) -> date | None:
     """The date that a text is, with or without a time, if it is one of ISO 8601."""
     if len(text) > 100 or not _BEGINNING.match(text):
         return None
@@ -78,7 +78,7 @@ def read_date(run: Run, text: str) -> date | None:
     return moment.date() if _DAY_ONLY.fullmatch(text) else moment
 
 
-def _moment(run: Run, value: Any) -> datetime:
+def _moment(run: Rendering, value: Any) -> datetime:
     """A date with a time and a zone, for comparing."""
     return to_moment(value, zone(run.host.zone), None, names(None))
 
@@ -91,7 +91,7 @@ def _ordinal(value: DayOfWeek | Month) -> int:
     return [item.value for item in _all(value)].index(value.value)
 
 
-def _in_circle(run: Run, value: DayOfWeek | Month, count: int) -> DayOfWeek | Month:
+def _in_circle(run: Rendering, value: DayOfWeek | Month, count: int) -> DayOfWeek | Month:
     constants = _all(value)
     return constants[(_ordinal(value) + count) % len(constants)]
 
@@ -100,7 +100,7 @@ def _is_day(value: date) -> bool:
     return not isinstance(value, datetime)
 
 
-def _moved(run: Run, value: date, amount: int, unit: str) -> date:
+def _moved(run: Rendering, value: date, amount: int, unit: str) -> date:
     """A date some time later. One without a zone is moved as if there were none to mind."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return units.add(ExactDate(value), amount, unit).date
@@ -109,7 +109,7 @@ def _moved(run: Run, value: date, amount: int, unit: str) -> date:
     return moved.date() if _is_day(value) else moved
 
 
-def _with(run: Run, value: date, field: str, number: int) -> date:
+def _with(run: Rendering, value: date, field: str, number: int) -> date:
     """A date with another year, month, day, hour …; the 31st becomes the last of a short month."""
     fields = {field: number}
     if field in ("year", "month"):
@@ -122,7 +122,7 @@ def _with(run: Run, value: date, field: str, number: int) -> date:
         raise ExpressionError(f"there is no such date: {error}") from None
 
 
-def _compare(run: Run, value: date, other: Any) -> int:
+def _compare(run: Rendering, value: date, other: Any) -> int:
     """Days by the difference of year, month or day; moments by -1, 0 or 1, as in Java."""
     if _is_day(value):
         that = _moment(run, other)
@@ -131,17 +131,17 @@ def _compare(run: Run, value: date, other: Any) -> int:
     return sign((_moment(run, value) - _moment(run, other)) // timedelta(microseconds=1))
 
 
-def _equals(run: Run, value: date, other: Any) -> bool:
+def _equals(run: Rendering, value: date, other: Any) -> bool:
     if not isinstance(other, date) or _is_day(value) != _is_day(other):
         return False
     return scalar_text(value) == scalar_text(other)
 
 
-def _micros(run: Run, value: date) -> int:
+def _micros(run: Rendering, value: date) -> int:
     return (_moment(run, value) - _EPOCH) // timedelta(microseconds=1)
 
 
-def _local(run: Run, value: datetime) -> datetime:
+def _local(run: Rendering, value: datetime) -> datetime:
     return value.replace(tzinfo=None)
 
 

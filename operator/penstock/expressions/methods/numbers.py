@@ -14,7 +14,7 @@ from penstock.expressions.printing import scalar_text
 from penstock.expressions.values import is_number
 
 if TYPE_CHECKING:
-    from penstock.expressions.run import Run
+    from penstock.expressions.rendering import Rendering
 
 _MOST_DIGITS = 400
 NUMBER = Methods("numbers")
@@ -35,7 +35,7 @@ def _narrowed(value: Any, bits: int) -> int:
     return (whole - least) % (greatest - least + 1) + least
 
 
-def _equals(run: Run, value: Any, other: Any) -> bool:
+def _equals(run: Rendering, value: Any, other: Any) -> bool:
     """The same type and value: in Java 1 does not equal 1.0."""
     same = is_number(other) and _kind(value) is _kind(other)
     return same and _compare(value, other) == 0
@@ -45,7 +45,7 @@ def _kind(value: Any) -> type:
     return next(kind for kind in (float, Decimal, int) if isinstance(value, kind))
 
 
-def _hash(run: Run, value: Any) -> int:
+def _hash(run: Rendering, value: Any) -> int:
     if isinstance(value, int):
         bits = value if -(2**31) <= value < 2**31 else value ^ (value % 2**64 >> 32)
         return _narrowed(bits, 32)

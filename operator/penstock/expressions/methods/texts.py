@@ -11,7 +11,7 @@ from penstock.expressions.methods.table import Methods
 from penstock.expressions.printing import to_text
 
 if TYPE_CHECKING:
-    from penstock.expressions.run import Run
+    from penstock.expressions.rendering import Rendering
 
 TEXT = Methods("texts")
 
@@ -24,55 +24,55 @@ _WHITE = (
 """``Character.isWhitespace``, which the methods beginning with `strip` take: no no-break spaces."""
 
 
-def _starts_with(run: Run, text: str, prefix: str, offset: int = 0) -> bool:
+def _starts_with(run: Rendering, text: str, prefix: str, offset: int = 0) -> bool:
     return 0 <= offset <= utf16.length(text) and utf16.part(text, offset).startswith(prefix)
 
 
-def _index_of(run: Run, text: str, wanted: str, begin: int = 0) -> int:
+def _index_of(run: Rendering, text: str, wanted: str, begin: int = 0) -> int:
     return utf16.find(text, wanted, begin)
 
 
-def _last_index_of(run: Run, text: str, wanted: str, begin: int | None = None) -> int:
+def _last_index_of(run: Rendering, text: str, wanted: str, begin: int | None = None) -> int:
     return utf16.find_last(text, wanted, utf16.length(text) if begin is None else begin)
 
 
-def _replace(run: Run, text: str, old: str, new: str) -> str:
+def _replace(run: Rendering, text: str, old: str, new: str) -> str:
     count = text.count(old)
     run.budget.text(len(text) + count * max(len(new) - len(old), 0))
     return text.replace(old, new)
 
 
-def _replace_all(run: Run, text: str, regex: str, replacement: str) -> str:
+def _replace_all(run: Rendering, text: str, regex: str, replacement: str) -> str:
     return regexes.replace(run.budget, text, regex, replacement)
 
 
-def _replace_first(run: Run, text: str, regex: str, replacement: str) -> str:
+def _replace_first(run: Rendering, text: str, regex: str, replacement: str) -> str:
     return regexes.replace(run.budget, text, regex, replacement, most=1)
 
 
-def _split(run: Run, text: str, regex: str, limit: int = 0) -> list[str]:
+def _split(run: Rendering, text: str, regex: str, limit: int = 0) -> list[str]:
     return regexes.split(run.budget, text, regex, limit)
 
 
-def _repeat(run: Run, text: str, count: int) -> str:
+def _repeat(run: Rendering, text: str, count: int) -> str:
     if count < 0:
         raise ExpressionError(f"`repeat()` takes a `count` of 0 or more, not {count}")
     run.budget.text(len(text) * count)
     return text * count
 
 
-def _concat(run: Run, text: str, other: str) -> str:
+def _concat(run: Rendering, text: str, other: str) -> str:
     run.budget.text(len(text) + len(other))
     return text + other
 
 
-def _join(run: Run, text: str, delimiter: str, items: list[Any]) -> str:
+def _join(run: Rendering, text: str, delimiter: str, items: list[Any]) -> str:
     texts = ["null" if item is None else to_text(item, run.budget) for item in items]
     run.budget.text(sum(map(len, texts)) + len(delimiter) * len(texts))
     return delimiter.join(texts)
 
 
-def _equals_ignoring_case(run: Run, text: str, other: Any) -> bool:
+def _equals_ignoring_case(run: Rendering, text: str, other: Any) -> bool:
     if not isinstance(other, str) or len(text) != len(other):
         return False
     return all(map(_same_letter, text, other))
@@ -82,11 +82,11 @@ def _same_letter(one: str, two: str) -> bool:
     return one == two or one.upper() == two.upper() or one.lower() == two.lower()
 
 
-def _compare_ignoring_case(run: Run, text: str, other: str) -> int:
+def _compare_ignoring_case(run: Rendering, text: str, other: str) -> int:
     return utf16.compare(text.upper().lower(), other.upper().lower())
 
 
-def _equals(run: Run, text: str, other: Any) -> bool:
+def _equals(run: Rendering, text: str, other: Any) -> bool:
     return isinstance(other, str) and text == other
 
 
