@@ -1,7 +1,7 @@
 """etcd and kube-apiserver on loopback, on ports of their own: beside any other cluster.
 
-They are the programs that `e2e.cluster` builds. They end with the process that started them,
-however that ends, and leave nothing behind but a temporary folder.
+They are the programs that `e2e.cluster` builds. They end with the thread that started them, however
+that ends, and leave nothing behind but a temporary folder.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def nothing_is_tried_in_a_hot_loop(calls: Iterable[Call]) -> None:
     for call in calls:
         what = f"{call.verb} {call.path}"
         made[what].append(call.time)
-        if not 200 <= call.status < 300:
+        if not (200 <= call.status < 300 or _is_list(call)):
             failed[what].append(call.time)
     for what, times in failed.items():
         found = most_in_a_second(times)
@@ -74,6 +74,11 @@ def nothing_is_tried_in_a_hot_loop(calls: Iterable[Call]) -> None:
     for what, times in made.items():
         found = most_in_a_second(times)
         assert found <= ALIKE_PER_SECOND, f"{what} was called {found} times in one second"
+
+
+def _is_list(call: Call) -> bool:
+    """Whether it asks for a collection: every object that wants to know does so."""
+    return call.verb == "GET" and call.path.partition("/namespaces/")[2].count("/") == 1
 
 
 def most_in_a_second(times: list[float]) -> int:

@@ -37,6 +37,8 @@ class Nodes:
         self._random = random
         self._known: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.is_held: Callable[[str], bool] = lambda task: False
+        """Whether the pods of a task, by its id, do not end yet."""
         self.errors: list[str] = []
         """Of the test's own: what the API server refuses to it."""
 
@@ -92,6 +94,8 @@ class Nodes:
         ]
         for step in steps:
             await asyncio.sleep(self._random.uniform(0, 0.25))
+            if step is steps[-1]:
+                await self._let_go(notes[TASK_ID])
             if not await self._insist(step):  # somebody deleted the pod
                 code = 1
                 break
@@ -102,6 +106,12 @@ class Nodes:
         await self._insist(
             lambda: self._api.patch(JOBS, self._namespace, name, {"status": status}, "status")
         )
+
+    async def _let_go(self, task: str) -> None:
+        while True:
+            if not self.is_held(task):
+                return
+            await asyncio.sleep(POLL)
 
     async def _insist(self, step: Callable[[], Any]) -> bool:
         """Take a step, however often the API server is away. False where its object is gone."""

@@ -52,6 +52,8 @@ class Stage:
     kubeconfig: Path
     script: Script = every_task_succeeds
     random: Random = field(default_factory=lambda: Random(0))
+    hold: set[str] = field(default_factory=set)
+    """The ids of tasks whose pods do not end yet."""
 
     @classmethod
     @asynccontextmanager
@@ -67,6 +69,7 @@ class Stage:
             await api.create(_NAMESPACES, "", body)
             stage = cls(plane, proxy, controller, api, name, kubeconfig)
             nodes = Nodes(api, name, lambda *asked: stage.script(*asked), stage.random)
+            nodes.is_held = lambda task: task in stage.hold
             work = asyncio.create_task(nodes.run())
             try:
                 yield stage
@@ -113,6 +116,11 @@ class Stage:
                 if time.monotonic() > deadline:
                     return found
             await asyncio.sleep(0.1)
+
+    async def annotate(self, name: str) -> None:
+        """Let an execution be looked at."""
+        patch = {"metadata": {"annotations": {"looked-at": str(time.monotonic())}}}
+        await self.api.patch(EXECUTIONS, self.namespace, name, patch)
 
     async def until(self, name: str, holds: Callable[[Object], bool]) -> Object:
         """An execution, once something holds of it."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from penstock.controller.runtime.indexes import ObjectStore, has_ended
-from penstock.controller.runtime.outcomes import AtOnce, Outcome, Retry, Stalled
+from penstock.controller.runtime.outcomes import FIRST_RETRY, AtOnce, Outcome, Retry, Stalled
 from penstock.controller.runtime.queue import Key
 from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.status_writer import write_status
@@ -25,7 +25,7 @@ from penstock.resources.conditions import Condition, with_wait
 logger = logging.getLogger(__name__)
 
 TOLD_AFTER = 3
-"""So often in a row something has to fail before it is told, unless a person has to mend it."""
+"""So often in a row something has to fail before it is told, where it may pass in a moment."""
 _LONGEST_MESSAGE = 2_000
 
 
@@ -68,7 +68,7 @@ class Waits:
             return
         wait = self._waits.setdefault(key, _Wait())
         wait.failures += 1
-        if isinstance(outcome, Retry) and wait.failures < TOLD_AFTER:
+        if not _is_worth_a_word(outcome, wait.failures):
             return
         self._record(body, wait, outcome)
         if told.resource is not None and not has_ended(body):
@@ -102,3 +102,10 @@ class Waits:
             )
         except ApiError as error:  # then the Event says it, and the next failure tries again
             logger.debug("why %s waits can't be written: %s", body["metadata"]["name"], error)
+
+
+def _is_worth_a_word(outcome: Retry | Stalled, failures: int) -> bool:
+    """Whether it is told: at once what a person has to mend, and what is known to last."""
+    if isinstance(outcome, Stalled) or failures >= TOLD_AFTER:
+        return True
+    return max(outcome.first, outcome.at_least) > FIRST_RETRY
