@@ -9,7 +9,7 @@ import pytest
 
 from penstock.controller import gitsources as module
 from penstock.git import GitError, Snapshot, SourceFile
-from penstock.kubernetes.api import GIT_SOURCES
+from penstock.kubernetes.api.client import GIT_SOURCES
 from tests.fixtures.controller import NAMESPACE, Controller, conditions
 
 FLOW = b"""
