@@ -93,7 +93,7 @@ e2e: dev install ## End-to-end tests on the real cluster
 	@$(ON_CLUSTER) $(BIN)/python -m e2e.suite $(PYTEST_ARGS)
 
 .PHONY: test-fast
-test-fast: lint unit ## What to run before each commit: all that needs no node to run pods on
+test-fast: lint unit apiserver ## What to run before each commit: all that needs no node to run pods on
 
 .PHONY: test
 test: dev lint unit apiserver e2e ## Everything: lint, unit, API server and end-to-end tests
