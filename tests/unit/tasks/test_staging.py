@@ -369,7 +369,7 @@ def test_memory_is_bounded(tmp_path: Path, service: Running) -> None:
     folders = PodFolders(tmp_path / "pod")
     folders.base.mkdir()
     program = (
-        "import sys; from pathlib import Path; from penstock.tasks import staging as s;"
+        "import sys; from pathlib import Path; from penstock.tasks.pod import staging as s;"
         "plan = s.read_plan();"
         "s.Staging(plan, s.PodFolders(Path(sys.argv[1])),"
         " lambda: s.Remote.from_environment(plan.origin)).run();"
@@ -389,6 +389,7 @@ def test_memory_is_bounded(tmp_path: Path, service: Running) -> None:
         env=environment, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     while not folders.said("staged"):
+        assert process.poll() is None, "the process ended before its files were in place"
         time.sleep(0.01)
     with (folders.work / "large").open("wb") as file:
         file.truncate(size)
