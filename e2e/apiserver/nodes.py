@@ -17,6 +17,7 @@ from penstock.kubernetes.api.client import (
     Api,
     ApiError,
     Object,
+    Resource,
 )
 from penstock.kubernetes.api.labels import ATTEMPT, EXECUTION_UID, TASK_ID, TASK_RUN
 from tests.fixtures.pods import ended, pod_of, running
@@ -54,31 +55,35 @@ class Nodes:
                 task.cancel()
 
     async def _look(self) -> None:
-        jobs = await self._api.list(JOBS, self._namespace)
-        for job in jobs:
+        for job in await self._list(JOBS):
             uid = job["metadata"]["uid"]
             if uid not in self._known:
                 self._known.add(uid)
                 task = asyncio.create_task(self._bring_through(job))
                 self._tasks.add(task)
                 task.add_done_callback(self._done)
-        await self._collect(jobs)
+        await self._collect()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self.errors.append(str(task.exception()))
 
-    async def _collect(self, jobs: list[Object]) -> None:
-        """Delete what belongs to something that is gone."""
-        executions = await self._api.list(EXECUTIONS, self._namespace)
-        alive = {body["metadata"]["uid"] for body in (*executions, *jobs)}
-        for resource in (JOBS, PODS, CONFIG_MAPS):
-            for body in await self._api.list(resource, self._namespace):
+    async def _collect(self) -> None:
+        """Delete what belongs to something that is gone. The owners are listed last: one that is
+        made meanwhile must not be taken for gone."""
+        listed = [(kind, await self._list(kind)) for kind in (PODS, CONFIG_MAPS, JOBS)]
+        owners = [*await self._list(JOBS), *await self._list(EXECUTIONS)]
+        alive = {body["metadata"]["uid"] for body in owners}
+        for kind, bodies in listed:
+            for body in bodies:
                 meta = body["metadata"]
-                owners = [owner["uid"] for owner in meta.get("ownerReferences") or ()]
-                if owners and alive.isdisjoint(owners):
-                    await self._api.delete(resource, self._namespace, meta["name"], meta["uid"])
+                wanted = [owner["uid"] for owner in meta.get("ownerReferences") or ()]
+                if wanted and alive.isdisjoint(wanted):
+                    await self._api.delete(kind, self._namespace, meta["name"], meta["uid"])
+
+    async def _list(self, kind: Resource) -> list[Object]:
+        return await self._api.list(kind, self._namespace)
 
     async def _bring_through(self, job: Object) -> None:
         """From the Job to the end of its pod, with a pause before each step."""

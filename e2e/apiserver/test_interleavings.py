@@ -18,7 +18,7 @@ from e2e.apiserver.stage import Stage
 from e2e.apiserver.vandal import Vandal
 from penstock.resources.execution import State
 
-SEEDS = [int(text) for text in os.environ.get("PENSTOCK_SEEDS", "1 2 3 4 5 6 7 8").split()]
+SEEDS = [int(text) for text in os.environ.get("PENSTOCK_SEEDS", "").split()] or range(1, 13)
 FLOWS = {
     "chain": """
         id: chain

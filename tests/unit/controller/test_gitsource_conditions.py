@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from penstock.controller import gitsources as module
+from penstock.controller.gitsources import reconciler as module
 from penstock.git import GitError, Snapshot, SourceFile
 from penstock.kubernetes.api.client import GIT_SOURCES
 from tests.fixtures.controller import NAMESPACE, Controller, conditions
