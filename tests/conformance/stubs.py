@@ -1,4 +1,4 @@
-"""Task types that exist only in Kestra's tests (kestra-types, section 7), as a plugin has them."""
+"""Task types that exist only in Kestra's tests, as a plugin has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a single property can't tell: rules over the flow as a whole (kestra-engine, section 18)."""
+"""What a single property can't tell: rules over the flow as a whole."""
 
 from __future__ import annotations
 

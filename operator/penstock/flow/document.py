@@ -1,4 +1,4 @@
-"""The flow as a whole (kestra-types, section 0; kestra-engine, sections 12 to 14)."""
+"""The flow as a whole."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RESERVED_FLOW_IDS = frozenset(
         "disable", "enable",
     }
 )  # fmt: skip
-"""Kestra's API has paths of these names (kestra-newer, section 7)."""
+"""Kestra's API has paths of these names."""
 
 
 def labels_as_map(value: Any) -> Any:

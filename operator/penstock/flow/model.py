@@ -1,6 +1,6 @@
 """What every model of the flow document has in common.
 
-Kestra refuses a property it does not know (kestra-engine, section 18). A typing error in a property
+Kestra refuses a property it does not know. A typing error in a property
 is the most frequent mistake in a flow file, so the refusal names the nearest property that exists.
 """
 

@@ -1,4 +1,4 @@
-"""Retry policies: when a failed attempt is followed by another (kestra-engine, section 5)."""
+"""Retry policies: when a failed attempt is followed by another."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class TaskCache(Document):
 
 
 class Task(Document):
-    """What every task has (kestra-types, section 0)."""
+    """What every task has."""
 
     uses_timeout: ClassVar[bool] = False
     """Whether `timeout` means something to tasks of this kind."""

@@ -1,7 +1,7 @@
 """From a given value to the declared type of an input or output, or to why it can't be.
 
 Typed values stay JSON: a date-time is ISO text, a duration is ISO text, so that they can stand in
-an Execution's status as they are. Error texts follow Kestra's (kestra-engine, section 12).
+an Execution's status as they are. Error texts follow Kestra's.
 """
 
 from __future__ import annotations

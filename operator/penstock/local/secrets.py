@@ -1,4 +1,4 @@
-"""Secrets of this machine's environment (kestra-engine, section 11), and keeping them from logs."""
+"""Secrets of this machine's environment, and keeping them from logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The directories that the tasks of a WorkingDirectory share (kestra-engine, section 16)."""
+"""The directories that the tasks of a WorkingDirectory share."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from penstock.resources.conditions import Condition
 
 
 class State(StrEnum):
-    """States of executions, task runs and attempts (kestra-engine, section 1)."""
+    """States of executions, task runs and attempts."""
 
     CREATED = "CREATED"
     QUEUED = "QUEUED"

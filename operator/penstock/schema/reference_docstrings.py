@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cache
 
 _EXAMPLE = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_FOR_DEVELOPERS = re.compile(r"\s*\(kestra-[^)]*\)")
 _LITERAL = re.compile(r"``([^`\n]+)``")
 _ROLE = re.compile(r":(?:class|func|mod):`~?([^`]+)`")
 _OUTPUTS = "Outputs:"
@@ -51,7 +50,7 @@ def describe(text: str | None) -> Described:
 
 def prose(text: str) -> str:
     """A paragraph as Markdown on one line, without what is only for readers of the code."""
-    text = _ROLE.sub(r"`\1`", _FOR_DEVELOPERS.sub("", text))
+    text = _ROLE.sub(r"`\1`", text)
     return " ".join(_LITERAL.sub(r"`\1`", text).split())
 
 

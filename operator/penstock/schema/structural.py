@@ -25,7 +25,7 @@ _ORDER = (
     *("description", "type", "format", "required"),
     *("properties", "additionalProperties", "items"),
 )
-_NOT_FOR_USERS = re.compile(r"\s*\(kestra-[^)]*\)|^```.*?^```$", re.MULTILINE | re.DOTALL)
+_EXAMPLE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _NUMERIC = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 
 
@@ -42,8 +42,8 @@ def structural(model: type[BaseModel], *, defaults: bool = False) -> Schema:
 
 
 def for_users(description: str) -> str:
-    """A description without examples and what is only for readers of the code, on one line."""
-    return " ".join(_NOT_FOR_USERS.sub("", description).split())
+    """A description without examples, on one line."""
+    return " ".join(_EXAMPLE.sub("", description).split())
 
 
 class _Converter:

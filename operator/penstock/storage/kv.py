@@ -1,4 +1,4 @@
-"""Key-value pairs of a namespace, each a small JSON file of the storage (kestra-engine, 17)."""
+"""Key-value pairs of a namespace, each a small JSON file of the storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs of tasks that are taken again in place of a run (`taskCache`; kestra-newer, section 3).
+"""Outputs of tasks that are taken again in place of a run (`taskCache`).
 
 An entry belongs to one task of one flow and to the properties with which it ran. Files that the
 outputs name are another execution's by then, so whoever takes them gets copies of its own.

@@ -1,4 +1,4 @@
-"""ScheduleOnDates: one execution for each of the given dates (kestra-types, section 4)."""
+"""ScheduleOnDates: one execution for each of the given dates."""
 
 from __future__ import annotations
 

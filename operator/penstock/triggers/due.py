@@ -1,4 +1,4 @@
-"""Which due times of a schedule call for an execution now (kestra-engine, section 14).
+"""Which due times of a schedule call for an execution now.
 
 A due time is an instant. What was due is told from the last due time that was dealt with, so a
 restart across a due time neither loses nor doubles it. Dates of the cron that do not satisfy the

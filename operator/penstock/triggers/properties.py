@@ -1,4 +1,4 @@
-"""What every trigger has (kestra-types, section 0; kestra-newer, section 3)."""
+"""What every trigger has."""
 
 from __future__ import annotations
 

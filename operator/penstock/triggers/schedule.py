@@ -1,4 +1,4 @@
-"""The model of a Schedule: cron, in a time zone (kestra-types, section 4).
+"""The model of a Schedule: cron, in a time zone.
 
 The dates here are the cron's own; which of them are due, :mod:`penstock.triggers.due` says.
 """

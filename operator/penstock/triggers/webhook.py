@@ -1,4 +1,4 @@
-"""Webhook: a request with the right key starts an execution (kestra-types, section 4).
+"""Webhook: a request with the right key starts an execution.
 
 Pure: a request in, an answer out. The server and the execution are the caller's.
 """

@@ -1,4 +1,4 @@
-"""Windows of time in which what a Flow trigger waits for must happen (kestra-engine, section 14).
+"""Windows of time in which what a Flow trigger waits for must happen.
 
 Two ways to write the same windows: `timeWindow` of Kestra 1.x and `window` of 2.0. A time of day
 without offset is in UTC, so that a window does not depend on where the controller runs.

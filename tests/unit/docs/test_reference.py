@@ -119,7 +119,7 @@ def test_every_registered_type_has_its_place_in_the_pages() -> None:
 
 def test_a_docstring_is_taken_apart() -> None:
     described = describe(
-        """Does it (kestra-types, section 2).
+        """Does it.
 
         Outputs: `value`,
         in full.

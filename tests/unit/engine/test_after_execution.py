@@ -117,7 +117,7 @@ def test_a_breakpoint_does_not_hold_it(given: Flow) -> None:
 
 
 def test_a_kill_meanwhile_is_too_late(given: Flow) -> None:
-    """An execution that has ended can't be killed (kestra-engine, section 6)."""
+    """An execution that has ended can't be killed."""
     outcome = given(flow(TELL)).when_tasks(seconds={"tell": 60}).at(9).kill().run()
     outcome.then.ended("SUCCESS").states(tell="SUCCESS").took(61)
 

@@ -64,7 +64,7 @@ def test_what_failed_by_its_own_rules_begins_anew(given: Flow) -> None:
 
 
 def test_a_failure_that_was_allowed_further_out_is_not_done_again(given: Flow) -> None:
-    """Kestra resets every FAILED task run (kestra-engine, section 7); here what came after it was
+    """Kestra resets every FAILED task run; here what came after it was
     decided by its failure, and stays."""
     text = """
     tasks:

@@ -110,7 +110,7 @@ def test_a_paused_execution_is_watched(given: Flow) -> None:
 
 
 def test_after_a_restart_the_time_is_not_watched(given: Flow) -> None:
-    """Kestra watches it of executions that are created (kestra-engine, section 2)."""
+    """Kestra watches it of executions that are created."""
     flow_ = given(flow(longest("FAIL"))).when_tasks(seconds={"b": 60}).at(20).control(restart={})
     flow_.run().then.ended("SUCCESS").took(20 + 60 + 1)
 

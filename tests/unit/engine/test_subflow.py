@@ -106,7 +106,7 @@ def test_not_waiting_it_ends_once_the_execution_is_there(given: Flow) -> None:
         ("WARNING", "WARNING", "SUCCESS"),
         ("FAILED", "FAILED", "SUCCESS"),
         ("KILLED", "KILLED", "SUCCESS"),
-        # Kestra makes SUCCESS of it (kestra-engine, section 15); a cancelled child did not do
+        # Kestra makes SUCCESS of it; a cancelled child did not do
         # what it was called for.
         ("CANCELLED", "FAILED", "SUCCESS"),
     ],

@@ -88,7 +88,7 @@ def test_a_task_that_may_fail_does_not_end_it(given: Flow) -> None:
 
 
 def test_in_a_loop_its_tasks_have_its_value(given: Flow) -> None:
-    """And their outputs are told apart by that value, once (kestra-engine, section 16)."""
+    """And their outputs are told apart by that value, once."""
     outcome = (
         given("""
     tasks:
@@ -184,7 +184,7 @@ def test_its_tasks_see_its_own_task_run(given: Flow) -> None:
 
 @pytest.mark.parametrize("keeps", ["", KEEPS])
 def test_a_lost_directory_is_made_anew_with_all_that_was_in_it(given: Flow, keeps: str) -> None:
-    """What the tasks before left there is gone, so they run again (kestra-engine, section 4)."""
+    """What the tasks before left there is gone, so they run again."""
     outcome = given(directory(keeps)).when_tasks(lost_directory={"b": 1}).run()
     outcome.then.ended("SUCCESS").ran("a", "b", "a", "b", "after")
     outcome.then.attempts("w", "RESUBMITTED", *(["SUCCESS"] if keeps else []))

@@ -16,7 +16,7 @@ from penstock.schema.structural import OPEN, structural
 
 
 class Colour(StrEnum):
-    """A colour (kestra-engine, section 1)."""
+    """A colour."""
 
     RED = "RED"
     BLUE = "BLUE"

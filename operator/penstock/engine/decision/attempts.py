@@ -1,4 +1,4 @@
-"""Attempts: how a runnable task's tries follow each other (kestra-engine, sections 4 and 5)."""
+"""Attempts: how a runnable task's tries follow each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what was given to the typed inputs of an execution (kestra-engine, section 12)."""
+"""From what was given to the typed inputs of an execution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doing again what was done: restart, replay, and marking a task run (kestra-engine, section 7)."""
+"""Doing again what was done: restart, replay, and marking a task run."""
 
 from __future__ import annotations
 

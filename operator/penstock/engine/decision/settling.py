@@ -1,6 +1,6 @@
 """Settling: move everything that can move, from the innermost open flowable outwards.
 
-One algorithm serves the execution itself and every flowable (kestra-engine, sections 2 and 3):
+One algorithm serves the execution itself and every flowable:
 
 1. *main*: the lanes of the plan. Once a child FAILED, no further child of this parent starts;
    children that run are awaited.

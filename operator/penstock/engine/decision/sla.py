@@ -1,4 +1,4 @@
-"""What an execution must keep to (kestra-engine, section 9)."""
+"""What an execution must keep to."""
 
 from __future__ import annotations
 

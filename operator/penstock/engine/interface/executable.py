@@ -40,7 +40,7 @@ class ChildRequest:
 
 
 class ChildFlow(Document):
-    """Which flow is run, and with what (kestra-engine, section 15)."""
+    """Which flow is run, and with what."""
 
     namespace: str
     """The namespace of the flow that is run. Rendered."""

@@ -228,5 +228,5 @@ def in_sequence(tasks: Sequence[Task]) -> Plan:
 
 
 def enabled(tasks: Sequence[Task]) -> list[Task]:
-    """Disabled tasks are left out before anything else (kestra-engine, section 2)."""
+    """Disabled tasks are left out before anything else."""
     return [task for task in tasks if not task.disabled]

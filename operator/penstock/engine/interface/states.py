@@ -1,4 +1,4 @@
-"""How states combine (kestra-engine, section 2)."""
+"""How states combine."""
 
 from __future__ import annotations
 

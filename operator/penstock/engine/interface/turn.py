@@ -1,4 +1,4 @@
-"""Whether an execution may run beside the others of its flow (kestra-engine, section 8)."""
+"""Whether an execution may run beside the others of its flow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold before an execution starts (kestra-newer, section 1)."""
+"""What must hold before an execution starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flow's outputs, rendered and typed at its end (kestra-engine, section 13)."""
+"""The flow's outputs, rendered and typed at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What expressions see (kestra-engine, sections 10 and 11).
+"""What expressions see.
 
 Each root variable is made when it is first read: most expressions read one or two of them, and
 `outputs` of a long execution is the dear one.
@@ -131,7 +131,7 @@ def task_run_variables(
 
 
 def _item(board: Board, run: TaskRun) -> dict[str, Any]:
-    """The iteration of a Loop in which a task run stands (kestra-newer, Loop)."""
+    """The iteration of a Loop in which a task run stands."""
     levels = [
         _iteration(board, board[loop], index)
         for loop, index in reversed(board.scope(run))

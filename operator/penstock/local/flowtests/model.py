@@ -1,4 +1,4 @@
-"""The document of a test (kestra-newer, section 6)."""
+"""The document of a test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first and the last task of a ForEachItem (kestra-engine, section 15)."""
+"""The first and the last task of a ForEachItem."""
 
 from __future__ import annotations
 

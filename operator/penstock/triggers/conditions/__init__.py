@@ -1,4 +1,4 @@
-"""Conditions of triggers: what must be true before one fires (kestra-types, section 5).
+"""Conditions of triggers: what must be true before one fires.
 
 A family is a module. To add a condition, write its model in its family and list it here.
 """

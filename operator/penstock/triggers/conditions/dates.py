@@ -1,4 +1,4 @@
-"""Conditions on a date, by default the due time (kestra-types, section 5)."""
+"""Conditions on a date, by default the due time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an execution of another flow makes a Flow trigger fire (kestra-engine, section 14).
+"""Whether an execution of another flow makes a Flow trigger fire.
 
 Pure: the trigger, what was seen and what is remembered give what to do and what to remember. The
 window of an event is told by the event's own date, so an event that is dealt with late, or twice,

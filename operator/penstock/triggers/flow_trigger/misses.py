@@ -1,4 +1,4 @@
-"""`onMiss`: a window ended and the trigger did not fire in it (kestra-newer, section 3)."""
+"""`onMiss`: a window ended and the trigger did not fire in it."""
 
 from __future__ import annotations
 

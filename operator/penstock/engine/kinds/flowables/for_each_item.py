@@ -1,4 +1,4 @@
-"""ForEachItem: another flow for each batch of a file's items (kestra-engine, section 15).
+"""ForEachItem: another flow for each batch of a file's items.
 
 It opens into three tasks, one after the other: one splits the file, one runs the flow for each
 batch, one merges the outputs of those executions.

@@ -1,4 +1,4 @@
-"""WorkingDirectory: tasks that share a directory (kestra-engine, section 16)."""
+"""WorkingDirectory: tasks that share a directory."""
 
 from __future__ import annotations
 
