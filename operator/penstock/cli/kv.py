@@ -16,8 +16,8 @@ from kubernetes import aio
 from penstock.cli.arguments import duration, parsed_json
 from penstock.cli.errors import INVALID, OK, UserError
 from penstock.cli.reading import current_namespace
-from penstock.controller.keyvalues.index import Pairs, expiration, is_live, pair_keys
-from penstock.controller.keyvalues.writer import PairWriter
+from penstock.controller.keyvalues.index import KeyValueIndex, expiration, is_live, pair_keys
+from penstock.controller.keyvalues.writer import KeyValueWriter
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.kubernetes.api.client import KEY_VALUES, Api, ApiError, Object, connect
 from penstock.storage.errors import StorageError
@@ -36,11 +36,11 @@ class _Cluster:
     api: Api
     tenant: str
     objects: ObjectStore
-    pairs: Pairs
+    pairs: KeyValueIndex
 
     async def change(self, change: Change) -> None:
         # Who changes a key by hand can't know which attempts are open: their names stay.
-        writer = PairWriter(self.api, self.objects, self.pairs, lambda tenant, attempt: False)
+        writer = KeyValueWriter(self.api, self.objects, self.pairs, lambda tenant, attempt: False)
         await writer.change(self.tenant, change)
 
 
@@ -162,4 +162,4 @@ async def _connected(tenant: str | None) -> AsyncIterator[_Cluster]:
         objects = ObjectStore(pair_keys)
         for body in await api.list(KEY_VALUES, where):
             objects.put(body)
-        yield _Cluster(api, where, objects, Pairs(objects))
+        yield _Cluster(api, where, objects, KeyValueIndex(objects))

@@ -8,13 +8,13 @@ import click
 
 from penstock.cli.errors import OK, UserError
 from penstock.cli.reading import read_execution
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.task_run_index import TaskRunIndex
 
 
 def print_outputs(execution: str, namespace: str | None, task: str | None) -> int:
     """Print the outputs as JSON, and return the exit code."""
     _, status = read_execution(execution, namespace)
-    found = Board(status.task_runs).visible_outputs()
+    found = TaskRunIndex(status.task_runs).visible_outputs()
     if task is not None:
         if task not in found:
             known = f"; there are outputs of {', '.join(found)}" if found else ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock.engine.interface.actions import Report, StartExecution
 from penstock.engine.interface.limits import Limits
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import ExpressionError, Host
 from penstock.flow.document import Flow, Trigger
@@ -162,7 +162,7 @@ def _properties(trigger: Trigger) -> FlowTrigger | None:
 
 def _upstream(execution: LocalExecution, flow: Flow, step: Transition) -> Upstream:
     status = execution.status
-    board = Board(status.task_runs, FlowTree(flow).traits)
+    board = TaskRunIndex(status.task_runs, FlowTree(flow).traits)
     return Upstream(
         id=execution.name,
         namespace=flow.namespace,

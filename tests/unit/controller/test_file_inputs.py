@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.executions.expression_reads import Reading
+from penstock.controller.executions.expression_reads import ExpressionReads
 from penstock.controller.executions.fileinputs import FileInputs
 from penstock.controller.executions.resolution import NotYet, Refusal, Start
-from penstock.controller.files.access import Places
+from penstock.controller.files.access import FileAccess
 from penstock.controller.files.provenance import Provenance
-from penstock.controller.gc.orphaned_files import Purges
+from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.actions import StartExecution
@@ -53,8 +53,8 @@ class Given:
         self.executions = ObjectStore()
         for body in others:
             self.executions.put(body)
-        self.purges = Purges(root, self.executions)
-        self.inputs = FileInputs(Reading(root.of, places(self.executions)), self.purges)
+        self.purges = OrphanedFiles(root, self.executions)
+        self.inputs = FileInputs(ExpressionReads(root.of, places(self.executions)), self.purges)
         engine = Engine(flows.flow(FLOW), expressions())
         reference = PinnedFlow(namespace="company.team", id="flow", name="flow", revision=1)
         self.start = Start(engine, reference, None)
@@ -183,8 +183,8 @@ async def test_a_child_waits_for_the_storage_that_tells_who_called_it(tmp_path: 
     def away() -> bytes:
         raise StorageUnavailable("not there yet")
 
-    inputs = FileInputs(Reading(given.root.of, Places(given.executions, Provenance(away))),
-                        given.purges)  # fmt: skip
+    reads = ExpressionReads(given.root.of, FileAccess(given.executions, Provenance(away)))
+    inputs = FileInputs(reads, given.purges)
     # then
     with pytest.raises(NotYet):
         await inputs.stored(made, ExecutionSpec.model_validate(made["spec"]), given.start)

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.executions.expression_functions import Functions
-from penstock.controller.executions.expression_reads import Reading, ask
-from penstock.controller.keyvalues.index import Pairs, pair_keys
+from penstock.controller.executions.expression_functions import ExpressionFunctions
+from penstock.controller.executions.expression_reads import ExpressionReads, ask
+from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.actions import Step
@@ -56,9 +56,9 @@ class Given:
             self.executions.put(body)
         self.ready = asyncio.Event()
         self.opened: list[str] = []
-        reading = Reading(self._of_tenant, places(self.executions))
-        self.functions = Functions(
-            reading.readers, lambda body: self.ready.set(), Pairs(ObjectStore(pair_keys)).of
+        reading = ExpressionReads(self._of_tenant, places(self.executions))
+        self.functions = ExpressionFunctions(
+            reading.readers, lambda body: self.ready.set(), KeyValueIndex(ObjectStore(pair_keys)).of
         )
 
     def _of_tenant(self, tenant: str) -> Storage:

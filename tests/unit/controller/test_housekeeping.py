@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from penstock.controller.files.execution_index import KnownExecutions
-from penstock.controller.gc.purge_tasks import Housekeeping
-from penstock.controller.keyvalues.index import Pairs, pair_keys
-from penstock.controller.keyvalues.writer import PairWriter
+from penstock.controller.files.execution_index import ExecutionIndex
+from penstock.controller.gc.purge_tasks import PurgeTasks
+from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
+from penstock.controller.keyvalues.writer import KeyValueWriter
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.keys import execution_keys
@@ -46,17 +46,17 @@ class Given:
         self.storage = Storage.local(str(folder))
         self.told: list[Key] = []
         objects = ObjectStore(pair_keys)
-        self.pairs = Pairs(objects)
-        self.writer = PairWriter(
+        self.pairs = KeyValueIndex(objects)
+        self.writer = KeyValueWriter(
             cast("Api", self.api), objects, self.pairs, lambda tenant, attempt: False
         )
         self.starts_anew()
 
     def starts_anew(self) -> None:
         """As a controller does that was killed."""
-        self.housekeeping = Housekeeping(
+        self.housekeeping = PurgeTasks(
             cast("Api", self.api),
-            KnownExecutions(self.executions, places(self.executions)),
+            ExecutionIndex(self.executions, places(self.executions)),
             self.storage.of,
             self.pairs,
             self.writer,

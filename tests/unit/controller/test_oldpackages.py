@@ -6,7 +6,7 @@ import io
 import time
 from pathlib import Path
 
-from penstock.controller.gc.package_cache import OldPackages
+from penstock.controller.gc.package_cache import PackageCleaner
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.pod.package_cache import KEPT_SECONDS
@@ -34,7 +34,7 @@ def test_what_is_old_goes_and_nothing_else(tmp_path: Path) -> None:
         root.of("ns").put(path, io.BytesIO(old))
     root.put("/.penstock/cache/packages-g", io.BytesIO(old))
     # when
-    OldPackages(root).delete()
+    PackageCleaner(root).delete()
     # then
     assert sorted(root.of("ns").list("/")) == sorted([*left, *others])
     assert list(root.list("/.penstock/")) == ["/.penstock/cache/packages-g"]
@@ -46,6 +46,6 @@ def test_only_tenants_that_are_served_are_looked_at(tmp_path: Path) -> None:
     path = ExecutionPlace("company", "flow", "run").cache_file("packages-a")
     for tenant in ("mine", "theirs"):
         root.of(tenant).put(path, io.BytesIO(b"k 1\n"))
-    OldPackages(root, ["mine"]).delete()
+    PackageCleaner(root, ["mine"]).delete()
     assert not root.of("mine").exists(path)
     assert root.of("theirs").exists(path)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.executions.expression_functions import Functions
-from penstock.controller.keyvalues.index import Pairs, pair_keys
+from penstock.controller.executions.expression_functions import ExpressionFunctions
+from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
 from penstock.controller.keyvalues.reconciler import KeyValueReconciler
 from penstock.controller.keyvalues.task_effects import recorded_in
-from penstock.controller.keyvalues.writer import PairNameTaken, PairWriter, applied
+from penstock.controller.keyvalues.writer import KeyValueWriter, PairNameTaken, applied
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.expressions import ExpressionError
 from penstock.resources.keyvalue import KEY_PATTERN, NAMESPACE_PATTERN, key_value_name
@@ -41,8 +41,8 @@ class World:
         self.objects = ObjectStore(pair_keys)
         for body in self.api.objects.values():
             self.objects.put(body)
-        self.pairs = Pairs(self.objects)
-        self.writer = PairWriter(self.api, self.objects, self.pairs, self._is_recorded)  # type: ignore[arg-type]
+        self.pairs = KeyValueIndex(self.objects)
+        self.writer = KeyValueWriter(self.api, self.objects, self.pairs, self._is_recorded)  # type: ignore[arg-type]
         self.reconciler = KeyValueReconciler(
             self.api, self.objects, self.pairs, self._is_recorded, self  # type: ignore[arg-type]
         )  # fmt: skip
@@ -138,7 +138,7 @@ def test_kv_in_an_expression_is_as_it_is_locally(world: World) -> None:
     world.given("other", "o", None)
     flow: Any = type("Flow", (), {"namespace": TEAM, "id": "f"})
     identity: Any = type("Identity", (), {"name": "e", "uid": "e"})
-    functions = Functions(lambda body, place: {}, lambda body: None, world.pairs.of)
+    functions = ExpressionFunctions(lambda body, place: {}, lambda body: None, world.pairs.of)
     kv = functions.of("t")(identity, flow)["kv"]
     elsewhere = functions.of("third")(identity, flow)["kv"]
 
@@ -265,8 +265,8 @@ async def test_what_the_watch_has_not_told_yet_is_not_overwritten(world: World) 
     world.restart()
     await world.change(setting(2))
     world.objects = stale
-    world.pairs = Pairs(stale)
-    world.writer = PairWriter(world.api, stale, world.pairs, world._is_recorded)  # type: ignore[arg-type]
+    world.pairs = KeyValueIndex(stale)
+    world.writer = KeyValueWriter(world.api, stale, world.pairs, world._is_recorded)  # type: ignore[arg-type]
 
     with pytest.raises(KeyExists):
         await world.change(setting(3, overwrite=False))

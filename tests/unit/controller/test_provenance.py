@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from penstock.controller.executions.related import Family
+from penstock.controller.executions.related import RelatedExecutions
 from penstock.controller.files.provenance import Provenance
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.interface.actions import StartExecution
@@ -167,7 +167,7 @@ class Maker:
         self.api = MemoryApi()
         self.seen: list[Body] = []
         unused = cast("Any", None)
-        self.family = Family(
+        self.family = RelatedExecutions(
             cast("Api", self.api),
             ObjectStore(),
             unused,

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from penstock.controller.gc.orphaned_files import Purges
+from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.storage.execution import NamespaceFiles
 from penstock.storage.files import Storage
@@ -31,7 +31,7 @@ class Given:
         self.executions = ObjectStore()
         for body in there:
             self.executions.put(body)
-        self.purges = Purges(self.root, self.executions)
+        self.purges = OrphanedFiles(self.root, self.executions)
 
     def file(self, name: str, flow: str = "flow", namespace: str = "company.team") -> str:
         path = ExecutionPlace(namespace, flow, name).task_file("t", "r", "_files/a.txt")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from penstock.controller.attempts.secret_locations import SecretSources
+from penstock.controller.attempts.secret_locations import SecretLocations
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.keys import flow_keys
 from penstock.controller.runtime.settings import SecretSettings
@@ -35,7 +35,7 @@ def places(annotation: str | None, **reference: str) -> SecretPlaces:
         "metadata": {"name": "run", "namespace": "team"},
         "spec": {"flow": reference or {"name": "a-flow"}},
     }
-    return SecretSources(SETTINGS, flows).of(execution)
+    return SecretLocations(SETTINGS, flows).of(execution)
 
 
 def place(found: SecretPlaces, name: str) -> SecretKey:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.keyvalues.index import Pairs, pair_keys
-from penstock.controller.keyvalues.task_effects import TaskPairs
-from penstock.controller.keyvalues.writer import PairWriter
+from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
+from penstock.controller.keyvalues.task_effects import TaskEffects
+from penstock.controller.keyvalues.writer import KeyValueWriter
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.interface.actions import Observation, StartAttempt
@@ -34,9 +34,9 @@ class World:
     def __init__(self) -> None:
         self.api = MemoryApi()
         objects = ObjectStore(pair_keys)
-        self.pairs = Pairs(objects)
-        writer = PairWriter(self.api, objects, self.pairs, lambda tenant, attempt: False)  # type: ignore[arg-type]
-        self.tasks = TaskPairs(self.pairs, writer)
+        self.pairs = KeyValueIndex(objects)
+        writer = KeyValueWriter(self.api, objects, self.pairs, lambda tenant, attempt: False)  # type: ignore[arg-type]
+        self.tasks = TaskEffects(self.pairs, writer)
 
     async def ended(
         self, result: Result, use: PairUse | None, exit_code: int = 0, *, pod: bool = True
@@ -111,7 +111,7 @@ async def test_a_key_that_is_there_already_fails_in_kestras_words(world: World) 
     writer_of_another = {"metadata": EXECUTION["metadata"] | {"name": "other"}}
     seen = SeenAttempt(pods={"p": {"metadata": {"annotations": {PAIRS: USE.to_json()}}}})
 
-    ended = await TaskPairs(world.pairs, writer).apply(
+    ended = await TaskEffects(world.pairs, writer).apply(
         writer_of_another, KEY, seen, Observation(State.SUCCESS, effects=(SET,))
     )
 

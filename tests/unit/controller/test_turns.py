@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.executions.concurrency import Turns
+from penstock.controller.executions.concurrency import ConcurrencyLimits
 from penstock.controller.flows.revisions import Revisions
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.keys import execution_keys, flow_keys
@@ -48,7 +48,7 @@ class Given:
             self.executions.put(body)
         nowhere = Api(None)
         revisions = Revisions(nowhere, Limits(), lambda namespace: no_functions)
-        self.turns = Turns(self.executions, ObjectStore(flow_keys), revisions)
+        self.turns = ConcurrencyLimits(self.executions, ObjectStore(flow_keys), revisions)
 
     async def turn(self, name: str) -> Turn:
         body = self.executions.get("ns", name)

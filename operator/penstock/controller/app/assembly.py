@@ -10,40 +10,40 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from penstock.controller.attempts.job_factory import Blueprints
+from penstock.controller.attempts.job_factory import JobFactory
 from penstock.controller.attempts.jobs import Jobs
 from penstock.controller.attempts.pending import Pending
-from penstock.controller.attempts.secret_locations import SecretSources
-from penstock.controller.attempts.task_cache import Spared
-from penstock.controller.attempts.working_directories import Directories
+from penstock.controller.attempts.secret_locations import SecretLocations
+from penstock.controller.attempts.task_cache import CachedTasks
+from penstock.controller.attempts.working_directories import WorkingDirectories
 from penstock.controller.executions.actions import Actions
-from penstock.controller.executions.cluster_tasks import Commands
-from penstock.controller.executions.concurrency import Turns
+from penstock.controller.executions.cluster_tasks import ClusterTasks
+from penstock.controller.executions.concurrency import ConcurrencyLimits
 from penstock.controller.executions.decisions import Decisions
-from penstock.controller.executions.expression_functions import Functions
-from penstock.controller.executions.expression_reads import Reading
+from penstock.controller.executions.expression_functions import ExpressionFunctions
+from penstock.controller.executions.expression_reads import ExpressionReads
 from penstock.controller.executions.fileinputs import FileInputs
 from penstock.controller.executions.inputsecrets import InputSecrets
 from penstock.controller.executions.reconciler import ExecutionReconciler
-from penstock.controller.executions.related import Family
-from penstock.controller.executions.resolution import Starts
-from penstock.controller.executions.status_store import StatusKeeper
-from penstock.controller.files.access import Places
-from penstock.controller.files.execution_index import KnownExecutions
+from penstock.controller.executions.related import RelatedExecutions
+from penstock.controller.executions.resolution import Resolution
+from penstock.controller.executions.status_store import StatusStore
+from penstock.controller.files.access import FileAccess
+from penstock.controller.files.execution_index import ExecutionIndex
 from penstock.controller.files.grants import Grants
 from penstock.controller.files.provenance import Provenance
 from penstock.controller.files.storage_access import StorageAccess
 from penstock.controller.flows.reconciler import FlowReconciler
 from penstock.controller.flows.revisions import Revisions
-from penstock.controller.gc.orphaned_files import Purges
-from penstock.controller.gc.package_cache import OldPackages
-from penstock.controller.gc.purge_tasks import Housekeeping
+from penstock.controller.gc.orphaned_files import OrphanedFiles
+from penstock.controller.gc.package_cache import PackageCleaner
+from penstock.controller.gc.purge_tasks import PurgeTasks
 from penstock.controller.gitsources.namespacefiles import NamespaceFolders
 from penstock.controller.gitsources.reconciler import GitSourceReconciler
-from penstock.controller.keyvalues.index import Pairs, pair_keys
+from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
 from penstock.controller.keyvalues.reconciler import KeyValueReconciler
-from penstock.controller.keyvalues.task_effects import TaskPairs, recorded_in
-from penstock.controller.keyvalues.writer import PairWriter
+from penstock.controller.keyvalues.task_effects import TaskEffects, recorded_in
+from penstock.controller.keyvalues.writer import KeyValueWriter
 from penstock.controller.logs.archiver import Logs
 from penstock.controller.runtime.attempt_cache import AttemptStore
 from penstock.controller.runtime.indexes import ObjectStore
@@ -94,7 +94,7 @@ class Operator:
         self.executions = ObjectStore(execution_keys, self._execution_gone)
         self.sources = ObjectStore(removed=self._source_gone)
         self.pairs = ObjectStore(pair_keys, self._pair_gone)
-        pairs = Pairs(self.pairs)
+        pairs = KeyValueIndex(self.pairs)
         self.attempts = AttemptStore()
         self.recorder = Recorder(api)
         self.storage = StorageAccess(api, settings.storage)
@@ -104,12 +104,12 @@ class Operator:
         self.listed = asyncio.Event()
         """Set once everything that is there was looked at."""
         is_recorded = partial(recorded_in, self.executions)
-        writer = PairWriter(api, self.pairs, pairs, is_recorded)
+        writer = KeyValueWriter(api, self.pairs, pairs, is_recorded)
         provenance = Provenance(lambda: self.storage.key)
-        places = Places(self.executions, provenance)
-        reading = Reading(self.storage.storage, places)
-        self._purges = Purges(self.storage.root, self.executions, settings.namespaces)
-        functions = Functions(reading.readers, partial(self._add, "Execution"), pairs.of)
+        places = FileAccess(self.executions, provenance)
+        reading = ExpressionReads(self.storage.storage, places)
+        self._purges = OrphanedFiles(self.storage.root, self.executions, settings.namespaces)
+        functions = ExpressionFunctions(reading.readers, partial(self._add, "Execution"), pairs.of)
         revisions = Revisions(api, settings.limits, functions.of)
         self._flow_reconciler = FlowReconciler(
             api,
@@ -120,13 +120,13 @@ class Operator:
             self.recorder,
             settings.executions,
         )
-        secrets = SecretSources(settings.secrets, self.flows)
+        secrets = SecretLocations(settings.secrets, self.flows)
         defaults = JobDefaults.from_mapping(settings.jobs)
         pending = Pending(api, settings.pending_timeout_seconds)
-        task_pairs = TaskPairs(pairs, writer)
-        spared = Spared(self.storage.storage)
+        task_pairs = TaskEffects(pairs, writer)
+        spared = CachedTasks(self.storage.storage)
         waiting = timedelta(seconds=settings.pending_timeout_seconds)
-        blueprints = Blueprints(
+        blueprints = JobFactory(
             defaults,
             secrets,
             task_pairs,
@@ -137,7 +137,7 @@ class Operator:
             api,
             self.attempts,
             blueprints,
-            Directories(api, self.attempts, defaults, pending),
+            WorkingDirectories(api, self.attempts, defaults, pending),
             Throttle(settings.job_creates_per_second, settings.job_create_burst),
             metrics,
             pending,
@@ -146,9 +146,9 @@ class Operator:
             spared,
         )
         archive = TaskRunArchive(api)
-        statuses = StatusKeeper(api, self.executions, OutputsKeeper(api), archive)
-        self._turns = Turns(self.executions, self.flows, revisions)
-        self._family = Family(
+        statuses = StatusStore(api, self.executions, OutputsKeeper(api), archive)
+        self._turns = ConcurrencyLimits(self.executions, self.flows, revisions)
+        self._family = RelatedExecutions(
             api,
             self.executions,
             statuses,
@@ -157,18 +157,18 @@ class Operator:
             provenance,
             self.execution_seen,
         )
-        known = KnownExecutions(self.executions, places)
-        self._commands = Commands(
+        known = ExecutionIndex(self.executions, places)
+        self._commands = ClusterTasks(
             api,
             self.executions,
             self.flows,
             revisions,
             self.attempts,
             known,
-            Housekeeping(api, known, self.storage.storage, pairs, writer, self.queue.add_later),
+            PurgeTasks(api, known, self.storage.storage, pairs, writer, self.queue.add_later),
             secrets,
         )
-        starts = Starts(self.executions, self.flows, revisions, statuses)
+        starts = Resolution(self.executions, self.flows, revisions, statuses)
         environment = _environment(settings.env_prefix)
         self._execution_reconciler = ExecutionReconciler(
             self.executions,
@@ -232,7 +232,7 @@ class Operator:
             tasks.create_task(self.recorder.run())
             tasks.create_task(self.storage.run())
             tasks.create_task(self._purges.run())
-            tasks.create_task(OldPackages(self.storage.root, self.settings.namespaces).run())
+            tasks.create_task(PackageCleaner(self.storage.root, self.settings.namespaces).run())
             tasks.create_task(self.logs.run())
             for informer in self.informers:
                 tasks.create_task(informer.run())

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from penstock.controller.attempts.secret_locations import SecretSources
-from penstock.controller.attempts.task_cache import Spared
+from penstock.controller.attempts.secret_locations import SecretLocations
+from penstock.controller.attempts.task_cache import CachedTasks
 from penstock.controller.files.grants import Grants
-from penstock.controller.keyvalues.task_effects import TaskPairs
+from penstock.controller.keyvalues.task_effects import TaskEffects
 from penstock.engine.interface.actions import StartAttempt, Workspace
 from penstock.engine.kinds.flowables.working_directory import WorkingDirectory
 from penstock.kubernetes.api.client import Object
@@ -33,16 +33,16 @@ from penstock.tasks.registry.definitions import container
 from penstock.tasks.registry.shared_pod import Sharing
 
 
-class Blueprints:
+class JobFactory:
     """Of all attempts."""
 
     def __init__(
         self,
         defaults: JobDefaults,
-        secrets: SecretSources,
-        pairs: TaskPairs,
+        secrets: SecretLocations,
+        pairs: TaskEffects,
         grants: Grants,
-        spared: Spared,
+        spared: CachedTasks,
     ) -> None:
         self._defaults = defaults
         self._secrets = secrets

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from penstock.controller.attempts.job_factory import Blueprints, name_of, own_name
+from penstock.controller.attempts.job_factory import JobFactory, name_of, own_name
 from penstock.controller.attempts.pending import Pending
-from penstock.controller.attempts.task_cache import Spared
-from penstock.controller.attempts.working_directories import Directories, with_directory_lost
+from penstock.controller.attempts.task_cache import CachedTasks
+from penstock.controller.attempts.working_directories import WorkingDirectories, with_directory_lost
 from penstock.controller.files.grants import place_in
-from penstock.controller.keyvalues.task_effects import TaskPairs
+from penstock.controller.keyvalues.task_effects import TaskEffects
 from penstock.controller.logs.archiver import Logs
 from penstock.controller.runtime.attempt_cache import AttemptStore, SeenAttempt
 from penstock.controller.runtime.failed_attempt import failed
@@ -65,14 +65,14 @@ class Jobs:
         self,
         api: Api,
         attempts: AttemptStore,
-        blueprints: Blueprints,
-        directories: Directories,
+        blueprints: JobFactory,
+        directories: WorkingDirectories,
         throttle: Throttle,
         metrics: Metrics,
         pending: Pending,
-        pairs: TaskPairs,
+        pairs: TaskEffects,
         logs: Logs,
-        spared: Spared,
+        spared: CachedTasks,
     ) -> None:
         self._api = api
         self._attempts = attempts

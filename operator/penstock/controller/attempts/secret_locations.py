@@ -12,7 +12,7 @@ from penstock.kubernetes.secrets.locations import ANNOTATION, SecretKey, SecretP
 from penstock.resources.execution import FlowReference
 
 
-class SecretSources:
+class SecretLocations:
     """What the administrator says, and each Flow for itself."""
 
     def __init__(self, settings: SecretSettings, flows: ObjectStore) -> None:

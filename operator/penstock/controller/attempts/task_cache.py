@@ -19,7 +19,7 @@ from penstock.storage.task_cache import TaskCaches, Use, digest_of
 logger = logging.getLogger(__name__)
 
 
-class Spared:
+class CachedTasks:
     """Finds and keeps the outputs of such tasks. A storage that fails costs a run and no more."""
 
     def __init__(self, storage: Callable[[str], Storage]) -> None:

@@ -38,7 +38,7 @@ from penstock.resources.execution import ExecutionStatus, State, TaskRun
 _OVER = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
 
 
-class Directories:
+class WorkingDirectories:
     """All of them."""
 
     def __init__(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from penstock.controller.attempts.jobs import Jobs
-from penstock.controller.executions.cluster_tasks import Commands
+from penstock.controller.executions.cluster_tasks import ClusterTasks
 from penstock.controller.executions.inputsecrets import InputSecrets
-from penstock.controller.executions.related import Family, NotMade
+from penstock.controller.executions.related import NotMade, RelatedExecutions
 from penstock.engine.interface.actions import (
     Action,
     ControlExecution,
@@ -27,7 +27,11 @@ class Actions:
     """Does what the engine asks for. Everything may be asked for twice."""
 
     def __init__(
-        self, jobs: Jobs, family: Family, commands: Commands, input_secrets: InputSecrets
+        self,
+        jobs: Jobs,
+        family: RelatedExecutions,
+        commands: ClusterTasks,
+        input_secrets: InputSecrets,
     ) -> None:
         self._input_secrets = input_secrets
         self._jobs = jobs

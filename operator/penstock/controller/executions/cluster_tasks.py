@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock.controller.attempts.secret_locations import SecretSources
+from penstock.controller.attempts.secret_locations import SecretLocations
 from penstock.controller.executions.controls import ControlFailed, add_control
-from penstock.controller.files.execution_index import KnownExecutions
+from penstock.controller.files.execution_index import ExecutionIndex
 from penstock.controller.flows.revisions import Revisions
-from penstock.controller.gc.purge_tasks import Housekeeping
+from penstock.controller.gc.purge_tasks import PurgeTasks
 from penstock.controller.runtime.attempt_cache import AttemptStore
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.keys import find_flow
@@ -37,7 +37,7 @@ class _Failed(Exception):
         self.reason = reason
 
 
-class Commands:
+class ClusterTasks:
     """Does what such tasks ask for."""
 
     def __init__(
@@ -47,9 +47,9 @@ class Commands:
         flows: ObjectStore,
         revisions: Revisions,
         attempts: AttemptStore,
-        known: KnownExecutions,
-        housekeeping: Housekeeping,
-        secrets: SecretSources,
+        known: ExecutionIndex,
+        housekeeping: PurgeTasks,
+        secrets: SecretLocations,
     ) -> None:
         self._api = api
         self._executions = executions

@@ -23,7 +23,7 @@ from penstock.resources.execution import PinnedFlow, State
 _FlowKey = tuple[str, str]
 
 
-class Turns:
+class ConcurrencyLimits:
     """Gives the executions of a flow their turns."""
 
     def __init__(self, executions: ObjectStore, flows: ObjectStore, revisions: Revisions) -> None:

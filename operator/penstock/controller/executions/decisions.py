@@ -8,8 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from penstock.controller.attempts.jobs import Jobs
-from penstock.controller.executions.related import Family
-from penstock.controller.executions.resolution import NotYet, Refusal, Start, Starts, wanted_restart
+from penstock.controller.executions.related import RelatedExecutions
+from penstock.controller.executions.resolution import (
+    NotYet,
+    Refusal,
+    Resolution,
+    Start,
+    wanted_restart,
+)
 from penstock.controller.files.provenance import Provenance
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.actions import AttemptKey, Children, Observation, Report, Step
@@ -46,9 +52,9 @@ class Decisions:
 
     def __init__(
         self,
-        starts: Starts,
+        starts: Resolution,
         jobs: Jobs,
-        family: Family,
+        family: RelatedExecutions,
         provenance: Provenance,
         environment: Mapping[str, str],
         variables: Mapping[str, Any],

@@ -63,7 +63,7 @@ class _Fetched:
         return len(self.answers) >= _MAX_CALLS or self.size > _MAX_CHARACTERS
 
 
-class Functions:
+class ExpressionFunctions:
     """The functions of all executions."""
 
     def __init__(

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from penstock.controller.executions.expression_functions import Readers
-from penstock.controller.files.access import Places
+from penstock.controller.files.access import FileAccess
 from penstock.kubernetes.api.client import Object
 from penstock.storage.execution import ExecutionFiles
 from penstock.storage.files import Storage
@@ -19,10 +19,10 @@ from penstock.tasks.contract.task import TaskFailure
 from penstock.tasks.core.http_function import http
 
 
-class Reading:
+class ExpressionReads:
     """Reads for one execution at a time, no further than that may see."""
 
-    def __init__(self, storage: Callable[[str], Storage], places: Places) -> None:
+    def __init__(self, storage: Callable[[str], Storage], places: FileAccess) -> None:
         """``storage`` gives that of a tenant."""
         self._storage = storage
         self._places = places

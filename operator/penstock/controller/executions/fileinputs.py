@@ -10,9 +10,9 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from penstock.controller.executions.expression_reads import Reading
+from penstock.controller.executions.expression_reads import ExpressionReads
 from penstock.controller.executions.resolution import NotYet, Refusal, Start
-from penstock.controller.gc.orphaned_files import Purges
+from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.flow.inputs import Input
 from penstock.flow.values import given_value
 from penstock.kubernetes.api.client import Object
@@ -28,7 +28,7 @@ _AGAIN = 1.0
 class FileInputs:
     """Looks at the files that executions are given, before they begin."""
 
-    def __init__(self, reading: Reading, purges: Purges) -> None:
+    def __init__(self, reading: ExpressionReads, purges: OrphanedFiles) -> None:
         self._reading = reading
         self._purges = purges
 

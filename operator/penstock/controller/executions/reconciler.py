@@ -16,18 +16,18 @@ from pydantic import ValidationError
 
 from penstock.controller.attempts.jobs import Jobs
 from penstock.controller.executions.actions import Actions
-from penstock.controller.executions.concurrency import Turns
+from penstock.controller.executions.concurrency import ConcurrencyLimits
 from penstock.controller.executions.decisions import Decisions, refused_controls, soonest
-from penstock.controller.executions.expression_functions import Functions
+from penstock.controller.executions.expression_functions import ExpressionFunctions
 from penstock.controller.executions.fileinputs import FileInputs
-from penstock.controller.executions.related import Family
+from penstock.controller.executions.related import RelatedExecutions
 from penstock.controller.executions.resolution import (
     NotYet,
     Refusal,
-    Starts,
+    Resolution,
     pending_controls,
 )
-from penstock.controller.executions.status_store import Memory, StatusKeeper
+from penstock.controller.executions.status_store import Memory, StatusStore
 from penstock.controller.executions.write_policy import decides
 from penstock.controller.runtime.attempt_cache import AttemptStore
 from penstock.controller.runtime.indexes import ObjectStore, is_finished
@@ -59,17 +59,17 @@ class ExecutionReconciler:
     def __init__(
         self,
         executions: ObjectStore,
-        statuses: StatusKeeper,
-        starts: Starts,
-        turns: Turns,
+        statuses: StatusStore,
+        starts: Resolution,
+        turns: ConcurrencyLimits,
         decisions: Decisions,
         actions: Actions,
         attempts: AttemptStore,
         jobs: Jobs,
-        family: Family,
+        family: RelatedExecutions,
         recorder: Recorder,
         metrics: Metrics,
-        functions: Functions,
+        functions: ExpressionFunctions,
         inputs: FileInputs,
         with_logs: Callable[[Object, ExecutionStatus], ExecutionStatus],
         changed: Callable[[Object, ExecutionStatus | None, ExecutionStatus], None],

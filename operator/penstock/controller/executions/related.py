@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from penstock.controller.attempts.secret_locations import SecretSources
+from penstock.controller.attempts.secret_locations import SecretLocations
 from penstock.controller.executions.controls import ControlFailed, add_control
-from penstock.controller.executions.status_store import StatusKeeper
+from penstock.controller.executions.status_store import StatusStore
 from penstock.controller.files.provenance import Provenance
 from penstock.controller.runtime.indexes import ObjectStore, has_ended, has_pending_controls
 from penstock.controller.runtime.keys import ChildOf, RetryOf
@@ -59,16 +59,16 @@ class LeftOver(WaitingError):
     reason = "LeftOver"
 
 
-class Family:
+class RelatedExecutions:
     """What executions do with each other."""
 
     def __init__(
         self,
         api: Api,
         executions: ObjectStore,
-        statuses: StatusKeeper,
+        statuses: StatusStore,
         recorder: Recorder,
-        secrets: SecretSources,
+        secrets: SecretLocations,
         provenance: Provenance,
         seen: Callable[[Object], None],
     ) -> None:

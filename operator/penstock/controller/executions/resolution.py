@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from penstock.controller.executions.status_store import StatusKeeper
+from penstock.controller.executions.status_store import StatusStore
 from penstock.controller.flows.revisions import AcceptedFlow, RevisionLost, Revisions
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.keys import find_flow
@@ -51,7 +51,7 @@ class Start:
     """The status of the execution that is replayed, with all its outputs."""
 
 
-class Starts:
+class Resolution:
     """Finds what executions run."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Starts:
         executions: ObjectStore,
         flows: ObjectStore,
         revisions: Revisions,
-        statuses: StatusKeeper,
+        statuses: StatusStore,
     ) -> None:
         self._executions = executions
         self._flows = flows

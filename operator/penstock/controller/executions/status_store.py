@@ -27,7 +27,7 @@ class Memory:
     unsaved_since: float | None = None
 
 
-class StatusKeeper:
+class StatusStore:
     """Reads and writes the statuses of executions."""
 
     def __init__(

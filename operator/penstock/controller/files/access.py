@@ -13,7 +13,7 @@ from penstock.storage.uris import ExecutionPlace
 
 
 @dataclass(frozen=True)
-class Places:
+class FileAccess:
     """Asks the rule of :mod:`penstock.storage.access`, with the executions that were seen."""
 
     executions: ObjectStore

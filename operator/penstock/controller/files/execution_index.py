@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from penstock.controller.files.access import Places
+from penstock.controller.files.access import FileAccess
 from penstock.controller.runtime.indexes import ObjectStore, is_finished, state_of
 from penstock.engine.interface.selecting import ExecutionFacts
 from penstock.kubernetes.api.client import Object
@@ -13,10 +13,10 @@ from penstock.resources.execution import State
 from penstock.storage.errors import StorageUnavailable
 
 
-class KnownExecutions:
+class ExecutionIndex:
     """All that were seen and not deleted."""
 
-    def __init__(self, executions: ObjectStore, places: Places) -> None:
+    def __init__(self, executions: ObjectStore, places: FileAccess) -> None:
         self._executions = executions
         self._places = places
 

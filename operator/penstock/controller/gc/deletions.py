@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from penstock.controller.keyvalues.writer import PairWriter
+from penstock.controller.keyvalues.writer import KeyValueWriter
 from penstock.engine.interface.selecting import PurgeExecutions
 from penstock.kubernetes.api.client import EXECUTIONS, Api, Object
 from penstock.kubernetes.logs.archive import LogArchive
@@ -104,7 +104,7 @@ class LogPurge:
 class KeyPurge:
     """Key-value pairs."""
 
-    writer: PairWriter
+    writer: KeyValueWriter
     tenant: str
     attempt: str
     keys: Sequence[tuple[str, str]]

@@ -30,7 +30,7 @@ Folder = tuple[str, str]
 """The tenant, and the path that all files of an execution begin with."""
 
 
-class Purges:
+class OrphanedFiles:
     """Deletes the files of executions that are not there any more."""
 
     def __init__(

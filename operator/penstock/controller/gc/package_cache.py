@@ -23,7 +23,7 @@ _DEEPEST = 40
 _DAY = 24 * 3600.0
 
 
-class OldPackages:
+class PackageCleaner:
     """Deletes them."""
 
     def __init__(self, storage: Storage, tenants: Collection[str] = ()) -> None:

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock.controller.files.execution_index import KnownExecutions
+from penstock.controller.files.execution_index import ExecutionIndex
 from penstock.controller.gc.deletions import ExecutionPurge, KeyPurge, LogPurge, Purging
-from penstock.controller.keyvalues.index import Pairs
+from penstock.controller.keyvalues.index import KeyValueIndex
 from penstock.controller.keyvalues.task_effects import attempt_name
-from penstock.controller.keyvalues.writer import PairNameTaken, PairWriter
+from penstock.controller.keyvalues.writer import KeyValueWriter, PairNameTaken
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.failed_attempt import failed
 from penstock.controller.runtime.outcomes import WaitingError
@@ -40,16 +40,16 @@ _AGAIN = 2.0
 """Seconds until what the API server did not do is tried again."""
 
 
-class Housekeeping:
+class PurgeTasks:
     """Does what such tasks ask for, beside everything else: it may take long."""
 
     def __init__(
         self,
         api: Api,
-        known: KnownExecutions,
+        known: ExecutionIndex,
         storage: Callable[[str], Storage],
-        pairs: Pairs,
-        writer: PairWriter,
+        pairs: KeyValueIndex,
+        writer: KeyValueWriter,
         look_again: Callable[[Key, float], None],
     ) -> None:
         """``storage`` gives that of a tenant."""

@@ -61,7 +61,7 @@ def is_live(body: Object, now: datetime) -> bool:
     return expires is None or expires > now
 
 
-class Pairs:
+class KeyValueIndex:
     """The KeyValues that are there."""
 
     def __init__(self, objects: ObjectStore) -> None:
@@ -130,7 +130,7 @@ class Pairs:
 class TenantPairs:
     """The pairs of one Kubernetes namespace. Raises ``StorageError`` for what is no key."""
 
-    _pairs: Pairs
+    _pairs: KeyValueIndex
     _tenant: str
 
     def get(self, namespace: str, key: str) -> Pair | None:

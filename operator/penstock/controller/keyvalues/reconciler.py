@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from penstock.controller.keyvalues.index import Pairs, expiration
+from penstock.controller.keyvalues.index import KeyValueIndex, expiration
 from penstock.controller.keyvalues.writer import IsRecorded, applied
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.recorder import Recorder
@@ -22,7 +22,7 @@ class KeyValueReconciler:
         self,
         api: Api,
         objects: ObjectStore,
-        pairs: Pairs,
+        pairs: KeyValueIndex,
         is_recorded: IsRecorded,
         recorder: Recorder,
     ) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from penstock.controller.keyvalues.index import Pairs
-from penstock.controller.keyvalues.writer import PairNameTaken, PairWriter
+from penstock.controller.keyvalues.index import KeyValueIndex
+from penstock.controller.keyvalues.writer import KeyValueWriter, PairNameTaken
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.interface.actions import AttemptKey, Observation, StartAttempt
@@ -25,7 +25,7 @@ class AttemptSurroundings:
     """What one attempt of a core task is told before it runs."""
 
     origin: Origin
-    _pairs: Pairs
+    _pairs: KeyValueIndex
     _tenant: str
 
     def snapshot(self, use: PairUse) -> dict[str, Any]:
@@ -47,10 +47,10 @@ class AttemptSurroundings:
         return {"namespace": use.namespace, "values": values, "keys": keys}
 
 
-class TaskPairs:
+class TaskEffects:
     """What tasks have to do with pairs."""
 
-    def __init__(self, pairs: Pairs, writer: PairWriter) -> None:
+    def __init__(self, pairs: KeyValueIndex, writer: KeyValueWriter) -> None:
         self._pairs = pairs
         self._writer = writer
 

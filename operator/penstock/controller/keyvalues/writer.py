@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakValueDictionary
 
-from penstock.controller.keyvalues.index import Pairs, is_live
+from penstock.controller.keyvalues.index import KeyValueIndex, is_live
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.outcomes import WaitingError
 from penstock.kubernetes.api.client import KEY_VALUES, Api, ApiError, Object
@@ -45,10 +45,12 @@ class KeyBusy(WaitingError):
     reason = "KeyBusy"
 
 
-class PairWriter:
+class KeyValueWriter:
     """Writes KeyValues, upon what was last seen of them."""
 
-    def __init__(self, api: Api, objects: ObjectStore, pairs: Pairs, is_recorded: IsRecorded):
+    def __init__(
+        self, api: Api, objects: ObjectStore, pairs: KeyValueIndex, is_recorded: IsRecorded
+    ):
         self._api = api
         self._objects = objects
         self._pairs = pairs

@@ -13,7 +13,7 @@ from random import Random
 from pydantic import ValidationError
 
 from penstock.controller.flows.revisions import AcceptedFlow
-from penstock.controller.keyvalues.index import Pairs
+from penstock.controller.keyvalues.index import KeyValueIndex
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.interface.actions import Report
 from penstock.expressions import ExpressionError, Host
@@ -32,7 +32,7 @@ from penstock.types import expressions
 class Schedules:
     """Starts the executions that are due."""
 
-    def __init__(self, api: Api, executions: ObjectStore, pairs: Pairs) -> None:
+    def __init__(self, api: Api, executions: ObjectStore, pairs: KeyValueIndex) -> None:
         self._api = api
         self._executions = executions
         self._pairs = pairs

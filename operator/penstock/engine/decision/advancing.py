@@ -15,10 +15,10 @@ from penstock.engine.interface.flowable import Child, Flowable, FlowableError, L
 from penstock.engine.interface.identity import Identity
 from penstock.engine.interface.states import worst
 from penstock.engine.rendering.evaluation import Evaluation
-from penstock.engine.state.execution_changes import Ledger
+from penstock.engine.state.execution_changes import ExecutionChanges
 from penstock.engine.state.lanes import LaneBook, LaneState
 from penstock.engine.state.parents import Parent
-from penstock.engine.state.task_run_index import Board, task_run_id
+from penstock.engine.state.task_run_index import TaskRunIndex, task_run_id
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import ExpressionError
 from penstock.flow.values import InvalidInput
@@ -32,10 +32,10 @@ class Advancing:
         self,
         tree: FlowTree,
         identity: Identity,
-        board: Board,
+        board: TaskRunIndex,
         attempts: Attempts,
         evaluation: Evaluation,
-        ledger: Ledger,
+        ledger: ExecutionChanges,
         starting: Starting,
     ) -> None:
         self._tree = tree

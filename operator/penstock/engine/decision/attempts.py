@@ -19,7 +19,7 @@ from penstock.engine.kinds.flowables.working_directory import WorkingDirectory, 
 from penstock.engine.rendering.evaluation import Evaluation
 from penstock.engine.rendering.evaluators import AttemptEvaluator
 from penstock.engine.state.metrics import added_metrics
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import ExpressionError
 from penstock.flow.model import parse_duration
@@ -34,7 +34,7 @@ class Attempts:
     def __init__(
         self,
         tree: FlowTree,
-        board: Board,
+        board: TaskRunIndex,
         evaluation: Evaluation,
         children: ChildExecutions,
         retries: ExecutionRetries,

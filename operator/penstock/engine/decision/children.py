@@ -23,8 +23,8 @@ from penstock.engine.interface.identity import Identity, derived_name
 from penstock.engine.interface.limits import Limits
 from penstock.engine.rendering.evaluation import Evaluation
 from penstock.engine.rendering.evaluators import BoundEvaluator, HandingEvaluator
-from penstock.engine.state.execution_changes import Ledger
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.execution_changes import ExecutionChanges
+from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.expressions import ExpressionError
 from penstock.flow.document import Flow
 from penstock.resources.execution import (
@@ -48,9 +48,9 @@ class ChildExecutions:
         self,
         flow: Flow,
         identity: Identity,
-        board: Board,
+        board: TaskRunIndex,
         evaluation: Evaluation,
-        ledger: Ledger,
+        ledger: ExecutionChanges,
         limits: Limits,
         children: Children,
         now: datetime,

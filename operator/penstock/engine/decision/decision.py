@@ -25,8 +25,8 @@ from penstock.engine.interface.identity import Identity
 from penstock.engine.interface.limits import Limits
 from penstock.engine.kinds.flowables.working_directory import WorkingDirectory
 from penstock.engine.rendering.evaluation import Evaluation, HostFunctions
-from penstock.engine.state.execution_changes import Ledger
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.execution_changes import ExecutionChanges
+from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import Expressions
 from penstock.flow.task import RunnableTask, Task
@@ -38,7 +38,7 @@ _WITH_ATTEMPTS = (RunnableTask, ExecutableTask, CommandTask, WorkingDirectory)
 
 
 @dataclass(frozen=True)
-class Kit:
+class CompiledFlow:
     """What all decisions on one revision of a flow share."""
 
     tree: FlowTree
@@ -52,12 +52,12 @@ class Decision:
 
     def __init__(
         self,
-        kit: Kit,
+        kit: CompiledFlow,
         identity: Identity,
         status: ExecutionStatus,
         children: Children,
         now: datetime,
-        board: Board | None = None,
+        board: TaskRunIndex | None = None,
     ) -> None:
         flow = kit.tree.flow
         self.kit = kit
@@ -65,8 +65,8 @@ class Decision:
         self.status = status
         self.now = now
         self.known_children = children
-        self.board = Board(status.task_runs, kit.tree.traits) if board is None else board
-        self.ledger = Ledger(flow, status)
+        self.board = TaskRunIndex(status.task_runs, kit.tree.traits) if board is None else board
+        self.ledger = ExecutionChanges(flow, status)
         self.evaluation = Evaluation(
             kit.expressions, flow, identity, status, self.board, self.ledger, kit.functions
         )

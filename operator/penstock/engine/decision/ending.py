@@ -10,7 +10,7 @@ from penstock.engine.interface.actions import Report, Step
 from penstock.engine.interface.identity import Identity
 from penstock.engine.kinds.outputs import resolve_outputs
 from penstock.engine.rendering.evaluation import Evaluation
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.expressions import ExpressionError
 from penstock.flow.document import Flow
 from penstock.flow.values import InvalidInput
@@ -35,7 +35,7 @@ def end(
     flow: Flow,
     status: ExecutionStatus,
     identity: Identity,
-    board: Board,
+    board: TaskRunIndex,
     evaluation: Evaluation,
     final: State,
     now: datetime,
@@ -95,7 +95,7 @@ def transitions_since(before: ExecutionStatus, after: ExecutionStatus) -> list[T
     return list(takewhile(lambda step: step != last, reversed(after.history)))[::-1]
 
 
-def _first_failure(board: Board) -> str | None:
+def _first_failure(board: TaskRunIndex) -> str | None:
     """The failure that the execution ended with, not one that was allowed further out."""
     for run in board:
         led_to_the_end = all(

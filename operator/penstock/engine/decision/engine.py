@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock.engine.decision.controls import Controls
-from penstock.engine.decision.decision import Decision, Kit, Observations
+from penstock.engine.decision.decision import CompiledFlow, Decision, Observations
 from penstock.engine.decision.ending import end, ended, refuse, transition
 from penstock.engine.decision.inputs import InvalidInputs, kept_apart, resolve_inputs
 from penstock.engine.decision.restarting import kept_for_replay
@@ -22,8 +22,8 @@ from penstock.engine.interface.turn import ALONE, Turn
 from penstock.engine.kinds.checks import failed_check
 from penstock.engine.kinds.flowables.pause import Holding
 from penstock.engine.rendering.evaluation import Evaluation, HostFunctions, no_functions
-from penstock.engine.state.task_run_cache import Boards
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.task_run_cache import TaskRunCache
+from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import Expressions
 from penstock.flow.document import Flow
@@ -53,8 +53,8 @@ class Engine:
     ) -> None:
         self.flow = flow
         tree = FlowTree(flow)
-        self._kit = Kit(tree, expressions or Expressions(), limits or Limits(), functions)
-        self._boards = Boards(tree.traits)
+        self._kit = CompiledFlow(tree, expressions or Expressions(), limits or Limits(), functions)
+        self._boards = TaskRunCache(tree.traits)
 
     def begin(
         self,
@@ -423,17 +423,17 @@ class Engine:
         return self._evaluation(identity, seen).of_execution(now).evaluate(template)
 
     def _evaluation(
-        self, identity: Identity, status: ExecutionStatus, board: Board | None = None
+        self, identity: Identity, status: ExecutionStatus, board: TaskRunIndex | None = None
     ) -> Evaluation:
         kit = self._kit
         if board is None:
-            board = Board(status.task_runs, kit.tree.traits)
+            board = TaskRunIndex(status.task_runs, kit.tree.traits)
         return Evaluation(
             kit.expressions, self.flow, identity, status, board, functions=kit.functions
         )
 
 
-def _progress(board: Board, waiting: int) -> str:
+def _progress(board: TaskRunIndex, waiting: int) -> str:
     return f"{board.ended}/{len(board) + waiting}"
 
 

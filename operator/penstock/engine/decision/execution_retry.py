@@ -8,7 +8,7 @@ from penstock.engine.decision.children import retry_name
 from penstock.engine.interface.actions import Children, KillExecution, StartExecution
 from penstock.engine.interface.identity import Identity
 from penstock.engine.rendering.evaluation import Evaluation
-from penstock.engine.state.execution_changes import Ledger
+from penstock.engine.state.execution_changes import ExecutionChanges
 from penstock.flow.document import Flow
 from penstock.flow.retries import Retry
 from penstock.resources.execution import (
@@ -30,7 +30,7 @@ class ExecutionRetries:
         identity: Identity,
         status: ExecutionStatus,
         evaluation: Evaluation,
-        ledger: Ledger,
+        ledger: ExecutionChanges,
         children: Children,
         now: datetime,
     ) -> None:

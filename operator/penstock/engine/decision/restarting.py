@@ -7,7 +7,7 @@ from datetime import datetime
 from penstock.engine.interface.flowable import Flowable
 from penstock.engine.kinds.flowables.pause import Holding
 from penstock.engine.kinds.flowables.working_directory import WorkingDirectory
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.tree import FlowTree, Role
 from penstock.resources.execution import ExecutionStatus, ReplayReference, State, TaskRun
 
@@ -15,7 +15,7 @@ _AGAIN = frozenset({State.FAILED, State.KILLED, State.CANCELLED, State.RETRIED})
 """States of task runs that a restart does again."""
 
 
-def to_do_again(tree: FlowTree, board: Board) -> list[TaskRun]:
+def to_do_again(tree: FlowTree, board: TaskRunIndex) -> list[TaskRun]:
     """The task runs that a restart resets."""
     anew = {run.id for run in handlers(tree, board)}
     return [
@@ -25,7 +25,7 @@ def to_do_again(tree: FlowTree, board: Board) -> list[TaskRun]:
     ]
 
 
-def restart(tree: FlowTree, board: Board, now: datetime) -> None:
+def restart(tree: FlowTree, board: TaskRunIndex, now: datetime) -> None:
     """Reset what failed, and what is around it."""
     again = to_do_again(tree, board)
     _remove_unknown(tree, board)
@@ -38,12 +38,12 @@ def restart(tree: FlowTree, board: Board, now: datetime) -> None:
             _open(tree, board, outer)
 
 
-def _led_to_the_end(board: Board, run: TaskRun) -> bool:
+def _led_to_the_end(board: TaskRunIndex, run: TaskRun) -> bool:
     """Not a failure that was allowed further out."""
     return run.state in _AGAIN and all(outer.state in _AGAIN for outer in board.ancestors(run))
 
 
-def _do_again(tree: FlowTree, board: Board, run: TaskRun, now: datetime) -> None:
+def _do_again(tree: FlowTree, board: TaskRunIndex, run: TaskRun, now: datetime) -> None:
     task = tree[run.task_id].task
     if not isinstance(task, Flowable):
         board.change(run, state=State.RESTARTED, end_date=None, next_attempt=now, message=None)
@@ -60,7 +60,7 @@ def _do_again(tree: FlowTree, board: Board, run: TaskRun, now: datetime) -> None
         _open(tree, board, run)
 
 
-def mark(tree: FlowTree, board: Board, run: TaskRun, state: State) -> None:
+def mark(tree: FlowTree, board: TaskRunIndex, run: TaskRun, state: State) -> None:
     """Give a task run another end state, and open what has ended around it."""
     _remove_unknown(tree, board)
     _remove_handlers(tree, board)
@@ -78,7 +78,7 @@ def kept_for_replay(
     end before it began. None where there is no such task run."""
     if asked.task is None and asked.task_run is None:
         return []
-    board = Board(source.task_runs, tree.traits)
+    board = TaskRunIndex(source.task_runs, tree.traits)
     _remove_unknown(tree, board)
     _remove_handlers(tree, board)
     meant = next((run for run in board if _is_meant(run, asked)), None)
@@ -113,7 +113,7 @@ def _is_meant(run: TaskRun, asked: ReplayReference) -> bool:
     )
 
 
-def _open(tree: FlowTree, board: Board, run: TaskRun) -> None:
+def _open(tree: FlowTree, board: TaskRunIndex, run: TaskRun) -> None:
     task = tree[run.task_id].task
     assert isinstance(task, Flowable)
     run = board[run.id]
@@ -128,20 +128,20 @@ def _open(tree: FlowTree, board: Board, run: TaskRun) -> None:
     )
 
 
-def _remove_unknown(tree: FlowTree, board: Board) -> None:
+def _remove_unknown(tree: FlowTree, board: TaskRunIndex) -> None:
     """Forget the task runs of tasks that this revision of the flow has not."""
     for run in board:
         if run.id in board and run.task_id not in tree:
             board.remove(run)
 
 
-def _remove_handlers(tree: FlowTree, board: Board) -> None:
+def _remove_handlers(tree: FlowTree, board: TaskRunIndex) -> None:
     for run in handlers(tree, board):
         if run.id in board:
             board.remove(run)
 
 
-def handlers(tree: FlowTree, board: Board) -> list[TaskRun]:
+def handlers(tree: FlowTree, board: TaskRunIndex) -> list[TaskRun]:
     """The task runs of `errors`, `finally` and `afterExecution`, and all inside them."""
 
     def is_handler(run: TaskRun) -> bool:

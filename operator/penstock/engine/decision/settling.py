@@ -32,9 +32,9 @@ from penstock.engine.interface.identity import Identity
 from penstock.engine.interface.limits import Limits
 from penstock.engine.interface.states import worst
 from penstock.engine.rendering.evaluation import Evaluation
-from penstock.engine.state.execution_changes import Ledger
+from penstock.engine.state.execution_changes import ExecutionChanges
 from penstock.engine.state.parents import Parent, handlers
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import ExpressionError
 from penstock.flow.task import Task
@@ -48,12 +48,12 @@ class Settling:
         self,
         tree: FlowTree,
         identity: Identity,
-        board: Board,
+        board: TaskRunIndex,
         attempts: Attempts,
         children: ChildExecutions,
         retries: ExecutionRetries,
         evaluation: Evaluation,
-        ledger: Ledger,
+        ledger: ExecutionChanges,
         limits: Limits,
         now: datetime,
     ) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from penstock.engine.interface.actions import Report
 from penstock.engine.rendering.evaluators import BoundEvaluator
-from penstock.engine.state.execution_changes import Ledger
+from penstock.engine.state.execution_changes import ExecutionChanges
 from penstock.expressions import ExpressionError
 from penstock.flow.document import TIMEOUT, Flow, Sla
 from penstock.flow.model import parse_duration
@@ -23,7 +23,7 @@ class SlaWatch:
         flow: Flow,
         status: ExecutionStatus,
         evaluator: BoundEvaluator,
-        ledger: Ledger,
+        ledger: ExecutionChanges,
         now: datetime,
         scheduled: datetime | None = None,
     ) -> None:

@@ -15,9 +15,9 @@ from penstock.engine.interface.flowable import Child, Flowable, FlowableError
 from penstock.engine.interface.instant_task import Effect, InstantFailure, InstantTask, Scene
 from penstock.engine.interface.limits import Limits
 from penstock.engine.rendering.evaluation import Evaluation
-from penstock.engine.state.execution_changes import Ledger
+from penstock.engine.state.execution_changes import ExecutionChanges
 from penstock.engine.state.parents import Parent
-from penstock.engine.state.task_run_index import Board, task_run_id
+from penstock.engine.state.task_run_index import TaskRunIndex, task_run_id
 from penstock.expressions import ExpressionError, is_truthy
 from penstock.flow.task import Task
 from penstock.resources.execution import State, TaskRun
@@ -32,10 +32,10 @@ class Starting:
 
     def __init__(
         self,
-        board: Board,
+        board: TaskRunIndex,
         attempts: Attempts,
         evaluation: Evaluation,
-        ledger: Ledger,
+        ledger: ExecutionChanges,
         limits: Limits,
         now: datetime,
         settle_flowable: Callable[[TaskRun, Flowable], None],

@@ -25,8 +25,8 @@ from penstock.engine.rendering.variables import (
     execution_variables,
     task_run_variables,
 )
-from penstock.engine.state.execution_changes import Ledger
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.execution_changes import ExecutionChanges
+from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.expressions import ExpressionError, Expressions, Host, is_truthy
 from penstock.flow.document import Flow
 from penstock.flow.inputs import nest
@@ -50,8 +50,8 @@ class Evaluation:
         flow: Flow,
         identity: Identity,
         status: ExecutionStatus,
-        board: Board,
-        ledger: Ledger | None = None,
+        board: TaskRunIndex,
+        ledger: ExecutionChanges | None = None,
         functions: HostFunctions = no_functions,
     ) -> None:
         self._expressions = expressions
@@ -62,7 +62,12 @@ class Evaluation:
         asked = {} if self._knows_secrets else board.traits.asked
         self._secret_inputs = SecretInputs(identity.uid, flow.inputs, status.inputs, asked)
         self._shared = execution_variables(
-            flow, identity, status, board, ledger or Ledger(flow, status), self._secret_inputs
+            flow,
+            identity,
+            status,
+            board,
+            ledger or ExecutionChanges(flow, status),
+            self._secret_inputs,
         )
         self._functions = {
             "secret": refuse_secret,
@@ -101,7 +106,7 @@ class Evaluation:
 
     def of_child(self, status: ExecutionStatus, date: datetime) -> BoundEvaluator:
         """Expressions that see the inputs and outputs of an execution that this one made."""
-        board = Board(status.task_runs)
+        board = TaskRunIndex(status.task_runs)
         own: dict[str, Callable[[], Any]] = {
             "inputs": lambda: nest(status.inputs),
             "outputs": board.visible_outputs,

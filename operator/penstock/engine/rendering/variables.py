@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 from penstock.engine.interface.identity import Identity
 from penstock.engine.interface.secrets import SecretInputs
-from penstock.engine.state.execution_changes import Ledger
+from penstock.engine.state.execution_changes import ExecutionChanges
 from penstock.engine.state.outputs_tree import Scope
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.flow.document import Flow
 from penstock.flow.inputs import nest
 from penstock.flow.task import Task
@@ -61,8 +61,8 @@ def execution_variables(
     flow: Flow,
     identity: Identity,
     status: ExecutionStatus,
-    board: Board,
-    ledger: Ledger,
+    board: TaskRunIndex,
+    ledger: ExecutionChanges,
     secrets: SecretInputs,
 ) -> dict[str, Callable[[], Any]]:
     """What every expression of an execution sees, whatever task it belongs to."""
@@ -97,7 +97,7 @@ def execution_variables(
 
 
 def task_run_variables(
-    board: Board, run: TaskRun, task: Task, secrets: SecretInputs
+    board: TaskRunIndex, run: TaskRun, task: Task, secrets: SecretInputs
 ) -> dict[str, Callable[[], Any]]:
     """What the expressions of one task run see beside those of the execution."""
     parents = [
@@ -130,7 +130,7 @@ def task_run_variables(
     return makers
 
 
-def _item(board: Board, run: TaskRun) -> dict[str, Any]:
+def _item(board: TaskRunIndex, run: TaskRun) -> dict[str, Any]:
     """The iteration of a Loop in which a task run stands."""
     levels = [
         _iteration(board, board[loop], index)
@@ -144,7 +144,7 @@ def _item(board: Board, run: TaskRun) -> dict[str, Any]:
     return own
 
 
-def _iteration(board: Board, loop: TaskRun, index: int) -> dict[str, Any]:
+def _iteration(board: TaskRunIndex, loop: TaskRun, index: int) -> dict[str, Any]:
     described: dict[str, Any] = {"value": (loop.values or [])[index], "index": index}
     if loop.keys is not None:
         described["key"] = loop.keys[index]
@@ -182,7 +182,7 @@ def _describe_parent(run: TaskRun, secrets: SecretInputs) -> dict[str, Any]:
     return described
 
 
-def _task_states(board: Board, scope: Scope = ()) -> dict[str, Any]:
+def _task_states(board: TaskRunIndex, scope: Scope = ()) -> dict[str, Any]:
     states: dict[str, Any] = {}
     for run in board:
         own = board.scope(run)
@@ -196,7 +196,7 @@ def _task_states(board: Board, scope: Scope = ()) -> dict[str, Any]:
     return states
 
 
-def error_logs(board: Board) -> list[dict[str, Any]]:
+def error_logs(board: TaskRunIndex) -> list[dict[str, Any]]:
     """What `errorLogs()` gives: why task runs failed, in the order in which they started."""
     return [
         {

@@ -9,7 +9,7 @@ from penstock.flow.document import Flow
 from penstock.resources.execution import ControlResult, ExecutionStatus, State
 
 
-class Ledger:
+class ExecutionChanges:
     """The labels and variables of an execution as they are now, and whether it is to end."""
 
     def __init__(self, flow: Flow, status: ExecutionStatus) -> None:

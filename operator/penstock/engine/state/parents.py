@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from penstock.engine.interface.flowable import Plan
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.flow.task import Task
 from penstock.resources.execution import State, TaskRun
 
@@ -30,11 +30,11 @@ class Parent:
     def verdict(self) -> State | None:
         return None if self.run is None else self.run.verdict
 
-    def main_runs(self, board: Board) -> list[TaskRun]:
+    def main_runs(self, board: TaskRunIndex) -> list[TaskRun]:
         """The task runs whose ends count."""
         return [run for run in board.children(self.id) if run.task_id not in self.handlers]
 
-    def failed(self, board: Board) -> bool:
+    def failed(self, board: TaskRunIndex) -> bool:
         """Whether no further child starts, and `errors` do."""
         if self.verdict is State.FAILED:
             return True

@@ -9,34 +9,34 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from penstock.engine.state.task_run_index import Board, Traits
+from penstock.engine.state.task_run_index import TaskRunIndex, Traits
 from penstock.resources.execution import TaskRun
 
 _KEPT = 512
 
 
-class Boards:
+class TaskRunCache:
     """Boards by the uid of the execution."""
 
     def __init__(self, traits: Traits) -> None:
         self._traits = traits
-        self._kept: OrderedDict[str, tuple[Sequence[TaskRun], Board]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[Sequence[TaskRun], TaskRunIndex]] = OrderedDict()
 
-    def take(self, uid: str, task_runs: Sequence[TaskRun]) -> Board:
+    def take(self, uid: str, task_runs: Sequence[TaskRun]) -> TaskRunIndex:
         """The board of those task runs. It is not kept any more until it is given back."""
         kept = self._kept.pop(uid, None)
         if kept is not None and _catch_up(*kept, task_runs):
             return kept[1]
-        return Board(task_runs, self._traits)
+        return TaskRunIndex(task_runs, self._traits)
 
-    def give_back(self, uid: str, task_runs: Sequence[TaskRun], board: Board) -> None:
+    def give_back(self, uid: str, task_runs: Sequence[TaskRun], board: TaskRunIndex) -> None:
         """Keep a board, which holds exactly these task runs."""
         self._kept[uid] = (task_runs, board)
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
 
 
-def _catch_up(known: Sequence[TaskRun], board: Board, task_runs: Sequence[TaskRun]) -> bool:
+def _catch_up(known: Sequence[TaskRun], board: TaskRunIndex, task_runs: Sequence[TaskRun]) -> bool:
     """Bring the board to task runs that others have completed meanwhile (the name of a Job, where
     outputs are kept). False where they are not the same task runs."""
     if known is task_runs:

@@ -34,7 +34,7 @@ class Traits:
     """For which secrets tasks ask a person."""
 
 
-class Board:
+class TaskRunIndex:
     """All task runs of an execution.
 
     It is kept from one decision to the next, and knows what is open, so that a decision costs

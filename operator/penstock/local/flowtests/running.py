@@ -11,7 +11,7 @@ from time import monotonic
 
 from penstock.engine.rendering.evaluation import Evaluation
 from penstock.engine.rendering.evaluators import BoundEvaluator
-from penstock.engine.state.task_run_index import Board
+from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import ExpressionError, Host
 from penstock.flow.document import Flow
@@ -174,7 +174,7 @@ class _CaseRun:
     def _evaluator(self, execution: LocalExecution, task: str | None) -> BoundEvaluator | None:
         tree = FlowTree(self._flow)
         status = execution.status
-        board = Board(status.task_runs, tree.traits)
+        board = TaskRunIndex(status.task_runs, tree.traits)
         evaluation = Evaluation(
             expressions(),
             self._flow,
