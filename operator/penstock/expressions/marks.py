@@ -15,7 +15,7 @@ class Opaque:
     """The marks of one rendering."""
 
     mark: str
-    """With what every mark begins: a text that stands nowhere else."""
+    """The text with which every mark begins; it stands nowhere else."""
     used: bool = False
     """Whether the template wanted to know what a mark stands for."""
 

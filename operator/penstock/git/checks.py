@@ -101,7 +101,7 @@ def is_refname(name: str) -> bool:
 
 
 def check_reference(reference: Reference) -> Reference:
-    """The same reference, if at most one kind is given and it is well-formed."""
+    """Give back a reference of which at most one kind is given, and which is well-formed."""
     given = {
         kind: name
         for kind in ("branch", "tag", "commit")

@@ -108,7 +108,7 @@ class HardenedGit(Git):
         self.directory = directory
 
     def inside(self, directory: Path) -> HardenedGit:
-        """The same, for the bare repository in a directory."""
+        """Git commands for the bare repository in a directory, under this deadline."""
         return HardenedGit(self.home, self.deadline, directory)
 
     def run(

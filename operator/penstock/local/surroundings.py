@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The same for all executions of a world."""
+    """What all executions of a world share."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     """What expressions see as `envs.…`."""

@@ -18,7 +18,7 @@ METADATA = "penstock-sha256"
 """The name of the object's metadata; in HTTP it is the header `x-amz-meta-penstock-sha256` with S3,
 and `x-goog-meta-penstock-sha256` with Google."""
 AZURE_METADATA = "penstock_sha256"
-"""The same with Azure, where it must be an identifier."""
+"""The name of the metadata with Azure, where it must be an identifier."""
 
 _ATTRIBUTE = "user.penstock.sha256"
 _BLOCK = 1024 * 1024
@@ -34,7 +34,7 @@ def digest_of(source: BinaryIO) -> tuple[str, int]:
 
 
 def digests_of(source: BinaryIO, part_bytes: int) -> tuple[str, int, list[str]]:
-    """The same, read once, and the digests of its parts of so many bytes."""
+    """The digest and the size of a stream, and the digests of its parts of so many bytes."""
     made, parts, size = hashlib.sha256(), [], 0
     while block := source.read(min(_BLOCK, part_bytes - size % part_bytes)):
         if size % part_bytes == 0:

@@ -72,7 +72,7 @@ class Storage:
         return cast("BinaryIO", file)
 
     def opened(self, path: str) -> OpenFile:
-        """The same, with what is known of the file. Raises :class:`FileMissing`."""
+        """Open a file with what is known of it. Raises :class:`FileMissing`."""
         return OpenFile.of(self.open(path))
 
     def put(self, path: str, source: BinaryIO) -> None:

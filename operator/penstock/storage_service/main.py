@@ -43,7 +43,7 @@ async def _run(settings: StorageSettings, port: int) -> None:
 
 
 async def serve(settings: StorageSettings, port: int, api: Api) -> None:
-    """The same, with an API server that tells of Jobs."""
+    """Serve until told to stop. The API server tells which Jobs still run."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

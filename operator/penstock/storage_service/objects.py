@@ -19,7 +19,7 @@ TIMEOUT = 60.0
 AT_ONCE = 128
 """Transfers at the same time; who comes then is told to come again."""
 AT_ONCE_OF_STORE = 32
-"""The same with an object store: a transfer holds some MiB, which the store takes at a time."""
+"""Transfers at once with an object store: each holds some MiB, which the store takes at a time."""
 BLOCK = 512 * 1024
 
 T = TypeVar("T")

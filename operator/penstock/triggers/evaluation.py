@@ -81,7 +81,7 @@ class Context:
     """The due time in question, for a schedule."""
 
     def seeing(self, **variables: Any) -> Context:
-        """The same with more variables."""
+        """This context with more variables."""
         return replace(self, variables={**self.variables, **variables})
 
     def value(self, template: str) -> Any:

@@ -41,7 +41,6 @@ from penstock.resources.execution import (
     RetryReference,
     State,
 )
-from penstock.storage.errors import StorageUnavailable
 from penstock.tasks.contract.task import TaskFailure
 
 
@@ -127,15 +126,13 @@ class RelatedExecutions:
             self._fail(body, action.name, error.reason, str(error))
 
     async def make(self, body: Object, action: StartExecution) -> None:
-        """The same, where nobody looks for it afterwards. Raises ``NotMade``."""
+        """Create an execution, and adopt it where it is there already. Raises ``NotMade``."""
         namespace = body["metadata"]["namespace"]
         try:
             places = self._secrets.of(body) if action.secrets else None
             wanted = self._provenance.signed(body, build_execution(body, action, places))
         except TaskFailure as error:
             raise NotMade("InvalidTask", str(error)) from None
-        except StorageUnavailable as error:
-            raise ApiError(503, "StorageUnavailable", str(error)) from error
         existing = self._executions.get(namespace, action.name)
         try:
             if existing is None:

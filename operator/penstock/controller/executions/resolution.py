@@ -1,4 +1,4 @@
-"""With what an execution begins or goes on: the revision of its flow, and what it replays."""
+"""Resolves what an execution names: the revision of its flow, and the execution that it replays."""
 
 from __future__ import annotations
 

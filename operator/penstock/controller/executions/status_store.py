@@ -57,7 +57,7 @@ class StatusStore:
         return memory
 
     async def read(self, body: Object) -> ExecutionStatus | None:
-        """The same, of an execution that somebody else asks about."""
+        """The status of an execution, for another one that asks about it; nothing is remembered."""
         memory = self._memory.get(body["metadata"]["uid"])
         if memory is not None and memory.version >= version_of(body):
             return memory.status

@@ -16,6 +16,6 @@ def _outline(status: ExecutionStatus) -> tuple[ExecutionStatus, list[tuple[objec
 
 
 def _decided(run: TaskRun) -> tuple[object, ...]:
-    """The same for a task run that is about to run and one that runs."""
+    """What of a task run decides anything: whether it is about to run or runs does not."""
     state = State.CREATED if run.state is State.RUNNING else run.state
     return run.id, state, len(run.attempts), run.next_attempt, run.verdict

@@ -1,4 +1,4 @@
-"""How an attempt ends of which no pod tells."""
+"""The end of an attempt that has no pod to tell of it."""
 
 from __future__ import annotations
 

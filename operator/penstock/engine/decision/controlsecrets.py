@@ -36,8 +36,10 @@ class ControlSecrets:
         return named
 
     def checked(self, declared: Sequence[Input], given: Mapping[str, Any]) -> dict[str, Any]:
-        """The same of what another execution is given, which can't look at the texts any more.
-        Raises ``InvalidInput``."""
+        """Inputs of another execution, checked here since it can't look at secret texts any more.
+
+        Raises ``InvalidInput``.
+        """
         for item in declared:
             if item.id in secret_texts(declared, given):
                 type_value(item, given[item.id])

@@ -270,7 +270,7 @@ class Step:
     """Why the execution was ended before anything of it ran, in one word."""
 
     def with_reports(self, *reports: Report) -> Step:
-        """The same, with more to tell."""
+        """This step, with further reports."""
         return replace(self, reports=(*self.reports, *reports))
 
     def followed_by(self, step: Step) -> Step:

@@ -19,7 +19,7 @@ class CommandEvaluator(HandingOn, Protocol):
     """The expressions of such a task."""
 
     def with_variables(self, variables: Mapping[str, Any]) -> Evaluator:
-        """The same with further variables, beside or in place of those."""
+        """The expressions with further variables, beside or in place of those."""
 
 
 class CommandTask(Task):

@@ -66,7 +66,7 @@ class Secrets:
     """The secrets of one attempt."""
 
     mark: str = ""
-    """With what every token begins."""
+    """The text with which every token begins."""
     namespace: str = ""
     """Of the flow."""
     plain: Mapping[str, SecretReference] = field(default_factory=dict)

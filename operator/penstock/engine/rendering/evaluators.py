@@ -43,17 +43,17 @@ class BoundEvaluator:
         return self._expressions.render_tree(value, self._variables, self._host)
 
     def with_variables(self, variables: Mapping[str, Any]) -> BoundEvaluator:
-        """The same expressions with further variables beside or in place of those."""
+        """These expressions with further variables beside or in place of those."""
         bound = copy(self)
         bound._variables = self._variables.beside(variables)
         return bound
 
     def at(self, host: Host) -> BoundEvaluator:
-        """The same expressions in other surroundings."""
+        """These expressions in other surroundings."""
         return BoundEvaluator(self._expressions, self._variables, host)
 
     def tokens(self, seed: str, inputs: SecretInputs, kind: str) -> SecretTokens:
-        """The same expressions, with tokens for secrets."""
+        """These expressions, with tokens for secrets."""
         return SecretTokens(self._expressions, self._variables, self._host, seed, inputs, kind)
 
 

@@ -52,7 +52,7 @@ class SecretPlaces:
     """By the secret's name; `namespace/NAME` for one of another namespace of flows."""
 
     def with_annotation(self, text: str | None) -> SecretPlaces:
-        """With what a Flow says itself, which comes first. Raises ``TaskFailure``."""
+        """These places, after those that a Flow names itself. Raises ``TaskFailure``."""
         if text is None:
             return self
         import yaml

@@ -122,7 +122,7 @@ def inline_bytes(containers: int) -> int:
 
 
 def inline_bytes_here(environment: Mapping[str, str] = os.environ) -> int:
-    """The same for the container in which this runs."""
+    """How many bytes of a payload fit the message of the container in which this runs."""
     return int(environment.get(INLINE_VARIABLE, MAX_INLINE_BYTES))
 
 

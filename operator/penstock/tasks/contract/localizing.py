@@ -33,7 +33,7 @@ class Localizing:
         return URI_IN_TEXT.sub(self._path, text) if self._with_uris else text
 
     def tree(self, value: Any) -> Any:
-        """The same in all texts of a JSON value."""
+        """A JSON value with paths in all of its texts."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):

@@ -92,7 +92,7 @@ class OldScript:
     """No effect: the exit code alone decides."""
 
     def today(self) -> ScriptTask:
-        """The same as a task of today."""
+        """This task, as a script task of today."""
         raise NotImplementedError
 
     def _shared(self) -> dict[str, Any]:

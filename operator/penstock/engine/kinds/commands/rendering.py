@@ -37,7 +37,7 @@ def date_of(evaluator: Evaluator, name: str, value: str | None) -> datetime | No
 
 
 def needed_date(evaluator: Evaluator, name: str, value: str) -> datetime:
-    """The same where there must be one."""
+    """The date of a property that must have one. Raises ``FlowableError``."""
     date = date_of(evaluator, name, value)
     if date is None:
         raise FlowableError(f"`{name}` rendered to nothing")
