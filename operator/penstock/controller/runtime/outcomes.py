@@ -22,8 +22,8 @@ LONGEST_RETRY = 60.0
 """Seconds until what failed is tried again: doubled each time from the first, up to the longest."""
 FIRST_STALLED = 5.0
 LONGEST_STALLED = 300.0
-"""Seconds until what a person has to mend is tried again, from the first to the longest; a change of
-its object comes before."""
+"""Seconds until what a person has to mend is tried again, from the first to the longest; a change
+of its object comes before."""
 CONFLICT_RETRY = 0.02
 """Seconds until the first try after a conflict: what somebody else wrote is known by then."""
 LEAST_PAUSE = 0.25
