@@ -78,8 +78,7 @@ def unknown_references(
     for text, reads in texts:
         wrong = dict.fromkeys(_wrong(text, reads, names, guarded))
         if wrong:
-            where = f" (task `{text.task}`)" if text.task else ""
-            message = "; ".join(wrong) + where
+            message = "; ".join(wrong) + text.of_task
             yield Problem(text.at, message, code="unknown_reference", warning=True)
 
 
