@@ -59,6 +59,8 @@ _ROOTS = frozenset(
     }
 )  # fmt: skip
 """The variables that expressions of tasks and triggers may see, here or in Kestra."""
+_FURTHER_ROOTS = frozenset({"workerTaskrun", "iteration", "loop", "count", "this"})
+"""What is known in some places only."""
 _KINDS = {"inputs": "input", "outputs": "task", "vars": "variable", "tasks": "task"}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -99,6 +101,19 @@ def _wrong(
         if path[0] == "inputs" and path[1:] and path[1] in text.inputs:
             continue
         yield from _missing(path, known)
+        if not text.of_a_trigger:
+            yield from _misspelt(path)
+
+
+def _misspelt(path: Path) -> Iterator[str]:
+    """A variable that there is nowhere, where another is near: `input.x`, `taskRun.value`.
+
+    Any other may be known to the task that reads it.
+    """
+    root = str(path[0])
+    hint = did_you_mean(root, _ROOTS)
+    if path[1:] and hint and root not in _ROOTS | _FURTHER_ROOTS:
+        yield f"there is no variable `{root}` for `{_written(path)}`{hint}"
 
 
 def _missing(path: Path, names: FlowNames) -> Iterator[str]:
