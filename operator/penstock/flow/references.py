@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any
 
@@ -59,7 +60,7 @@ _ROOTS = frozenset(
     }
 )  # fmt: skip
 """The variables that expressions of tasks and triggers may see, here or in Kestra."""
-_FURTHER_ROOTS = frozenset({"workerTaskrun", "iteration", "loop", "count", "this"})
+_FURTHER_ROOTS = frozenset({"workerTaskrun", "iteration", "loop", "count", "this", "outputFiles"})
 """What is known in some places only."""
 _KINDS = {"inputs": "input", "outputs": "task", "vars": "variable", "tasks": "task"}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -111,9 +112,13 @@ def _misspelt(path: Path) -> Iterator[str]:
     Any other may be known to the task that reads it.
     """
     root = str(path[0])
-    hint = did_you_mean(root, _ROOTS)
-    if path[1:] and hint and root not in _ROOTS | _FURTHER_ROOTS:
-        yield f"there is no variable `{root}` for `{_written(path)}`{hint}"
+    if not path[1:] or root in _ROOTS | _FURTHER_ROOTS:
+        return
+    names = {name.lower(): name for name in _ROOTS}
+    for near in get_close_matches(root.lower(), names, n=1, cutoff=0.8):
+        yield (
+            f"there is no variable `{root}` for `{_written(path)}`; did you mean `{names[near]}`?"
+        )
 
 
 def _missing(path: Path, names: FlowNames) -> Iterator[str]:

@@ -331,6 +331,7 @@ def test_a_refused_flow_is_told_of_its_names_too() -> None:
         ("{{ output.load.value | upper }}", "output", "outputs"),
         ("{{ var.count + 1 }}", "var", "vars"),
         ("{{ taskRun.startDate }}", "taskRun", "taskrun"),
+        ("{{ inptus.city }}", "inptus", "inputs"),
         ("{% if label['cost-center'] == 'x' %}y{% endif %}", "label", "labels"),
     ],
 )
@@ -349,6 +350,8 @@ def test_a_variable_that_is_misspelt_is_told(expression: str, written: str, mean
         "{% for output in [1] %}{{ loop.index }} {{ output.x }}{% endfor %}",
         "{% set var = {'a': 1} %}{{ var.a }}",
         "{{ row.city }}",
+        "{{ outputFiles.rows }}",
+        "{{ parameters.city }}",
     ],
 )
 def test_a_variable_that_may_be_meant_is_not_misspelt(expression: str) -> None:
