@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -17,8 +16,6 @@ from penstock.expressions.printing import to_text
 from penstock.expressions.program import Program
 from penstock.expressions.run import Run
 from penstock.expressions.stored import stored
-from penstock.expressions.truth import kind
-from penstock.expressions.values import is_number
 
 _ENVIRONMENT = PebbleEnvironment()
 
@@ -56,7 +53,7 @@ class Expressions:
 
     def evaluate(self, template: str | None, variables: Mapping[str, Any], host: Host) -> Any:
         """One single expression keeps its type, as far as JSON has it; several parts are put
-        together as text."""
+        together as the text that `render` writes."""
         if template is None or "{" not in template:
             return template
         return self._value(template, variables, host, Budget(self._limits))
@@ -69,7 +66,7 @@ class Expressions:
         if len(values) == 1:
             value = values[0]
             return strip_raw(value) if type(value) is str else _stored(template, value, run.budget)
-        return strip_raw(_joined(template, values, run.budget)) if values else None
+        return strip_raw(_joined(template, values, run)) if values else None
 
     def render_tree(self, value: Any, variables: Mapping[str, Any], host: Host) -> Any:
         """Every text inside maps (keys too) and lists; other values stay as they are. Of two keys
@@ -194,14 +191,11 @@ def _stored(template: str, value: Any, budget: Budget) -> Any:
         raise error.locate(expression=template) from None
 
 
-def _joined(template: str, values: list[Any], budget: Budget) -> str:
+def _joined(template: str, values: list[Any], run: Run) -> str:
+    texts = []
     for value in values:
-        if not isinstance(value, str | bool | Decimal) and not is_number(value):
-            raise ExpressionError(
-                f"{kind(value)} cannot be joined with text; leave only the expression, "
-                "or use `| toJson`",
-                expression=template,
-            )
-    texts = [to_text(value, budget) for value in values]
-    budget.text(sum(map(len, texts)))
+        if type(value) is not str:
+            run.refuse_print(value)
+        texts.append(value if type(value) is str else _printed(template, value, run.budget))
+    run.budget.text(sum(map(len, texts)))
     return "".join(texts)

@@ -75,7 +75,7 @@ class FlowOutput(Document):
     display_name: str | None = None
     """A name for people; no effect."""
     required: bool = True
-    """Whether the execution fails where a value with a type is null."""
+    """Whether the execution fails where the value is null or can't be had; else it is null."""
 
 
 class PluginDefault(Document):

@@ -6,7 +6,7 @@ has lines to name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from penstock.flow.checks import check_flow, recursions
 from penstock.flow.document import Flow, Trigger
 from penstock.flow.loading import SourceDocument
-from penstock.flow.model import is_expression
 from penstock.flow.old_names import name_today, old_names
 from penstock.flow.plugin_defaults import apply_plugin_defaults, drop_foreign_defaults, is_written
 from penstock.flow.problems import InvalidFlow, Location, Problem
 from penstock.flow.references import ReadTemplate, unknown_references
+from penstock.flow.rendered_texts import all_texts_of
 from penstock.flow.types import TaskTypes
 from penstock.flow.validation import from_validation
 
@@ -28,8 +28,6 @@ CheckExpression = Callable[[str], None]
 
 CheckTrigger = Callable[[Trigger], Iterable[Problem]]
 """The problems of one trigger, located from the trigger."""
-
-_NOT_RENDERED = frozenset({"description", "displayName", "id", "type", "variables", "labels"})
 
 _NOT_OF_THE_FLOW = frozenset({"extend", "deleted", "tenantId"})
 """What stands in the files of Kestra's blueprints and exports and means nothing here."""
@@ -73,7 +71,7 @@ class FlowParser:
                 _with_origin(problem, raw, merged) for problem in from_validation(error, merged)
             ]
             checked = self._read_leniently(merged, error)
-        problems += self._expression_problems(raw, ())
+        problems += self._expression_problems(raw)
         problems += old_names(raw, self.types)
         problems += recursions(raw)
         if self.read_template is not None:
@@ -123,29 +121,17 @@ class FlowParser:
         except ValidationError:
             return None
 
-    def _expression_problems(self, value: Any, at: Location) -> list[Problem]:
-        if isinstance(value, Mapping):
-            return [
-                problem
-                for key, item in value.items()
-                if key not in _NOT_RENDERED
-                for problem in self._expression_problems(item, (*at, str(key)))
-            ]
-        if isinstance(value, list):
-            return [
-                problem
-                for index, item in enumerate(value)
-                for problem in self._expression_problems(item, (*at, index))
-            ]
-        if not is_expression(value):
-            return []
-        try:
-            self.check_expression(value)
-        except Exception as error:
-            # Kestra takes a flow with such an expression, and fails the task that renders it. So do
-            # we: the author is told, and a file that Kestra runs in part runs here in part.
-            return [Problem(at, str(error), code="expression", warning=True)]
-        return []
+    def _expression_problems(self, raw: Mapping[str, Any]) -> Iterator[Problem]:
+        """Expressions that do not compile.
+
+        Kestra takes a flow with one, and fails the task that renders it. So do we: the author is
+        told, and a file that Kestra runs in part runs here in part.
+        """
+        for text in all_texts_of(raw):
+            try:
+                self.check_expression(text.value)
+            except Exception as error:
+                yield Problem(text.at, f"{error}{text.of_task}", code="expression", warning=True)
 
 
 def _with_origin(problem: Problem, raw: dict[str, Any], merged: dict[str, Any]) -> Problem:

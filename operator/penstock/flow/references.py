@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any
 
@@ -59,6 +60,8 @@ _ROOTS = frozenset(
     }
 )  # fmt: skip
 """The variables that expressions of tasks and triggers may see, here or in Kestra."""
+_FURTHER_ROOTS = frozenset({"workerTaskrun", "iteration", "loop", "count", "this", "outputFiles"})
+"""What is known in some places only."""
 _KINDS = {"inputs": "input", "outputs": "task", "vars": "variable", "tasks": "task"}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -78,8 +81,7 @@ def unknown_references(
     for text, reads in texts:
         wrong = dict.fromkeys(_wrong(text, reads, names, guarded))
         if wrong:
-            where = f" (task `{text.task}`)" if text.task else ""
-            message = "; ".join(wrong) + where
+            message = "; ".join(wrong) + text.of_task
             yield Problem(text.at, message, code="unknown_reference", warning=True)
 
 
@@ -100,6 +102,23 @@ def _wrong(
         if path[0] == "inputs" and path[1:] and path[1] in text.inputs:
             continue
         yield from _missing(path, known)
+        if not text.of_a_trigger:
+            yield from _misspelt(path)
+
+
+def _misspelt(path: Path) -> Iterator[str]:
+    """A variable that there is nowhere, where another is near: `input.x`, `taskRun.value`.
+
+    Any other may be known to the task that reads it.
+    """
+    root = str(path[0])
+    if not path[1:] or root in _ROOTS | _FURTHER_ROOTS:
+        return
+    names = {name.lower(): name for name in _ROOTS}
+    for near in get_close_matches(root.lower(), names, n=1, cutoff=0.8):
+        yield (
+            f"there is no variable `{root}` for `{_written(path)}`; did you mean `{names[near]}`?"
+        )
 
 
 def _missing(path: Path, names: FlowNames) -> Iterator[str]:

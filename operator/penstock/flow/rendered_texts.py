@@ -17,6 +17,8 @@ _HOLDERS = ("inputs", *_DEFAULTS, *TASK_HOLDERS, "outputs", "sla", "checks", "tr
 _NOT_RENDERED = frozenset({"id", "type", "description", "displayName"})
 _ASKED_FOR = frozenset({"onResume", "inputs"})
 """Properties that hold inputs which a task asks for."""
+_COMPARED_KEYS = "cases"
+"""The property of a Switch whose keys are compared as they are written."""
 _OF_ANOTHER_EXECUTION = "outputs"
 """The property of a Subflow whose expressions see the execution that it made."""
 
@@ -32,20 +34,38 @@ class RenderedText:
     """Inputs that a task asks for, where their own expressions see them."""
 
     @property
+    def of_task(self) -> str:
+        """What a message adds to say whose text it is; empty where it is no task's."""
+        return f" (task `{self.task}`)" if self.task else ""
+
+    @property
     def of_a_trigger(self) -> bool:
         """Whether it sees another execution than one of its flow, or none at all."""
         return self.at[0] == "triggers"
 
 
 def texts_of(document: Mapping[str, Any], types: TaskTypes) -> Iterator[RenderedText]:
-    """Every text of a flow with expressions in it, but for what Kestra never renders."""
+    """Every text of a flow with expressions that see the flow's own variables."""
+    return _texts_of(document, types)
+
+
+def all_texts_of(document: Mapping[str, Any]) -> Iterator[RenderedText]:
+    """Every text of a flow with expressions in it, whatever they see, but for what Kestra never
+    renders."""
+    return _texts_of(document, None)
+
+
+def _texts_of(document: Mapping[str, Any], types: TaskTypes | None) -> Iterator[RenderedText]:
     for holder in _HOLDERS:
         root = RenderedText("", (holder,), None)
         yield from _texts(document.get(holder), root, types)
 
 
-def _texts(value: Any, place: RenderedText, types: TaskTypes) -> Iterator[RenderedText]:
-    """The texts with expressions below a place, but for those of disabled tasks."""
+def _texts(value: Any, place: RenderedText, types: TaskTypes | None) -> Iterator[RenderedText]:
+    """The texts and keys with expressions below a place, but for those of disabled tasks.
+
+    With types, also but for those that see other variables than the flow's.
+    """
     if is_expression(value):
         yield RenderedText(value, place.at, place.task, place.inputs)
     elif isinstance(value, list):
@@ -55,13 +75,19 @@ def _texts(value: Any, place: RenderedText, types: TaskTypes) -> Iterator[Render
         kind = value.get("type")
         left_out: frozenset[str] = frozenset()
         if isinstance(kind, str):
-            if value.get("disabled") is True or _is_of_a_trigger(kind, place):
+            if value.get("disabled") is True:
+                return
+            if types is not None and _is_of_a_trigger(kind, place):
                 return
             place = RenderedText("", place.at, _task_of(value, place), place.inputs)
-            left_out = _NOT_RENDERED | _seen_by_others(kind, types)
+            left_out = _NOT_RENDERED | (_seen_by_others(kind, types) if types else frozenset())
         for key, item in value.items():
-            if key not in left_out:
-                yield from _texts(item, _below(place, str(key), item), types)
+            if key in left_out:
+                continue
+            below = _below(place, str(key), item)
+            if is_expression(key) and place.at[-1] != _COMPARED_KEYS:
+                yield RenderedText(key, below.at, place.task, place.inputs)
+            yield from _texts(item, below, types)
 
 
 def _below(place: RenderedText, key: str | int, item: Any = None) -> RenderedText:

@@ -113,12 +113,16 @@ outputs:
     ("kind", "value", "typed"),
     [
         ("STRING", '"{{ outputs.a.text }}"', "word"),
-        ("STRING", '"{{ outputs.a.map }}"', '{"k": [1]}'),
+        ("STRING", '"{{ outputs.a.map }}"', '{"k":[1]}'),
+        ("STRING", '"{{ outputs.a.list }} of {{ outputs.a.map }}"', '[1,2] of {"k":[1]}'),
+        ("STRING", '"{{ null }}"', ""),
+        ("STRING", '"{{ 7 }}"', "7"),
         ("INT", '"{{ outputs.a.number }}"', 7),
         ("INT", '"{{ outputs.a.number }}1"', 71),
         ("FLOAT", '"{{ outputs.a.number }}"', 7.0),
         ("BOOL", '"{{ outputs.a.number > 3 }}"', True),
         ("JSON", '"{{ outputs.a.map }}"', {"k": [1]}),
+        ("JSON", "'{\"rows\": {{ outputs.a.list }}}'", {"rows": [1, 2]}),
         ("ARRAY", '"{{ outputs.a.list }}"', [1, 2]),
         ("ARRAY", '"{{ outputs.a.texts }}"', ["x y", "3"]),
         ("ARRAY", '[plain, "{{ outputs.a.text }}", 3, {k: v}]', ["plain", "word", 3, {"k": "v"}]),
@@ -142,7 +146,7 @@ def test_outputs_of_the_flow_are_typed(given: Flow, kind: str, value: str, typed
     [
         ("INT", "abc", "expected `INT`"),
         ("STRING", '"{{ outputs.b.x }}"', "outputs.b.x"),
-        ("STRING", '"{{ null }}"', "has no value"),
+        ("STRING", "null", "the flow's output `out` has no value"),
         ("DATE", "''", "the flow's output `out` has no value"),
         ("ARRAY", "plain", "expected a JSON array"),
     ],
@@ -153,6 +157,17 @@ def test_an_output_that_cannot_be_had_fails_the_execution(
     outcome = given(OUTPUTS.format(type=kind, value=value)).run()
     outcome.then.ended("FAILED").says("the flow's outputs can't be had", message)
     assert outcome.status.outputs is None
+
+
+def test_an_output_that_is_not_required_may_ask_for_what_there_is_not(given: Flow) -> None:
+    flow = given("""
+    tasks: [{id: a, type: Work, runIf: "{{ false }}"}]
+    outputs:
+      - {id: rows, type: INT, required: false, value: "{{ outputs.a.rows }}"}
+      - {id: text, type: STRING, required: false, value: "{{ outputs.a.text }}"}
+      - {id: day, type: STRING, value: monday}
+    """)
+    flow.run().then.ended("SUCCESS").gave(rows=None, text=None, day="monday")
 
 
 def test_a_failed_flow_hands_back_what_there_is(given: Flow) -> None:

@@ -127,6 +127,44 @@ def test_a_delay_is_the_older_name_of_the_duration(given: Flow) -> None:
     outcome.then.history("CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS")
 
 
+@pytest.mark.parametrize(
+    ("more", "behavior", "history"),
+    [
+        ("", "RESUME", ["RUNNING", "SUCCESS"]),
+        ("", "WARN", ["RUNNING", "WARNING"]),
+        ("", "FAIL", ["RUNNING", "FAILED"]),
+        ("", "CANCEL", ["CANCELLED"]),
+        ("- {id: say, type: Log, message: hi}", "RESUME", ["RUNNING", "SUCCESS"]),
+        (
+            "- {id: again, type: Pause, pauseDuration: PT1M}",
+            "RESUME",
+            ["RUNNING", "PAUSED", "RUNNING", "SUCCESS"],
+        ),
+    ],
+)
+def test_it_is_seen_to_run_again_whatever_follows(
+    given: Flow, more: str, behavior: str, history: list[str]
+) -> None:
+    flow = given(f"""
+    tasks:
+      - {{id: p, type: Pause, pauseDuration: PT1M, behavior: {behavior}}}
+      {more}
+    """)
+    flow.run().then.history("CREATED", "RUNNING", "PAUSED", *history)
+
+
+def test_of_two_pauses_side_by_side_the_last_that_ends_lets_it_run_again(given: Flow) -> None:
+    flow = given("""
+    tasks:
+      - id: both
+        type: Parallel
+        tasks:
+          - {id: short, type: Pause, pauseDuration: PT1M}
+          - {id: long, type: Pause, pauseDuration: PT2M}
+    """)
+    flow.run().then.history("CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS")
+
+
 def test_a_timeout_fails_it(given: Flow) -> None:
     outcome = given(pause("timeout: PT10S", "errors: [{id: e, type: Work}]")).run()
     outcome.then.ended("FAILED").ran("before", "e").says("p: nobody resumed it")

@@ -107,9 +107,9 @@ def test_evaluate_gives_a_long_list_as_it_is() -> None:
     assert ENGINE.evaluate("{{ numbers }}", {"numbers": numbers}, HOST) == numbers
 
 
-def test_evaluate_does_not_join_lists_with_text() -> None:
-    with pytest.raises(ExpressionError, match="a list cannot be joined with text"):
-        ENGINE.evaluate("a {{ [1] }}", {}, HOST)
+def test_evaluate_puts_several_parts_together_as_they_are_printed() -> None:
+    rows = {"rows": [1, {"a": None, "b": "x"}]}
+    assert ENGINE.evaluate('{"rows": {{ rows }}}', rows, HOST) == '{"rows": [1,{"b":"x"}]}'
 
 
 def test_render_tree() -> None:

@@ -322,3 +322,37 @@ def test_a_refused_flow_is_told_of_its_names_too() -> None:
           - {id: a, type: io.kestra.plugin.core.log.Log, mesage: "{{ inputs.x }}"}
     """)
     assert "no input `x`" in found
+
+
+@pytest.mark.parametrize(
+    ("expression", "written", "meant"),
+    [
+        ("{{ input.city }}", "input", "inputs"),
+        ("{{ output.load.value | upper }}", "output", "outputs"),
+        ("{{ var.count + 1 }}", "var", "vars"),
+        ("{{ taskRun.startDate }}", "taskRun", "taskrun"),
+        ("{{ inptus.city }}", "inptus", "inputs"),
+        ("{% if label['cost-center'] == 'x' %}y{% endif %}", "label", "labels"),
+    ],
+)
+def test_a_variable_that_is_misspelt_is_told(expression: str, written: str, meant: str) -> None:
+    (found,) = told_of(expression)
+    assert f"there is no variable `{written}` for `{written}" in found
+    assert found.endswith(f"; did you mean `{meant}`? (task `say`)")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "{{ input.city ?? 'none' }}",
+        "{{ input.city is defined }}",
+        "{{ workerTaskrun.id }}",
+        "{% for output in [1] %}{{ loop.index }} {{ output.x }}{% endfor %}",
+        "{% set var = {'a': 1} %}{{ var.a }}",
+        "{{ row.city }}",
+        "{{ outputFiles.rows }}",
+        "{{ parameters.city }}",
+    ],
+)
+def test_a_variable_that_may_be_meant_is_not_misspelt(expression: str) -> None:
+    assert told_of(expression) == []

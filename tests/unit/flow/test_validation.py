@@ -354,3 +354,34 @@ def test_kestras_invalid_flows_are_refused() -> None:
             continue
         accepted.add(file.name)
     assert accepted == set()
+
+
+def test_expressions_that_do_not_compile_are_told_with_their_task_wherever_they_are_rendered() -> (
+    None
+):
+    told = warnings("""
+    labels: {not: "{{ rendered"}
+    variables: {rendered: "{{ by render() only"}
+    tasks:
+      - {id: count, type: Log, message: 'echo ${#NAME}'}
+      - {id: set, type: SetVariables, variables: {a: "{{ open", "b{{ open": 1}}
+      - id: call
+        type: Subflow
+        namespace: company.team
+        flowId: other
+        inputs: {id: "{{ open", description: "{{ 1 | unknown }}"}
+        labels: {team: "{{ open"}
+      - {id: asleep, type: Log, disabled: true, message: "{{ open"}
+      - id: choose
+        type: Switch
+        value: a
+        cases: {"{{ compared": [{id: say, type: Log, message: hi}]}
+    """)
+    assert [line.split(": ")[0] + line[line.rindex(" (") :] for line in told] == [
+        "tasks[0].message (task `count`)",
+        "tasks[1].variables.a (task `set`)",
+        "tasks[1].variables.b{{ open (task `set`)",
+        "tasks[2].inputs.id (task `call`)",
+        "tasks[2].inputs.description (task `call`)",
+        "tasks[2].labels.team (task `call`)",
+    ]

@@ -112,7 +112,9 @@ async def echoed(attempts: Attempts, **properties: Any) -> Any:
 async def test_request_gives_code_headers_and_body(attempts: Attempts, server: str) -> None:
     # when
     outputs = await attempts.outputs(
-        "http.Request", uri=f"{server}/echo/a b?q=é x&r=%20", headers={"X-One": 1, "X-Two": None}
+        "http.Request",
+        uri=f"{server}/echo/a b?q=é x&r=%20",
+        headers={"X-One": 1, "X-Two": None, "X-Three": True},
     )
     # then
     assert outputs["code"] == 200
@@ -121,6 +123,7 @@ async def test_request_gives_code_headers_and_body(attempts: Attempts, server: s
     assert said["method"] == "GET"
     assert said["path"] == "/echo/a%20b?q=%C3%A9%20x&r=%20"
     assert said["headers"]["x-one"] == "1"
+    assert said["headers"]["x-three"] == "true"
     assert "x-two" not in said["headers"]
     assert "content-type" not in said["headers"]
 
@@ -361,8 +364,14 @@ def test_expressions_ask_a_server(attempts: Attempts, server: str) -> None:
     # then
     template = "{{ http(u ~ '/echo', method='PUT', body={'a': [1, 'é']}).body }}"
     assert expressions().render(template, {"u": server}, host) == '{"a":[1,"é"]}'
-    template = "{{ http(u ~ '/echo', method='POST', body='x', query={'a': 'b c'}).path }}"
-    assert expressions().render(template, {"u": server}, host) == "/echo?a=b+c"
+    template = (
+        "{{ http(u ~ '/echo', method='POST', body='x', query={'a': 'b c', 'd': true}).path }}"
+    )
+    assert expressions().render(template, {"u": server}, host) == "/echo?a=b+c&d=true"
+    template = (
+        "{{ http(u ~ '/echo', method='POST', body='x', headers={'X-D': true}).headers['x-d'] }}"
+    )
+    assert expressions().render(template, {"u": server}, host) == "true"
     assert expressions().render("{{ http(u ~ '/latin1') }}", {"u": server}, host) == "é"
     with pytest.raises(ExpressionError, match="failed with the code 404"):
         expressions().render("{{ http(u ~ '/code/404') }}", {"u": server}, host)

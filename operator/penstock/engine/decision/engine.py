@@ -236,6 +236,7 @@ class Engine:
 
     def _decide(self, decision: Decision, controls: Controls, observations: Observations) -> Step:
         status, now = decision.status, decision.now
+        held = {run.id for run in status.task_runs if run.state is State.PAUSED}
         if controls.reopened and status.state.terminated:
             status = _open_again(transition(status, State.RESTARTED, now))
         decision.observe(observations)
@@ -257,6 +258,8 @@ class Engine:
         )
         if status.state in _NOT_BEGUN and status.task_runs:
             # Also where it is paused, or over, at once: whoever listens to it sees that it ran.
+            status = transition(status, State.RUNNING, now)
+        elif status.state is State.PAUSED and _went_on(held, decision.board, final):
             status = transition(status, State.RUNNING, now)
         if final is None:
             status = transition(status, self._open_state(decision), now)
@@ -435,6 +438,15 @@ class Engine:
 
 def _progress(board: TaskRunIndex, waiting: int) -> str:
     return f"{board.ended}/{len(board) + waiting}"
+
+
+def _went_on(held: set[str], board: TaskRunIndex, final: State | None) -> bool:
+    """Whether a paused execution ran again, if only for a moment, before it ended or was held by
+    the next Pause."""
+    if final in (State.KILLED, State.CANCELLED):
+        return False
+    still = any(run.id in held and run.state is State.PAUSED for run in board)
+    return final is not None or (bool(held) and not still)
 
 
 def _open_again(status: ExecutionStatus) -> ExecutionStatus:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from penstock.engine.interface.flowable import Evaluator
+from penstock.expressions import ExpressionError
 from penstock.flow.document import FlowOutput
 from penstock.flow.inputs import Input, InputType
 from penstock.flow.values import InvalidInput, given_value, type_value
 
 
 def resolve_outputs(declared: Sequence[FlowOutput], evaluator: Evaluator) -> dict[str, Any]:
-    """Raises ``ExpressionError`` or ``InvalidInput`` where one can't be had."""
+    """Raises ``ExpressionError`` or ``InvalidInput`` where one can't be had.
+
+    One that is not required is null where its expression fails: the task that it asks for may have
+    been skipped.
+    """
     return {output.id: _resolved(output, evaluator) for output in declared}
 
 
 def _resolved(output: FlowOutput, evaluator: Evaluator) -> Any:
-    value = (
-        evaluator.evaluate(output.value)
-        if isinstance(output.value, str)
-        else evaluator.render_tree(output.value)
-    )
+    try:
+        value = _rendered(output, evaluator)
+    except ExpressionError:
+        if output.required:
+            raise
+        return None
     if output.type is None:
         return value
     kind = _typed_as(output.id, output.type)
@@ -31,9 +36,16 @@ def _resolved(output: FlowOutput, evaluator: Evaluator) -> Any:
         if output.required:
             raise InvalidInput(f"the flow's output `{output.id}` has no value")
         return None
-    if output.type == "STRING" and isinstance(value, dict | list):
-        value = json.dumps(value, ensure_ascii=False)
     return type_value(kind, value)
+
+
+def _rendered(output: FlowOutput, evaluator: Evaluator) -> Any:
+    """What is to be typed: text is what an expression prints, so null is empty text."""
+    if output.type == "STRING":
+        return evaluator.render(output.value)
+    if isinstance(output.value, str):
+        return evaluator.evaluate(output.value)
+    return evaluator.render_tree(output.value)
 
 
 def _typed_as(id: str, type: InputType) -> Input:

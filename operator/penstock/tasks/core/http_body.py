@@ -43,7 +43,7 @@ def body(
                 _write_part(context, file, boundary, name, value)
             file.write(f"--{boundary}--\r\n".encode())
         else:
-            file.write(urlencode({name: _scalar(form[name]) for name in form}).encode())
+            file.write(urlencode({name: plain_text(form[name]) for name in form}).encode())
         file.seek(0, os.SEEK_END)
         yield file, file.tell(), made  # type: ignore[misc]
 
@@ -53,7 +53,7 @@ def _write_part(context: Context, file: Any, boundary: str, name: str, value: An
     file_name = None
     if isinstance(value, Mapping) and "content" in value:
         file_name, value = str(value.get("name", "file")), value.get("content")
-    content = _scalar(value)
+    content = plain_text(value)
     stored = is_uri(content)
     if stored and file_name is None:
         file_name = unquote(content.rpartition("/")[2])
@@ -72,7 +72,8 @@ def _write_part(context: Context, file: Any, boundary: str, name: str, value: An
     file.write(b"\r\n")
 
 
-def _scalar(value: Any) -> str:
+def plain_text(value: Any) -> str:
+    """A value where a server reads text: a boolean and a map as JSON has them, null as nothing."""
     if isinstance(value, dict | list):
         return json_text(value)
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)

@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 
 from penstock.tasks.contract.task import TaskFailure
 from penstock.tasks.contract.texts import json_text
+from penstock.tasks.core.http_body import plain_text
 from penstock.tasks.core.http_client import Answer, CheckAddress, HttpRequest, any_address, send
 from penstock.tasks.core.http_options import HttpOptions
-from penstock.tasks.core.http_tasks import text_of
+from penstock.tasks.core.http_tasks import parameter, text_of
 
 SECONDS = 10.0
 _MAX_BYTES = 4 * 1024 * 1024
@@ -40,8 +41,9 @@ def http(
     """
     until = monotonic() + SECONDS
     if query:
-        uri = f"{uri}{'&' if '?' in uri else '?'}{urlencode(query, doseq=True)}"
-    sent = {name: str(value) for name, value in (headers or {}).items()}
+        given = {name: parameter(value) for name, value in query.items()}
+        uri = f"{uri}{'&' if '?' in uri else '?'}{urlencode(given, doseq=True)}"
+    sent = {name: plain_text(value) for name, value in (headers or {}).items()}
     content = None if body is None else _sent(body).encode()
     if content is not None:
         sent.setdefault("Content-Type", contentType)

@@ -14,7 +14,7 @@ from penstock.tasks.contract.records import CHUNK_BYTES, making
 from penstock.tasks.contract.services import Metric
 from penstock.tasks.contract.task import Context, TaskFailure
 from penstock.tasks.contract.texts import Text, json_text
-from penstock.tasks.core.http_body import body
+from penstock.tasks.core.http_body import body, plain_text
 from penstock.tasks.core.http_client import Answer, HttpRequest, send
 from penstock.tasks.core.http_options import HttpOptions, SslOptions
 
@@ -74,7 +74,7 @@ class _Http:
 
     def _asked_uri(self) -> str:
         """With the parameters; a list is a parameter that comes several times."""
-        given = {name: _parameter(value) for name, value in self.params.items()}
+        given = {name: parameter(value) for name, value in self.params.items()}
         given = {name: value for name, value in given.items() if value is not None}
         if not given:
             return self.uri
@@ -97,7 +97,7 @@ class _Http:
             given.discard("content-type")  # its boundary is not known to the flow's author
             headers = {key: item for key, item in headers.items() if key.lower() in given}
         kept = {name: value for name, value in made.items() if name.lower() not in given}
-        return kept | {name: str(value) for name, value in headers.items()}
+        return kept | {name: plain_text(value) for name, value in headers.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,10 +187,10 @@ class Download(_Http):
         return _NOT_NAME.sub("_", last)[-100:].strip(" .") or "download"
 
 
-def _parameter(value: Any) -> Any:
+def parameter(value: Any) -> Any:
     """A parameter's text, or the texts of one that comes several times."""
     if isinstance(value, list):
-        return [_parameter(item) for item in value]
+        return [parameter(item) for item in value]
     if isinstance(value, bool):
         return str(value).lower()
     return json_text(value) if isinstance(value, dict) else value
