@@ -19,6 +19,35 @@ _MAX_PATTERN = 2_000
 _PLAIN = re.compile(r"[\w ,;:/@#%&=!<>~'\"-]+")
 _GROUP = re.compile(r"\\(.)|\$(?:(\d)|\{(\w+)\})|(\$)", re.DOTALL)
 _REPEAT = re.compile(r"\{(\d{4,})|\{\d*,(\d{4,})")
+_MANY_GROUPS = 100
+_MAX_REPEATED = 100_000
+"""Parts of a pattern, each as often as the counts around it say: the package keeps them all."""
+_PART = re.compile(
+    r"\\Q.*?(?:\\E|$)|\\[pPxN]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]"
+    r"|\{(?P<least>\d*)(?:,(?P<most>\d*))?\}|(?P<call>\(\?(?:R|[+-]?\d+|&\w+|P>\w+)\))|.",
+    re.DOTALL,
+)
+
+
+def _check_parts(pattern: str) -> None:
+    """Raise where the counts in a pattern multiply, as in `((a{999}){999}){999}`, and where a group
+    calls itself, which Java does not know: both take memory without end, before any time is up."""
+    open_groups: list[int] = []
+    before = last = 0  # the parts of this group, and of what a count would repeat
+    for part in _PART.finditer(pattern):
+        if part["call"]:
+            raise ExpressionError(f"bad regular expression `{pattern}`: a group can't call another")
+        if part["least"] is not None:
+            last *= max(int(part["least"] or 0), int(part["most"] or 0), 1)
+        elif part[0] == "(":
+            open_groups.append(before + last)
+            before = last = 0
+        elif part[0] == ")":
+            before, last = open_groups.pop() if open_groups else 0, before + last + 1
+        else:
+            before, last = before + last, 1
+        if before + last > _MAX_REPEATED:
+            raise LimitError("the regular expression is too large: its repetitions multiply")
 
 
 def _compile(pattern: str) -> regex.Pattern[str]:
@@ -26,6 +55,7 @@ def _compile(pattern: str) -> regex.Pattern[str]:
 
     if len(pattern) > _MAX_PATTERN or _REPEAT.search(pattern):
         raise LimitError("the regular expression is too large")
+    _check_parts(pattern)
     # Java's possessive quantifiers, \p{…} and atomic groups are known to this package too.
     java = pattern.replace("\\Z", "(?=\\n?\\Z)").replace("\\z", "\\Z")
     java = java.replace("\\p{Alpha}", "[A-Za-z]").replace("(?<", "(?P<").replace("(?P<=", "(?<=")
@@ -103,6 +133,9 @@ def replace(budget: Budget, text: str, pattern: str, replacement: str, most: int
     parts: list[str] = []
     position = size = 0
     for match in islice(_matches(budget, text, pattern), most or None):
+        budget.items(len(template))
+        if len(template) > _MANY_GROUPS:
+            budget.check_time()
         parts.append(text[position : match.start()])
         for literal, group in template:
             parts.append(literal if group is None else _group(match, group))

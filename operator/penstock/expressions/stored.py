@@ -6,13 +6,14 @@ decimals, entries of maps. Outside they are what a print or `toJson` makes of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from penstock.expressions.errors import LimitError
 from penstock.expressions.limits import Budget
-from penstock.expressions.printing import MAX_JSON_DEPTH, json_date, scalar_text
+from penstock.expressions.printing import MAX_JSON_DEPTH, java_double, json_date, scalar_text
 from penstock.expressions.values import Entry
 
 _AS_IT_IS = (str, bool, int, float, type(None))
@@ -23,7 +24,8 @@ _LISTS = (list, tuple, set, frozenset, range)
 def stored(value: Any, budget: Budget, depth: int = 0) -> Any:
     """A value with everything in it that JSON does not know put into words or numbers."""
     if type(value) in _AS_IT_IS:
-        return value
+        is_json = type(value) is not float or math.isfinite(value)
+        return value if is_json else java_double(value)
     if depth > MAX_JSON_DEPTH:
         raise LimitError("a value is nested too deeply")
     if isinstance(value, Entry):
@@ -38,7 +40,7 @@ def stored(value: Any, budget: Budget, depth: int = 0) -> Any:
         _count(budget, len(value))
         return [stored(item, budget, depth + 1) for item in value]
     if isinstance(value, Decimal):
-        return _number(value)
+        return stored(_number(value), budget)
     return json_date(value) or scalar_text(value)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from penstock.flow.document import Flow
@@ -22,6 +23,8 @@ _NOT_SERVED_OF_TASKS = {
     "assets": "`assets` are not served: nothing keeps a lineage of data",
     "worker_selector": "`workerSelector` has no effect: a pod is placed by its `taskRunner`",
 }
+
+_MOST_CYCLES = 50
 
 _SUBFLOWS = frozenset(
     {
@@ -44,7 +47,7 @@ def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
         *_duplicates("input", [(item.id, ("inputs", i)) for i, item in enumerate(flow.inputs)]),
         *_duplicates("output", [(item.id, ("outputs", i)) for i, item in enumerate(flow.outputs)]),
         *_input_dependencies(flow),
-        *_input_cycles(flow),
+        *islice(_input_cycles(flow), _MOST_CYCLES),
         *_system_labels(flow),
         *unknown_types(flow, located),
         *_task_warnings(located, types),
@@ -118,13 +121,16 @@ def _input_dependencies(flow: Flow) -> list[Problem]:
 def _input_cycles(flow: Flow) -> Iterator[Problem]:
     """Inputs that depend on themselves, directly or through others."""
     needs = {item.id: item.depends_on.inputs if item.depends_on else [] for item in flow.inputs}
+    in_doubt = _not_in_order(needs)
     for index, item in enumerate(flow.inputs):
-        reached: list[str] = []
+        if item.id not in in_doubt:
+            continue
+        reached: set[str] = set()
         pending = list(needs[item.id])
-        while pending:
-            other = pending.pop(0)
+        while pending and item.id not in reached:
+            other = pending.pop()
             if other not in reached:
-                reached.append(other)
+                reached.add(other)
                 pending += needs.get(other, [])
         if item.id in reached:
             yield Problem(
@@ -133,6 +139,22 @@ def _input_cycles(flow: Flow) -> Iterator[Problem]:
                 f"[{', '.join(needs[item.id])}]",
                 code="input_cycle",
             )
+
+
+def _not_in_order(needs: Mapping[str, Sequence[str]]) -> set[str]:
+    """The inputs that depend on a cycle, or are part of one: no order has them after their own."""
+    waits_for = {name: len(set(others) & needs.keys()) for name, others in needs.items()}
+    needed_by: dict[str, list[str]] = {}
+    for name, others in needs.items():
+        for other in set(others):
+            needed_by.setdefault(other, []).append(name)
+    ready = [name for name, count in waits_for.items() if count == 0]
+    while ready:
+        for name in needed_by.get(ready.pop(), []):
+            waits_for[name] -= 1
+            if waits_for[name] == 0:
+                ready.append(name)
+    return {name for name, count in waits_for.items() if count > 0}
 
 
 def _system_labels(flow: Flow) -> list[Problem]:

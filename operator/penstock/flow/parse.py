@@ -32,7 +32,22 @@ CheckTrigger = Callable[[Trigger], Iterable[Problem]]
 _NOT_OF_THE_FLOW = frozenset({"extend", "deleted", "tenantId"})
 """What stands in the files of Kestra's blueprints and exports and means nothing here."""
 
+_MOST_LEVELS = 120
+"""Each task within another takes two. What is deeper would end in Python's own limit."""
+
 _TASKS = frozenset({"tasks", "errors", "finally", "afterExecution"})
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_MOST_LEVELS + 1):
+        holders = (item for item in level if isinstance(item, dict | list))
+        level = [
+            below
+            for item in holders
+            for below in (item.values() if isinstance(item, dict) else item)
+        ]
+    return bool(level)
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,9 @@ class FlowParser:
         raw = document.value
         if not isinstance(raw, dict):
             raise InvalidFlow([Problem((), "a flow is a map with `id`, `namespace` and `tasks`")])
+        if _is_too_deep(raw):
+            message = f"maps and lists are nested more than {_MOST_LEVELS} deep"
+            raise InvalidFlow([Problem((), message, code="too_deep")])
         raw = {key: value for key, value in raw.items() if key not in _NOT_OF_THE_FLOW}
         merged = apply_plugin_defaults(raw, lambda name: name_today(name, self.types))
         try:

@@ -20,6 +20,11 @@ def format_location(location: Location) -> str:
     return text
 
 
+def shortened(text: str, length: int) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong, and where."""

@@ -12,12 +12,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from penstock.flow.flow_names import FlowNames, Path, names_of
 from penstock.flow.model import did_you_mean
-from penstock.flow.problems import Problem
+from penstock.flow.problems import Problem, shortened
 from penstock.flow.rendered_texts import RenderedText, texts_of
 from penstock.flow.types import TaskTypes
 
@@ -64,13 +64,39 @@ _FURTHER_ROOTS = frozenset({"workerTaskrun", "iteration", "loop", "count", "this
 """What is known in some places only."""
 _KINDS = {"inputs": "input", "outputs": "task", "vars": "variable", "tasks": "task"}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MOST_EXPRESSIONS = 5_000
+_MOST_CHARACTERS = 256 * 1024
+"""How much of a flow is read for advice: one that has more is left alone, since its guards may
+stand anywhere in it."""
+_MOST_TOLD = 10
+"""Names of one text that are told."""
+_LONGEST_MESSAGE = 1_000
+_MOST_COMPARED = 200_000
+"""Names with which the missing ones of a flow are compared, to find what was meant."""
+_LONGEST_ROOT = 40
+"""Characters of a name that may be a misspelt variable."""
+_MOST_ZEROS = 9
+
+
+class _Suggestions:
+    """Says what a missing name was probably meant to be, as long as it costs little."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_COMPARED
+
+    def of(self, name: str, known: Mapping[str, Any]) -> str:
+        self._left -= len(known)
+        return did_you_mean(name, known) if self._left >= 0 else ""
 
 
 def unknown_references(
     document: Mapping[str, Any], types: TaskTypes, read: ReadTemplate
 ) -> Iterator[Problem]:
     """A warning for each text of a flow with names that do not exist; one for each text."""
-    texts = [(text, read(text.value)) for text in texts_of(document, types)]
+    found = list(texts_of(document, types))
+    if _is_too_much(found):
+        return
+    texts = [(text, read(text.value)) for text in found]
     names = names_of(document, types)
     guarded = {
         reference.path[:2]
@@ -78,20 +104,39 @@ def unknown_references(
         for reference in reads.references
         if reference.guarded
     }
+    suggestions = _Suggestions()
     for text, reads in texts:
-        wrong = dict.fromkeys(_wrong(text, reads, names, guarded))
+        wrong = list(islice(_once(_wrong(text, reads, names, guarded, suggestions)), _MOST_TOLD))
         if wrong:
-            message = "; ".join(wrong) + text.of_task
+            message = shortened("; ".join(wrong), _LONGEST_MESSAGE) + text.of_task
             yield Problem(text.at, message, code="unknown_reference", warning=True)
 
 
+def _is_too_much(texts: Iterable[RenderedText]) -> bool:
+    values = [text.value for text in texts]
+    expressions = sum(value.count("{{") + value.count("{%") for value in values)
+    return expressions > _MOST_EXPRESSIONS or sum(map(len, values)) > _MOST_CHARACTERS
+
+
+def _once(messages: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for message in messages:
+        if message not in seen:
+            seen.add(message)
+            yield message
+
+
 def _wrong(
-    text: RenderedText, reads: TemplateReads, names: FlowNames, guarded: set[Path]
+    text: RenderedText,
+    reads: TemplateReads,
+    names: FlowNames,
+    guarded: set[Path],
+    suggestions: _Suggestions,
 ) -> Iterator[str]:
     dashed: set[Path] = set()
     known = FlowNames() if text.of_a_trigger else names
     for difference in reads.differences:
-        message = _dashed_name(difference, known, reads.bound)
+        message = _dashed_name(difference, known, reads.bound, suggestions)
         if message:
             dashed.add(difference.first)
             yield message
@@ -101,7 +146,7 @@ def _wrong(
             continue
         if path[0] == "inputs" and path[1:] and path[1] in text.inputs:
             continue
-        yield from _missing(path, known)
+        yield from _missing(path, known, suggestions)
         if not text.of_a_trigger:
             yield from _misspelt(path)
 
@@ -112,7 +157,7 @@ def _misspelt(path: Path) -> Iterator[str]:
     Any other may be known to the task that reads it.
     """
     root = str(path[0])
-    if not path[1:] or root in _ROOTS | _FURTHER_ROOTS:
+    if not path[1:] or len(root) > _LONGEST_ROOT or root in _ROOTS | _FURTHER_ROOTS:
         return
     names = {name.lower(): name for name in _ROOTS}
     for near in get_close_matches(root.lower(), names, n=1, cutoff=0.8):
@@ -121,7 +166,7 @@ def _misspelt(path: Path) -> Iterator[str]:
         )
 
 
-def _missing(path: Path, names: FlowNames) -> Iterator[str]:
+def _missing(path: Path, names: FlowNames, suggestions: _Suggestions) -> Iterator[str]:
     """Why `inputs.x`, `outputs.x`, `tasks.x` or `vars.x` gives nothing."""
     root, *keys = path
     kind = _KINDS.get(str(root))
@@ -133,7 +178,7 @@ def _missing(path: Path, names: FlowNames) -> Iterator[str]:
     hint = (
         f"; did you mean `{_written((elsewhere, name))}`?"
         if elsewhere
-        else did_you_mean(name, known)
+        else suggestions.of(name, known)
     )
     may_be_missing = f"; where it may be missing write `{_written(path)} ?? …`"
     yield f"the flow has no {kind} `{name}` for `{_written(path)}`{hint or may_be_missing}"
@@ -142,7 +187,9 @@ def _missing(path: Path, names: FlowNames) -> Iterator[str]:
 # --- Names with dashes ----------------------------------------------------------------------------
 
 
-def _dashed_name(difference: Difference, names: FlowNames, bound: frozenset[str]) -> str | None:
+def _dashed_name(
+    difference: Difference, names: FlowNames, bound: frozenset[str], suggestions: _Suggestions
+) -> str | None:
     """What to write where a difference is meant as one name; None for one that may be meant."""
     *holder, last = difference.first
     values = _ROOTS | bound
@@ -155,7 +202,7 @@ def _dashed_name(difference: Difference, names: FlowNames, bound: frozenset[str]
     name, rest = found
     meant = _written((*holder, name, *rest))
     dashed = f"{_written(tuple(holder))}.{name}{_written(rest, begun=True)}"
-    hint = did_you_mean(name, known) if known is not None and name not in known else ""
+    hint = suggestions.of(name, known) if known is not None and name not in known else ""
     return f"`{dashed}` is a subtraction; write a name with a dash as `{meant}`{hint}"
 
 
@@ -195,8 +242,8 @@ def _joined(
 
 def _numbered(name: str, number: int, known: Mapping[str, Any] | None) -> str:
     """A name that ends in a number, with the zeros before it that the flow's own name has."""
-    written = re.compile(re.escape(name) + rf"-0*{number}")
-    return next((own for own in known or () if written.fullmatch(own)), f"{name}-{number}")
+    written = (f"{name}-{'0' * zeros}{number}" for zeros in range(_MOST_ZEROS + 1))
+    return next((own for own in written if own in (known or ())), f"{name}-{number}")
 
 
 def _written(path: Path, *, begun: bool = False) -> str:

@@ -91,7 +91,8 @@ def _texts(what: Container, work: Path) -> Iterator[str]:
     yield from what.command
     yield from what.files.values()
     for path in islice(_files(work), _MOST_FILES):
-        if path.suffix in _SCRIPTS or path.name == "Makefile":
+        # A pipe that an earlier task left, or a link to one, would be waited for without end.
+        if (path.suffix in _SCRIPTS or path.name == "Makefile") and path.is_file():
             yield _beginning(path)
 
 

@@ -24,6 +24,9 @@ MAX_ANCESTORS = 32
 """Executions whose files one may use because they called it, or called those that did."""
 _MAX_STEPS = 64
 """Executions through which a file may be handed."""
+_MOST_READ = 8 * 1024 * 1024
+"""Characters of texts with URIs that are read to find one file: what is not found by then was not
+handed on."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ class _Handing:
     def __init__(self, path: str, owner: ExecutionRecord, records: Records) -> None:
         self._path = path
         self._records = records
+        self._left = _MOST_READ
         self._holders = set(self._upwards(owner))
         self._asked: set[str] = set()
 
@@ -158,10 +162,17 @@ class _Handing:
         while pending:
             item = pending.pop()
             if isinstance(item, str):
-                if self._path in paths_in(item):
+                if self._is_in_text(item):
                     return True
             elif isinstance(item, Mapping):
                 pending.extend(item.values())
             elif isinstance(item, Sequence):
                 pending.extend(item)
         return False
+
+    def _is_in_text(self, text: str) -> bool:
+        # Without escapes a URI is spelled as its path; most texts need no closer look.
+        if "kestra:///" not in text or ("%" not in text and self._path not in text):
+            return False
+        self._left -= len(text)
+        return self._left >= 0 and self._path in paths_in(text)

@@ -85,7 +85,9 @@ def test_evaluate_keeps_types(template: str, expected: Any) -> None:
         ("{{ {'a': 1}.entrySet() }}", [{"a": 1}]),
         ("{{ '12.50' | number('BIGDECIMAL') }}", 12.5),
         ("{{ '12.00' | number('BIGDECIMAL') }}", 12),
-        ("{{ huge }}", float("inf")),
+        ("{{ huge }}", "Infinity"),
+        ("{{ 1.0 / 0 }}", "Infinity"),
+        ("{{ {'a': [0.0 / 0, -1.0 / 0]} }}", {"a": ["NaN", "-Infinity"]}),
     ],
 )
 def test_what_evaluate_keeps_can_be_stored(template: str, expected: Any) -> None:
@@ -93,7 +95,7 @@ def test_what_evaluate_keeps_can_be_stored(template: str, expected: Any) -> None
     value = ENGINE.evaluate(template, variables, HOST)
     assert value == expected
     assert type(value) is type(expected)
-    json.dumps(value)
+    json.dumps(value, allow_nan=False)
 
 
 def test_evaluate_walks_no_value_without_end() -> None:

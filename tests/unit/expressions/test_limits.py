@@ -11,6 +11,7 @@ import pytest
 from penstock.expressions import ExpressionError, Expressions, Host, Limits
 
 DOUBLING = "{% set x = 'aaaaaaaa' %}" + "{% set x = x ~ x %}" * 40 + "{{ x }}"
+GROUPS = "$1" * 30_000
 SHARED = "{% set x = [1] %}" + "{% set x = [x, x] %}" * 60
 BOMBS = [
     "{{ 1..1000000000 }}",
@@ -48,6 +49,10 @@ BOMBS = [
     "{% set x = 'a' %}{% for i in 1..40 %}{% set x = x.replaceAll('a', 'aa') %}{% endfor %}",
     "{% set x = 'a' %}{% for i in 1..40 %}{% set x = x.concat(x) %}{% endfor %}",
     "{% set x = 'a' %}{% for i in 1..40 %}{% set x = ''.join(x, [x, x]) %}{% endfor %}",
+    "{{ 'a'.repeat(65000).replaceAll('(b)?a', '" + GROUPS + "') }}",
+    "{{ 'a'.repeat(65000) | replace({'(b)?a': '" + GROUPS + "'}, regexp=true) }}",
+    "{{ 'a'.repeat(65000).matches('((a{999}){999}){999}') }}",
+    "{{ 'a'.repeat(65000).matches('(?:(?:(?:a?){2,99}){99}){99}') }}",
     SHARED + "{{ x.toString() }}",
     SHARED + "{% set y = [1] %}" + "{% set y = [y, y] %}" * 60 + "{{ x.equals(y) }}",
     SHARED + "{% set y = [1] %}" + "{% set y = [y, y] %}" * 60 + "{{ [x].contains(y) }}",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 
 import pytest
 
-from penstock.flow.loading import load_document
+from penstock.flow.loading import SourceDocument, load_document
 from penstock.flow.problems import InvalidFlow
 from penstock.types import flow_parser
 
@@ -356,3 +357,48 @@ def test_a_variable_that_is_misspelt_is_told(expression: str, written: str, mean
 )
 def test_a_variable_that_may_be_meant_is_not_misspelt(expression: str) -> None:
     assert told_of(expression) == []
+
+
+def test_many_missing_names_in_one_text_are_told_in_a_few_words() -> None:
+    text = "".join(f"{{{{ outputs.missing{number}.value }}}} " for number in range(2000))
+
+    warnings = told_of(text)
+
+    assert len(warnings) == 1
+    assert "outputs.missing0" in warnings[0]
+    assert len(warnings[0]) < 1_200
+
+
+def test_a_very_long_name_is_told_in_a_few_words() -> None:
+    warnings = told_of("{{ outputs.%s.value }}" % ("x" * 100_000))
+
+    assert len(warnings) == 1
+    assert len(warnings[0]) < 1_200
+
+
+@pytest.mark.parametrize("written", ["load%d", "load-%d", "my-load%d"])
+def test_names_are_compared_with_a_bounded_number_of_others(
+    written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = 0
+
+    def counted(name: str, known: Iterable[str]) -> str:
+        nonlocal compared
+        compared += len(list(known))
+        return ""
+
+    monkeypatch.setattr("penstock.flow.references.did_you_mean", counted)
+    kind = "io.kestra.plugin.core.debug.Return"
+    texts = ["{{ outputs." + written % (number + 5000) + ".value }}" for number in range(2000)]
+    tasks = [{"id": f"t{n}", "type": kind, "format": text} for n, text in enumerate(texts)]
+    flow = {"id": "orders", "namespace": "shop", "tasks": tasks}
+
+    parsed = flow_parser().parse(SourceDocument(flow))
+
+    assert len(parsed.warnings) == 2000
+    assert compared <= 200_000
+
+
+def test_a_flow_with_too_many_expressions_is_not_looked_through() -> None:
+    assert told_of("{{ outputs.missing.value }}" * 4_000) != []
+    assert told_of("{{ outputs.missing.value }}" * 5_001) == []

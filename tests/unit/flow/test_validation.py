@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from penstock.flow.loading import load_document
+from penstock.flow.loading import SourceDocument, load_document
 from penstock.flow.problems import InvalidFlow
 from penstock.flow.task import RunnableTask
+from penstock.types import flow_parser
 from tests.fixtures import flows
 from tests.fixtures.flows import problems, reasons, warnings
 
@@ -385,3 +387,14 @@ def test_expressions_that_do_not_compile_are_told_with_their_task_wherever_they_
         "tasks[2].inputs.description (task `call`)",
         "tasks[2].labels.team (task `call`)",
     ]
+
+
+@pytest.mark.parametrize("levels", [150, 5_000])
+def test_a_flow_that_is_nested_too_deeply_is_refused_in_words(levels: int) -> None:
+    task: dict[str, Any] = {"id": "x", "type": "io.kestra.plugin.core.log.Log", "message": "hi"}
+    for level in range(levels):
+        kind = "io.kestra.plugin.core.flow.Sequential"
+        task = {"id": f"s{level}", "type": kind, "tasks": [task]}
+
+    with pytest.raises(InvalidFlow, match="nested more than"):
+        flow_parser().parse(SourceDocument({"id": "f", "namespace": "n", "tasks": [task]}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -252,3 +253,34 @@ def test_all_files_of_a_text_are_found_once() -> None:
     text = f"{file('a')}, {file('b')} and {file('a')}; kestra:///../x, nsfile:///c"
     paths = [place(name).task_file("make", "run", "report.csv") for name in ("a", "b")]
     assert list(paths_in(text)) == paths
+
+
+@pytest.mark.parametrize(
+    "written", ["kestra:///n/f/executions/e/a", "kestra:///n/f/executions/e/%61"]
+)
+def test_what_is_read_to_find_a_file_is_bounded(
+    written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given executions that do each other again, with inputs as large as may be
+    read = 0
+
+    def counted(text: str) -> Iterator[str]:
+        nonlocal read
+        read += len(text)
+        return paths_in(text)
+
+    monkeypatch.setattr("penstock.storage.access.paths_in", counted)
+    inputs = [written * 20] * 1_500
+    line = [execution(f"again-{n}", repeats=(f"again-{n + 1}",), inputs=inputs) for n in range(64)]
+    world = World(execution("first"), *line)
+
+    # then
+    assert not world.uses("again-0", file("first"))
+    assert read <= 8 * 1024 * 1024
+
+
+def test_a_file_is_found_however_its_uri_is_escaped() -> None:
+    escaped = file("first").replace("report", "%72%65port")
+    record = execution("second", parent="first", inputs={"of": [escaped]})
+    world = World(execution("first"), record, execution("third", repeats=("second",)))
+    assert world.uses("third", file("first"))

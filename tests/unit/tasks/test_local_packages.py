@@ -94,3 +94,21 @@ def test_where_there_is_no_pip_at_all_it_says_how_to_get_one(
     # then
     assert told.returncode == 1
     assert "apt-get install python3-pip" in told.stderr
+
+
+def test_a_pipe_that_an_earlier_task_left_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "left.sh")
+    (tmp_path / "linked.py").symlink_to("left.sh")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/install.sh").write_text("pip install x")
+    look = (
+        "import sys; from pathlib import Path; from penstock.tasks.contract.task import Container; "
+        "from penstock.local.packages import installs_packages; "
+        "print(installs_packages(Container(('ls',)), Path(sys.argv[1])))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", look, str(tmp_path)], capture_output=True, text=True, timeout=30
+    )
+
+    assert done.stdout == "True\n"

@@ -19,6 +19,7 @@ from penstock.controller.runtime.settings import ExecutionSettings
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import Report
 from penstock.flow.document import Trigger
+from penstock.flow.problems import shortened
 from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, Api, ApiError, Object
 from penstock.resources.conditions import Condition, drop_condition, set_condition, tells_of_wait
 from penstock.resources.execution import FlowReference
@@ -32,6 +33,9 @@ from penstock.resources.flow import (
 from penstock.storage.access import MAX_ANCESTORS
 
 _MAX_MESSAGE = 4_000
+_MAX_WARNINGS = 50
+_MAX_WARNING = 1_000
+"""Characters of a warning; all of them together are a small part of what an object may hold."""
 
 
 class Triggers(Protocol):
@@ -139,7 +143,7 @@ class FlowReconciler:
                 "observed_generation": generation,
                 "revision": accepted.revision or before.revision,
                 "conditions": conditions,
-                "warnings": warnings[:50],
+                "warnings": [shortened(text, _MAX_WARNING) for text in warnings[:_MAX_WARNINGS]],
                 "triggers": before.triggers if ready else [],
                 "next_date": before.next_date if ready else None,
             }
