@@ -13,8 +13,9 @@ import pytest
 from penstock.controller.executions.related import RelatedExecutions
 from penstock.controller.files.provenance import Provenance
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.outcomes import Retry, outcome_of
 from penstock.engine.interface.actions import StartExecution
-from penstock.kubernetes.api.client import Api, ApiError
+from penstock.kubernetes.api.client import Api
 from penstock.kubernetes.api.labels import CALLED_BY
 from penstock.kubernetes.status.child_executions import build_execution
 from penstock.resources.execution import (
@@ -202,7 +203,7 @@ async def test_a_child_is_made_once_the_storage_is_there() -> None:
 
     maker = Maker(away)
     # then: its reconcile comes again
-    with pytest.raises(ApiError) as error:
+    with pytest.raises(StorageUnavailable) as error:
         await maker.makes()
-    assert error.value.transient
+    assert isinstance(outcome_of(error.value), Retry)
     assert maker.seen == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from http.client import HTTPResponse
 from pathlib import Path
@@ -116,16 +117,22 @@ def test_another_content_than_was_signed_is_not_written(stored: Running) -> None
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(stored: Running, tmp_path: Path) -> None:
-    # when
+    # given: an upload that has begun
+    unfinished = tmp_path / "storage/.unfinished"
     connection, target = connect(stored.url + url_of(PUT, PUT.signature(stored.key)))
     connection.putrequest("PUT", target)
     connection.putheader("Content-Length", str(len(CONTENT)))
     connection.endheaders(b"x" * 1000)
+    _until(lambda: list(unfinished.glob("*")))
+    # when
     connection.close()
     # then
-    unfinished = tmp_path / "storage/.unfinished"
-    deadline = time.monotonic() + 10
-    while list(unfinished.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not list(unfinished.iterdir())
+    _until(lambda: not list(unfinished.iterdir()))
     assert asked(stored, "GET", GET).body == CONTENT  # type: ignore[attr-defined]
+
+
+def _until(what: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not come to it in time"
+        time.sleep(0.005)
