@@ -86,7 +86,12 @@ unit: dev ## Unit tests: no cluster, no network
 
 .PHONY: apiserver
 apiserver: dev ## The controller against etcd and the API server alone; the tests play the rest
-	$(BIN)/python -m pytest e2e/apiserver $(PYTEST_ARGS)
+	$(BIN)/python -m pytest e2e/apiserver -m "not stories" $(PYTEST_ARGS)
+
+# Not among all tests yet: about one story in twenty ends otherwise than it should.
+.PHONY: stories
+stories: dev ## Generated stories against etcd and the API server (PENSTOCK_SEEDS="7 8" chooses)
+	$(BIN)/python -m pytest e2e/apiserver -m stories $(PYTEST_ARGS)
 
 .PHONY: e2e
 e2e: dev install ## End-to-end tests on the real cluster

@@ -63,6 +63,7 @@ def script(task: str, attempt: int) -> tuple[int, dict[str, Any]]:
     return 0, {"value": "x" * 3_000 if task == "large" else task}
 
 
+@pytest.mark.stories
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_every_execution_ends_as_it_should(stage: Stage, seed: int) -> None:
     # given
