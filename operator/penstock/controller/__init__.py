@@ -1,1 +1,1 @@
-"""How the engine meets Kubernetes: a coalescing queue, three reconcilers and thin kopf handlers."""
+"""How the engine meets Kubernetes: a coalescing queue, four reconcilers and thin kopf handlers."""
