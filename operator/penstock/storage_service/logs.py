@@ -1,8 +1,8 @@
 """Serves archived logs to people who may read the Execution, and to tasks that have the right.
 
-    GET  /v1/logs/TENANT/NAMESPACE/FLOW/EXECUTION           the entries, for the status's token GET
-    /v1/logs/TENANT/NAMESPACE/FLOW/EXECUTION/attempts  which attempts have a log, likewise POST
-    /v1/logs                                           the entries, for a task's grant
+    GET  /v1/logs/TENANT/NAMESPACE/FLOW/EXECUTION           the entries, for the status's token
+    GET  /v1/logs/TENANT/NAMESPACE/FLOW/EXECUTION/attempts  which attempts have a log, likewise
+    POST /v1/logs                                           the entries, for a task's grant
 
 Entries are lines of JSON: see :func:`penstock.kubernetes.logs.lines.entry`.
 """
