@@ -139,8 +139,8 @@ CACHE = {"name": "cache", "emptyDir": {}}
         ({"volumes": [{"name": "x", "nfs": {}}]}, "here it is `nfs`"),
         ({"volumes": [{"name": "x"}]}, "here it is none"),
         ({"volumes": [{"name": "x", "emptyDir": {}, "secret": {}}]}, "must be of one kind of"),
-        ({"volumes": [{"emptyDir": {}}]}, "a volume has a `name`"),
-        ({"volumes": [{"name": "Up", "emptyDir": {}}]}, "a volume has a `name`"),
+        ({"volumes": [{"emptyDir": {}}]}, "must have a `name`"),
+        ({"volumes": [{"name": "Up", "emptyDir": {}}]}, "must have a `name`"),
         (
             {
                 "volumes": [
@@ -152,7 +152,7 @@ CACHE = {"name": "cache", "emptyDir": {}}
         ({"volumeMounts": [{"name": "x", "mountPath": "/x"}]}, "no volume has this name"),
         (
             {"volumes": [CACHE], "volumeMounts": [{"name": "cache", "mountPath": "x"}]},
-            "`mountPath` is an absolute path",
+            "`mountPath` must be an absolute path",
         ),
         (
             {
