@@ -1,4 +1,5 @@
-"""1 GiB from a real S3 server to a local file and back: by the client of the pods, and by curl.
+"""Measures 1 GiB from a real S3 server to a local file and back, by the client of the pods and by
+curl.
 
     python -m e2e.bench.staging
 
@@ -74,7 +75,7 @@ class _Run:
 
 
 def measure() -> dict[str, object]:
-    """How many times as long the client takes as curl, and the seconds of each."""
+    """The ratio of the client's time to curl's, and the seconds of each."""
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as made:
         return _measured(Path(made))
 

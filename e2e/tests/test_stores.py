@@ -1,4 +1,4 @@
-"""What a storage promises, on every kind of store: a volume, S3, Google Cloud Storage and Azure.
+"""The contract of a storage, on every kind of store: a volume, S3, Google Cloud Storage and Azure.
 
 The stores are real servers on the loopback; no cluster is needed.
 """

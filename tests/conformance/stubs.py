@@ -67,7 +67,7 @@ class Read:
 
 @dataclass(frozen=True)
 class DynamicTask:
-    """Without its child: tasks make no task runs here. Its end is the child's."""
+    """A task that ends as its child would: tasks make no task runs here."""
 
     fail: bool = False
 

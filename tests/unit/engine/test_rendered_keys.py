@@ -68,7 +68,7 @@ def test_keys_in_the_properties_of_scripts(given: Flow) -> None:
             {"inputFiles": {"{{ inputs.n }}": ""}},
             "does not name a file below the working directory",
         ),
-        ("", {"inputFiles": {"{{ inputs.n }}": ""}}, "`` is not a file name"),
+        ("", {"inputFiles": {"{{ inputs.n }}": ""}}, "`` does not name a file"),
         ("A=B", {"env": {"{{ inputs.n }}": "1"}}, "`A=B` is not the name of a variable"),
         ("A\n", {"env": {"{{ inputs.n }}": "1"}}, "is not the name of a variable"),
         ("", {"env": {"{{ inputs.n }}": "1"}}, "`` is not the name of a variable"),

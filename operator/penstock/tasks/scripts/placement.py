@@ -88,7 +88,7 @@ def _volume(at: str, given: Any) -> Mapping[str, Any]:
     kinds = [kind for kind in given if kind != "name"]
     if len(kinds) != 1 or kinds[0] not in _VOLUME_KINDS:
         said = ", ".join(f"`{kind}`" for kind in kinds) or "none"
-        raise _refused(at, f"must be of one kind of {', '.join(_VOLUME_KINDS)}; it has {said}")
+        raise _refused(at, f"must have exactly one of {', '.join(_VOLUME_KINDS)}; it has {said}")
     if kinds[0] == "projected":
         _check_projected(at, given["projected"])
     return {**given, "name": _PREFIX + given["name"]}
