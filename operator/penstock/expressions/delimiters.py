@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DELIMITERS = ("{{", "{%", "{#")
-"""A print, a tag and a comment. A comment counts too: what stands in it is taken away."""
+"""The delimiters of a print, a tag and a comment. A comment counts too: rendering removes it."""
 
 
 def has_expression(text: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from penstock.expressions.values import Entry
 
 MISSING = object()
-"""There is nothing of this name."""
+"""Stands for a member that does not exist."""
 
 
 def member(value: Any, key: Any) -> Any:

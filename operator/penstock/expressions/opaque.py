@@ -16,7 +16,7 @@ from penstock.expressions.run import Run
 from penstock.expressions.values import Entry, is_empty
 
 _PASS_ON = frozenset({"render", "renderOnce", "block"})
-"""Functions that put text together and look at none of it."""
+"""The functions that put text together without looking at it."""
 
 
 class OpaqueRun(Run):

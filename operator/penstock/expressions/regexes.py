@@ -21,7 +21,8 @@ _GROUP = re.compile(r"\\(.)|\$(?:(\d)|\{(\w+)\})|(\$)", re.DOTALL)
 _REPEAT = re.compile(r"\{(\d{4,})|\{\d*,(\d{4,})")
 _MANY_GROUPS = 100
 _MAX_REPEATED = 100_000
-"""Parts of a pattern, each as often as the counts around it say: the package keeps them all."""
+"""The most parts of a pattern, each multiplied by the counts around it: the package keeps them
+all."""
 _PART = re.compile(
     r"\\Q.*?(?:\\E|$)|\\[pPxN]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]"
     r"|\{(?P<least>\d*)(?:,(?P<most>\d*))?\}|(?P<call>\(\?(?:R|[+-]?\d+|&\w+|P>\w+)\))|.",

@@ -22,7 +22,7 @@ RESERVED_FLOW_IDS = frozenset(
         "disable", "enable",
     }
 )  # fmt: skip
-"""Kestra's API has paths of these names."""
+"""The flow ids that are refused, since Kestra's API has paths of these names."""
 
 
 def labels_as_map(value: Any) -> Any:
@@ -113,7 +113,7 @@ class Concurrency(Document):
 
 
 TIMEOUT = "timeout"
-"""Names the flow's timeout where it stands among the SLAs."""
+"""The id of the flow's timeout among its SLAs."""
 
 
 class Sla(Document):
@@ -194,7 +194,7 @@ class Trigger(Document):
     id: Annotated[str, Field(pattern=TASK_ID_PATTERN)]
     """The trigger's name, unique in its flow."""
     type: str
-    """For example `io.kestra.plugin.core.trigger.Schedule`."""
+    """The trigger's type, for example `io.kestra.plugin.core.trigger.Schedule`."""
     description: str | None = None
     """What the trigger is for."""
     disabled: bool = False

@@ -15,7 +15,8 @@ from importlib.resources import files
 from typing import Literal
 
 Use = Literal["task", "trigger", "condition", "task runner", "plugin"]
-"""Where a type is named; `plugin` is an object inside a task, such as the provider of a model."""
+"""The place in a flow where a type is named; `plugin` is an object inside a task, such as the
+provider of a model."""
 
 _ROOT = "io.kestra."
 _PLUGINS = "io.kestra.plugin."
@@ -34,9 +35,9 @@ _SYNONYMS = {
 }  # fmt: skip
 _NEAR = 0.8
 _FEW = 3
-"""Of more equally near types none is likelier than the others."""
+"""The most equally near types of which one is suggested: of more, none is likely."""
 _MANY = 12
-"""Of so many types in a package none is named: it would be a list nobody reads."""
+"""The most types of a package that a hint names: nobody reads a longer list."""
 
 
 @dataclass

@@ -24,16 +24,17 @@ from penstock.flow.types import TaskTypes
 from penstock.flow.validation import from_validation
 
 CheckExpression = Callable[[str], None]
-"""Raises an exception whose text says why an expression can't be compiled."""
+"""Compiles an expression. Raises an exception whose text says why it can't be compiled."""
 
 CheckTrigger = Callable[[Trigger], Iterable[Problem]]
 """The problems of one trigger, located from the trigger."""
 
 _NOT_OF_THE_FLOW = frozenset({"extend", "deleted", "tenantId"})
-"""What stands in the files of Kestra's blueprints and exports and means nothing here."""
+"""The properties in files of Kestra's blueprints and exports that mean nothing here."""
 
 _MOST_LEVELS = 120
-"""Each task within another takes two. What is deeper would end in Python's own limit."""
+"""The most levels of maps and lists; each task within another takes two. Deeper ones would meet
+Python's own limit."""
 
 _TASKS = frozenset({"tasks", "errors", "finally", "afterExecution"})
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 Location = tuple[str | int, ...]
-"""Where in a document: keys and list indexes from the top."""
+"""A place in a document: keys and list indexes from the top."""
 
 
 def format_location(location: Location) -> str:

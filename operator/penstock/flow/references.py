@@ -61,20 +61,20 @@ _ROOTS = frozenset(
 )  # fmt: skip
 """The variables that expressions of tasks and triggers may see, here or in Kestra."""
 _FURTHER_ROOTS = frozenset({"workerTaskrun", "iteration", "loop", "count", "this", "outputFiles"})
-"""What is known in some places only."""
+"""The variables that expressions see in some places only."""
 _KINDS = {"inputs": "input", "outputs": "task", "vars": "variable", "tasks": "task"}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MOST_EXPRESSIONS = 5_000
 _MOST_CHARACTERS = 256 * 1024
-"""How much of a flow is read for advice: one that has more is left alone, since its guards may
-stand anywhere in it."""
+"""The most characters of a text that is read for advice. A longer one is left alone, since its
+guards may stand anywhere in it."""
 _MOST_TOLD = 10
-"""Names of one text that are told."""
+"""The most names of one text that are told."""
 _LONGEST_MESSAGE = 1_000
 _MOST_COMPARED = 200_000
-"""Names with which the missing ones of a flow are compared, to find what was meant."""
+"""The most names with which the missing ones of a flow are compared, to find what was meant."""
 _LONGEST_ROOT = 40
-"""Characters of a name that may be a misspelt variable."""
+"""The most characters of a name that may be a misspelt variable."""
 _MOST_ZEROS = 9
 
 

@@ -19,7 +19,7 @@ _INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)")
 _HEX = re.compile(r"[-+]?0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?")
 _MAX_DIGITS = 40
-"""Longer digits are an id or a hash that someone forgot to quote, never a number."""
+"""The most digits of a number: longer ones are an id or a hash that someone forgot to quote."""
 
 
 def plain_value(text: str) -> str | int | float | bool | None:

@@ -22,7 +22,8 @@ from penstock.git.remote import Unclassified, check_remote, fetch, has_commit
 from penstock.git.tree import list_files, read_files, tree_failure
 
 MAX_PACKS = 64
-"""Each fetch leaves a pack; fetching afresh is cheaper than ``git gc`` and cannot go wrong."""
+"""The most packs of a cache. Each fetch leaves one; fetching afresh is cheaper than ``git gc`` and
+cannot go wrong."""
 
 _LAYOUT = "1"
 

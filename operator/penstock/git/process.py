@@ -36,7 +36,7 @@ PASSED_ON = (
     "PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH",
     "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
 )  # fmt: skip
-"""The variables that git sees of ours: how to find programs, trust and the way out."""
+"""The variables of our environment that git sees: they name programs, certificates and proxies."""
 
 HARDENING = {
     "GIT_CONFIG_GLOBAL": "/dev/null",

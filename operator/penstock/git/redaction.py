@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 MAX_DETAIL = 400
-"""Characters of git's own words that a message quotes."""
+"""The most characters of git's output that a message quotes."""
 
 _USERINFO = re.compile(r"://[^/\s'\"]*@")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")

@@ -21,7 +21,8 @@ CURRENT = "refs/penstock/current"
 
 _LS_REMOTE_LIMIT = 8 * 1024 * 1024
 _HISTORY_DEPTHS = (50, 0x7FFFFFFF)
-"""First the recent history, then all (this number is how git spells ``--unshallow``)."""
+"""The depths of a search: first the recent history, then all (this number is how git spells
+``--unshallow``)."""
 
 _REFUSED_OBJECT = re.compile(
     r"not allow request for unadvertised object|not our ref|want [0-9a-f]+ not valid"
@@ -64,7 +65,8 @@ _CAUSES: tuple[tuple[str, Reason, str], ...] = (
         "The Git server cannot be reached or is in trouble. It is tried again.",
     ),
 )
-"""Patterns for git's words, the first that fits; what it means, and what a user can do."""
+"""Patterns for git's output, the first match counts; each with its reason and what a user can
+do."""
 
 
 class Unclassified(GitError):

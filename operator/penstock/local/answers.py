@@ -14,8 +14,8 @@ from penstock.local.execution import LocalExecution
 from penstock.resources.execution import Control, ResumeRequest, State, TaskRun
 
 StoreFile = Callable[[LocalExecution, str, str], str]
-"""Keeps the file of a path as an input of an execution, by the input's id; its URI, or the path as
-it is where there is no such file."""
+"""Keeps the file of a path as an input of an execution, by the input's id. Gives its URI, or the
+path itself where there is no such file."""
 
 
 @dataclass(frozen=True)

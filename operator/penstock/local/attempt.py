@@ -37,7 +37,7 @@ from penstock.tasks.registry.definitions import container
 from penstock.tasks.registry.properties import read
 
 OnLog = Callable[[str, str], None]
-"""Is given each line of a task's log, with the stream: `stdout` or `stderr`."""
+"""Takes the stream (`stdout` or `stderr`) and one line of a task's log."""
 
 
 def _ignore(stream: str, line: str) -> None:

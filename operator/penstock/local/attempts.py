@@ -34,7 +34,7 @@ RunTask = Callable[[Place, StartAttempt, OnLog, Started], Awaitable[Observation]
 """Runs one attempt to its end. Cancelling it kills the task."""
 
 MAX_PROCESSES = 64
-"""Attempts that run at once, whatever the flows ask for: one machine is not a cluster."""
+"""The most attempts that run at once, whatever the flows ask for: one machine is not a cluster."""
 
 
 @dataclass(frozen=True)

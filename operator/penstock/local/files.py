@@ -23,7 +23,7 @@ from penstock.resources.manifests import flow_in, is_meant_as_flow, is_text_of_f
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 MAX_ENTRIES = 200_000
-"""How many files and folders are looked at below one folder."""
+"""The most files and folders that are looked at below one folder."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ from penstock.triggers.types import FLOW, find
 from penstock.types import expressions
 
 IsEnabled = Callable[[str, str, str], bool | None]
-"""What tasks made of a trigger, by namespace, flow and trigger; None where they left it."""
+"""Tells whether tasks enabled or disabled a trigger, by namespace, flow and trigger; None where
+they did neither."""
 
 
 @dataclass

@@ -24,7 +24,7 @@ from penstock.tasks.contract.task import Container, TaskFailure
 _INSTALLERS = re.compile(
     r"(?<!\w)(?:pip|uv|pipenv|poetry|pdm|easy_install|ensurepip)[\d.]*(?!\w)", re.ASCII
 )
-"""Words of a text that may install packages. One that only looks so costs a tenth of a second."""
+"""Finds the words of a text that may install packages. A false alarm costs a tenth of a second."""
 _SCRIPTS = frozenset({".sh", ".bash", ".py"})
 _LARGEST_SCRIPT_BYTES = 64 * 1024
 _MOST_FILES = 1000
@@ -40,8 +40,8 @@ if sys.prefix != sys.base_prefix:
         with open(os.path.join(own, "around.pth"), "w", encoding="utf-8") as file:
             file.writelines(f"import site; site.addsitedir({path!r})\\n" for path in around)
 """
-"""Makes the environment. One that is made within another sees the base Python's packages by itself,
-and those of the other one by a `.pth` file."""
+"""The program that makes the environment. One that is made within another sees the base Python's
+packages by itself, and those of the other by a `.pth` file."""
 _HAS_PIP = "import importlib.util, sys; sys.exit(importlib.util.find_spec('pip') is None)"
 _NO_PIP = """\
 import sys
@@ -59,7 +59,7 @@ _SETTINGS = re.compile(
     r"|(?:https?|all|no)_proxy|SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE",
     re.IGNORECASE,
 )
-"""Variables of this machine that say from where packages come, never where they go."""
+"""Matches the variables of this machine that say from where packages come, never where they go."""
 
 _UV = """\
 #!/bin/sh

@@ -15,10 +15,10 @@ from penstock.tasks.contract.framing import MAX_BYTES
 from penstock.tasks.contract.output_lines import Captured, is_candidate
 
 OnLine = Callable[[str, str], None]
-"""Is given each line with its stream: `stdout` or `stderr`."""
+"""Takes the stream (`stdout` or `stderr`) and one line."""
 
 GRACE_SECONDS = 1.0
-"""Between the polite and the rude way to end a script."""
+"""Seconds between SIGTERM and SIGKILL for a script."""
 _STRAY_SECONDS = 2.0
 _CHUNK_BYTES = 64 * 1024
 _MAX_LINE_BYTES = 2 * MAX_BYTES

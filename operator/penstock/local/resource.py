@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _GENERATION = 1
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-"""What Kubernetes puts behind a `generateName`."""
+"""The characters that Kubernetes puts behind a `generateName`."""
 
 
 @dataclass(frozen=True)

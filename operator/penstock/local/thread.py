@@ -13,7 +13,7 @@ from penstock.tasks.contract.services import Services, at_least
 from penstock.tasks.contract.task import CoreTask, TaskFailure, TaskStopped
 
 OnMessage = Callable[[str, str], None]
-"""Is given the level and one message, which may have several lines."""
+"""Takes the level and one message, which may have several lines."""
 
 
 class ThreadContext:

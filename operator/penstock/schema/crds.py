@@ -128,7 +128,7 @@ def _execution() -> Kind:
 _FIXED = (
     "flow", "trigger", "scheduleDate", "breakpoints", "replay", "retry", "parent",
 )  # fmt: skip
-"""What is fixed once an Execution exists."""
+"""The properties of the spec that are fixed once an Execution exists."""
 _INPUTS_FIXED = (
     "has(self.spec.inputs) == has(oldSelf.spec.inputs) && (!has(self.spec.inputs) || "
     "self.spec.inputs == oldSelf.spec.inputs || (has(self.status) && "
@@ -136,10 +136,10 @@ _INPUTS_FIXED = (
     "dyn(self.spec.inputs) == dyn(self.status.givenInputs)))",
     "`inputs` can't be changed once the execution exists: create another one",
 )
-"""Only what the controller wrote into the status may take their place: there the texts of secrets
-are not shown any more. (Of fields that no schema names, the API server's `==` compares how many
-there are, and the values of those that both sides have: it takes one name for another. What runs
-has its inputs from the status.)"""
+"""The rule that inputs are fixed: only the values that the controller wrote into the status may
+replace them, which no longer show the texts of secrets. (Of fields that no schema names, the API
+server's `==` compares their number, and the values of those that both sides have: it takes one name
+for another. A running execution has its inputs from the status.)"""
 
 
 def _restrict_controls(controls: Schema) -> None:

@@ -43,7 +43,7 @@ VARIABLES: dict[str, Any] = {
     "tasks": {"extract": {"state": "SUCCESS"}, "load": {"state": "FAILED"}},
     "envs": {"stage": "test"},
 }
-"""What the examples see."""
+"""The variables that the examples see."""
 
 _INTRO = """\
 What stands between `{{` and `}}` is replaced by its value, in every property that takes an

@@ -39,7 +39,7 @@ PLACES: dict[type, str] = {
     **dict.fromkeys(FLOW_SECTIONS, FLOW_PAGE),
     **dict.fromkeys(INPUT_SECTIONS, INPUTS_PAGE),
 }
-"""On which page each map type of the flow document has its section."""
+"""The page on which each map type of the flow document has its section."""
 
 
 @dataclass(frozen=True)

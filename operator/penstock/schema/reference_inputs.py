@@ -16,7 +16,7 @@ class InputExample:
     given: Any
     """A value as an Execution may give it."""
     becomes: Any
-    """That value as expressions see it."""
+    """The value as expressions see it."""
     declared: Mapping[str, Any] = field(default_factory=dict)
     """The further properties of the example's input."""
 

@@ -121,7 +121,7 @@ OPERATORS: dict[str, str] = {
     {{ inputs.name == 'Ada' ? 'hello' : 'who?' }} → hello
     """,
 }
-"""By how they are written, those that bind tightest first."""
+"""The operators as they are written, those that bind tightest first."""
 
 TAGS: dict[str, str] = {
     "if": """What is inside, where the condition holds; with `elseif` and `else`.
@@ -233,4 +233,4 @@ HOST_FUNCTIONS: dict[str, str] = {
     {{ parentOutput() }} → 4
     """,
 }
-"""By name. Their arguments are handed to the host as they are written."""
+"""The host functions by name. Their arguments are handed to the host as they are written."""

@@ -21,12 +21,13 @@ from typing import Any
 from penstock.storage.uris import ExecutionPlace, executions_in, paths_in
 
 MAX_ANCESTORS = 32
-"""Executions whose files one may use because they called it, or called those that did."""
+"""The most executions whose files an execution may use because they called it, or called those that
+did."""
 _MAX_STEPS = 64
-"""Executions through which a file may be handed."""
+"""The most executions through which a file may be handed."""
 _MOST_READ = 8 * 1024 * 1024
-"""Characters of texts with URIs that are read to find one file: what is not found by then was not
-handed on."""
+"""The most characters of texts with URIs that are read to find one file: a file not found by then
+counts as not handed on."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class ExecutionRecord:
     """The executions that it does again, as a retry or a replay: what was handed to them was
     handed to it."""
     inputs: Any = None
-    """Its inputs, as a JSON value."""
+    """The inputs of the execution, as a JSON value."""
     outputs: Any = None
     """The outputs of its flow, as a JSON value."""
     taken: Mapping[str, Any] = field(default_factory=dict)

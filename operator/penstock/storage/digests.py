@@ -96,7 +96,8 @@ class Hashed:
         return self._made.hexdigest()
 
     def check(self, expected: str | None) -> None:
-        """Raises :class:`FileDamaged` where another digest was expected."""
+        """Compare the digest with the expected one. Raises :class:`FileDamaged` where they
+        differ."""
         if expected is not None and expected != self.digest:
             raise FileDamaged(
                 f"the file changed on its way: its SHA-256 is {self.digest}, not {expected}"

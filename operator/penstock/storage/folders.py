@@ -7,6 +7,6 @@ replaces these texts by its real folders.
 from __future__ import annotations
 
 WORKING_DIR = "/penstock/working-dir"
-"""What `{{ workingDir }}` is rendered to."""
+"""The text to which `{{ workingDir }}` is rendered."""
 OUTPUT_DIR = "/penstock/output-dir"
-"""What `{{ outputDir }}` is rendered to."""
+"""The text to which `{{ outputDir }}` is rendered."""

@@ -11,7 +11,7 @@ from penstock.storage.execution import ExecutionFiles
 from penstock.storage.uris import is_uri, namespace_file, uri_of
 
 MAX_READ_BYTES = 4 * 1024 * 1024
-"""What an expression may take of a file, or of a server's answer."""
+"""The most bytes that an expression may read of a file, or of a server's response."""
 
 
 @dataclass(frozen=True)

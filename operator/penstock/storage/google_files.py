@@ -26,7 +26,8 @@ BLOCK = 4 * 1024 * 1024
 """Bytes of a file that are sent at once, and held in memory."""
 READ_BLOCK = 1024 * 1024
 _TRIES = 3
-"""Of every request, for some 4 s: who asks for a file tries again himself."""
+"""The tries of every request, which take some 4 s: the client that asks for a file tries again
+itself."""
 _SCOPES = ["https://www.googleapis.com/auth/devstorage.read_write"]
 _ERRORS = (
     *(HttpError, NonRetryableError, ChecksumError),

@@ -12,7 +12,7 @@ from penstock.storage.signing import matches, sign
 from penstock.storage.uris import ExecutionPlace
 
 HEADER = "Penstock-Token"
-"""Carries the token: in a URL it would stand in the API server's audit log."""
+"""The header that carries the token: in a URL it would stand in the API server's audit log."""
 
 
 def log_token(key: bytes, tenant: str, place: ExecutionPlace) -> str:

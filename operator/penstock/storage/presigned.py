@@ -9,7 +9,7 @@ from typing import Protocol
 from penstock.storage.errors import StorageError
 
 LIFETIME = 3600
-"""Seconds for which a URL is good."""
+"""Seconds for which a URL is valid."""
 
 
 class NoPresigning(StorageError):

@@ -23,7 +23,7 @@ _OPTIONS: Mapping[str, frozenset[str]] = {
     "gs": frozenset({"project", "endpoint_url", "consistency", "requester_pays"}),
     "az": frozenset({"account_name", "account_host", "location_mode"}),
 }
-"""What `options` may say, by the scheme of the URL."""
+"""The names that `options` may have, by the scheme of the URL."""
 
 _SECRET = re.compile(
     r"secret|password|token|credential|connection_string|(^|_)key($|_)", re.IGNORECASE

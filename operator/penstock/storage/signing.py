@@ -22,7 +22,7 @@ from penstock.storage.files import Storage
 Method = Literal["GET", "PUT"]
 
 KEY_PATH = "/.penstock/key"
-"""Within the storage, beside the tenants: no URI leads there."""
+"""The path of the key within the storage, beside the tenants: no URI leads there."""
 
 _KEY_BYTES = 32
 _KEY = re.compile(rb"[0-9a-f]{64}")

@@ -29,9 +29,9 @@ from penstock.storage.uris import (
 
 _CACHE = "_cache"
 MOST_ENTRIES = 100
-"""Of one task: the outputs of its runs with that many different properties."""
+"""The most entries of one task: one for each set of properties with which it ran."""
 _KEPT = 80
-"""That many of the newest are left when there are more."""
+"""The number of newest entries that are left when there are too many."""
 
 
 @dataclass(frozen=True)

@@ -32,14 +32,15 @@ _EXECUTIONS = "executions"
 _MAX_CANDIDATES = 4
 
 URI_IN_TEXT = re.compile(r"kestra:///[-A-Za-z0-9%._~+#=/]*[-A-Za-z0-9%_~+#=/]")
-"""A URI of the storage within a text, without the full stop that may end a sentence behind it."""
+"""Finds a URI of the storage within a text, without the full stop that may end a sentence behind
+it."""
 
 Refused = Callable[[str], str | None]
-"""Why a file of another execution, given by its path, may not be used: see
-:mod:`penstock.storage.access`. None where it may."""
+"""Tells why a file of another execution, given by its path, may not be used; None where it may: see
+:mod:`penstock.storage.access`."""
 _MAX_PATH = 1024
 _MAX_PART = 240
-"""Bytes; what file systems and object stores take, with room for a suffix."""
+"""The most bytes of a part: what file systems and object stores take, with room for a suffix."""
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ from penstock.storage_service.door import Door
 from penstock.tasks.contract.services import at_least
 
 _AT_ONCE = 500
-"""Entries that are made and sent together."""
+"""The number of entries that are sent together."""
 _READERS = 8
-"""Logs that are read at the same time; who comes then waits."""
+"""The most logs that are read at once; further requests wait."""
 _TIMEOUT = 60.0
 
 Entry = dict[str, Any]

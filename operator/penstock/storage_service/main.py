@@ -23,7 +23,7 @@ from penstock.storage_service.urls import urls_for
 
 PORT = 8082
 ABANDONED = 24 * 3600.0
-"""Seconds after which a file that was begun and not ended is removed."""
+"""Seconds after which an unfinished file is removed."""
 
 logger = logging.getLogger(__name__)
 

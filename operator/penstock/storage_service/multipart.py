@@ -19,9 +19,9 @@ from penstock.storage.uris import uri_of
 from penstock.tasks.remote.uploading import COMPLETE_SECONDS
 
 PART_BYTES = 64 * 1024**2
-"""Of each part but the last; more where there would be too many of them."""
+"""The bytes of each part but the last; more where there would be too many parts."""
 _MOST_PARTS = 10_000
-"""That S3 takes."""
+"""The most parts that S3 takes."""
 _MIB = 1024**2
 _LOOK_SECONDS = 0.5
 
@@ -143,7 +143,7 @@ class S3Parts:
 
 
 _TOLD = ("PartNumber", "ETag", "ChecksumSHA256")
-"""What a store wants to hear of each part. One that makes no checksums tells none."""
+"""The fields of each part that a store wants back. A store without checksums gives none."""
 
 
 def parts_for(storage: Storage, key: bytes) -> S3Parts | None:

@@ -17,9 +17,10 @@ from penstock.storage.signing import Method, OneObject
 TIMEOUT = 60.0
 """Seconds without a byte after which a transfer is given up."""
 AT_ONCE = 128
-"""Transfers at the same time; who comes then is told to come again."""
+"""The most transfers at once; further ones are refused and may be tried again."""
 AT_ONCE_OF_STORE = 32
-"""Transfers at once with an object store: each holds some MiB, which the store takes at a time."""
+"""The most transfers at once with an object store: each holds some MiB, which the store takes at a
+time."""
 BLOCK = 512 * 1024
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from penstock.storage.signing import OneObject
 logger = logging.getLogger(__name__)
 
 OBJECTS = "/o"
-"""Below it are the objects of this service."""
+"""The path below which this service has its objects."""
 
 
 class Urls(Protocol):

@@ -24,7 +24,7 @@ class ExactDate:
         return (self.date - EPOCH) // timedelta(microseconds=1) * 1000 + self.nanos
 
     def within(self, into: tzinfo) -> ExactDate:
-        """This instant in another zone. Raises ``ExpressionError`` outside of years 1–9999."""
+        """The instant in another zone. Raises ``ExpressionError`` outside of years 1–9999."""
         try:
             return ExactDate(self.date.astimezone(into), self.nanos)
         except (OverflowError, ValueError):

@@ -36,7 +36,8 @@ _READ_PATTERNS = {
     "rfc_1123_date_time": "[EEE, ]d MMM yyyy HH:mm[:ss] Z",
 }
 _UNITS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
-"""Below which size a number has which unit, in nanoseconds; the largest are nanoseconds."""
+"""The units of numbers, in nanoseconds, each with the size below which it holds; larger numbers are
+nanoseconds."""
 
 
 def to_exact(value: Any, default_zone: tzinfo, existing: str | None, locale: Names) -> ExactDate:

@@ -13,7 +13,7 @@ _OFFSET = re.compile(r"([-+])(\d{1,2}|\d\d:?[0-5]\d|\d\d:[0-5]\d:[0-5]\d|\d\d[0-
 _PREFIXED = re.compile(r"(UTC|GMT|UT)(?:([-+].*))?")
 _REGION = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,3}")
 _NO_REGION = re.compile(r"posix/.*|right/.*|posixrules|localtime|Factory")
-"""What lies among the data of regions and is none, or counts leap seconds."""
+"""Names among the data of regions that are no regions, or that count leap seconds."""
 
 
 class NamedOffset(tzinfo):

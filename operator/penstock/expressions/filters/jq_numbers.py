@@ -51,7 +51,7 @@ def add(f): reduce f as $x (null; . + $x);
 
 
 SLOWER = 10
-"""How many times as long an exact sum takes."""
+"""How many times longer an exact sum takes than one of doubles."""
 
 
 def sums_exactly(program: str, text: str) -> bool:

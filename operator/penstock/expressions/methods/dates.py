@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from penstock.expressions.rendering import Rendering
 
 DAY = Methods("dates")
-"""Of dates with a time and without."""
+"""The methods of dates with a time and without."""
 MOMENT = Methods("dates")
-"""Of dates with a time, beside those of DAY."""
+"""The methods of dates with a time, beside those of DAY."""
 CONSTANT = Methods("days of the week and months")
 
 _BEGINNING = re.compile(r"\d{4}-\d\d-\d\d(?:T|$)", re.ASCII)

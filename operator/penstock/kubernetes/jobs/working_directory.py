@@ -69,7 +69,8 @@ from penstock.tasks.registry.shared_pod import Sharing, sharing
 HOLDER = "directory"
 ENDER = "end"
 GUEST_VARIABLE = "PENSTOCK_ATTEMPT"
-"""In an attempt's container: whose it is, as JSON. What a Job of its own would have as metadata."""
+"""The variable of an attempt's container that says whose it is: as JSON, what a Job of its own
+would have as metadata."""
 
 _BEFORE = "begin"
 _MODULE = ("-m", "penstock.tasks.pod.working_directory_pod")

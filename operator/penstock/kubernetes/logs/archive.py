@@ -28,7 +28,8 @@ _FOLDER = "logs/"
 _NAME = re.compile(r"(?P<run>.+)\.(?P<attempt>\d{1,6})\.(?P<part>\d{5}|end)\.log")
 _END = "end"
 _MAX_OPEN = 16
-"""Logs that are read at once. A bucket's files take some MiB of memory each while they are read."""
+"""The most logs that are read at once. A bucket's files take some MiB of memory each while they are
+read."""
 
 Key = tuple[str, int]
 """A task run's id, and the attempt's number."""

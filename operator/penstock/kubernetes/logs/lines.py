@@ -22,7 +22,7 @@ from penstock.tasks.contract.framing import BEGIN_MARK, END_MARK
 from penstock.tasks.contract.services import LEVELS
 
 NOTE_MARK = "::penstock-note::"
-"""Begins a line that Penstock put into a log that it keeps."""
+"""The beginning of a line that Penstock puts into a log which it keeps."""
 
 _STAMPED = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ?", re.ASCII

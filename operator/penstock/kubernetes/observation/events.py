@@ -14,7 +14,7 @@ FIELDS = "regarding.kind=Job,reason=FailedCreate"
 _PREFIX = "Error creating: "
 _QUOTA = "exceeded quota"
 _PASSING = (_QUOTA, "not yet ready", "failed calling webhook", "try again", "timeout", "timed out")
-"""What may be otherwise soon: a quota has room again when other pods have ended."""
+"""The words of refusals that may pass soon: a quota has room again when other pods have ended."""
 _LASTING = ("is forbidden", "is invalid", "denied the request", "violates PodSecurity")
 
 

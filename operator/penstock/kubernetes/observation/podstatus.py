@@ -17,7 +17,7 @@ from penstock.tasks.contract.output_lines import exit_words
 CONTAINER_NAME = "task"
 
 _GONE = "gone"
-"""In the metadata of a pod that is not there any more."""
+"""A field in the metadata of a pod that is gone."""
 
 _INFRASTRUCTURE = frozenset(
     {
@@ -39,9 +39,9 @@ _PENDING = frozenset(
 )  # fmt: skip
 _MISSING_SECRET = re.compile(r'^secret "(?P<name>[^"]+)" not found')
 _MISSING_KEY = re.compile(r"^couldn't find key (?P<key>\S+) in Secret [^/\s]+/(?P<name>\S+)")
-"""What a kubelet says of a container whose variables it can't make."""
+"""Matches a kubelet's message about a container whose variables it can't make."""
 _NO_SHELL = re.compile(r"/bin/sh\b.*(no such file|not found)", re.IGNORECASE)
-"""What runtimes say of an image in which the shell of a script is not there."""
+"""Matches a runtime's message about an image that lacks the shell of a script."""
 _HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 
 

@@ -37,10 +37,11 @@ from penstock.tasks.scripts.definition import MAX_ARGUMENT_BYTES
 FILES_CONTAINER = "files"
 STAGING_COMMAND = ("-m", "penstock.tasks.pod.staging")
 CLOSING = Container(command=("-m", "penstock.tasks.pod.working_directory_close"), storage=True)
-"""What the attempt of a WorkingDirectory itself runs."""
+"""The container of a WorkingDirectory's own attempt."""
 FILES_RESOURCES = Resources(requests={"cpu": "10m", "memory": "32Mi"}, limits={"memory": "256Mi"})
-"""It holds a few MiB of a file at a time, so that it needs some 30 MiB however large files are. The
-limit guards the node; the rest of it is for what the kernel keeps of files that are being written.
+"""The resources of the sidecar. It holds a few MiB of a file at a time, so it needs some 30 MiB
+however large files are. The limit guards the node; the rest of it is for what the kernel keeps of
+files that are being written.
 """
 
 _USER = 65532

@@ -13,7 +13,7 @@ from __future__ import annotations
 from penstock.tasks.contract.masking import MASK, MIN_LENGTH
 
 MASKS_VARIABLE = "PENSTOCK_MASKS"
-"""Names a file with further texts that must not be shown, one to a line."""
+"""The variable that names a file with further texts to mask, one to a line."""
 
 _AWK = r"""
 function add(text, i, c, escaped) {
@@ -94,4 +94,5 @@ MASKING = {
         '  __penstock_mask err & __penstock_tees="$__penstock_tees $!"\n'
     ),
 }
-"""What stands in the prelude's places of a script with secrets; of one without, nothing does."""
+"""The shell for the places of the prelude, for a script with secrets; without secrets they stay
+empty."""

@@ -18,12 +18,13 @@ from penstock.tasks.scripts.definition import MAX_ARGUMENT_BYTES
 
 CONTAINER_NAME = "task"
 FILES = "/penstock-files"
-"""Where files that are too long for a command line are mounted."""
+"""The folder at which files are mounted that are too long for a command line."""
 TASK_FILE = "task.json"
 PLAN_FILE = "plan.json"
 TERMINATION_FILE = "/dev/termination-log"
 FIXED_ARGUMENTS = 3
-"""Of the prelude: the base directory, the termination message, the folder of the run."""
+"""The fixed arguments of the prelude: the base directory, the termination message, the folder of
+the run."""
 MAX_SECONDS = 2**31 - 1
 
 

@@ -54,7 +54,7 @@ _MAX_LINE_BYTES = 2 * MAX_BYTES
 _MAX_FOUND_BYTES = MAX_BYTES + 64 * 1024
 
 _ROTATED_BYTES = 8 * 1024 * 1024
-"""A log of fewer bytes is not moved away by a kubelet with its defaults, 10 MiB."""
+"""The bytes below which a kubelet with its default limit, 10 MiB, does not rotate a log."""
 _ROTATION_SECONDS = 11
 """A little more than the time between two looks of the kubelet."""
 
@@ -238,9 +238,9 @@ def _made(files: Mapping[str, str], masking: Mapping[str, str]) -> str:
 
 PRELUDE = _made(_WITHOUT_FILES, {})
 MASKING_PRELUDE = _made(_WITHOUT_FILES, MASKING)
-"""Of a script with secrets (see :mod:`penstock.kubernetes.pods.masking`)."""
+"""The prelude of a script with secrets (see :mod:`penstock.kubernetes.pods.masking`)."""
 FILES_PRELUDES = {
     PRELUDE: _made(_WITH_FILES, {}),
     MASKING_PRELUDE: _made(_WITH_FILES, MASKING),
 }
-"""Each for a pod with a container that moves its files."""
+"""The prelude that replaces each of the two in a pod with a container that moves its files."""

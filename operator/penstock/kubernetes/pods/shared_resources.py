@@ -11,7 +11,7 @@ from penstock.kubernetes.pods.podspec import merged_resources
 from penstock.tasks.contract.task import Resources
 
 _BESIDE = parse_quantity("64Mi")
-"""Memory for the container that moves files: it lives on the pod's."""
+"""The memory for the container that moves files, which lives on the pod's resources."""
 
 
 def pooled(wanted: Sequence[Resources], default: Resources) -> dict[str, dict[str, str]]:

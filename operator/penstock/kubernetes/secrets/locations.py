@@ -14,7 +14,8 @@ from penstock.engine.interface.secrets import SecretReference
 from penstock.tasks.contract.task import TaskFailure
 
 ANNOTATION = "penstock.dev/secrets"
-"""Of a Flow: a map in YAML or JSON, from a secret's name to `kubernetes-secret/key`."""
+"""The annotation of a Flow with a map in YAML or JSON, from a secret's name to
+`kubernetes-secret/key`."""
 DEFAULT_NAME = "penstock-secrets"
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")

@@ -15,9 +15,9 @@ from penstock.kubernetes.api.recent import Recent
 from penstock.resources.execution import ExecutionStatus, OutputsReference, TaskRun
 
 INLINE_BYTES = 2_048
-"""Outputs of one task run up to this size stand in the status."""
+"""The most bytes of a task run's outputs that stand in the status."""
 INLINE_TOTAL = 262_144
-"""All outputs that stand in one status, well below what one object may hold."""
+"""The most bytes of all outputs that stand in one status, well below what one object may hold."""
 _KEY = "outputs.json.gz"
 _CACHED = 64
 

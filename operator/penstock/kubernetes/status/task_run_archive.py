@@ -25,14 +25,14 @@ from penstock.resources.execution import (
 )
 
 BUDGET = 256 * 1024
-"""Bytes of JSON that a written status may have. etcd refuses objects of 1.5 MiB, and every write
-of a status carries all of it."""
+"""The most bytes of JSON that a written status may have. etcd refuses objects of 1.5 MiB, and every
+write of a status carries all of it."""
 _CHUNK = 600 * 1024
-"""Bytes of JSON in one ConfigMap; compressed, so that it is well below the limit of 1 MiB."""
+"""The most bytes of JSON in one ConfigMap; it is compressed, so well below the limit of 1 MiB."""
 _KEY = "task-runs.json.gz"
 _VALUES_KEY = "values.json.gz"
 _INLINE_VALUES = 8 * 1024
-"""Bytes of the values of one loop that stand in the status."""
+"""The most bytes of one loop's values that stand in the status."""
 
 
 @dataclass

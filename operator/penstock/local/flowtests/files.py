@@ -23,7 +23,7 @@ from penstock.resources.manifests import is_flow_test
 _TEST_CASES = re.compile(rb"(?m)^testCases *:")
 
 FlowName = tuple[str, str]
-"""Namespace and id."""
+"""A flow's namespace and id."""
 
 
 @dataclass(frozen=True)

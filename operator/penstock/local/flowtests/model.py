@@ -143,7 +143,7 @@ class FlowTest(Document):
     description: str | None = None
     """What is tested, in words."""
     disabled: bool = False
-    """None of the cases of a disabled test is run."""
+    """A disabled test runs none of its cases."""
     test_cases: Annotated[list[TestCase], Field(min_length=1)]
     """The cases; each is an execution of its own."""
 

@@ -49,7 +49,7 @@ from penstock.storage.uris import ExecutionPlace
 from penstock.types import expressions
 
 AT_ONCE = 16
-"""Cases that run beside each other."""
+"""The number of cases that run at once."""
 
 
 class _CannotRun(Exception):

@@ -21,7 +21,7 @@ _OF_ORIGIN = frozenset({"authorization", "cookie"})
 _UNQUOTED = "%/:=&?~#+!$,;'@()*[]"
 
 CheckAddress = Callable[[str], None]
-"""Is given the address of each server before anything is sent to it; raises TaskFailure."""
+"""Checks the address of each server before anything is sent to it. Raises TaskFailure."""
 
 
 def any_address(address: str) -> None:

@@ -20,9 +20,9 @@ class Timeouts:
     """How long to wait."""
 
     connect_timeout: timedelta | None = None
-    """For the connection."""
+    """How long to wait for the connection."""
     read_idle_timeout: timedelta | None = None
-    """For the next bytes of the response."""
+    """How long to wait for the next bytes of the response."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class ProxyOptions:
     type: ProxyType = "DIRECT"
     """`HTTP`, or `DIRECT` for none."""
     address: str | None = None
-    """Its host."""
+    """The proxy's host."""
     port: int | None = None
-    """Its port."""
+    """The proxy's port."""
     username: str | None = None
-    """For a proxy that asks for it."""
+    """The user, for a proxy that asks for one."""
     password: str | None = None
-    """For a proxy that asks for it."""
+    """The password, for a proxy that asks for one."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class Auth:
     """How to authenticate."""
 
     type: Literal["BASIC", "BEARER"] = "BASIC"
-    """By user and password, or by token."""
+    """How to authenticate: by user and password, or by token."""
     username: str | None = None
-    """Of `BASIC`."""
+    """The user, for `BASIC`."""
     password: str | None = None
-    """Of `BASIC`."""
+    """The password, for `BASIC`."""
     token: str | None = None
-    """Of `BEARER`."""
+    """The token, for `BEARER`."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ Lines = Iterator[bytes]
 _SIZE = re.compile(r"^\s*(\d+)\s*([KMGT]?)(?:I?B)?\s*$", re.IGNORECASE)
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _MAX_PARTITIONS = 1000
-"""That many files are open at once."""
+"""The most parts, since as many files are open at once."""
 
 
 @dataclass(frozen=True)

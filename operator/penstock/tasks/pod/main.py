@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 TERMINATION_FILE = "/dev/termination-log"
 TIMEOUT_VARIABLE = "PENSTOCK_TIMEOUT"
-"""Whole seconds after which a task in a pod of many ends, with the exit code `LATE`."""
+"""The variable with the seconds after which a task in a shared pod ends, with the exit code
+`LATE`."""
 LATE = 124
 LOG_LEVEL_VARIABLE = "PENSTOCK_LOG_LEVEL"
-"""Names the lowest level that is logged."""
+"""The variable with the lowest level that is logged."""
 
 
 class PodContext:

@@ -26,7 +26,7 @@ from penstock.tasks.contract.task import TaskFailure
 
 FOLDER_VARIABLE = "PENSTOCK_SECRET_TEXTS_TO"
 MASKS = "masks"
-"""The file of what a script's log must not show, one to a line."""
+"""The name of the file with the texts that a script's log must not show, one to a line."""
 
 
 class SecretTexts:

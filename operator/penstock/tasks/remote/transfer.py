@@ -29,8 +29,8 @@ from penstock.storage.errors import (
 )
 
 ATTEMPTS = 10
-"""How often something is tried that brings nothing: for 40 s where nobody answers, which is longer
-than a storage service needs that is started anew."""
+"""The tries without progress: for 40 s where nobody answers, which is longer than the restart of a
+storage service takes."""
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 8.0
 """Seconds between attempts: each pause is twice the one before."""
@@ -40,8 +40,8 @@ TIMEOUT = 60.0
 """Seconds without a byte after which a connection counts as broken."""
 
 _SEND_BLOCK = 256 * 1024
-"""Of a file that is sent: a third faster than the kernel's own `sendfile` on a loopback, where the
-reader then has to gather the file page by page."""
+"""The bytes of a file that are sent at once: a third faster than the kernel's own `sendfile` on a
+loopback, where the reader then has to gather the file page by page."""
 _DIGESTS = (
     *("x-penstock-sha256", "x-amz-meta-penstock-sha256"),
     *("x-goog-meta-penstock-sha256", "x-ms-meta-penstock_sha256"),

@@ -24,7 +24,7 @@ LARGE = 1024**3
 stores copy them together at the end."""
 _BLOCK = 1024 * 1024
 COMPLETE_SECONDS = 300.0
-"""How long a store may take to put the parts together. Some copy them."""
+"""Seconds that a store may take to put the parts together. Some copy them."""
 _COMPLETED = COMPLETE_SECONDS + TIMEOUT
 _ABORTED = 5.0
 """Seconds to wait for the answer to an abort: the task has failed, and should tell so soon."""

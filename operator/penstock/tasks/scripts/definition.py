@@ -21,9 +21,10 @@ from penstock.tasks.scripts.script_task import Commands, Inline, ScriptTask
 from penstock.tasks.scripts.script_types import ScriptType
 
 MAX_ARGUMENT_BYTES = 96 * 1024
-"""Linux takes 128 KiB in one argument or environment string; some is left for quoting."""
+"""The most bytes of a command line or a variable. Linux takes 128 KiB; the rest is left for
+quoting."""
 MAX_FILES_BYTES = 1024 * 1024 - 4096
-"""What a ConfigMap holds, less a little for its metadata."""
+"""The most bytes that a ConfigMap holds, less a little for its metadata."""
 
 _VERSION = re.compile(r"\d+(\.\d+){0,2}")
 _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")

@@ -56,8 +56,9 @@ _LINKS = (
     """chmod +x bin/python""",
     """printf '%s\\n' '#!/bin/sh' 'exec "${0%/*}/python" -m pip "$@"' >bin/pip; chmod +x bin/pip""",
 )
-"""Where the old task had the programs of its virtual environment. A link to the Python of one would
-leave it: that Python looks beside the name by which it is called."""
+"""The shell that makes links where the old task had the programs of its virtual environment. A link
+to the Python of another environment would leave that one: Python looks beside the name by which it
+is called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ class OldScript:
     """No effect: the exit code alone decides."""
 
     def today(self) -> ScriptTask:
-        """This task, as a script task of today."""
+        """The task as a script task of today."""
         raise NotImplementedError
 
     def _shared(self) -> dict[str, Any]:

@@ -21,9 +21,9 @@ POD_SPEC = frozenset(
         "imagePullSecrets", "volumes",
     }
 )  # fmt: skip
-"""What is taken from a runner's `podSpec`."""
+"""The properties that are taken from a runner's `podSpec`."""
 CONTAINER_SPEC = frozenset({"resources", "volumeMounts"})
-"""What is taken from a runner's `containerSpec`."""
+"""The properties that are taken from a runner's `containerSpec`."""
 
 _VOLUME_KINDS = (
     *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral"),
@@ -31,18 +31,20 @@ _VOLUME_KINDS = (
 )
 """The kinds that Pod Security `restricted` allows."""
 _PROJECTED = frozenset({"configMap", "downwardAPI", "secret"})
-"""Not a token of the service account: a task's pod holds no Kubernetes credential."""
+"""The sources that a projected volume may have: no token of the service account, since a task's pod
+holds no Kubernetes credential."""
 _MOUNT = frozenset({"name", "mountPath", "subPath", "readOnly"})
 _KEPT_PATHS = ("/penstock", "/penstock-files", "/dev", "/proc", "/sys")
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9]{0,56}[a-z0-9])?$")
 _PREFIX = "user-"
-"""Keeps the names of a flow's volumes apart from those that Penstock gives."""
+"""The beginning of the names of a flow's volumes, which keeps them apart from Penstock's own."""
 _KEPT_LABELS = (
     *("penstock.dev/", "batch.kubernetes.io/", "job-name", "controller-uid"),
     *("argocd.argoproj.io/", "helm.sh/", "kustomize.toolkit.fluxcd.io/"),
     *("helm.toolkit.fluxcd.io/", "app.kubernetes.io/instance", "app.kubernetes.io/managed-by"),
 )
-"""Labels by which Penstock, Kubernetes and GitOps tools know what is theirs."""
+"""The labels that a flow may not set: by them Penstock, Kubernetes and GitOps tools know their
+objects."""
 
 
 def placement(runner: Runner | None) -> Placement:

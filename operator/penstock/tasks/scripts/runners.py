@@ -51,7 +51,7 @@ EFFECTIVE = frozenset(
         "container_spec", "device_requests",
     }
 )  # fmt: skip
-"""The properties of a runner that say something to a pod."""
+"""The properties of a runner that have an effect on a pod."""
 _EFFECTIVE_MEMORY = frozenset({"memory", "memory_reservation"})
 
 
