@@ -58,4 +58,4 @@ class InvalidFlow(Exception):
         super().__init__("; ".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
         self.warnings = tuple(warnings)
-        """What its author should know besides."""
+        """The warnings beside the problems."""

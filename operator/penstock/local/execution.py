@@ -52,7 +52,7 @@ class LocalExecution:
         self.begun = False
         """Whether the engine has decided about the execution."""
         self.wake: datetime | None = None
-        """When to decide again although nothing happened."""
+        """The time to decide again although nothing happened."""
         self.refusal: str | None = None
         """The reason, in one word, why the execution was refused before anything of it ran."""
         self._engine = engine

@@ -39,7 +39,7 @@ class LocalServices:
         self.pairs = KeyValues(self.storage)
         self.secrets = Secrets(secrets)
         self.records: Records = lambda name: None
-        """What is known of the executions of this run, by which files are handed on."""
+        """The records of the executions of the run, which say which files are handed on."""
         self._entries: deque[LogEntry] = deque(maxlen=_MAX_ENTRIES)
         self._lock = Lock()
 

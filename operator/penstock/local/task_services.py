@@ -100,7 +100,7 @@ class TaskServices:
         self.directory = directory
         self.files = TaskFiles(files, origin)
         self.published: list[Metric] = []
-        """What the attempt made known so far."""
+        """The metrics that the attempt published so far."""
 
     def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
         return NamespaceFiles(self._storage, namespace or self.origin.namespace)

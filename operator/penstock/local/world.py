@@ -85,7 +85,7 @@ class LocalWorld:
             if triggers
             else None
         )
-        """None where nothing listens to executions."""
+        """The Flow triggers of the flows; None where there are none."""
         self._stop_reason: str | None = None
         self._fault: Exception | None = None
 

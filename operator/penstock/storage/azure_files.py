@@ -40,7 +40,7 @@ def opened(options: dict[str, Any]) -> AzureFiles:
     return AzureFiles(use_listings_cache=False, **options)
 
 
-def _told(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+def _as_file_errors(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     """Turn the errors of the service into errors of a file system."""
 
     @wraps(act)
@@ -87,16 +87,16 @@ class AzureFiles(AzureBlobFileSystem):  # type: ignore[misc]
         container, _slash, blob = str(self._strip_protocol(path)).partition("/")
         return container, blob, None
 
-    _info = _told(AzureBlobFileSystem._info)
-    _ls = _told(AzureBlobFileSystem._ls)
-    _rm_file = _told(AzureBlobFileSystem._rm_file)
+    _info = _as_file_errors(AzureBlobFileSystem._info)
+    _ls = _as_file_errors(AzureBlobFileSystem._ls)
+    _rm_file = _as_file_errors(AzureBlobFileSystem._rm_file)
 
-    @_told
+    @_as_file_errors
     async def _isdir(self, path: str) -> bool:
         container, blob, _version = self.split_path(path)
         return bool(await self._dir_exists(container, blob))
 
-    @_told
+    @_as_file_errors
     async def _find(self, path: str, **_: Any) -> list[str]:
         container, folder, _version = self.split_path(path)
         client = self.service_client.get_container_client(container)
@@ -118,7 +118,7 @@ class _AzureFile(AzureBlobFile):  # type: ignore[misc]
     """An open blob. Where it is replaced meanwhile, parts of the old and the new one are not
     mixed."""
 
-    @_told
+    @_as_file_errors
     async def _async_fetch_range(self, start: int, end: int | None = None, **_: Any) -> bytes:
         length = (self.size if end is None else min(end, self.size)) - start
         if length <= 0:
@@ -133,4 +133,4 @@ class _AzureFile(AzureBlobFile):  # type: ignore[misc]
         return bytes(await stream.readall())
 
     _fetch_range = sync_wrapper(_async_fetch_range)
-    _upload_chunk = sync_wrapper(_told(AzureBlobFile._async_upload_chunk))
+    _upload_chunk = sync_wrapper(_as_file_errors(AzureBlobFile._async_upload_chunk))

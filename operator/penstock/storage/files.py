@@ -44,7 +44,7 @@ class Storage:
         self.filesystem = filesystem
         self._root: str = filesystem._strip_protocol(root).rstrip("/")
         self._unfinished = unfinished or f"{self._root}/{_UNFINISHED}"
-        """Where files are that are being written; not within any tenant."""
+        """The folder of files that are being written, outside of all tenants."""
         self._durable = durable
 
     @classmethod

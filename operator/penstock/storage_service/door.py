@@ -27,7 +27,7 @@ class Door:
         self._key = key
         self._api = api
         self._seen: OrderedDict[Grant, tuple[float, str | None]] = OrderedDict()
-        """For each grant: until when the last look at its Job counts, and what was wrong with the
+        """The last look at the Job of each grant: until when it counts, and what was wrong with the
         Job."""
 
     async def admitted(self, request: web.Request, right: Right | None = None) -> Grant:

@@ -24,7 +24,8 @@ class HandedFiles:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._handed: OrderedDict[tuple[str, str, str], float] = OrderedDict()
-        """Until when it counts that a file was handed to an execution, by tenant, uid and path."""
+        """The times until which it counts that a file was handed to an execution, by tenant, uid
+        and path."""
 
     async def refused(self, grant: Grant, uris: Iterable[str]) -> Refused:
         """Check all URIs of a request, and give the function that tells why a file was not handed.

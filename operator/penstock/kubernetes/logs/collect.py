@@ -35,7 +35,9 @@ def has_ended(pod: Object) -> bool:
     return podstatus.terminated(pod) is not None or podstatus.is_over(pod)
 
 
-async def caught(api: Api, pod: Object, size: int, last: str | None, *, ends: bool) -> Piece:
+async def read_new_lines(
+    api: Api, pod: Object, size: int, last: str | None, *, ends: bool
+) -> Piece:
     """The lines that were printed after the time ``last``; ``size`` bytes of the log are known
     already.
 

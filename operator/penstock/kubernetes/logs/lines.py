@@ -62,7 +62,7 @@ class LineReader:
         self._at = _NO_TIME
         self._blank: Line | None = None
         self._skipped = 0
-        """How many bytes of a result are still to come; its last line comes after them."""
+        """The number of bytes of a result that are still to come; its last line follows them."""
         self._in_result = False
 
     def read(self, raw: bytes) -> list[Line]:

@@ -30,7 +30,7 @@ class ScriptTexts:
         self.words: list[str] = []
         self.files: dict[str, str] = {}
 
-    def taken_out(self) -> Container:
+    def without_texts(self) -> Container:
         """The container without these texts: files, variables and commands read them from a
         folder."""
         container = self._container

@@ -87,7 +87,7 @@ def prepare(
         return _core(container, plan), PodSecrets(variables, beside=beside)
     _refuse_elsewhere(container, secrets)
     texts = ScriptTexts(secrets, container)
-    made = texts.taken_out()
+    made = texts.without_texts()
     names = {token: plan["secrets"][place]["variable"] for token, place in plan["tokens"].items()}
     if not texts.texts:
         return made, PodSecrets(variables, names, beside=beside)

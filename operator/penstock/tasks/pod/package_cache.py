@@ -87,7 +87,7 @@ class PackageCache:
             self._clear()
             return [f"the kept packages can't be used, and are installed anew: {error}"]
 
-    def look(self) -> None:
+    def keep_once_installed(self) -> None:
         """Begin to keep the packages once they are installed. It is called again and again."""
         if self._saving is not None or not self._folders.said(INSTALLED):
             return

@@ -133,7 +133,7 @@ class Staging:
             if text.endswith("\n"):
                 return int(text) if text.strip().isdigit() else 1
             if self._packages is not None:
-                self._packages.look()
+                self._packages.keep_once_installed()
             time.sleep(_LOOK_SECONDS)
 
     def _keep(self, remote: Remote, code: int) -> Kept:

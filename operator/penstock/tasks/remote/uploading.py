@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Protocol, cast
 from penstock.storage.digests import digest_of, digests_of
 from penstock.storage.errors import StorageUnavailable
 from penstock.tasks.remote.transfer import TIMEOUT, Patience, room_for, send
-from penstock.tasks.remote.verified_reader import unchanged
+from penstock.tasks.remote.verified_reader import verified
 
 LARGE = 1024**3
 """Bytes above which a file is sent in parts. That costs time: its parts are measured too, and some
@@ -69,7 +69,7 @@ def _put_as_one(service: Asked, place: Place, file: BinaryIO, name: str) -> str:
         file.seek(start)
         try:
             checked = answer.get("checked", True)
-            body = file if checked else unchanged(file, digest, size, name)
+            body = file if checked else verified(file, digest, size, name)
             send(answer["url"], answer["headers"], body, size, name)
             return cast("str", answer["uri"])
         except (OSError, HTTPException, StorageUnavailable) as error:

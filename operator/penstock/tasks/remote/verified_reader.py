@@ -8,14 +8,14 @@ from typing import BinaryIO, cast
 from penstock.storage.errors import FileDamaged
 
 
-def unchanged(file: BinaryIO, digest: str, size: int, name: str) -> BinaryIO:
+def verified(file: BinaryIO, digest: str, size: int, name: str) -> BinaryIO:
     """A reader of the file, for one reading. It gives the last block only where the whole file has
     the digest: a store keeps no file whose end is missing.
     """
-    return cast("BinaryIO", _Unchanged(file, digest, size, name))
+    return cast("BinaryIO", _Verified(file, digest, size, name))
 
 
-class _Unchanged:
+class _Verified:
     def __init__(self, file: BinaryIO, digest: str, size: int, name: str) -> None:
         self._file = file
         self._digest = digest
