@@ -1,4 +1,4 @@
-"""What one rendering may cost.
+"""The limits of one rendering.
 
 Templates come from people, so every place where work or memory can grow asks a :class:`Budget`
 first. Nothing is interrupted from outside (no signals, no threads): each step is small and the
@@ -31,7 +31,7 @@ class Limits:
 
 
 class Budget:
-    """What is left of the limits."""
+    """The rest of the limits that a rendering may still spend."""
 
     __slots__ = ("_items", "_text", "deadline", "limits")
 

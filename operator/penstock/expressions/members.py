@@ -1,4 +1,5 @@
-"""What a path reaches in a value: keys of maps, indexes of lists, the two parts of an entry."""
+"""The members of a value that a path reaches: keys of maps, indexes of lists, both parts of an
+entry."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ MISSING = object()
 
 
 def member(value: Any, key: Any) -> Any:
-    """What stands below a key or index of a value, or MISSING."""
+    """The value below a key or index of a value, or MISSING."""
     if isinstance(value, dict):  # the usual case first
         return entry(value, key)
     if isinstance(value, Entry):

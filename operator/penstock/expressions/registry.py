@@ -26,7 +26,7 @@ class Entry:
     takes_null: bool
 
     def problem(self, positional: int, named: Sequence[str]) -> str | None:
-        """What is wrong with these arguments, if anything."""
+        """The fault of these arguments; None where they are right."""
         if self.variadic:
             return None
         if positional + len(named) > len(self.parameters) and positional > len(self.parameters):

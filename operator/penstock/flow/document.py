@@ -98,7 +98,7 @@ class PluginDefault(Document):
 
 
 class Concurrency(Document):
-    """How many executions of the flow may run at once.
+    """The limit of executions of the flow that run at once.
 
     ```yaml
     limit: 1
@@ -117,7 +117,7 @@ TIMEOUT = "timeout"
 
 
 class Sla(Document):
-    """What an execution must keep to."""
+    """A rule that an execution must keep."""
 
     id: Annotated[str, Field(pattern=TASK_ID_PATTERN)]
     """The name of the rule."""

@@ -192,7 +192,7 @@ def _missing(path: Path, names: FlowNames, suggestions: _Suggestions) -> Iterato
 def _dashed_name(
     difference: Difference, names: FlowNames, bound: frozenset[str], suggestions: _Suggestions
 ) -> str | None:
-    """What to write where a subtraction is meant as one name; None where it may be meant so."""
+    """The advice for a subtraction that is meant as one name; None where it may be meant so."""
     *holder, last = difference.first
     values = _ROOTS | bound
     if not holder or not isinstance(last, str) or holder[0] not in values:

@@ -26,7 +26,7 @@ class RetryBase(Document):
     """Whether the task is tried again in the same execution or in a new one."""
 
     def delay(self, attempts: int, random: Random) -> timedelta:
-        """How long to wait after the given number of attempts (1 or more)."""
+        """The wait after the given number of attempts (1 or more)."""
         raise NotImplementedError
 
     def announcement(self, number: int, wait: timedelta) -> str:
@@ -41,7 +41,7 @@ class RetryBase(Document):
     def next_date(
         self, attempts: int, first_start: datetime, last_end: datetime, random: Random
     ) -> datetime | None:
-        """When the next attempt starts; None where no attempt is left."""
+        """The date at which the next attempt starts; None where no attempt is left."""
         limit = self._limit
         if limit is not None and attempts >= limit:
             return None

@@ -34,7 +34,8 @@ class GitError(Exception):
 
 @dataclass(frozen=True)
 class Reference:
-    """What to follow: at most one of the three; none is the remote's default branch (``HEAD``)."""
+    """The reference to follow: at most one of the three; none is the remote's default branch
+    (``HEAD``)."""
 
     branch: str | None = None
     tag: str | None = None

@@ -26,7 +26,7 @@ _MAX_LINE_BYTES = 2 * MAX_BYTES
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended."""
+    """The end of a process."""
 
     code: int
     """The exit code as a shell gives it: 128 plus the signal's number where a signal ended the

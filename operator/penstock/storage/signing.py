@@ -30,7 +30,7 @@ _KEY = re.compile(rb"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class OneObject:
-    """What a signed URL allows: one object, one direction, until a time."""
+    """The permission of a signed URL: one object, one direction, until a time."""
 
     method: Method
     tenant: str

@@ -23,7 +23,8 @@ class UnreadableDate(ValueError):
 
 @dataclass(frozen=True)
 class ReadDate:
-    """What a text says: a day, a time of day in nanoseconds, and a zone where one is named."""
+    """The date that a text names: a day, a time of day in nanoseconds, and a zone where there is
+    one."""
 
     day: date
     nanos: int
@@ -32,7 +33,7 @@ class ReadDate:
 
 @dataclass
 class _Fields:
-    """What was read: numbers by their letter, and the rest."""
+    """The fields that were read: numbers by their letter, and the rest."""
 
     numbers: dict[str, int] = field(default_factory=dict)
     zone: str | None = None

@@ -1,4 +1,4 @@
-"""Which method a name means for a value, and its call."""
+"""Finds the method that a name means for a value, and calls it."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _unknown(name: str) -> str:
 
 
 def _owners(name: str) -> str:
-    """Which values have a method of this name, and what there is for the others."""
+    """The end of a message that names the values with a method of this name, and an advice."""
     owners = sorted({table.of for table in TABLES.values() if any(table.named(name))})
     advice = hint(name)
     return f"{' and '.join(owners)} have one" + (f"; {advice}" if advice else "")

@@ -57,7 +57,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Method:
-    """One row: how it is called, what it gives, an example, and what it does."""
+    """A method: its name and parameters, its result, an example, and its function."""
 
     name: str
     parameters: tuple[Parameter, ...]

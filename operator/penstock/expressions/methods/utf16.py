@@ -56,7 +56,7 @@ def code_point(text: str, index: int) -> int:
 
 
 def find(text: str, wanted: str, begin: int) -> int:
-    """Where a text first stands, from an index on, or -1. Indexes outside are moved to the ends."""
+    """The first index of a text, from an index on, or -1. Indexes outside are moved to the ends."""
     begin = min(max(begin, 0), length(text))
     if not _is_wide(text):
         return text.find(wanted, begin)
@@ -65,7 +65,7 @@ def find(text: str, wanted: str, begin: int) -> int:
 
 
 def find_last(text: str, wanted: str, begin: int) -> int:
-    """Where a text last stands that begins at an index or before it, or -1."""
+    """The last index of a text that begins at an index or before it, or -1."""
     if begin < 0:
         return -1
     if not _is_wide(text):

@@ -36,7 +36,8 @@ class Line:
     """One line of a log."""
 
     at: str
-    """When it was printed, in UTC to the nanosecond: as text it sorts as the time does."""
+    """The time at which it was printed, in UTC to the nanosecond: as text it sorts as the time
+    does."""
     level: str
     message: str
 

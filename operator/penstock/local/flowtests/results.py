@@ -60,7 +60,7 @@ class CaseResult:
 
 
 def _why(assertion: Assertion, outcome: Outcome) -> str:
-    """Why an assertion is not true, in one line."""
+    """The reason why an assertion is not true, in one line."""
     words = " ".join(as_text(assertion.value).split())
     if outcome.error is not None:
         text = f"{words}: {outcome.error}"

@@ -14,7 +14,7 @@ from penstock.tasks.core.split import Split
 
 @dataclass(frozen=True)
 class Batch:
-    """How many items a batch has; see :class:`Split`."""
+    """The size of a batch of items; see :class:`Split`."""
 
     rows: int | None = None
     partitions: int | None = None

@@ -17,7 +17,7 @@ _READ = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long to wait."""
+    """The times to wait for a server."""
 
     connect_timeout: timedelta | None = None
     """How long to wait for the connection."""
@@ -43,7 +43,7 @@ class ProxyOptions:
 
 @dataclass(frozen=True)
 class Auth:
-    """How to authenticate."""
+    """The credentials for a server."""
 
     type: Literal["BASIC", "BEARER"] = "BASIC"
     """How to authenticate: by user and password, or by token."""
@@ -57,7 +57,7 @@ class Auth:
 
 @dataclass(frozen=True)
 class SslOptions:
-    """How the server's certificate is checked."""
+    """The check of the server's certificate."""
 
     insecure_trust_all_certificates: bool = False
     """Whether it is not checked at all."""

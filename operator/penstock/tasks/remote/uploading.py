@@ -30,7 +30,7 @@ _ABORTED = 5.0
 """Seconds to wait for the answer to an abort: the task has failed, and should tell so soon."""
 
 Place = dict[str, Any]
-"""How an operation names a file: `uri`; `namespace` and `path`; or `name`, for a new one."""
+"""The name of a file in an operation: `uri`; `namespace` and `path`; or `name`, for a new one."""
 
 
 class Asked(Protocol):

@@ -94,7 +94,7 @@ class DockerOptions:
 
 @dataclass(frozen=True)
 class KubernetesResources:
-    """What the Kubernetes runner asks for, as quantities such as `500m` and `128Mi`.
+    """The resources that the Kubernetes runner asks for, as quantities such as `500m` and `128Mi`.
 
     ```yaml
     request: {cpu: 500m, memory: 128Mi}
