@@ -35,7 +35,7 @@ from penstock.tasks.remote.storage import Remote, Service
 SIZE = 1024**3
 ROUNDS = 3
 GOALS = {"staging_ratio": 1.43}
-"""At least 70 % of the speed of curl."""
+"""The most time relative to curl: 70 % of its speed."""
 _BLOCK = 1024 * 1024
 
 
@@ -53,7 +53,7 @@ class _Exchanged(Service):
 
 @dataclass
 class _Run:
-    """One file, staged in and out again."""
+    """A run: one file, staged in and out again."""
 
     remote: Remote
     folder: Path

@@ -24,7 +24,7 @@ ENVIRONMENT = [
     "BUN_INSTALL_BIN=/usr/local/bin",
     "BUN_RUNTIME_TRANSPILER_CACHE_PATH=0",
 ]
-"""As in `golang`, `denoland/deno` and `oven/bun`."""
+"""The places of the programs, as in `golang`, `denoland/deno` and `oven/bun`."""
 
 # What `go run` does without; the sources of the standard library it compiles.
 _GO_LEFT_OUT = re.compile(

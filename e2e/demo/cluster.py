@@ -26,7 +26,7 @@ LANGUAGES = {
     "php:latest": "languages",
     "nickblah/lua:latest": "languages",
 }
-"""The same for `languages.yaml`, which the demo does not run: that one takes a minute to make."""
+"""The image for `languages.yaml`, which the demo does not run: it takes a minute to make."""
 
 
 def kubectl(*arguments: str, given: str | None = None) -> str:

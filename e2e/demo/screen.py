@@ -1,4 +1,4 @@
-"""What the demo shows: headings, commands with their output, tables that move.
+"""The output of the demo: headings, commands with their output, tables that move.
 
 On a terminal a table is redrawn in place; elsewhere each changed row becomes a line.
 """

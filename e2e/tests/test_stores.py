@@ -80,7 +80,7 @@ def service(request: pytest.FixtureRequest, stores: Callable[[str], Storage]) ->
 
 
 class Zeros(io.RawIOBase):
-    """So many bytes, made when they are read."""
+    """A stream of zeros, made when they are read."""
 
     def __init__(self, size: int) -> None:
         self.left = size

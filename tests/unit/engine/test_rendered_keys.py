@@ -117,7 +117,7 @@ def test_a_rendered_label_is_checked_as_a_written_one(given: Flow, n: str) -> No
 
 @pytest.mark.parametrize("beside", ["plain", "{{ secret('TOKEN') }}"])
 def test_of_two_keys_that_become_the_same_the_first_counts(given: Flow, beside: str) -> None:
-    """With a secret in the map as well, which is rendered in another way."""
+    """A map with a secret in it is rendered in another way, with an equal result."""
     values = {KEY: "first", "kx": "second", "other": beside}
     outcome = given(of({"type": f"{CORE}.output.OutputValues", "values": values})).run()
     assert outcome.start("a").properties["values"]["kx"] == "first"

@@ -1,4 +1,4 @@
-"""Who may use the file of which execution: the rule, case by case."""
+"""The rule on who may use the files of which execution, case by case."""
 
 from __future__ import annotations
 
