@@ -1,4 +1,4 @@
-"""Parse what stands inside the delimiters into Jinja2's expression nodes.
+"""Parses the text inside the delimiters into Jinja2's expression nodes.
 
 Precedence climbing with Pebble's own table: ``~`` binds tighter than ``|``, ``??`` tighter than
 both, and ``not`` and signs tightest of all. Node kinds keep Jinja2's names, their meaning is

@@ -1,4 +1,4 @@
-"""The models of a flow and of what stands at its top, beside the tasks and inputs."""
+"""The models of a flow and of its top-level properties, but for tasks and inputs."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def _variables_of(document: Mapping[str, Any], types: TaskTypes) -> Mapping[str,
             added = found.get("variables")
             if not isinstance(added, Mapping) or any(map(is_expression, added)):
                 return None
-            # What a task sets is merged into what is there: below it anything may be.
+            # A task's variables are merged into existing ones: any name may be below them.
             variables |= dict.fromkeys(added)
     return variables
 

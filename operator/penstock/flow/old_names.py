@@ -18,7 +18,7 @@ _CONDITIONS_TODAY = {
     "MultipleCondition": "MultipleCondition",
     "VariableCondition": "Expression",
 }
-"""Conditions of which the name of today is not the old one without `Condition`."""
+"""The conditions whose name today is not the old one without `Condition`."""
 _HOLDERS = (
     "tasks", "errors", "finally", "afterExecution", "triggers", "pluginDefaults", "taskDefaults",
 )  # fmt: skip

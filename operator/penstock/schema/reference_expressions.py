@@ -122,7 +122,12 @@ def expressions_page() -> str:
     lines += ["## Tags", ""]
     for name, text in TAGS.items():
         lines += _section(f"`{{% {name} %}}`", [], explain(text))
-    lines += ["## Filters", "", "Written `value | filter`. Null stays null unless it is said.", ""]
+    lines += [
+        "## Filters",
+        "",
+        "Written `value | filter`. Null stays null, unless the filter says otherwise.",
+        "",
+    ]
     lines += _entries(FILTERS)
     lines += ["## Functions", "", *_entries(FUNCTIONS)]
     lines += ["### Functions of the surroundings", "", _HOST_INTRO]
