@@ -25,7 +25,7 @@ from penstock.tasks.pod.main import LATE
 Pod = Mapping[str, Any]
 
 DIRECTORY_OF = "directory"
-"""A field in the metadata of a pod as one of its attempts sees it: the labels of the pod itself."""
+"""The metadata of an attempt's pod has the pod's own labels and annotations in this field."""
 
 
 def is_shared(body: Mapping[str, Any]) -> bool:
