@@ -1,4 +1,4 @@
-"""For all tests: one fluent way in, and Hypothesis that gives the same on every machine."""
+"""Fixtures of all tests: one fluent way in, and Hypothesis with equal examples on every machine."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How fast Penstock is beside bare Jobs, on one machine in one run."""
+"""Measures how fast Penstock is beside bare Jobs, on one machine in one run."""

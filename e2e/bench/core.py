@@ -28,7 +28,7 @@ _CORE = "io.kestra.plugin.core"
 
 
 def measure() -> dict[str, object]:
-    """The dearest of some core tasks, each at its best of some rounds."""
+    """The CPU time of the dearest of some core tasks, each at its best of some rounds."""
     with _server() as url:
         tasks: dict[str, Mapping[str, Any]] = {
             f"{_CORE}.log.Log": {"message": "hello"},
@@ -72,7 +72,7 @@ class _Answer(BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nobody reads it."""
+        """Drop a message of the log."""
 
 
 @contextmanager

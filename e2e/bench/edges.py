@@ -45,7 +45,7 @@ class EdgeWatch:
             opened.stop()
 
     def edges_ms(self) -> list[float]:
-        """One figure for each Job of an execution but its first."""
+        """The edges of an execution in milliseconds: one for each Job but its first."""
         edges: list[float] = []
         for execution, created in self._created.items():
             ended = sorted(self._ended.get(execution, []))

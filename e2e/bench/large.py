@@ -1,4 +1,4 @@
-"""A file that is larger than one PUT of S3 may bring, through a bucket and through a volume.
+"""Measures a file that is larger than one PUT of S3, through a bucket and through a volume.
 
     python -m e2e.bench.large
 
@@ -34,7 +34,7 @@ _BLOCK = 1024 * 1024
 
 
 def measure() -> dict[str, object]:
-    """Both storages in turn."""
+    """Measure both storages in turn."""
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as made:
         folder = Path(made)
         source = folder / "source"

@@ -24,7 +24,7 @@ _ORIGIN = Origin("company.team", "flow", "run", "task", "task-run")
 
 
 def moved(url: str, grant: str, *words: str) -> dict[str, Any]:
-    """What the client printed that was given these words."""
+    """The output of the client with these arguments."""
     path = f"{_ROOT / 'operator'}:{_ROOT}"
     done = subprocess.run(
         [sys.executable, "-m", "e2e.bench.podclient", *words],

@@ -1,4 +1,5 @@
-"""1 GiB from a real S3 server to a local file and back: by the client of the pods, and by curl.
+"""Measures 1 GiB from a real S3 server to a local file and back, by the client of the pods and by
+curl.
 
     python -m e2e.bench.staging
 
@@ -34,7 +35,7 @@ from penstock.tasks.remote.storage import Remote, Service
 SIZE = 1024**3
 ROUNDS = 3
 GOALS = {"staging_ratio": 1.43}
-"""At least 70 % of the speed of curl."""
+"""The most time relative to curl: 70 % of its speed."""
 _BLOCK = 1024 * 1024
 
 
@@ -52,7 +53,7 @@ class _Exchanged(Service):
 
 @dataclass
 class _Run:
-    """One file, staged in and out again."""
+    """A run: one file, staged in and out again."""
 
     remote: Remote
     folder: Path
@@ -74,7 +75,7 @@ class _Run:
 
 
 def measure() -> dict[str, object]:
-    """How many times as long the client takes as curl, and the seconds of each."""
+    """The ratio of the client's time to curl's, and the seconds of each."""
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as made:
         return _measured(Path(made))
 

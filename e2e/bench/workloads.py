@@ -1,4 +1,4 @@
-"""The same work twice: as bare Jobs made with kubectl, and as Executions."""
+"""Workloads that run twice: as bare Jobs made with kubectl, and as Executions."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def _stage(context: Path, dockerfile: Path, staged: Path) -> None:
 
 
 def _matches(context: Path, source: str) -> list[Path]:
-    """What a source of COPY, which may be a pattern, stands for; relative to the context."""
+    """The paths that match a source of COPY, which may be a pattern; relative to the context."""
     if source in (".", "./"):
         return [path.relative_to(context) for path in context.iterdir()]
     return [path.relative_to(context) for path in context.glob(source.rstrip("/"))]
@@ -181,7 +181,8 @@ def _storage_driver(folder: Path) -> str:
 
 
 def _forget_old_archives(folder: Path) -> None:
-    """Each change of the source makes an archive: keep those that were last used."""
+    """Delete old archives, since each change of the source makes one; those that were last used
+    stay."""
     archives = sorted(folder.glob("application-*.tar"), key=lambda path: path.stat().st_mtime)
     for path in archives[:-_KEPT_ARCHIVES]:
         path.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ _MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class ImageConfig:
-    """What a container of the image runs, unless its pod says otherwise."""
+    """The command and the environment of an image's containers, unless the pod says otherwise."""
 
     entrypoint: list[str] = field(default_factory=list)
     command: list[str] = field(default_factory=list)
@@ -26,7 +26,7 @@ class ImageConfig:
 
 
 def architecture() -> str:
-    """This machine's architecture, in the words of the image specification."""
+    """The architecture of this machine, in the words of the image specification."""
     machine = platform.machine()
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
 
@@ -68,7 +68,7 @@ def add_file(layer: tarfile.TarFile, name: str, content: bytes, mode: int = 0o64
 
 @dataclass(frozen=True)
 class ArchivedImage:
-    """What an archive says of itself: the digest of its configuration is the image's identity."""
+    """The identity of an archived image, which is the digest of its configuration, and its tags."""
 
     digest: str
     tags: list[str]

@@ -15,7 +15,7 @@ _ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment, with the administrators' folders on PATH, and ``extra``."""
+    """The environment of this process, with the administrators' folders on PATH, and ``extra``."""
     variables = dict(os.environ)
     folders = variables.get("PATH", os.defpath).split(os.pathsep)
     missing = [folder for folder in _ADMIN_FOLDERS if folder not in folders]

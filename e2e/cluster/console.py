@@ -1,4 +1,4 @@
-"""What a person sees: one line per step on stderr, and errors that say what to do.
+"""The output for people: one line per step on stderr, and errors that say what to do.
 
 Progress goes to stderr so that stdout carries only the answer (a path), ready for ``$(...)``.
 """

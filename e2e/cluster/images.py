@@ -113,7 +113,7 @@ def _shell_image(
     recipe: str = "",
     fill: Callable[[tarfile.TarFile, Path], None] | None = None,
 ) -> Path:
-    """A shell, and what else is put into its layer: `recipe` decides that."""
+    """Build an image with a shell and the further content that `recipe` names."""
     program = _BUSYBOX_PROGRAM.read_bytes()
     made_from = program + repr((config, _ACCOUNTS, _GROUPS)).encode() + recipe.encode()
     target = _archive_path(layout, name, made_from)

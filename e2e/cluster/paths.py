@@ -1,4 +1,4 @@
-"""Where everything of the cluster lives.
+"""The folders and files of the cluster.
 
 Three places with three lifetimes: the state of one cluster (removed by ``down``), the cache of
 what is slow to make (shared by all clones of the repository, kept), and a short folder in /run
@@ -45,7 +45,7 @@ class Layout:
 
     @property
     def tools(self) -> Path:
-        """What users put on PATH: kubectl and helm."""
+        """The folder that users put on PATH, with kubectl and helm."""
         return self.state / "bin"
 
     @property

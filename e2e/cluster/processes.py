@@ -136,7 +136,7 @@ def _runs(pid: int) -> bool:
 
 
 def _how(layout: Layout, name: str) -> str:
-    """With what status a component ended, when this very command has started it."""
+    """The status with which a component ended, where this command started it."""
     try:
         pid = int((layout.pids / f"{name}.pid").read_text())
         ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)

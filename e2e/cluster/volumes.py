@@ -17,7 +17,7 @@ _SIZE = "20Gi"
 
 
 def ensure(layout: Layout) -> None:
-    """Let there be volumes that can be claimed; those whose claim is gone are emptied for it."""
+    """Make volumes that can be claimed; those whose claim is gone are emptied and offered again."""
     found = {item["metadata"]["name"]: item for item in _listed(layout)}
     for name in _NAMES:
         volume = found.get(name)

@@ -86,7 +86,7 @@ def main() -> int:
 
 
 def _push(screen: Screen, url: str) -> str:
-    """Bring examples/ into the repository, unless it is there; the newest commit."""
+    """Push examples/ to the repository, unless it is there; gives the newest commit."""
     screen.title(f"Git, over smart HTTP: {url}")
     files = {path.name: path.read_text() for path in sorted(EXAMPLES.glob("*.yaml"))}
     with Repository(url) as repository:
@@ -137,7 +137,7 @@ def _follow(screen: Screen, url: str) -> None:
 
 
 def _show_flows(screen: Screen, kubernetes: Kubernetes, commit: str) -> None:
-    """Watch the Flows come, and want each example to be one that is ready."""
+    """Watch the Flows come, and expect a ready one for each example."""
     wanted = {
         f"{flow['namespace']}.{flow['id']}": path.name
         for path in sorted(EXAMPLES.glob("*.yaml"))

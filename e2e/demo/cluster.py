@@ -26,11 +26,11 @@ LANGUAGES = {
     "php:latest": "languages",
     "nickblah/lua:latest": "languages",
 }
-"""The same for `languages.yaml`, which the demo does not run: that one takes a minute to make."""
+"""The image for `languages.yaml`, which the demo does not run: it takes a minute to make."""
 
 
 def kubectl(*arguments: str, given: str | None = None) -> str:
-    """Run kubectl. Raises ``RuntimeError`` with what it complained of."""
+    """Run kubectl. Raises ``RuntimeError`` with its standard error."""
     result = subprocess.run(
         ["kubectl", *arguments],
         input=given,
@@ -56,11 +56,11 @@ def kubeconfig() -> Path:
 
 
 def is_own() -> bool:
-    """Whether it is the cluster that `make cluster-up` makes, which can pull no image."""
+    """Whether the cluster is the one that `make cluster-up` makes, which can pull no image."""
     return not kind.is_wanted() and kubeconfig() == discover().kubeconfig.resolve()
 
 
 def load(stand_ins: Mapping[str, str]) -> None:
-    """Let images be on the node under the names that flows use; nothing where they are already."""
+    """Load images on the node under the names that flows use, unless they are there."""
     for name, ready_made in stand_ins.items():
         images.load(ready_made, f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}")

@@ -112,7 +112,7 @@ class Run:
         self._expect_log(*self.wanted.log)
 
     def _await_jobs(self, words: Sequence[str]) -> None:
-        """The Job controller is a second behind: let it come after, so that its table is whole."""
+        """Wait for the Job controller, which is a second behind, so that its table is whole."""
         wanted = "jsonpath={.items[*].status.completionTime}"
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:

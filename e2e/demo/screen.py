@@ -1,4 +1,4 @@
-"""What the demo shows: headings, commands with their output, tables that move.
+"""The output of the demo: headings, commands with their output, tables that move.
 
 On a terminal a table is redrawn in place; elsewhere each changed row becomes a line.
 """
@@ -38,13 +38,13 @@ class Screen:
         self._console.print(escape(text))
 
     def command(self, text: str, output: str = "") -> None:
-        """A command that was really run, and what it printed."""
+        """Show a command that was really run, and its output."""
         self._console.print(f"[bold cyan]$ {escape(text)}[/bold cyan]")
         if output.strip():
             self._console.print(escape(output.rstrip()))
 
     def expect(self, held: bool, what: str) -> bool:
-        """Say whether something was observed; what was not decides the end."""
+        """Tell whether something was observed. The demo fails if anything was not."""
         mark = f"[green]{_TICK}[/green]" if held else f"[bold red]{_CROSS}[/bold red]"
         self._console.print(f"{mark} {escape(what)}")
         if not held:
@@ -61,7 +61,7 @@ class Screen:
         done: Callable[[], bool],
         seconds: float,
     ) -> bool:
-        """Show rows until it is done. False where the time ran out before."""
+        """Show rows until the watched thing is done. False where the time ran out before."""
         deadline = time.monotonic() + seconds
         if not self._console.is_terminal:
             return self._print_changes(look, done, deadline)

@@ -29,7 +29,7 @@ _LOOK_EVERY = 2.0
 
 
 def ensure(repository: str, host: str, kubeconfig: Path) -> str:
-    """Let the server run, and the repository be there; its clone URL."""
+    """Start the server and create the repository, unless they exist; gives the clone URL."""
     STATE.mkdir(parents=True, exist_ok=True)
     create_repository(_REPOSITORIES, repository)
     url = _running(host)
@@ -40,7 +40,7 @@ def ensure(repository: str, host: str, kubeconfig: Path) -> str:
 
 
 def stop() -> bool:
-    """End the server if it runs. Whether it did."""
+    """End the server; tells whether it ran."""
     pid = _pid()
     if pid is None:
         return False
@@ -127,7 +127,8 @@ def main() -> None:
 
 
 def _server(host: str, port: int) -> GitServer:
-    """On the port of the last time, so that clones stay valid; on another where it is taken."""
+    """Start a server on the port of the last time, so that clones stay valid, or on another where
+    it is taken."""
     try:
         return GitServer(_REPOSITORIES, host, port)
     except OSError:

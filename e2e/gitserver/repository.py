@@ -20,7 +20,8 @@ _IDENTITY = {
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of the machine's git configuration, so a demo behaves the same everywhere."""
+    """The environment of git without the machine's configuration, so that a demo behaves alike
+    everywhere."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return (
         environment
@@ -93,7 +94,7 @@ class Repository:
         shutil.rmtree(self.worktree, ignore_errors=True)
 
     def git(self, *arguments: str, stdin: bytes | None = None) -> str:
-        """Run any git command in the clone; what it printed."""
+        """Run any git command in the clone, and give its output."""
         result = subprocess.run(
             ["git", *arguments],
             cwd=self.worktree,
@@ -144,7 +145,8 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
     def branch(self, name: str, commit: str = "HEAD", *, force: bool = False) -> str:
-        """Let a branch of the server name a commit; the commit's id. The clone stays as it is."""
+        """Set a branch of the server to a commit, and give the commit's id. The clone stays as it
+        is."""
         sha = self.git("rev-parse", f"{commit}^{{commit}}")
         self.push(f"{sha}:refs/heads/{name}", force=force)
         return sha

@@ -21,7 +21,7 @@ SYSTEM_NAMESPACE = "penstock-system"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let those that take long begin first: begun last, one of them is waited for by all others."""
+    """Let long tests begin first: if one began last, all others would wait for it."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
@@ -31,7 +31,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFixture:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Refuse to take from others what they need."""
+    """Refuse to run a test that would take resources which others need."""
     alone = item.get_closest_marker("alone")
     if alone is not None and "PYTEST_XDIST_WORKER" in os.environ:
         pytest.fail(f"this {alone.args[0]}: run it with `-n 0`, or all by `python -m e2e.suite`")

@@ -1,4 +1,5 @@
-"""What only Azure has: signatures that an identity makes, and URLs that create and don't replace.
+"""The features of Azure alone: signatures that an identity makes, URLs that create and don't
+replace.
 
 Azurite checks the signatures, by TLS, as it asks for with identities. No cluster is needed.
 """
@@ -32,7 +33,7 @@ DIGEST = "0" * 64
 
 
 class Identity:
-    """What a workload identity gives: a token, of which Azurite looks at all but the signature."""
+    """A workload identity, whose token Azurite checks but for the signature."""
 
     def get_token(self, *_: str, **__: object) -> AccessToken:
         now = int(time.time())
@@ -76,7 +77,7 @@ def urls(
     account: tuple[BlobServiceClient, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> AzureUrls:
-    """Signed by the account's key, or by one that an identity was given."""
+    """URLs signed by the account's key, or by a key of an identity."""
     client, key = account
     host = str(client.url).removeprefix("https://").rstrip("/")
     files = AzureFiles(account_name=ACCOUNT, account_key=key, account_host=host)
@@ -124,7 +125,7 @@ def test_a_url_for_a_new_blob_creates_it_once(urls: AzureUrls) -> None:
 
 
 def asked(method: str, url: SignedUrl, body: bytes | None = None) -> tuple[int, bytes]:
-    """The status and the content of an answer."""
+    """The status and the content of the answer to a URL."""
     connection, target = connect(url.url)
     connection.request(method, target, body, dict(url.headers))
     response = connection.getresponse()
@@ -134,7 +135,7 @@ def asked(method: str, url: SignedUrl, body: bytes | None = None) -> tuple[int, 
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
-    """Of 127.0.0.1, signed by itself; and its key."""
+    """A self-signed certificate of 127.0.0.1, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)

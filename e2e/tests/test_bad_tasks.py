@@ -1,4 +1,4 @@
-"""What goes wrong with a task ends it with a reason that names the cause, within a bounded time."""
+"""A fault of a task ends it with a reason that names the cause, within a bounded time."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Bucket:
     line: Line
 
     def stop_while_a_file_is_sent(self) -> float:
-        """When that was. The server is killed after some MiB."""
+        """Kill the server after some MiB of a file; gives the time at which it was."""
         before = self.line.carried
         wait_for(
             "the upload", lambda: self.line.carried - before > 20 * MIB, seconds=60, pause=0.01
@@ -74,7 +74,7 @@ def bucket(kubernetes: Kubernetes, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def helm(*words: str) -> None:
-    """Run it, and wait until the Deployment is as it says."""
+    """Run Helm, and wait until the Deployment is as the values say."""
     program = shutil.which("helm")
     assert program is not None, "no helm on the PATH: run the tests by `make e2e`"
     namespaced = ["--namespace", SYSTEM_NAMESPACE]

@@ -242,7 +242,7 @@ ACCOUNT = f"system:serviceaccount:{NAMESPACE}:penstock"
     ],
 )
 def test_the_installed_controller_may(verb: str, group: str, resource: str, allowed: bool) -> None:
-    """Asked of the API server's own authorizer, for any namespace."""
+    """The API server's own authorizer says what the controller may do, in any namespace."""
     api = client.AuthorizationV1Api(config.new_client_from_config())
     name, _, part = resource.partition("/")
     attributes = {"verb": verb, "group": group, "resource": name, "subresource": part}

@@ -20,7 +20,7 @@ def limited(scenario: Scenario, id: str, behavior: str, limit: int = 1) -> FlowV
 
 
 def three(scenario: Scenario, flow: FlowView) -> list[ExecutionView]:
-    """Three at the same moment, each decided."""
+    """Three executions made at one moment, once each is decided."""
     views = [scenario.execution(flow) for _ in range(3)]
     for view in views:
         view.reaches("PAUSED", "QUEUED", "CANCELLED", "FAILED")

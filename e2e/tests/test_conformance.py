@@ -109,8 +109,8 @@ def flow_of(file: str) -> Flow:
 
 
 def deploy(scenario: Scenario, file: str, given: Mapping[str, Any]) -> None:
-    """Without the inputs that Kestra's tests leave out: they call its engine directly, where
-    nobody misses a required one."""
+    """Deploy a flow without the inputs that Kestra's tests leave out: they call its engine
+    directly, which misses no required one."""
     spec = load_document(file_path(file).read_bytes()).value
     asked = spec.pop("inputs", [])
     spec["inputs"] = [
@@ -128,7 +128,7 @@ def deploy(scenario: Scenario, file: str, given: Mapping[str, Any]) -> None:
 
 
 def as_uris(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is given to an Execution: a small file stands in it."""
+    """The inputs of an Execution, in which a small file stands as a data URI."""
     return {key: f"data:,{item}" if key == "file" else item for key, item in given.items()}
 
 

@@ -41,7 +41,7 @@ def containers(execution: ExecutionView, task: str) -> list[dict[str, Any]]:
 
 
 def put_namespace_file(scenario: Scenario, path: str, text: str) -> None:
-    """As the storage's owner does it, from beside the controller."""
+    """Put a namespace file as the storage's owner does, from beside the controller."""
     program = (
         "import sys; from io import BytesIO;"
         "from penstock.controller.runtime.settings import settings_of_environment as s;"

@@ -1,4 +1,4 @@
-"""A disk that is full: a small one, and what moves files, as the process that it is in a pod."""
+"""A full disk: the process that moves files in a pod, with a small disk."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def service(tmp_path: Path) -> Iterator[Running]:
 
 @contextmanager
 def staging(plan: Plan, service: Running, disk: str) -> Iterator[Path]:
-    """The process, with a disk of that size that nothing else sees; where its folders are."""
+    """Run the process with a disk of that size that nothing else sees; gives the place of its
+    folders."""
     has_folder = os.path.isdir(BASE)
     os.makedirs(BASE, exist_ok=True)
     service.known.start(GRANT)

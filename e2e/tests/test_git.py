@@ -1,4 +1,4 @@
-"""From `git push` to Flows: applied, revised, pruned; and one bad file stops no other."""
+"""A `git push` becomes Flows: applied, revised, pruned; and one bad file stops no other."""
 
 from __future__ import annotations
 

@@ -96,13 +96,13 @@ tasks:
 
 
 def message_of(execution: ExecutionView, task: str) -> str:
-    """Why the last attempt of a task failed."""
+    """The message of the last attempt of a task."""
     run = execution.run(task)
     return str(run.get("message") or run["attempts"][-1].get("message"))
 
 
 def reads_nothing(execution: ExecutionView) -> None:
-    """Neither the pod of a task nor an expression got the file."""
+    """Check that neither the pod of a task nor an expression gets the file."""
     execution.reaches("WARNING", "FAILED")
     for task in ("size", "read"):
         assert "didn't belong to the current execution" in message_of(execution, task)

@@ -29,7 +29,7 @@ def flow(scenario: Scenario, id: str, *tasks: dict[str, Any]) -> FlowView:
 
 
 def logged(execution: ExecutionView) -> list[str]:
-    """What `penstock logs` has of an execution without pods."""
+    """The output of `penstock logs` for an execution without pods."""
     for job in execution.jobs():
         execution.scenario.kubernetes.batch.delete_namespaced_job(
             job["metadata"]["name"], execution.scenario.namespace, propagation_policy="Background"

@@ -34,11 +34,11 @@ class Wheels:
 
     @property
     def links(self) -> str:
-        """The address of their list."""
+        """The address of the list of packages."""
         return f"http://{self.host}:{self.server.server_port}/"
 
     def close(self) -> None:
-        """From now on nobody can install anything."""
+        """Stop the server: nothing can be installed any more."""
         self.server.shutdown()
         self.server.server_close()
 

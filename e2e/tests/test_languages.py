@@ -26,7 +26,7 @@ WHO = "grün"
 
 @dataclass(frozen=True)
 class Sample:
-    """What is run of a language."""
+    """A sample of a language: a script, and a command that fails."""
 
     script: str
     """Reads the variable `WHO`, writes it to `kept.txt` and gives it back."""

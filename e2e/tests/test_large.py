@@ -38,7 +38,7 @@ LARGE = f"""
 
 
 def all_task_runs(view: ExecutionView) -> list[dict[str, object]]:
-    """What `penstock get` prints of it."""
+    """All task runs, as `penstock get` prints them."""
     program = Path(sys.executable).with_name("penstock")
     command: list[str | Path] = [
         program,

@@ -42,7 +42,7 @@ class Far:
 
     @property
     def unfinished(self) -> int:
-        """How many uploads were begun and neither completed nor aborted."""
+        """The number of uploads that were begun and neither completed nor aborted."""
         files = self.service.storage.filesystem
         return len(files.call_s3("list_multipart_uploads", Bucket="penstock").get("Uploads", ()))
 
@@ -69,14 +69,14 @@ def _small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begun(remote: Remote, name: str, content: bytes) -> dict[str, Any]:
-    """An upload in parts, as an operation names it."""
+    """Begin an upload in parts; gives it as an operation names it."""
     digest = hashlib.sha256(content).hexdigest()
     answer = remote.service.operate("begin", {"name": name}, size=len(content), sha256=digest)
     return {"name": name, "upload": answer["upload"]}
 
 
 def part(remote: Remote, upload: dict[str, Any], number: int, content: bytes) -> dict[str, Any]:
-    """Where a part goes."""
+    """The URL to which a part is sent."""
     digest = hashlib.sha256(content).hexdigest()
     return remote.service.operate("part", upload, number=number, sha256=digest)
 

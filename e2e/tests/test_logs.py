@@ -35,7 +35,7 @@ def given_tasks(scenario: Scenario, *tasks: dict[str, Any]) -> FlowView:
 
 
 def printed(execution: ExecutionView, *options: str) -> str:
-    """What `penstock logs` prints."""
+    """The output of `penstock logs`."""
     command = [sys.executable, "-m", "penstock.cli", "logs", execution.name]
     command += ["-n", execution.scenario.namespace, *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
@@ -77,7 +77,7 @@ def archived(execution: ExecutionView, count: int) -> ExecutionView:
 def asked(
     execution: ExecutionView, part: str = "", token: str | None = None, method: str = "GET"
 ) -> str:
-    """What the storage service answers, by the API server's proxy, to a user without any right."""
+    """The storage service's answer, by the API server's proxy, to a user without any right."""
     logs = execution.status["logs"]
     client: ApiClient = execution.scenario.kubernetes.core.api_client
     answer = client.call_api(

@@ -1,4 +1,4 @@
-"""What a task runner asks of a pod is what the pod is, also where plugin defaults ask it."""
+"""A pod is as a task runner asks, also where plugin defaults ask it."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def script(id: str, text: str, **properties: Any) -> dict[str, Any]:
 
 
 def sha(text: str) -> str:
-    """What a script gives for a text, so that a test can tell which one it had."""
+    """The output of a script for a text, so that a test can tell which text it had."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

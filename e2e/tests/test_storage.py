@@ -53,7 +53,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def on_volume(kubernetes: Kubernetes) -> Served:
-    """The one that the chart installed, with its defaults."""
+    """The storage service that the chart installed, with its defaults."""
     spec = kubernetes.core.read_namespaced_service("penstock-storage", SYSTEM_NAMESPACE).spec
     url = f"http://{spec.cluster_ip}:{spec.ports[0].port}"
     command = ("kubectl", "--namespace", SYSTEM_NAMESPACE, "exec", "deployment/penstock")
@@ -112,7 +112,7 @@ class Tasks:
         """Any object, which the Jobs go with."""
 
     def running(self, job: str, command: str = "sleep 600", **changed: object) -> Remote:
-        """What the pod of a Job has."""
+        """The storage as the pod of a Job has it."""
         grant = Grant(
             tenant=self._scenario.namespace,
             place=PLACE,
@@ -128,7 +128,7 @@ class Tasks:
         return Remote(Service(self._served.url, grant.token(self._served.key)), origin)
 
     def ended(self, job: str) -> None:
-        """Wait until the Job controller says so."""
+        """Wait until the Job controller says that the Job has ended."""
         wait_for(
             f"the end of {job}",
             lambda: (

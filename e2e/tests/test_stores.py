@@ -1,4 +1,4 @@
-"""What a storage promises, on every kind of store: a volume, S3, Google Cloud Storage and Azure.
+"""The contract of a storage, on every kind of store: a volume, S3, Google Cloud Storage and Azure.
 
 The stores are real servers on the loopback; no cluster is needed.
 """
@@ -80,7 +80,7 @@ def service(request: pytest.FixtureRequest, stores: Callable[[str], Storage]) ->
 
 
 class Zeros(io.RawIOBase):
-    """So many bytes, made when they are read."""
+    """A stream of zeros, made when they are read."""
 
     def __init__(self, size: int) -> None:
         self.left = size

@@ -1,4 +1,4 @@
-"""Where Penstock differs on purpose, each with its reason (docs/compatibility.md)."""
+"""The flows in which Penstock differs on purpose, each with its reason (docs/compatibility.md)."""
 
 from __future__ import annotations
 

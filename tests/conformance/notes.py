@@ -1,4 +1,4 @@
-"""What the expectations say in words, as checks: by run, then by the note's text."""
+"""The notes of the expectations as checks, by run, then by the note's text."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _retried(ran: Ran) -> bool:
 
 
 def _iterations(**counts: int) -> Check:
-    """Of the `_items` task; a state that is not counted is 0."""
+    """The counts of states of the `_items` task; a state that is not counted is 0."""
 
     def check(ran: Ran) -> bool:
         found = {key: value for key, value in ran.out_at(2)["iterations"].items() if value}

@@ -1,4 +1,4 @@
-"""How a case is run where that takes more than to start its flow."""
+"""Runs cases that take more than to start their flow."""
 
 from __future__ import annotations
 

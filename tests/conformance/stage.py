@@ -79,7 +79,7 @@ class Stage:
     def set(
         cls, folder: Path, first: Flow, inputs: Mapping[str, Any], answers: Answers | None = None
     ) -> Iterator[Stage]:
-        """With all flows, and the given one as its inputs need it."""
+        """Set the stage with all flows, and the given one as its inputs need it."""
         flows = LocalFlows()
         flows.add(_below_the_input_check(first, inputs))
         for flow in all_flows():
@@ -133,7 +133,8 @@ def all_flows() -> list[Flow]:
 
 
 def _below_the_input_check(flow: Flow, given: Mapping[str, Any]) -> Flow:
-    """Kestra's tests call its engine directly, where nobody misses a required input."""
+    """A flow whose required inputs may be missing: Kestra's tests call its engine directly, which
+    misses none."""
     declared = [
         item
         for item in flow.inputs

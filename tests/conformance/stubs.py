@@ -46,7 +46,7 @@ class TaskThatFail:
 
 @dataclass(frozen=True)
 class Encrypted:
-    """Nothing is encrypted in a local run: the value is the plain text."""
+    """A value that a cluster encrypts: in a local run it is the plain text."""
 
     format: str
 
@@ -67,7 +67,7 @@ class Read:
 
 @dataclass(frozen=True)
 class DynamicTask:
-    """Without its child: tasks make no task runs here. Its end is the child's."""
+    """A task that ends as its child would: tasks make no task runs here."""
 
     fail: bool = False
 
@@ -77,7 +77,7 @@ class DynamicTask:
 
 
 class BadExecutable(Subflow):
-    """Its result can't be made."""
+    """A task whose result can't be made."""
 
     def conclude(
         self,
@@ -89,7 +89,7 @@ class BadExecutable(Subflow):
 
 
 class BadSequential(Sequential):
-    """Its state can't be told."""
+    """A task whose state can't be told."""
 
     def proceed(self, run: TaskRun, evaluator: Evaluator, now: datetime) -> Going | Again:
         raise FlowableError("its state can't be told")

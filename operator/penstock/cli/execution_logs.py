@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from penstock.kubernetes.api.client import EXECUTIONS, PODS, Api, ApiError, Object
 from penstock.kubernetes.api.labels import EXECUTION_UID
-from penstock.kubernetes.logs.collect import caught, has_begun, has_ended
+from penstock.kubernetes.logs.collect import has_begun, has_ended, read_new_lines
 from penstock.kubernetes.logs.kubelet import Piece, Unreadable
 from penstock.kubernetes.logs.lines import LineReader, Source, entry
 from penstock.kubernetes.logs.source import source_of
@@ -169,7 +169,9 @@ class ExecutionLogs:
 
     async def _caught(self, pod: Object, known: _Known) -> Piece | None:
         try:
-            return await caught(self._api, pod, known.size, known.last or None, ends=has_ended(pod))
+            return await read_new_lines(
+                self._api, pod, known.size, known.last or None, ends=has_ended(pod)
+            )
         except Unreadable:
             return None
         except ApiError as error:

@@ -1,9 +1,9 @@
-"""What begins a part of a template that is more than text."""
+"""The delimiters that begin an expression, a tag or a comment in a template."""
 
 from __future__ import annotations
 
 DELIMITERS = ("{{", "{%", "{#")
-"""A print, a tag and a comment. A comment counts too: what stands in it is taken away."""
+"""The delimiters of a print, a tag and a comment. A comment counts too: rendering removes it."""
 
 
 def has_expression(text: str) -> bool:

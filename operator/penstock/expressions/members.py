@@ -1,4 +1,5 @@
-"""What a path reaches in a value: keys of maps, indexes of lists, the two parts of an entry."""
+"""The members of a value that a path reaches: keys of maps, indexes of lists, both parts of an
+entry."""
 
 from __future__ import annotations
 
@@ -8,11 +9,11 @@ from typing import Any
 from penstock.expressions.values import Entry
 
 MISSING = object()
-"""There is nothing of this name."""
+"""Stands for a member that does not exist."""
 
 
 def member(value: Any, key: Any) -> Any:
-    """What stands below a key or index of a value, or MISSING."""
+    """The value below a key or index of a value, or MISSING."""
     if isinstance(value, dict):  # the usual case first
         return entry(value, key)
     if isinstance(value, Entry):
@@ -29,7 +30,8 @@ def member(value: Any, key: Any) -> Any:
 
 
 def entry(value: Mapping[Any, Any], key: Any) -> Any:
-    """Keys come from JSON and are text; a number finds the key of the same text."""
+    """The value of a key in a map, or MISSING. Keys come from JSON and are text; a number finds the
+    key that is written like it."""
     if isinstance(key, list | dict | set | tuple):
         return MISSING
     try:

@@ -16,7 +16,7 @@ from penstock.expressions.run import Run
 from penstock.expressions.values import Entry, is_empty
 
 _PASS_ON = frozenset({"render", "renderOnce", "block"})
-"""Functions that put text together and look at none of it."""
+"""The functions that put text together without looking at it."""
 
 
 class OpaqueRun(Run):
@@ -85,12 +85,14 @@ class OpaqueRun(Run):
         return values
 
     def refuse_print(self, *values: Any) -> None:
-        """A list or map is printed as JSON, in which the characters of a text change."""
+        """Refuse to print a list or map with an opaque value: JSON changes the characters of a
+        text."""
         self._opaque.refuse(*(value for value in values if not isinstance(value, str)))
 
 
 def _looked_at(name: str, value: Any) -> list[Any]:
-    """What of its value a method looks at: all, or the keys where it hands on what it finds."""
+    """The parts of its value that a method looks at: all, or the keys where it hands on what it
+    finds."""
     if isinstance(value, str) or name.lower() not in PASS_ON:
         return [value]
     if isinstance(value, Entry):

@@ -1,4 +1,4 @@
-"""What filters, functions, tests and methods may ask of the template that is rendered."""
+"""The part of a running template that filters, functions, tests and methods may use."""
 
 from __future__ import annotations
 

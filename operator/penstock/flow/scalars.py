@@ -1,4 +1,5 @@
-"""What a scalar without quotes means: text unless it is clearly null, a truth value or a number.
+"""The meaning of a YAML scalar without quotes: text, unless it is clearly null, a truth value or a
+number.
 
 Jackson (Kestra) and kubectl agree on these; PyYAML's own rules (dates, `yes`, `on`) are not used.
 """
@@ -18,11 +19,11 @@ _INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)")
 _HEX = re.compile(r"[-+]?0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?")
 _MAX_DIGITS = 40
-"""Longer digits are an id or a hash that someone forgot to quote, never a number."""
+"""The most digits of a number: longer ones are an id or a hash that someone forgot to quote."""
 
 
 def plain_value(text: str) -> str | int | float | bool | None:
-    """The value of a scalar without quotes."""
+    """The value of a YAML scalar without quotes."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if len(text) > _MAX_DIGITS:

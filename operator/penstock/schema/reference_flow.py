@@ -39,7 +39,7 @@ PLACES: dict[type, str] = {
     **dict.fromkeys(FLOW_SECTIONS, FLOW_PAGE),
     **dict.fromkeys(INPUT_SECTIONS, INPUTS_PAGE),
 }
-"""On which page each map type of the flow document has its section."""
+"""The page on which each map type of the flow document has its section."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ def triggers_page() -> str:
 
 
 def trigger_types() -> list[TriggerType]:
-    """The models of triggers: those in the room of triggers whose example names a type."""
+    """The triggers that are served: the models in the room of triggers whose example names a
+    type."""
     found = []
     for module in trigger_modules():
         for model in vars(module).values():

@@ -1,4 +1,4 @@
-"""The syntax of expressions, and the functions that a host gives: what has no function to stand at.
+"""The descriptions of the syntax and of the functions that a host gives, which have no docstring.
 
 A test compares the names with those that the grammar knows, and runs every example.
 """
@@ -121,7 +121,7 @@ OPERATORS: dict[str, str] = {
     {{ inputs.name == 'Ada' ? 'hello' : 'who?' }} → hello
     """,
 }
-"""By how they are written, those that bind tightest first."""
+"""The operators as they are written, those that bind tightest first."""
 
 TAGS: dict[str, str] = {
     "if": """What is inside, where the condition holds; with `elseif` and `else`.
@@ -233,4 +233,4 @@ HOST_FUNCTIONS: dict[str, str] = {
     {{ parentOutput() }} → 4
     """,
 }
-"""By name. Their arguments are handed to the host as they are written."""
+"""The host functions by name. Their arguments are handed to the host as they are written."""

@@ -1,12 +1,12 @@
-"""What stands for the folders of an attempt in rendered text.
+"""Placeholders for the folders of an attempt in rendered text.
 
-Where an attempt will run is not known when its expressions are rendered. Whoever runs it puts the
-real folders in the place of these.
+When the expressions of an attempt are rendered, nobody knows where it will run. Whatever runs it
+replaces these texts by its real folders.
 """
 
 from __future__ import annotations
 
 WORKING_DIR = "/penstock/working-dir"
-"""What `{{ workingDir }}` is rendered to."""
+"""The text to which `{{ workingDir }}` is rendered."""
 OUTPUT_DIR = "/penstock/output-dir"
-"""What `{{ outputDir }}` is rendered to."""
+"""The text to which `{{ outputDir }}` is rendered."""

@@ -16,7 +16,7 @@ from penstock.storage_service.objects import Objects
 from penstock.storage_service.urls import OBJECTS
 
 _MOST_ASKED = 1024 * 1024
-"""Bytes of one exchange."""
+"""The most bytes of one request for an exchange."""
 
 
 def storage_app(

@@ -14,7 +14,7 @@ from penstock.cli import main
 
 @dataclass(frozen=True)
 class Called:
-    """What came of a call."""
+    """The result of a call."""
 
     code: int
     out: str

@@ -1,4 +1,4 @@
-"""What `penstock run` tells while it runs, line by line, where nobody looks at a terminal."""
+"""The lines that `penstock run` prints while it runs, where there is no terminal."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Given:
         raise AssertionError("it never decides")
 
     async def rendered(self, expression: str) -> str:
-        """What an expression gives as the output of a flow, or why it has none."""
+        """The value of an expression as the output of a flow, or why it has none."""
         outputs = f"outputs: [{{id: o, type: STRING, value: {json.dumps(expression)}}}]"
         step = await self.begins(f"{NOTHING}\n{outputs}")
         status = step.status

@@ -53,7 +53,7 @@ class Given:
         self.starts_anew()
 
     def starts_anew(self) -> None:
-        """As a controller does that was killed."""
+        """Start a controller anew, as after a kill."""
         self.housekeeping = PurgeTasks(
             cast("Api", self.api),
             ExecutionIndex(self.executions, places(self.executions)),
@@ -94,7 +94,7 @@ class Given:
         self.executions.remove(body)
 
     async def purged(self, asked: Purge, attempt: int = 1) -> Observation | None:
-        """What a task of the execution `own` ends with; None where it is tried again."""
+        """The end of a task of the execution `own`; None where it is tried again."""
         seen = SeenAttempt()
         action = Perform(RUN, ATTEMPT.model_copy(update={"number": attempt}), asked)
         body = self.api.objects["ns", "own"]

@@ -1,4 +1,4 @@
-"""What goes away of packages that were kept."""
+"""Kept packages are deleted when they are old."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class World:
         self.reports.append(f"{about['metadata']['name']}: {report.reason}")
 
     def given(self, namespace: str, key: str, value: Any, **more: Any) -> dict[str, Any]:
-        """What somebody else made, as the watch tells of it."""
+        """Create an object as somebody else, and let the watch tell of it."""
         meta = {
             "namespace": more.pop("tenant", "t"),
             "name": more.pop("name", key_value_name(namespace, key)),

@@ -159,7 +159,7 @@ async def test_the_earliest_wish_counts() -> None:
 
 
 async def test_news_of_a_key_that_fails_does_not_hurry_it() -> None:
-    """Such as a change that the failing reconcile makes itself each time."""
+    """A failing reconcile may make a change each time, whose news must not hurry it."""
     # given
     times: list[float] = []
 

@@ -1,4 +1,4 @@
-"""From the files of a commit to the Flows that are wanted."""
+"""The files of a commit become the Flows that are wanted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which news of an execution are written at once."""
+"""Some news of an execution are written at once, others later."""
 
 from __future__ import annotations
 

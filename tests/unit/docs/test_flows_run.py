@@ -25,10 +25,10 @@ __all__ = ["call"]
 
 @dataclass(frozen=True)
 class Need:
-    """What a flow is given, and what comes of it."""
+    """The needs of a flow: its options, and its expected end."""
 
     options: tuple[str, ...] = ()
-    """Of `penstock run`."""
+    """The options of `penstock run`."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Files beside the flow."""
     trigger: Mapping[str, Any] | None = None

@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs" / "scripts.md").read_text(encoding="utf-8")
 
 def _row(language: Language) -> str:
     program = f"{language.programs[0]} " if language.programs else "./"
-    run = "what the shell is given" if language is SHELL else f"`{program}{language.file}`"
+    run = "the text of the shell" if language is SHELL else f"`{program}{language.file}`"
     return f"| {language.name} | `{language.image}` | {run} |"
 
 

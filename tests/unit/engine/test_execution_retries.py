@@ -72,7 +72,7 @@ def test_what_runs_beside_the_failure_is_awaited(given: Flow) -> None:
 
 
 def test_it_ends_only_once_the_next_one_is_there(given: Flow) -> None:
-    """Of an execution that has ended nothing is decided any more."""
+    """Nothing is decided about an execution that has ended."""
     world = given(of_flow()).when_tasks(fail=["a"]).begin()
     world.cluster.now = START + timedelta(seconds=1)
     observed = world.observations()

@@ -265,7 +265,8 @@ def test_an_execution_that_failed_says_so_where_its_outputs_are_missing_too(give
 
 
 def test_the_outputs_of_outer_iterations_may_be_missing(given: Flow) -> None:
-    """In the iteration `b` the task `measure` is skipped: what reads it there finds null."""
+    """The task `measure` is skipped in the iteration `b`: an expression that reads it there gets
+    null."""
     loops = given(
         """
         tasks:

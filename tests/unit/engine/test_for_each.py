@@ -82,7 +82,7 @@ def test_what_is_no_list_fails_the_loop(given: Flow, values: str, message: str) 
 
 
 def test_what_an_expression_gave_is_not_rendered_again(given: Flow) -> None:
-    """Else whoever writes a task's output could read what the flow can read."""
+    """A second rendering would let whoever writes a task's output read what the flow can read."""
     text = "{{ '{{' }} vars.secret {{ '}}' }}"
     outcome = given(f"""
     variables: {{secret: hidden}}

@@ -33,7 +33,7 @@ def with_(properties: str) -> str:
 
 
 def batches(count: int) -> dict[str, Any]:
-    """What the task gives that splits the file."""
+    """The outputs of the task that splits the file."""
     return {
         "outputs": {
             "f_split": {"splits": "kestra:///s", "count": count, "pattern": "kestra:///s/*"}

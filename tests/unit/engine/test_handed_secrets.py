@@ -34,7 +34,7 @@ tasks:
 
 
 def handed(outcome: Outcome) -> Any:
-    """What the child is given for `key`: the secret that its token stands for."""
+    """The secret that the child is given for `key`."""
     (start,) = outcome.children
     return start.secrets.plain.get(start.spec.inputs["key"])
 
@@ -197,7 +197,7 @@ def test_what_a_person_gives_is_a_secret_of_the_execution(
 
 
 def kept_by(given: Given, inputs: dict[str, Any]) -> Any:
-    """What the step keeps in which the control is done."""
+    """The inputs that the step keeps in which the control is done."""
     world = given.at(9).control("go", resume={"inputs": inputs}).begin()
     kept: list[KeepSecrets] = []
     take = world._take

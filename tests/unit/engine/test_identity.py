@@ -12,7 +12,7 @@ from penstock.storage.uris import own_part
     "name", ["orders-x7k2p", "run.1", "a--b", "a.-b", "x" * 63, "1." * 31 + "1", "long-" * 14 + "."]
 )
 def test_a_derived_name_is_also_that_of_a_folder(name: str) -> None:
-    """So the execution in whose folder a file lies is found by the file's path."""
+    """The path of a file names the execution in whose folder it lies."""
     made = derived_name(name, "task-run", 1)
     assert own_part(made) == made
     assert len(made) <= 63

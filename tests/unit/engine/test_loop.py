@@ -27,12 +27,12 @@ GIVES = 'outputs: [{id: n, type: INT, value: "{{ outputs.a.n }}"}]'
 
 
 def recorded(outcome: Outcome, name: str = "l") -> list[Any]:
-    """What left the iterations, in order."""
+    """The outputs of the iterations, in order."""
     return [entry["outputs"] for entry in (outcome.task_run(name).outputs or {})["outputs"]]
 
 
 def seen(outcome: Outcome, task_id: str = "a") -> list[Any]:
-    """What each start of a task saw."""
+    """The variables that each start of a task saw."""
     return [
         start.properties.get("see")
         for name, start in outcome.world.started

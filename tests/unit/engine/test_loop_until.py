@@ -38,7 +38,8 @@ def test_its_tasks_run_until_the_condition_holds(given: Flow) -> None:
 
 
 def test_only_the_last_iteration_is_kept(given: Flow) -> None:
-    """Its task runs have others' ids, so that no result is taken for another's."""
+    """The task runs of each iteration have ids of their own, so that no result is taken for
+    another's."""
     outcome = given(loop(THIRD, every("PT10S"))).run()
     started = [start for name, start in outcome.world.started if name == "a"]
     assert [start.properties["count"] for start in started] == ["1", "2", "3"]

@@ -196,7 +196,7 @@ def test_a_resume_awaits_the_task_on_pause(given: Flow) -> None:
 
 
 def test_a_failed_task_on_pause_fails_it_at_once(given: Flow) -> None:
-    """It is a child like any other."""
+    """The task on pause is a child like any other."""
     flow = given(pause("onPause: {id: tell, type: Work}, errors: [{id: e, type: Work}]"))
     outcome = flow.when_tasks(fail=["tell"]).run()
     outcome.then.ended("FAILED").states(p="FAILED").ran("before", "tell", "e").says(

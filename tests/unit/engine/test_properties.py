@@ -85,7 +85,7 @@ def test_two_runs_of_the_same_news_are_the_same(made: GeneratedFlow) -> None:
 
 
 def outline(status: ExecutionStatus) -> list[tuple[str, str, list[str]]]:
-    """Which task runs there are and how they ended, without dates."""
+    """The task runs and their ends, without dates."""
 
     def line(run: TaskRun) -> tuple[str, str, list[str]]:
         return name_of(status, run), str(run.state), [str(item.state) for item in run.attempts]
@@ -94,7 +94,7 @@ def outline(status: ExecutionStatus) -> list[tuple[str, str, list[str]]]:
 
 
 def check_limits(made: GeneratedFlow, status: ExecutionStatus) -> None:
-    """No more runs at once than may, and nothing ends before what is inside it."""
+    """Check that no more runs at once than may, and that nothing ends before what is inside it."""
     kinds = Parallel | EachParallel | ForEach | Dag
     tasks = {task.id: task for _, task in walk_tasks(made.flow) if isinstance(task, kinds)}
     for run in status.task_runs:

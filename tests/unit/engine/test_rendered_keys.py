@@ -58,9 +58,17 @@ def test_keys_in_the_properties_of_scripts(given: Flow) -> None:
 @pytest.mark.parametrize(
     ("n", "properties", "told"),
     [
-        ("../../x", {"inputFiles": {"{{ inputs.n }}": ""}}, "is not a file name below the task's"),
-        ("/x", {"inputFiles": {"{{ inputs.n }}": ""}}, "is not a file name below the task's"),
-        ("", {"inputFiles": {"{{ inputs.n }}": ""}}, "`` is not a file name"),
+        (
+            "../../x",
+            {"inputFiles": {"{{ inputs.n }}": ""}},
+            "does not name a file below the working directory",
+        ),
+        (
+            "/x",
+            {"inputFiles": {"{{ inputs.n }}": ""}},
+            "does not name a file below the working directory",
+        ),
+        ("", {"inputFiles": {"{{ inputs.n }}": ""}}, "`` does not name a file"),
         ("A=B", {"env": {"{{ inputs.n }}": "1"}}, "`A=B` is not the name of a variable"),
         ("A\n", {"env": {"{{ inputs.n }}": "1"}}, "is not the name of a variable"),
         ("", {"env": {"{{ inputs.n }}": "1"}}, "`` is not the name of a variable"),
@@ -109,7 +117,7 @@ def test_a_rendered_label_is_checked_as_a_written_one(given: Flow, n: str) -> No
 
 @pytest.mark.parametrize("beside", ["plain", "{{ secret('TOKEN') }}"])
 def test_of_two_keys_that_become_the_same_the_first_counts(given: Flow, beside: str) -> None:
-    """With a secret in the map as well, which is rendered in another way."""
+    """A map with a secret in it is rendered in another way, with an equal result."""
     values = {KEY: "first", "kx": "second", "other": beside}
     outcome = given(of({"type": f"{CORE}.output.OutputValues", "values": values})).run()
     assert outcome.start("a").properties["values"]["kx"] == "first"

@@ -157,7 +157,7 @@ def test_a_paused_execution_in_which_nothing_failed_is_not_restarted(given: Flow
 
 
 def test_each_restart_runs_what_comes_later_under_other_ids(given: Flow) -> None:
-    """So that what an earlier handler did is not taken for what the next does."""
+    """The work of an earlier handler is not taken for that of the next."""
     flow = given(THREE + HANDLERS).when_tasks(fail=["b"])
     outcome = flow.at(10).control(restart={}).at(20).control(restart={}).run()
     ids = {start.task_run.id for name, start in outcome.world.started if name == "e"}

@@ -132,7 +132,7 @@ def test_killed_while_it_is_queued_nothing_runs(given: Flow) -> None:
 
 
 def test_one_that_is_paused_keeps_its_place(given: Flow) -> None:
-    """It holds it: others that wait came later."""
+    """A paused execution holds its place: others that wait came later."""
     flow = given("tasks: [{id: p, type: Pause}]")
     world = flow.at(9).resume().begin()
     world.turn = given(WORK).among(holders=0, ahead=3).place

@@ -281,7 +281,7 @@ def test_a_kill_reaches_the_retry_of_an_execution(given: Flow) -> None:
 
 
 def test_a_kill_reaches_an_execution_that_nobody_has_seen_yet(given: Flow) -> None:
-    """It was asked for; whether it is there is known to nobody."""
+    """The execution was asked for, and nobody knows whether it exists."""
     world = given(call()).begin()
     world.kill(START)
     blind = world.engine.advance(world.identity, world.status, {}, START, children={})

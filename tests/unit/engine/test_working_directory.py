@@ -88,7 +88,7 @@ def test_a_task_that_may_fail_does_not_end_it(given: Flow) -> None:
 
 
 def test_in_a_loop_its_tasks_have_its_value(given: Flow) -> None:
-    """And their outputs are told apart by that value, once."""
+    """The value tells the outputs of the iterations apart, once."""
     outcome = (
         given("""
     tasks:

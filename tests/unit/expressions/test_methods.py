@@ -210,7 +210,7 @@ def test_what_is_raised(
 
 
 def test_a_mistake_in_a_call_is_no_missing_value(expressions: Expressions, host: Host) -> None:
-    """As in Pebble: `??` catches a method that is not there, not one that fails."""
+    """`??` catches a method that does not exist, not one that fails, as in Pebble."""
     with pytest.raises(ExpressionError) as caught:
         expressions.render("{{ list.get(9) ?? 'd' }}", V, host)
     assert not isinstance(caught.value, UndefinedError)

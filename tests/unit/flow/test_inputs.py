@@ -176,7 +176,7 @@ def test_an_input_that_depends_on_a_cycle_is_not_told_to_be_one() -> None:
 
 
 def resolved(inputs: str, **given: Any) -> dict[str, Any]:
-    """What an execution gets, with the real expressions."""
+    """The inputs that an execution gets, with the real expressions."""
     world = Given(f"inputs: [{inputs}]\ntasks: [{{id: a, type: Work}}]").inputs(**given).begin()
     if world.status.message:
         raise AssertionError(world.status.message)

@@ -34,7 +34,7 @@ def verdict(text: str) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
 
 
 def check_accepted(text: str) -> None:
-    """Nothing is wrong with a flow but types that are not carried."""
+    """Check that a flow is accepted, but for types that are not served."""
     problems, _ = verdict(text)
     assert [str(problem) for problem in problems if problem.code != NOT_CARRIED] == []
 

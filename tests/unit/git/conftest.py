@@ -94,7 +94,8 @@ def _descriptors() -> set[str]:
 
 
 def _left_behind() -> set[str]:
-    """What outlives a call; a moment is granted, in which the system ends killed processes."""
+    """The processes and files that outlive a call, after a moment in which the system ends killed
+    ones."""
     deadline = time.monotonic() + 0.5
     while (found := _processes() | _descriptors()) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What the tests of Jobs and results share."""
+"""Fixtures of the tests of Jobs and results."""
 
 from __future__ import annotations
 

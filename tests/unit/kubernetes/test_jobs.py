@@ -178,7 +178,7 @@ def test_the_pod_of_a_python_script(starting: Starter) -> None:
 
 
 def expand(text: str, variables: dict[str, str]) -> str:
-    """What the kubelet does to command lines and to the environment."""
+    """Expand a text as the kubelet does in command lines and the environment."""
 
     def one(match: re.Match[str]) -> str:
         if match[0] == "$$":

@@ -1,4 +1,4 @@
-"""What of a container's log is the task's, and in which level."""
+"""The lines of a container's log that are the task's, and their levels."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Given:
         return [entry["message"] for entry in self.archive.entries(lambda key: True)]
 
     def purged(self, meant: Window) -> int:
-        """How many lines were meant; they are gone, and doing it again changes nothing."""
+        """Purge lines and give their number; a second purge changes nothing."""
         count = count_lines(self.archive, meant)
         purge_lines(self.archive, meant)
         left = self.left()

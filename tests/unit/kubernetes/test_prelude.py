@@ -406,7 +406,7 @@ class FilesPod(Pod):
     prelude = FILES_PRELUDES[PRELUDE]
 
     def tell(self, name: str, text: str) -> None:
-        """What that container says."""
+        """Write what the container for files tells the prelude."""
         unfinished = self.base / "run" / f".{name}"
         unfinished.write_text(text)
         unfinished.rename(self.base / "run" / name)

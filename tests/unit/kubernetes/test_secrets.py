@@ -69,7 +69,7 @@ SHELLS = {
 def started(
     properties: Mapping[str, Any], type_name: str = RETURN, extra: str = ""
 ) -> StartAttempt:
-    """What the engine asks for, for a task with these properties."""
+    """The start that the engine asks for, of a task with these properties."""
     step = decided({"id": "hello", "type": type_name, **properties}, extra)
     (start,) = [item for item in step.actions if isinstance(item, StartAttempt)]
     return start
@@ -89,7 +89,7 @@ STORAGE = PodStorage(ExecutionPlace("company.team", "flow", "run"), {"PENSTOCK_S
 
 
 class Around:
-    """What the controller tells a task of the world."""
+    """The execution and the key-value pairs that the controller tells a task."""
 
     origin = Origin("company.team", "flow", "run", "a", "tr1")
 
@@ -107,7 +107,7 @@ def secret(key: str, namespace: str | None = None, subkey: str | None = None) ->
 
 
 def as_kestra(template: str) -> Any:
-    """What the template gives where the secrets are known."""
+    """The value of a template where the secrets are known."""
     host = Host(now=lambda: START, functions={"secret": secret})
     variables = {"vars": VARIABLES, "flow": {"namespace": "company.team"}}
     return Expressions().render(template, variables, host)

@@ -1,4 +1,4 @@
-"""What the tests of local executions have in common."""
+"""Fixtures of the tests of local executions."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class Attempts:
         return dict(seen.outputs or {})
 
     async def failure(self, task_type: str, **properties: Any) -> str:
-        """What a core task that fails says."""
+        """The message of a core task that fails."""
         seen = await self.run(f"{CORE}.{task_type}", properties)
         assert (seen.state, seen.reason) == (State.FAILED, "TaskFailed")
         return seen.message or ""

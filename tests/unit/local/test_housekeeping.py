@@ -75,7 +75,7 @@ inputs: [{{id: name, type: STRING}}]
 
 
 async def kept_house(try_: Try, tasks: str) -> ExecutionStatus:
-    """How an execution of these tasks ends, after another one has."""
+    """The end of an execution of these tasks, after another one has ended."""
     tried = try_(OLD + tasks)
     await tried.run()
     flow = {"flow": {"namespace": "company.team", "id": "keeper"}}

@@ -8,7 +8,7 @@ from penstock.storage_service.urls import OwnUrls, StoreUrls, urls_for
 
 
 class Store:
-    """It says where a URL leads, and takes ten bytes at once."""
+    """A store that shows where a URL leads, and takes ten bytes at once."""
 
     largest = 10
 

@@ -51,7 +51,8 @@ def files(monkeypatch: pytest.MonkeyPatch) -> google_files.GoogleFiles:
 
 
 def check(method: str, url: str, headers: Mapping[str, str]) -> None:
-    """Raises ``InvalidSignature`` where Google would refuse the request."""
+    """Check a signature as Google does. Raises ``InvalidSignature`` where Google would refuse the
+    request."""
     parts = urlsplit(url)
     query, _, signature = parts.query.rpartition("&X-Goog-Signature=")
     given = dict(item.split("=", 1) for item in query.split("&"))

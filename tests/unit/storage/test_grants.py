@@ -107,7 +107,7 @@ def test_the_key_is_made_once_and_is_private(tmp_path: Path) -> None:
 
 def test_a_key_that_is_none_is_not_used(storage: Storage) -> None:
     storage.put(KEY_PATH, io.BytesIO(b""))
-    with pytest.raises(StorageUnavailable, match="is none"):
+    with pytest.raises(StorageUnavailable, match="holds no signing key"):
         create_key(storage)
 
 

@@ -1,4 +1,4 @@
-"""Which end-to-end tests stay in one worker."""
+"""Some end-to-end tests stay in one worker."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ ROOT = str(Path(penstock.__file__).parents[1])
 
 
 class Around:
-    """What the controller tells a task of the world."""
+    """The execution and the key-value pairs that the controller tells a task."""
 
     origin = Origin("company.team", "flow", "run-1", "a", "tr1")
 

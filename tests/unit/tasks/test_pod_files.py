@@ -59,7 +59,7 @@ class Around:
 
 
 class Worlds:
-    """The same files on this machine and behind a storage service."""
+    """Two storages with equal files: on this machine, and behind a storage service."""
 
     def __init__(self, local: LocalServices, service: Running, pods: Path) -> None:
         self._host: ExecutionServices = local.execution(PLACE)
@@ -84,7 +84,8 @@ class Worlds:
     def in_a_pod(
         self, task_type: str, properties: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
     ) -> Result:
-        """With what the Job of the attempt gives its container, and nothing else."""
+        """Run a task with the environment that the Job of the attempt gives its container, and
+        nothing else."""
         begun = start(task_type, properties)
         what = container(task_type, properties, Around())
         storage = None

@@ -134,13 +134,13 @@ CACHE = {"name": "cache", "emptyDir": {}}
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"volumes": [HOST]}, "`taskRunner.volumes[0]`: its kind is one of"),
-        ({"podSpec": {"volumes": [CACHE, HOST]}}, "podSpec.volumes[1]`: its kind is one of"),
-        ({"volumes": [{"name": "x", "nfs": {}}]}, "here it is `nfs`"),
-        ({"volumes": [{"name": "x"}]}, "here it is none"),
-        ({"volumes": [{"name": "x", "emptyDir": {}, "secret": {}}]}, "its kind is one of"),
-        ({"volumes": [{"emptyDir": {}}]}, "a volume has a `name`"),
-        ({"volumes": [{"name": "Up", "emptyDir": {}}]}, "a volume has a `name`"),
+        ({"volumes": [HOST]}, "`taskRunner.volumes[0]`: must have exactly one of"),
+        ({"podSpec": {"volumes": [CACHE, HOST]}}, "podSpec.volumes[1]`: must have exactly one of"),
+        ({"volumes": [{"name": "x", "nfs": {}}]}, "it has `nfs`"),
+        ({"volumes": [{"name": "x"}]}, "it has none"),
+        ({"volumes": [{"name": "x", "emptyDir": {}, "secret": {}}]}, "must have exactly one of"),
+        ({"volumes": [{"emptyDir": {}}]}, "must have a `name`"),
+        ({"volumes": [{"name": "Up", "emptyDir": {}}]}, "must have a `name`"),
         (
             {
                 "volumes": [
@@ -152,7 +152,7 @@ CACHE = {"name": "cache", "emptyDir": {}}
         ({"volumeMounts": [{"name": "x", "mountPath": "/x"}]}, "no volume has this name"),
         (
             {"volumes": [CACHE], "volumeMounts": [{"name": "cache", "mountPath": "x"}]},
-            "`mountPath` is an absolute path",
+            "`mountPath` must be an absolute path",
         ),
         (
             {
@@ -172,13 +172,16 @@ CACHE = {"name": "cache", "emptyDir": {}}
                     {"name": "cache", "mountPath": "/x", "mountPropagation": "Bidirectional"}
                 ],
             },
-            "`mountPropagation` has no place here",
+            "`mountPropagation` is not allowed in the mount of a volume",
         ),
-        ({"labels": {"penstock.dev/execution": "x"}}, "not a flow's to set"),
-        ({"labels": {"app.kubernetes.io/managed-by": "x"}}, "not a flow's to set"),
-        ({"podSpec": {"tolerations": "all"}}, "`taskRunner.podSpec.tolerations`: a list"),
-        ({"podSpec": {"volumes": ["x"]}}, "`taskRunner.podSpec.volumes`: a list of maps"),
-        ({"podSpec": {"serviceAccountName": 3}}, "`taskRunner.podSpec.serviceAccountName`: text"),
+        ({"labels": {"penstock.dev/execution": "x"}}, "a flow may not set this label"),
+        ({"labels": {"app.kubernetes.io/managed-by": "x"}}, "a flow may not set this label"),
+        ({"podSpec": {"tolerations": "all"}}, "`taskRunner.podSpec.tolerations`: must be a list"),
+        ({"podSpec": {"volumes": ["x"]}}, "`taskRunner.podSpec.volumes`: must be a list of maps"),
+        (
+            {"podSpec": {"serviceAccountName": 3}},
+            "`taskRunner.podSpec.serviceAccountName`: must be text",
+        ),
         ({"podSpec": {"affinity": []}, "imagePullSecrets": [3]}, "imagePullSecrets"),
         ({"containerSpec": {"resources": {"limits": "x"}}}, "containerSpec.resources.limits"),
     ],

@@ -108,7 +108,7 @@ def test_small_input_files_are_served() -> None:
         ({"commands": ["x"], "failFast": "perhaps"}, "property `failFast`"),
         ({"commands": ["x"], "env": {"A=B": "x"}}, "`A=B` is not the name of a variable"),
         ({"commands": ["x"], "env": {"A": "x" * 100_000}}, "property `env.A`: larger than 96 KiB"),
-        ({"commands": ["x"], "inputFiles": {"../x": ""}}, "`../x` is not a file name"),
+        ({"commands": ["x"], "inputFiles": {"../x": ""}}, "`../x` does not name a file"),
         ({"commands": ["x"], "inputFiles": {"x": "x" * 1_100_000}}, "larger than 1 MiB"),
         (
             {"commands": ["x"], "taskRunner": {"type": DOCKER, "memory": {"memory": "much"}}},

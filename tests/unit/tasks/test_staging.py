@@ -1,4 +1,4 @@
-"""What moves a script's files, against a storage service that runs."""
+"""The sidecar of a script's files, against a storage service that runs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Pod:
         return self.folders.work
 
     def until(self, name: str) -> str:
-        """What was told under a name."""
+        """Wait for the text that was told under a name."""
         deadline = time.monotonic() + 20
         while not self.folders.said(name):
             assert time.monotonic() < deadline

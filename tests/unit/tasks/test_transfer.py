@@ -82,7 +82,8 @@ def test_a_wrong_digest_is_told() -> None:
 
 
 def test_who_gives_urls_is_asked_once_for_each_connection() -> None:
-    """It has a patience of its own, and this one's does not come on top of it."""
+    """Whoever gives URLs has a patience of its own, on top of which the download's does not
+    come."""
     asked: list[int] = []
 
     def ask() -> str:

@@ -239,7 +239,7 @@ def test_only_dates_that_satisfy_are_due(
 
 
 def test_a_day_is_one_of_the_schedules_zone() -> None:
-    """At 23:30 in UTC on Friday it is Saturday in Paris."""
+    """Friday 23:30 in UTC is a Saturday in Paris."""
     plan = schedule("30 * * * *", conditions=WEEKEND, **PARIS)
     assert due_dates(plan, "2025-01-03T12:00:00", 1) == ["Fri 01-03 23:30"]
     last = previous_due(plan, at("2025-01-06T12:00:00"), context())

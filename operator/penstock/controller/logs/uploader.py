@@ -11,7 +11,7 @@ from penstock.controller.runtime.queue import Key
 from penstock.kubernetes.api.client import Api, ApiError, Object
 from penstock.kubernetes.api.labels import EXECUTION_NAME, EXECUTION_UID
 from penstock.kubernetes.logs.archive import LogArchive, Part
-from penstock.kubernetes.logs.collect import HEAD_BYTES, caught, has_ended
+from penstock.kubernetes.logs.collect import HEAD_BYTES, has_ended, read_new_lines
 from penstock.kubernetes.logs.kubelet import Piece, Unreadable
 from penstock.kubernetes.logs.lines import Source
 from penstock.kubernetes.logs.source import source_of
@@ -67,7 +67,7 @@ class LogKeeper:
         if log.size >= HEAD_BYTES and not ends:
             return False
         try:
-            piece = await caught(self._api, log.pod, log.size, log.last, ends=ends)
+            piece = await read_new_lines(self._api, log.pod, log.size, log.last, ends=ends)
         except Unreadable as error:
             if not ends:
                 return False

@@ -25,7 +25,7 @@ PATTERNS = {
     "medium": "MMM d, yyyy, h:mm:ss a",
     "short": "M/d/yy, h:mm a",
 }
-"""Those that a pattern describes; ``sql_seq`` is what Kestra called ``sql_sec`` at first."""
+"""The named formats that a pattern describes; ``sql_seq`` is Kestra's first name of ``sql_sec``."""
 
 
 def write_moment(value: ExactDate, format: str, locale: str | None) -> str:

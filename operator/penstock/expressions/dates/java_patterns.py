@@ -18,7 +18,7 @@ _MAX_WIDTHS = {
     "D": 3,
     "S": 9,
 }
-"""How often each letter may stand in a row."""
+"""The most times that each letter may stand in a row."""
 
 
 @dataclass(frozen=True)

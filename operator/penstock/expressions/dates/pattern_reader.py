@@ -23,7 +23,8 @@ class UnreadableDate(ValueError):
 
 @dataclass(frozen=True)
 class ReadDate:
-    """What a text says: a day, a time of day in nanoseconds, and a zone where one is named."""
+    """The date that a text names: a day, a time of day in nanoseconds, and a zone where there is
+    one."""
 
     day: date
     nanos: int
@@ -32,7 +33,7 @@ class ReadDate:
 
 @dataclass
 class _Fields:
-    """What was read: numbers by their letter, and the rest."""
+    """The fields that were read: numbers by their letter, and the rest."""
 
     numbers: dict[str, int] = field(default_factory=dict)
     zone: str | None = None
@@ -137,7 +138,8 @@ def _take(fields: _Fields, part: Part, text: str, names: Names) -> None:
 
 
 def _day(fields: _Fields, names: Names) -> date:
-    """The day, of the year with month and day, with a number of days, or with week and weekday."""
+    """The day that the fields name: by month and day, by its number in the year, or by week and
+    weekday."""
     numbers = fields.numbers
     if {"y", "M", "d"} <= numbers.keys():
         return date(numbers["y"], numbers["M"], numbers["d"])

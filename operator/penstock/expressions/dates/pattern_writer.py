@@ -106,7 +106,7 @@ def _zone_name(value: datetime, width: int, names: Names) -> str:
 
 
 _LONG_ZONES = {"UTC": "Coordinated Universal Time", "GMT": "Greenwich Mean Time"}
-"""Of other zones only the short names are known."""
+"""The long names of zones; other zones have only short names here."""
 
 
 def _midnight(value: datetime) -> timedelta:

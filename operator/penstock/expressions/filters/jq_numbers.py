@@ -1,4 +1,4 @@
-"""Numbers that pass through jq as they are.
+"""How numbers pass through jq as they are.
 
 jq keeps a number that it only passes on as it was written, however long, but hands it to Python
 as a double. So every output leaves jq as JSON text. What jq computes is a double as well: where
@@ -51,7 +51,7 @@ def add(f): reduce f as $x (null; . + $x);
 
 
 SLOWER = 10
-"""How many times as long an exact sum takes."""
+"""How many times longer an exact sum takes than one of doubles."""
 
 
 def sums_exactly(program: str, text: str) -> bool:

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 TEXT = Methods("texts")
 
 _CONTROLS = "".join(map(chr, range(33)))
-"""What ``trim`` takes: everything up to the space."""
+"""The characters that ``trim`` removes: all up to the space."""
 _WHITE = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009"
     "\u200a\u2028\u2029\u205f\u3000"
 )
-"""``Character.isWhitespace``, which the methods beginning with `strip` take: no no-break spaces."""
+"""The characters that the methods `strip…` remove, by Java's ``Character.isWhitespace``: no
+no-break spaces."""
 
 
 def _starts_with(run: Rendering, text: str, prefix: str, offset: int = 0) -> bool:

@@ -20,7 +20,7 @@ def _units(text: str) -> bytes:
 
 
 def length(text: str) -> int:
-    """How many units a text has."""
+    """The number of units in a text."""
     return len(_units(text)) // 2 if _is_wide(text) else len(text)
 
 
@@ -56,7 +56,7 @@ def code_point(text: str, index: int) -> int:
 
 
 def find(text: str, wanted: str, begin: int) -> int:
-    """Where a text first stands, from an index on, or -1. Indexes outside are moved to the ends."""
+    """The first index of a text, from an index on, or -1. Indexes outside are moved to the ends."""
     begin = min(max(begin, 0), length(text))
     if not _is_wide(text):
         return text.find(wanted, begin)
@@ -65,7 +65,7 @@ def find(text: str, wanted: str, begin: int) -> int:
 
 
 def find_last(text: str, wanted: str, begin: int) -> int:
-    """Where a text last stands that begins at an index or before it, or -1."""
+    """The last index of a text that begins at an index or before it, or -1."""
     if begin < 0:
         return -1
     if not _is_wide(text):
@@ -78,7 +78,7 @@ def find_last(text: str, wanted: str, begin: int) -> int:
 def compare(left: str, right: str) -> int:
     """``String.compareTo``: the difference of the first units that differ, else of the lengths."""
     one, two = _units(left), _units(right)
-    least, most = 0, min(len(one), len(two)) // 2  # how many units are surely, and may be, the same
+    least, most = 0, min(len(one), len(two)) // 2  # how many units are equal at least, and at most
     while least < most:
         middle = (least + most + 1) // 2
         same = one[2 * least : 2 * middle] == two[2 * least : 2 * middle]

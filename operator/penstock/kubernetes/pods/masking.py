@@ -1,9 +1,9 @@
-"""Keeping secrets out of a script's log: the part of the prelude that a script with secrets has.
+"""Keeps secrets out of a script's log: the part of the prelude that a script with secrets has.
 
-An `awk` of the user's image stands before the copy, so what is kept of the output (its log, and the
-lines with values) never had them. It reads the values from the environment and replaces texts, not
-patterns; line by line, and each line at once. What it can't know is a value that the script itself
-encodes. As it works by lines, output that ends in none gets a line end.
+An `awk` of the user's image stands before the copy, so whatever is kept of the output (the log, and
+the lines with values) never has secrets in it. It reads the values from the environment and
+replaces texts, not patterns; line by line, and each line at once. It can't know a value that the
+script itself encodes. As it works by lines, output without a line end at its end gets one.
 
 Without `awk` the script does not run: its output would show what must not be shown.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 from penstock.tasks.contract.masking import MASK, MIN_LENGTH
 
 MASKS_VARIABLE = "PENSTOCK_MASKS"
-"""Names a file with further texts that must not be shown, one to a line."""
+"""The variable that names a file with further texts to mask, one to a line."""
 
 _AWK = r"""
 function add(text, i, c, escaped) {
@@ -94,4 +94,5 @@ MASKING = {
         '  __penstock_mask err & __penstock_tees="$__penstock_tees $!"\n'
     ),
 }
-"""What stands in the prelude's places of a script with secrets; of one without, nothing does."""
+"""The shell for the places of the prelude, for a script with secrets; without secrets they stay
+empty."""

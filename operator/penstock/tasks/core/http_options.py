@@ -1,4 +1,5 @@
-"""The options of HTTP tasks: those of today, nested, and the flat ones that they replaced."""
+"""The options of HTTP tasks: those of today, which are nested, and the flat ones that they
+replaced."""
 
 from __future__ import annotations
 
@@ -16,12 +17,12 @@ _READ = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long to wait."""
+    """The times to wait for a server."""
 
     connect_timeout: timedelta | None = None
-    """For the connection."""
+    """How long to wait for the connection."""
     read_idle_timeout: timedelta | None = None
-    """For the next bytes of the response."""
+    """How long to wait for the next bytes of the response."""
 
 
 @dataclass(frozen=True)
@@ -31,32 +32,32 @@ class ProxyOptions:
     type: ProxyType = "DIRECT"
     """`HTTP`, or `DIRECT` for none."""
     address: str | None = None
-    """Its host."""
+    """The proxy's host."""
     port: int | None = None
-    """Its port."""
+    """The proxy's port."""
     username: str | None = None
-    """For a proxy that asks for it."""
+    """The user, for a proxy that asks for one."""
     password: str | None = None
-    """For a proxy that asks for it."""
+    """The password, for a proxy that asks for one."""
 
 
 @dataclass(frozen=True)
 class Auth:
-    """How to authenticate."""
+    """The credentials for a server."""
 
     type: Literal["BASIC", "BEARER"] = "BASIC"
-    """By user and password, or by token."""
+    """How to authenticate: by user and password, or by token."""
     username: str | None = None
-    """Of `BASIC`."""
+    """The user, for `BASIC`."""
     password: str | None = None
-    """Of `BASIC`."""
+    """The password, for `BASIC`."""
     token: str | None = None
-    """Of `BEARER`."""
+    """The token, for `BEARER`."""
 
 
 @dataclass(frozen=True)
 class SslOptions:
-    """How the server's certificate is checked."""
+    """The check of the server's certificate."""
 
     insecure_trust_all_certificates: bool = False
     """Whether it is not checked at all."""

@@ -1,4 +1,4 @@
-"""How a file gets into the storage: as one, or in parts where it is large and the store takes them.
+"""Uploads a file to the storage: as one, or in parts where it is large and the store takes them.
 
 A part that breaks off is sent again, and a file that is sent as one begins anew.
 """
@@ -17,20 +17,20 @@ from typing import Any, BinaryIO, Protocol, cast
 from penstock.storage.digests import digest_of, digests_of
 from penstock.storage.errors import StorageUnavailable
 from penstock.tasks.remote.transfer import TIMEOUT, Patience, room_for, send
-from penstock.tasks.remote.verified_reader import unchanged
+from penstock.tasks.remote.verified_reader import verified
 
 LARGE = 1024**3
 """Bytes above which a file is sent in parts. That costs time: its parts are measured too, and some
 stores copy them together at the end."""
 _BLOCK = 1024 * 1024
 COMPLETE_SECONDS = 300.0
-"""How long a store may take to put the parts together. Some copy them."""
+"""Seconds that a store may take to put the parts together. Some copy them."""
 _COMPLETED = COMPLETE_SECONDS + TIMEOUT
 _ABORTED = 5.0
-"""Seconds for an answer. No more: the task has failed, and wants to say so."""
+"""Seconds to wait for the answer to an abort: the task has failed, and should tell so soon."""
 
 Place = dict[str, Any]
-"""How an operation names a file: `uri`; `namespace` and `path`; or `name`, for a new one."""
+"""The name of a file in an operation: `uri`; `namespace` and `path`; or `name`, for a new one."""
 
 
 class Asked(Protocol):
@@ -48,7 +48,7 @@ class Asked(Protocol):
 
 
 def put(service: Asked, place: Place, source: BinaryIO, name: str) -> str:
-    """Keep what is left of a stream; its URI."""
+    """Keep the rest of a stream as a file, and give its URI."""
     with _measurable(source) as file:
         start = file.tell()
         size = file.seek(0, os.SEEK_END) - start
@@ -69,7 +69,7 @@ def _put_as_one(service: Asked, place: Place, file: BinaryIO, name: str) -> str:
         file.seek(start)
         try:
             checked = answer.get("checked", True)
-            body = file if checked else unchanged(file, digest, size, name)
+            body = file if checked else verified(file, digest, size, name)
             send(answer["url"], answer["headers"], body, size, name)
             return cast("str", answer["uri"])
         except (OSError, HTTPException, StorageUnavailable) as error:
@@ -97,7 +97,7 @@ class _InParts:
                 self._send(place, number, of_part, before, min(self.part_bytes, size - before))
             return cast("str", self.service.operate("complete", place, timeout=_COMPLETED)["uri"])
         except BaseException:
-            with suppress(Exception):  # what led here is what is told
+            with suppress(Exception):  # the error that led here is told
                 self.service.operate("abort", place, timeout=_ABORTED, patient=False)
             raise
 
@@ -115,7 +115,7 @@ class _InParts:
 
 @contextmanager
 def _measurable(source: BinaryIO) -> Iterator[BinaryIO]:
-    """A stream that can be read twice: once to measure it, once to send it."""
+    """Yield a stream that can be read twice: once to measure it, once to send it."""
     if source.seekable():
         yield source
         return

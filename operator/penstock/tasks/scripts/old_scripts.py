@@ -1,6 +1,7 @@
-"""The script tasks that Kestra had first, `io.kestra.core.tasks.scripts.…`, as those of today.
+"""The script tasks that Kestra had first, `io.kestra.core.tasks.scripts.…`, as script tasks of
+today.
 
-Public flows still have them. Their variables for files, `{{ outputFiles.x }}`, are not there.
+Public flows still have them. Their variables for files, `{{ outputFiles.x }}`, do not exist.
 """
 
 from __future__ import annotations
@@ -55,13 +56,14 @@ _LINKS = (
     """chmod +x bin/python""",
     """printf '%s\\n' '#!/bin/sh' 'exec "${0%/*}/python" -m pip "$@"' >bin/pip; chmod +x bin/pip""",
 )
-"""Where the old task had the programs of its virtual environment. A link to the Python of one would
-leave it: that Python looks beside the name by which it is called."""
+"""The shell that makes links where the old task had the programs of its virtual environment. A link
+to the Python of another environment would leave that one: Python looks beside the name by which it
+is called."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OldScript:
-    """What the old script tasks have.
+    """The properties of the old script tasks.
 
     Outputs: `vars`, what the script printed as `::{"outputs": {…}}::`; `exitCode`; `outputFiles`.
     """
@@ -92,7 +94,7 @@ class OldScript:
     """No effect: the exit code alone decides."""
 
     def today(self) -> ScriptTask:
-        """This task, as a script task of today."""
+        """The task as a script task of today."""
         raise NotImplementedError
 
     def _shared(self) -> dict[str, Any]:

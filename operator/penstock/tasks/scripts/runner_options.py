@@ -1,4 +1,4 @@
-"""What a flow's author writes of a task runner: Kestra's properties, with effect or without."""
+"""The properties of a task runner, as Kestra has them, with effect or without."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class DockerOptions:
 
 @dataclass(frozen=True)
 class KubernetesResources:
-    """What the Kubernetes runner asks for, as quantities such as `500m` and `128Mi`.
+    """The resources that the Kubernetes runner asks for, as quantities such as `500m` and `128Mi`.
 
     ```yaml
     request: {cpu: 500m, memory: 128Mi}

@@ -1,4 +1,4 @@
-"""What an error means for the next try, and how often anything is tried at all."""
+"""Each error decides on the next try, and nothing is tried too often."""
 
 from __future__ import annotations
 
