@@ -9,7 +9,7 @@ from aiohttp import web
 
 from penstock.kubernetes.api.client import JOBS, Api, ApiError, Object
 from penstock.kubernetes.api.labels import DIRECTORY, EXECUTION_UID, TASK_RUN
-from penstock.kubernetes.api.names import label_value
+from penstock.resources.names import label_value
 from penstock.storage.errors import AccessDenied, StorageUnavailable
 from penstock.storage.grants import Grant, Right
 

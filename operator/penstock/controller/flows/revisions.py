@@ -20,10 +20,10 @@ from penstock.flow.document import Flow
 from penstock.flow.loading import SourceDocument
 from penstock.flow.problems import InvalidFlow, Problem
 from penstock.kubernetes.api.client import CONTROLLER_REVISIONS, Api, ApiError, Object
-from penstock.kubernetes.api.labels import FLOW, MANAGED_BY
-from penstock.kubernetes.api.names import label_value
 from penstock.kubernetes.api.recent import Recent
 from penstock.resources.execution import PinnedFlow
+from penstock.resources.labels import FLOW, MANAGED_BY, MANAGER
+from penstock.resources.names import label_value
 from penstock.types import expressions, flow_parser
 
 _CACHED_ENGINES = 500
@@ -184,7 +184,7 @@ def _revision(body: Object, number: int, digest: str) -> Object:
         "metadata": {
             "name": _revision_name(meta["name"], number),
             "namespace": meta["namespace"],
-            "labels": {FLOW: label_value(meta["name"]), MANAGED_BY: "penstock"},
+            "labels": {FLOW: label_value(meta["name"]), MANAGED_BY: MANAGER},
             "annotations": {_DIGEST: digest},
         },
         "revision": number,

@@ -20,9 +20,10 @@ from penstock.controller.keyvalues.index import KeyValueIndex, is_live
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.outcomes import WaitingError
 from penstock.kubernetes.api.client import KEY_VALUES, Api, ApiError, Object
-from penstock.kubernetes.api.labels import APPLIED, IGNORE_UPDATES, MANAGED_BY
+from penstock.kubernetes.api.labels import APPLIED
 from penstock.resources import API_VERSION
 from penstock.resources.keyvalue import key_value_name
+from penstock.resources.labels import IGNORE_UPDATES, MANAGED_BY
 from penstock.storage.kv import KeyExists, merged_value
 from penstock.tasks.contract.kv_effects import Change
 
