@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from penstock.cluster.executions import whole_status
 from penstock.controller.runtime.indexes import ObjectStore, has_ended, version_of
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import ChildSeen
@@ -109,9 +110,7 @@ class StatusStore:
 
     async def _fetch(self, body: Object) -> tuple[ExecutionStatus, frozenset[str]]:
         """The status with all that is kept beside it, and what of it was put away."""
-        status = ExecutionStatus.from_json(body.get("status") or {})
-        status, archived = await self._archive.fetch(body, status)
-        return await self._outputs.fetch(body["metadata"]["namespace"], status), archived
+        return await whole_status(body, self._archive, self._outputs)
 
 
 def _without_outputs(body: Object, message: str) -> ExecutionStatus:
