@@ -16,7 +16,6 @@ from penstock.flow.loading import MAX_BYTES
 from penstock.flow.model import did_you_mean
 from penstock.flow.parse import FlowParser
 from penstock.flow.problems import Problem
-from penstock.flow.types import TaskTypes
 from penstock.local.files import (
     FlowFile,
     find_files,
@@ -26,12 +25,6 @@ from penstock.local.files import (
 )
 from penstock.local.flows import DuplicateFlow, LocalFlows
 from penstock.local.plugins import PluginError, Plugins
-from penstock.types import flow_parser
-
-
-def parser_of(types: TaskTypes) -> FlowParser:
-    """Reads flows with these types of tasks."""
-    return flow_parser(types)
 
 
 def load_plugins(modules: Iterable[str]) -> Plugins:

@@ -14,14 +14,14 @@ import click
 
 from penstock.cli.arguments import duration
 from penstock.cli.errors import FAILED, INVALID, OK, UserError
-from penstock.cli.flow_files import load_plugins, parser_of
+from penstock.cli.flow_files import load_plugins
 from penstock.cli.junit import junit_xml
 from penstock.cli.problems import error_line
 from penstock.local.flowtests.files import FlowShelf, TestFile, find_test_files
 from penstock.local.flowtests.fixtures import with_fixture_type
 from penstock.local.flowtests.results import CaseResult, Verdict
 from penstock.local.flowtests.running import Runner
-from penstock.types import expressions
+from penstock.types import expressions, flow_parser
 
 _COLORS = {
     Verdict.PASSED: "green",
@@ -44,7 +44,7 @@ def test_flows(
     limit = duration("--timeout", timeout)
     assert limit is not None
     loaded = load_plugins(plugins)
-    parser = parser_of(with_fixture_type(loaded.types))
+    parser = flow_parser(with_fixture_type(loaded.types))
     files = _read(paths)
     invalid = [file for file in files if file.problems]
     folders = [path for path in paths if path.is_dir()]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import click
 
+from penstock.cli.cluster import read_execution
 from penstock.cli.display import label, metrics, seconds, shorten
 from penstock.cli.errors import OK
-from penstock.cli.reading import read_execution
 from penstock.resources.execution import ExecutionStatus, TaskRun
 
 
@@ -17,13 +17,14 @@ def print_execution(
     execution: str, namespace: str | None, task: str | None, *, as_json: bool
 ) -> int:
     """Print the Execution, and return the exit code."""
-    body, status = read_execution(execution, namespace)
+    found = read_execution(execution, namespace)
+    status = found.status
     if task is not None:
         runs = [run for run in status.task_runs if run.task_id == task]
         status = status.model_copy(update={"task_runs": runs})
     if as_json:
-        whole = status.model_copy(update={"archive": []}).to_json()
-        click.echo(json.dumps({**body, "status": whole}, indent=2, ensure_ascii=False))
+        written = status.model_copy(update={"archive": []}).to_json()
+        click.echo(json.dumps({**found.body, "status": written}, indent=2, ensure_ascii=False))
         return OK
     for line in _table(status):
         click.echo(line)

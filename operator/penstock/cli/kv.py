@@ -2,72 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-from kubernetes import aio
 
 from penstock.cli.arguments import duration, parsed_json
+from penstock.cli.cluster import in_cluster
 from penstock.cli.errors import INVALID, OK, UserError
-from penstock.cli.reading import current_namespace
-from penstock.controller.keyvalues.index import KeyValueIndex, expiration, is_live, pair_keys
-from penstock.controller.keyvalues.writer import KeyValueWriter
-from penstock.controller.runtime.indexes import ObjectStore
-from penstock.kubernetes.api.client import KEY_VALUES, Api, ApiError, Object, connect
-from penstock.storage.errors import StorageError
-from penstock.storage.kv import KeyMissing
+from penstock.cluster.connection import Cluster
+from penstock.cluster.key_value_objects import expiration
+from penstock.kubernetes.api.client import Object
 from penstock.tasks.contract.kv_effects import Change, EffectRefused, checked_value
 from penstock.tasks.contract.task import TaskFailure
 from penstock.tasks.core.kv import KvType, type_of, typed
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class _Cluster:
-    """The pairs of one Kubernetes namespace, as they are now."""
-
-    api: Api
-    tenant: str
-    objects: ObjectStore
-    pairs: KeyValueIndex
-
-    async def change(self, change: Change) -> None:
-        # Who changes a key by hand can't know which attempts are open: their names stay.
-        writer = KeyValueWriter(self.api, self.objects, self.pairs, lambda tenant, attempt: False)
-        await writer.change(self.tenant, change)
 
 
 def print_pair(namespace: str, key: str, tenant: str | None) -> int:
     """Print the value of a key as JSON, and return the exit code."""
 
-    async def read(cluster: _Cluster) -> Any:
-        pair = cluster.pairs.get(cluster.tenant, namespace, key)
-        if pair is None:
-            raise KeyMissing(namespace, key)
-        return pair.value
+    async def read(cluster: Cluster) -> Any:
+        return (await cluster.key_values()).get(namespace, key).value
 
-    click.echo(json.dumps(_run(tenant, read), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(in_cluster(tenant, read), indent=2, ensure_ascii=False))
     return OK
 
 
 def print_pairs(namespace: str | None, tenant: str | None, *, as_json: bool) -> int:
     """Print what keys there are, and return the exit code."""
 
-    async def read(cluster: _Cluster) -> list[Object]:
-        now = datetime.now(UTC)
-        found = [body for body in cluster.objects if is_live(body, now)]
-        found = [body for body in found if cluster.pairs.rival(body) is None]
-        specs = [body["spec"] for body in found if namespace in (None, body["spec"]["namespace"])]
-        return sorted(specs, key=lambda spec: (spec["namespace"], spec["key"]))
+    async def read(cluster: Cluster) -> list[Object]:
+        return (await cluster.key_values()).list(namespace)
 
-    specs = _run(tenant, read)
+    specs = in_cluster(tenant, read)
     if as_json:
         click.echo(json.dumps(specs, indent=2, ensure_ascii=False))
         return OK
@@ -97,11 +66,10 @@ def set_pair(given: NewPair, tenant: str | None) -> int:
         "set", given.namespace, given.key, value, ttl, given.overwrite, given.description
     )
 
-    async def write(cluster: _Cluster) -> None:
-        cluster.pairs.get(cluster.tenant, given.namespace, given.key)  # is it a key at all?
-        await cluster.change(change)
+    async def write(cluster: Cluster) -> None:
+        await (await cluster.key_values()).set(change)
 
-    _run(tenant, write)
+    in_cluster(tenant, write)
     click.echo(f"set {given.namespace} {given.key}")
     return OK
 
@@ -109,12 +77,10 @@ def set_pair(given: NewPair, tenant: str | None) -> int:
 def delete_pair(namespace: str, key: str, tenant: str | None) -> int:
     """Delete a key, and return the exit code."""
 
-    async def delete(cluster: _Cluster) -> None:
-        if cluster.pairs.get(cluster.tenant, namespace, key) is None:
-            raise KeyMissing(namespace, key)
-        await cluster.change(Change("delete", namespace, key))
+    async def delete(cluster: Cluster) -> None:
+        await (await cluster.key_values()).delete(namespace, key)
 
-    _run(tenant, delete)
+    in_cluster(tenant, delete)
     click.echo(f"deleted {namespace} {key}")
     return OK
 
@@ -140,26 +106,3 @@ def _table(specs: list[Object]) -> Iterator[str]:
     for *columns, about in rows:
         padded = (text.ljust(width) for text, width in zip(columns, widths, strict=True))
         yield f"{'  '.join(padded)}  {about}".rstrip()
-
-
-def _run(tenant: str | None, work: Callable[[_Cluster], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with _connected(tenant) as cluster:
-            return await work(cluster)
-
-    try:
-        return asyncio.run(run())
-    except aio.config.ConfigException as error:
-        raise UserError(f"no cluster is configured: {error}") from error
-    except (ApiError, StorageError) as error:
-        raise UserError(str(error)) from error
-
-
-@asynccontextmanager
-async def _connected(tenant: str | None) -> AsyncIterator[_Cluster]:
-    async with connect() as api:
-        where = tenant or current_namespace()
-        objects = ObjectStore(pair_keys)
-        for body in await api.list(KEY_VALUES, where):
-            objects.put(body)
-        yield _Cluster(api, where, objects, KeyValueIndex(objects))

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import click
-from kubernetes import aio
 
+from penstock.cli.cluster import in_cluster
 from penstock.cli.display import shorten
-from penstock.cli.errors import OK, UserError
-from penstock.cli.execution_logs import Entry, ExecutionLogs
-from penstock.cli.reading import current_namespace
-from penstock.kubernetes.api.client import ApiError, connect
-
-_ROUND = 1.0
-"""Seconds between two looks while an execution is followed."""
-_LAST_ROUNDS = 15
-"""Looks after the end of an execution, until all of its logs are there."""
+from penstock.cli.errors import OK
+from penstock.cluster.connection import Cluster
+from penstock.cluster.execution_logs import Entry
 
 
 def print_logs(
@@ -34,25 +27,12 @@ def print_logs(
     def is_wanted(entry: Entry) -> bool:
         return task in (None, entry["taskId"]) and attempt in (None, entry["attempt"])
 
-    async def show() -> None:
-        async with connect() as api:
-            where = namespace or current_namespace()
-            logs = ExecutionLogs(api, where, execution, is_wanted, _warn)
-            left = _LAST_ROUNDS
-            while left:
-                async for entry in logs.news():
-                    click.echo(json.dumps(entry, ensure_ascii=False) if as_json else _line(entry))
-                if not follow or (logs.status.finished and logs.is_complete):
-                    return
-                left -= logs.status.finished
-                await asyncio.sleep(_ROUND)
+    async def show(cluster: Cluster) -> None:
+        logs = cluster.logs(execution, is_wanted, _warn)
+        async for entry in logs.followed() if follow else logs.news():
+            click.echo(json.dumps(entry, ensure_ascii=False) if as_json else _line(entry))
 
-    try:
-        asyncio.run(show())
-    except aio.config.ConfigException as error:
-        raise UserError(f"no cluster is configured: {error}") from error
-    except ApiError as error:
-        raise UserError(str(error)) from error
+    in_cluster(namespace, show)
     return OK
 
 

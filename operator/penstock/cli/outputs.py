@@ -6,15 +6,15 @@ import json
 
 import click
 
+from penstock.cli.cluster import read_execution
 from penstock.cli.errors import OK, UserError
-from penstock.cli.reading import read_execution
 from penstock.engine.state.task_run_index import TaskRunIndex
 
 
 def print_outputs(execution: str, namespace: str | None, task: str | None) -> int:
     """Print the outputs as JSON, and return the exit code."""
-    _, status = read_execution(execution, namespace)
-    found = TaskRunIndex(status.task_runs).visible_outputs()
+    whole = read_execution(execution, namespace)
+    found = TaskRunIndex(whole.status.task_runs).visible_outputs()
     if task is not None:
         if task not in found:
             known = f"; there are outputs of {', '.join(found)}" if found else ""

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from penstock.cli.errors import FAILED, INVALID, OK, PAUSED, UserError
-from penstock.cli.flow_files import choose_flow, load_plugins, parser_of
+from penstock.cli.flow_files import choose_flow, load_plugins
 from penstock.cli.request import Options, Request
 from penstock.cli.run_files import read_flows_of_run
 from penstock.cli.screen import open_display
@@ -35,13 +35,14 @@ from penstock.local.world import LocalWorld
 from penstock.resources.execution import State
 from penstock.storage.errors import StorageError
 from penstock.storage.execution import NamespaceFiles
+from penstock.types import flow_parser
 
 
 def run_flow(options: Options) -> int:
     """Run a flow to its end, show it, and return the exit code."""
     request = Request.read(options)
     plugins = load_plugins(options.plugins)
-    file, flows = read_flows_of_run(options.file, options.flows, parser_of(plugins.types))
+    file, flows = read_flows_of_run(options.file, options.flows, flow_parser(plugins.types))
     flow = choose_flow(file, options.flow_id)
     trigger = None if request.trigger is None else request.trigger.of(flow)
     _warn_of_unknown_inputs(flow, request.inputs)

@@ -15,7 +15,6 @@ from penstock.expressions import ExpressionError, Host
 from penstock.flow.document import Flow, Trigger
 from penstock.local.execution import LocalExecution
 from penstock.local.flows import LocalFlows
-from penstock.local.resource import slug
 from penstock.local.surroundings import Surroundings
 from penstock.resources.execution import (
     ExecutionSpec,
@@ -23,6 +22,7 @@ from penstock.resources.execution import (
     Transition,
     TriggerReference,
 )
+from penstock.resources.names import execution_prefix
 from penstock.triggers.evaluation import Context, FlowName, Upstream
 from penstock.triggers.flow_trigger.decision import Fire, decide
 from penstock.triggers.flow_trigger.memory import Memory
@@ -122,7 +122,7 @@ class FlowTriggers:
                 variables={**fire.variables, "outputs": dict(fire.outputs)},
             ),
         )
-        yield StartExecution(f"{slug(armed.flow.id)}-{fire.key[:10]}", spec)
+        yield StartExecution(f"{execution_prefix(armed.flow.id)}-{fire.key[:10]}", spec)
 
     def _chain(self, execution: LocalExecution) -> int:
         """The length of the chain of triggered executions that ends with one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from penstock.flow.document import Flow
-from penstock.resources import API_VERSION
 from penstock.resources.execution import ExecutionSpec, FlowReference
 from penstock.resources.health import with_conditions
+from penstock.resources.names import execution_prefix
+from penstock.resources.new_execution import execution_object
 
 if TYPE_CHECKING:
     from penstock.local.execution import LocalExecution
@@ -41,12 +41,7 @@ class Made:
 
 
 def _generated(flow_id: str, random: Random) -> str:
-    return f"{slug(flow_id)}-{''.join(random.choice(_ALPHABET) for _ in range(5))}"
-
-
-def slug(flow_id: str) -> str:
-    """The beginning of the names of a flow's executions."""
-    return re.sub(r"[^a-z0-9]+", "-", flow_id.lower()).strip("-")[:50].strip("-") or "flow"
+    return f"{execution_prefix(flow_id)}-{''.join(random.choice(_ALPHABET) for _ in range(5))}"
 
 
 def new_spec(flow: Flow, inputs: Mapping[str, Any], labels: Mapping[str, str]) -> ExecutionSpec:
@@ -59,17 +54,14 @@ def execution_resource(execution: LocalExecution) -> dict[str, Any]:
     """The Execution as JSON values, with the conditions that tools read."""
     status = execution.status
     at = status.end_date or datetime.now(UTC)
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Execution",
-        "metadata": {
-            "name": execution.name,
-            "uid": execution.uid,
-            "creationTimestamp": execution.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "generation": _GENERATION,
-        },
-        "spec": execution.spec.model_dump(
-            mode="json", by_alias=True, exclude_none=True, exclude_defaults=True
-        ),
-        "status": with_conditions(status, _GENERATION, at, execution.refusal).to_json(),
+    metadata = {
+        "name": execution.name,
+        "uid": execution.uid,
+        "creationTimestamp": execution.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "generation": _GENERATION,
     }
+    spec = execution.spec.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude_defaults=True
+    )
+    told = with_conditions(status, _GENERATION, at, execution.refusal).to_json()
+    return execution_object(metadata, spec) | {"status": told}

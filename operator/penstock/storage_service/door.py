@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
-
 from aiohttp import web
+from cachetools import TTLCache
 
 from penstock.kubernetes.api.client import JOBS, Api, ApiError, Object
 from penstock.kubernetes.api.labels import DIRECTORY, EXECUTION_UID, TASK_RUN
-from penstock.kubernetes.api.names import label_value
+from penstock.resources.names import label_value
 from penstock.storage.errors import AccessDenied, StorageUnavailable
 from penstock.storage.grants import Grant, Right
 
@@ -26,9 +24,8 @@ class Door:
     def __init__(self, key: bytes, api: Api) -> None:
         self._key = key
         self._api = api
-        self._seen: OrderedDict[Grant, tuple[float, str | None]] = OrderedDict()
-        """The last look at the Job of each grant: until when it counts, and what was wrong with the
-        Job."""
+        self._wrong: TTLCache[Grant, str | None] = TTLCache(_MOST, REMEMBERED)
+        """What is wrong with a grant's Job; None where nothing is."""
 
     async def admitted(self, request: web.Request, right: Right | None = None) -> Grant:
         """The grant of a request. Raises :class:`AccessDenied` where there is none, its Job does
@@ -46,15 +43,11 @@ class Door:
         return grant
 
     async def _wrong_with_job(self, grant: Grant) -> str | None:
-        now = time.monotonic()
-        until, wrong = self._seen.get(grant, (0.0, None))
-        if until < now:
-            wrong = await self._looked_up(grant)
-            self._seen[grant] = now + REMEMBERED, wrong
-            self._seen.move_to_end(grant)
-            if len(self._seen) > _MOST:
-                self._seen.popitem(last=False)
-        return wrong
+        try:
+            return self._wrong[grant]
+        except KeyError:
+            wrong = self._wrong[grant] = await self._looked_up(grant)
+            return wrong
 
     async def _looked_up(self, grant: Grant) -> str | None:
         try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
 from collections.abc import Iterable
+
+from cachetools import TTLCache
 
 from penstock.kubernetes.api.client import EXECUTIONS, Api, ApiError, Object
 from penstock.kubernetes.status.execution_records import ExecutionRecords
@@ -23,9 +23,8 @@ class HandedFiles:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._handed: OrderedDict[tuple[str, str, str], float] = OrderedDict()
-        """The times until which it counts that a file was handed to an execution, by tenant, uid
-        and path."""
+        self._handed: TTLCache[tuple[str, str, str], None] = TTLCache(_MOST, REMEMBERED)
+        """Tenant, the uid of an execution, and a file of the tenant that was handed to it."""
 
     async def refused(self, grant: Grant, uris: Iterable[str]) -> Refused:
         """Check all URIs of a request, and give the function that tells why a file was not handed.
@@ -38,21 +37,13 @@ class HandedFiles:
         answers: dict[str, str | None] = {}
         for path in dict.fromkeys(_of_others(grant, uris)):
             key = (grant.tenant, grant.owner, path)
-            if self._handed.get(key, 0.0) < time.monotonic():
-                answers[path] = await looking.why_not_handed(path)
-            else:
+            if key in self._handed:
                 answers[path] = None
+                continue
+            answers[path] = await looking.why_not_handed(path)
             if answers[path] is None:
-                self._remember(key)
+                self._handed[key] = None
         return lambda path: answers.get(path, "")
-
-    def _remember(self, key: tuple[str, str, str]) -> None:
-        self._handed.setdefault(key, 0.0)
-        if self._handed[key] < (now := time.monotonic()):
-            self._handed[key] = now + REMEMBERED
-            self._handed.move_to_end(key)
-        if len(self._handed) > _MOST:
-            self._handed.popitem(last=False)
 
 
 class _Looking:

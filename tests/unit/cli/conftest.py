@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,7 @@ class Called:
 
 Call = Callable[..., Called]
 Write = Callable[..., Path]
+ConnectTo = Callable[[Any], None]
 
 
 @pytest.fixture
@@ -37,6 +40,21 @@ def call(capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
     yield call
     gc.unfreeze()
     gc.enable()
+
+
+@pytest.fixture
+def connect_to(monkeypatch: pytest.MonkeyPatch) -> ConnectTo:
+    """Names the API server that commands find; `data` is the namespace of kubectl's context."""
+
+    def connect_to(api: Any) -> None:
+        @asynccontextmanager
+        async def connect() -> AsyncIterator[Any]:
+            yield api
+
+        monkeypatch.setattr("penstock.cluster.connection.connect", connect)
+        monkeypatch.setattr("penstock.cluster.connection.current_namespace", lambda: "data")
+
+    return connect_to
 
 
 @pytest.fixture

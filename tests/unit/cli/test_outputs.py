@@ -6,63 +6,65 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from penstock.kubernetes.api.client import ApiError, Resource
-from tests.unit.cli.conftest import Call
+from tests.unit.cli.conftest import Call, ConnectTo
 
 LARGE = {"value": "x" * 5000}
 TEXT = json.dumps(LARGE).encode()
-STATUS: dict[str, Any] = {
-    "state": "SUCCESS",
-    "taskRuns": [
-        {
-            "id": "1",
-            "taskId": "small",
-            "value": "a",
-            "state": "SUCCESS",
-            "startDate": "2026-01-01T00:00:00Z",
-            "outputs": {"value": 1},
-        },
-        {
-            "id": "2",
-            "taskId": "large",
-            "state": "SUCCESS",
-            "startDate": "2026-01-01T00:00:00Z",
-            "outputsRef": {
-                "configMap": "kept",
-                "key": "outputs.json.gz",
-                "bytes": len(TEXT),
-                "sha256": hashlib.sha256(TEXT).hexdigest(),
-            },
-        },
-    ],
-}
 CONFIG_MAP = {"binaryData": {"outputs.json.gz": base64.b64encode(gzip.compress(TEXT)).decode()}}
 
 
+def status(config_map: str) -> dict[str, Any]:
+    """The status of an execution whose large outputs are in that ConfigMap."""
+    return {
+        "state": "SUCCESS",
+        "taskRuns": [
+            {
+                "id": "1",
+                "taskId": "small",
+                "value": "a",
+                "state": "SUCCESS",
+                "startDate": "2026-01-01T00:00:00Z",
+                "outputs": {"value": 1},
+            },
+            {
+                "id": "2",
+                "taskId": "large",
+                "state": "SUCCESS",
+                "startDate": "2026-01-01T00:00:00Z",
+                "outputsRef": {
+                    "configMap": config_map,
+                    "key": "outputs.json.gz",
+                    "bytes": len(TEXT),
+                    "sha256": hashlib.sha256(TEXT).hexdigest(),
+                },
+            },
+        ],
+    }
+
+
 class Cluster:
-    """Knows one execution and its ConfigMap, in the namespace `team`."""
+    """Knows two executions and the ConfigMap of one, in the namespace `team`."""
 
     async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
-        run = {"metadata": {"namespace": namespace, "name": name}, "status": STATUS}
-        found = {"run": run, "kept": CONFIG_MAP}.get(name)
+        meta = {"namespace": namespace, "name": name}
+        found = {
+            "run": {"metadata": meta, "status": status("kept")},
+            "lost": {"metadata": meta, "status": status("deleted")},
+            "kept": CONFIG_MAP,
+        }.get(name)
         if found is None or namespace != "team":
             raise ApiError(404, "NotFound", f'{resource.plural} "{name}" not found')
         return found
 
 
 @pytest.fixture(autouse=True)
-def _cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    @asynccontextmanager
-    async def connect() -> AsyncIterator[Cluster]:
-        yield Cluster()
-
-    monkeypatch.setattr("penstock.cli.reading.connect", connect)
+def _cluster(connect_to: ConnectTo) -> None:
+    connect_to(Cluster())
 
 
 def test_all_outputs_are_printed_as_expressions_see_them(call: Call) -> None:
@@ -81,6 +83,10 @@ def test_those_of_one_task(call: Call) -> None:
     [
         (["other", "-n", "team"], 'executions "other" not found'),
         (["run", "-n", "team", "--task", "medium"], "small, large"),
+        (
+            ["lost", "-n", "team"],
+            "ConfigMap deleted, which holds outputs of the task `large`, is gone",
+        ),
     ],
 )
 def test_what_is_not_there_is_told(call: Call, arguments: list[str], words: str) -> None:

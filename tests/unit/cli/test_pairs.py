@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from tests.fixtures.memory_api import MemoryApi
-from tests.unit.cli.conftest import Call
+from tests.unit.cli.conftest import Call, ConnectTo
 
 TEAM = "company.team"
 
 
 @pytest.fixture(autouse=True)
-def cluster(monkeypatch: pytest.MonkeyPatch) -> MemoryApi:
+def cluster(connect_to: ConnectTo) -> MemoryApi:
     api = MemoryApi()
-
-    @asynccontextmanager
-    async def connect() -> AsyncIterator[Any]:
-        yield api
-
-    monkeypatch.setattr("penstock.cli.kv.connect", connect)
-    monkeypatch.setattr("penstock.cli.kv.current_namespace", lambda: "data")
+    connect_to(api)
     return api
 
 
@@ -100,6 +92,16 @@ def test_the_list_tells_types_and_ends_but_no_values(call: Call) -> None:
     assert cells[2][3:] == ["a", "day"]
     listed = json.loads(call("kv", "list", "company", "-o", "json").out)
     assert listed == [{"namespace": "company", "key": "secret-ish", "value": "hidden"}]
+
+
+def test_an_object_of_another_key_in_the_way_is_told(call: Call, cluster: MemoryApi) -> None:
+    call("kv", "set", TEAM, "k", "1")
+    (body,) = cluster.objects.values()
+    body["spec"]["key"] = "other"
+
+    called = call("kv", "set", TEAM, "k", "2")
+
+    assert (called.code, "is there that is of another key" in called.err) == (1, True)
 
 
 def test_a_deleted_key_is_not_there(call: Call) -> None:

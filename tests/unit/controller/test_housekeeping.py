@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
+from penstock.cluster.key_value_writer import KeyValueWriter
 from penstock.controller.files.execution_index import ExecutionIndex
 from penstock.controller.gc.purge_tasks import PurgeTasks
 from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
-from penstock.controller.keyvalues.writer import KeyValueWriter
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.keys import execution_keys
@@ -45,10 +45,9 @@ class Given:
         self.executions = ObjectStore(execution_keys)
         self.storage = Storage.local(str(folder))
         self.told: list[Key] = []
-        objects = ObjectStore(pair_keys)
-        self.pairs = KeyValueIndex(objects)
+        self.pairs = KeyValueIndex(ObjectStore(pair_keys))
         self.writer = KeyValueWriter(
-            cast("Api", self.api), objects, self.pairs, lambda tenant, attempt: False
+            cast("Api", self.api), self.pairs, lambda tenant, attempt: False
         )
         self.starts_anew()
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from penstock.cluster.key_value_objects import applied
+from penstock.cluster.key_value_writer import KeyValueWriter, PairNameTaken
 from penstock.controller.executions.expression_functions import ExpressionFunctions
 from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
 from penstock.controller.keyvalues.reconciler import KeyValueReconciler
 from penstock.controller.keyvalues.task_effects import recorded_in
-from penstock.controller.keyvalues.writer import KeyValueWriter, PairNameTaken, applied
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.expressions import ExpressionError
 from penstock.resources.keyvalue import KEY_PATTERN, NAMESPACE_PATTERN, key_value_name
@@ -42,7 +43,7 @@ class World:
         for body in self.api.objects.values():
             self.objects.put(body)
         self.pairs = KeyValueIndex(self.objects)
-        self.writer = KeyValueWriter(self.api, self.objects, self.pairs, self._is_recorded)  # type: ignore[arg-type]
+        self.writer = KeyValueWriter(self.api, self.pairs, self._is_recorded)  # type: ignore[arg-type]
         self.reconciler = KeyValueReconciler(
             self.api, self.objects, self.pairs, self._is_recorded, self  # type: ignore[arg-type]
         )  # fmt: skip
@@ -266,7 +267,7 @@ async def test_what_the_watch_has_not_told_yet_is_not_overwritten(world: World) 
     await world.change(setting(2))
     world.objects = stale
     world.pairs = KeyValueIndex(stale)
-    world.writer = KeyValueWriter(world.api, stale, world.pairs, world._is_recorded)  # type: ignore[arg-type]
+    world.writer = KeyValueWriter(world.api, world.pairs, world._is_recorded)  # type: ignore[arg-type]
 
     with pytest.raises(KeyExists):
         await world.change(setting(3, overwrite=False))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from penstock.cluster.key_value_writer import KeyValueWriter
 from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
 from penstock.controller.keyvalues.task_effects import TaskEffects
-from penstock.controller.keyvalues.writer import KeyValueWriter
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.interface.actions import Observation, StartAttempt
@@ -35,7 +35,7 @@ class World:
         self.api = MemoryApi()
         objects = ObjectStore(pair_keys)
         self.pairs = KeyValueIndex(objects)
-        writer = KeyValueWriter(self.api, objects, self.pairs, lambda tenant, attempt: False)  # type: ignore[arg-type]
+        writer = KeyValueWriter(self.api, self.pairs, lambda tenant, attempt: False)  # type: ignore[arg-type]
         self.tasks = TaskEffects(self.pairs, writer)
 
     async def ended(

@@ -7,7 +7,6 @@ from typing import Any
 
 from penstock.engine.interface.actions import StartExecution
 from penstock.kubernetes.api.client import Object
-from penstock.kubernetes.api.labels import PARENT_UID
 from penstock.kubernetes.status.child_executions import build_execution, is_left_over, is_meant
 from penstock.resources.execution import (
     ExecutionSpec,
@@ -15,6 +14,7 @@ from penstock.resources.execution import (
     ParentReference,
     RetryReference,
 )
+from penstock.resources.labels import PARENT_UID
 
 FLOW = FlowReference(namespace="team", id="child")
 PARENT = ParentReference(execution="parent", task_run="r", attempt=1)

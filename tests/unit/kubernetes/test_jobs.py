@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.engine.interface.actions import StartAttempt
-from penstock.kubernetes.api.names import label_value
 from penstock.kubernetes.jobs.job import (
     JobDefaults,
     JobObjects,
@@ -25,6 +24,7 @@ from penstock.kubernetes.jobs.job import (
 )
 from penstock.kubernetes.pods.podspec import literal
 from penstock.kubernetes.pods.prelude import PRELUDE
+from penstock.resources.names import label_value
 from penstock.tasks.contract.task import Resources
 from penstock.tasks.registry.definitions import container
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from penstock.cluster.key_value_writer import KeyValueWriter
 from penstock.controller.attempts.job_factory import JobFactory
 from penstock.controller.attempts.jobs import Jobs
 from penstock.controller.attempts.pending import Pending
@@ -43,7 +44,6 @@ from penstock.controller.gitsources.reconciler import GitSourceReconciler
 from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
 from penstock.controller.keyvalues.reconciler import KeyValueReconciler
 from penstock.controller.keyvalues.task_effects import TaskEffects, recorded_in
-from penstock.controller.keyvalues.writer import KeyValueWriter
 from penstock.controller.logs.archiver import Logs
 from penstock.controller.runtime.attempt_cache import AttemptStore
 from penstock.controller.runtime.indexes import ObjectStore
@@ -104,7 +104,7 @@ class Operator:
         self.listed = asyncio.Event()
         """Set once everything that is there was looked at."""
         is_recorded = partial(recorded_in, self.executions)
-        writer = KeyValueWriter(api, self.pairs, pairs, is_recorded)
+        writer = KeyValueWriter(api, pairs, is_recorded)
         provenance = Provenance(lambda: self.storage.key)
         places = FileAccess(self.executions, provenance)
         reading = ExpressionReads(self.storage.storage, places)

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from cachetools import LRUCache
+
 from penstock.kubernetes.api.client import EVENTS, Api, Object
-from penstock.kubernetes.api.recent import Recent
 from penstock.kubernetes.observation.events import FIELDS, last_warning, refusals, start_within
 from penstock.kubernetes.observation.podstatus import PendingProblem, pending_problem
 
@@ -33,7 +34,7 @@ class Pending:
         self._api = api
         self.limit = limit
         """Seconds that a pod may wait whose task says nothing of it."""
-        self._known: Recent[str, _Known] = Recent(_NAMESPACES)
+        self._known: LRUCache[str, _Known] = LRUCache(_NAMESPACES)
 
     def may_wait(self, job: Object, since: datetime) -> bool:
         """Whether there is time left for a Job's pod to start."""
@@ -74,7 +75,7 @@ class Pending:
         if known is None or time.monotonic() - known.at > _FRESH_SECONDS:
             events = await self._api.list(EVENTS, namespace, fields=FIELDS)
             known = _Known(time.monotonic(), refusals(events))
-            self._known.put(namespace, known)
+            self._known[namespace] = known
         return known.by_job.get(job["metadata"]["uid"])
 
     async def _last_warning(self, pod: Object) -> PendingProblem | None:

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from penstock.cluster.errors import ControlFailed
+from penstock.cluster.executions import Executions
 from penstock.controller.attempts.secret_locations import SecretLocations
-from penstock.controller.executions.controls import ControlFailed, add_control
 from penstock.controller.files.execution_index import ExecutionIndex
 from penstock.controller.flows.revisions import Revisions
 from penstock.controller.gc.purge_tasks import PurgeTasks
@@ -107,7 +108,8 @@ class ClusterTasks:
         if result is None:
             key = (meta["namespace"], asked.execution)
             self._waiting.setdefault(key, set()).add(meta["name"])
-            await add_control(self._api, meta["namespace"], asked.execution, control)
+            executions = Executions(self._api, meta["namespace"])
+            await executions.add_control(asked.execution, control)
             return False
         if not result["done"]:
             message = f"the Execution `{asked.execution}` refused: {result.get('message')}"

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from penstock.cluster.errors import ControlFailed
+from penstock.cluster.executions import Executions
 from penstock.controller.attempts.secret_locations import SecretLocations
-from penstock.controller.executions.controls import ControlFailed, add_control
 from penstock.controller.executions.status_store import StatusStore
 from penstock.controller.files.provenance import Provenance
 from penstock.controller.runtime.indexes import ObjectStore, has_ended, has_pending_controls
@@ -156,7 +157,7 @@ class RelatedExecutions:
         """Let another execution have a control; where that can't be, tell the engine."""
         namespace = body["metadata"]["namespace"]
         try:
-            await add_control(self._api, namespace, action.name, action.control)
+            await Executions(self._api, namespace).add_control(action.name, action.control)
         except ControlFailed as error:
             self._fail(body, action.name, error.reason, str(error), action.control)
 
@@ -185,8 +186,7 @@ class RelatedExecutions:
             return
         meta = child["metadata"]
         try:
-            patch = {"spec": {"kill": True}}
-            self._seen(await self._api.patch(EXECUTIONS, meta["namespace"], meta["name"], patch))
+            self._seen(await Executions(self._api, meta["namespace"]).kill(meta["name"]))
         except ApiError as error:
             if not error.not_found:
                 raise

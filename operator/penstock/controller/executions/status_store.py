@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cachetools import LRUCache
+
+from penstock.cluster.executions import whole_status
 from penstock.controller.runtime.indexes import ObjectStore, has_ended, version_of
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import ChildSeen
 from penstock.kubernetes.api.client import EXECUTIONS, Api, ApiError, Object
 from penstock.kubernetes.api.configmap_store import ValueLost
-from penstock.kubernetes.api.recent import Recent
 from penstock.kubernetes.status.large_outputs import OutputsKeeper
 from penstock.kubernetes.status.task_run_archive import TaskRunArchive
 from penstock.resources.execution import ExecutionStatus, State
@@ -38,7 +40,7 @@ class StatusStore:
         self._outputs = outputs
         self._archive = archive
         self._memory: dict[str, Memory] = {}
-        self._seen: Recent[str, tuple[int, ChildSeen]] = Recent(_SEEN)
+        self._seen: LRUCache[str, tuple[int, ChildSeen]] = LRUCache(_SEEN)
 
     async def recall(self, body: Object) -> Memory | None:
         """The status to continue from; None for an execution that has not begun. Raises
@@ -96,7 +98,7 @@ class StatusStore:
         else:
             seen = ChildSeen(ExecutionStatus.from_json(body.get("status") or {}))
         if all(run.outputs_ref is None for run in seen.status.task_runs):
-            self._seen.put(uid, (version, seen))
+            self._seen[uid] = (version, seen)
         return seen
 
     def forget(self, body: Object) -> None:
@@ -109,9 +111,7 @@ class StatusStore:
 
     async def _fetch(self, body: Object) -> tuple[ExecutionStatus, frozenset[str]]:
         """The status with all that is kept beside it, and what of it was put away."""
-        status = ExecutionStatus.from_json(body.get("status") or {})
-        status, archived = await self._archive.fetch(body, status)
-        return await self._outputs.fetch(body["metadata"]["namespace"], status), archived
+        return await whole_status(body, self._archive, self._outputs)
 
 
 def _without_outputs(body: Object, message: str) -> ExecutionStatus:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from itertools import count
 
+from cachetools import LRUCache
+
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.limits import Limits
 from penstock.engine.rendering.evaluation import HostFunctions
@@ -20,10 +22,9 @@ from penstock.flow.document import Flow
 from penstock.flow.loading import SourceDocument
 from penstock.flow.problems import InvalidFlow, Problem
 from penstock.kubernetes.api.client import CONTROLLER_REVISIONS, Api, ApiError, Object
-from penstock.kubernetes.api.labels import FLOW, MANAGED_BY
-from penstock.kubernetes.api.names import label_value
-from penstock.kubernetes.api.recent import Recent
 from penstock.resources.execution import PinnedFlow
+from penstock.resources.labels import FLOW, MANAGED_BY, MANAGER
+from penstock.resources.names import label_value
 from penstock.types import expressions, flow_parser
 
 _CACHED_ENGINES = 500
@@ -71,7 +72,7 @@ class Revisions:
         self._limits = limits
         self._functions = functions
         self._accepted: dict[str, AcceptedFlow] = {}
-        self._engines: Recent[tuple[str, str, int], Engine] = Recent(_CACHED_ENGINES)
+        self._engines: LRUCache[tuple[str, str, int], Engine] = LRUCache(_CACHED_ENGINES)
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def accept(self, body: Object) -> AcceptedFlow:
@@ -94,7 +95,7 @@ class Revisions:
             return AcceptedFlow(body, None, None, error.problems)
         engine = self._engine(body["metadata"]["namespace"], parsed.flow)
         revision = await self._keep(body)
-        self._engines.put(_engine_key(body, revision), engine)
+        self._engines[_engine_key(body, revision)] = engine
         return AcceptedFlow(body, engine, revision, parsed.warnings)
 
     def _engine(self, namespace: str, flow: Flow) -> Engine:
@@ -117,7 +118,7 @@ class Revisions:
                 raise RevisionLost(f"the ControllerRevision {name} is somebody else's")
             parsed = flow_parser().parse(SourceDocument(kept["data"]["spec"]))
             engine = self._engine(namespace, parsed.flow)
-            self._engines.put(key, engine)
+            self._engines[key] = engine
         return engine
 
     def forget(self, body: Object) -> None:
@@ -184,7 +185,7 @@ def _revision(body: Object, number: int, digest: str) -> Object:
         "metadata": {
             "name": _revision_name(meta["name"], number),
             "namespace": meta["namespace"],
-            "labels": {FLOW: label_value(meta["name"]), MANAGED_BY: "penstock"},
+            "labels": {FLOW: label_value(meta["name"]), MANAGED_BY: MANAGER},
             "annotations": {_DIGEST: digest},
         },
         "revision": number,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from penstock.controller.keyvalues.writer import KeyValueWriter
+from penstock.cluster.key_value_writer import KeyValueWriter
 from penstock.engine.interface.selecting import PurgeExecutions
 from penstock.kubernetes.api.client import EXECUTIONS, Api, Object
 from penstock.kubernetes.logs.archive import LogArchive

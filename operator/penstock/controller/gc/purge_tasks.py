@@ -14,11 +14,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from penstock.cluster.key_value_writer import KeyBusy, KeyValueWriter, PairNameTaken
 from penstock.controller.files.execution_index import ExecutionIndex
 from penstock.controller.gc.deletions import ExecutionPurge, KeyPurge, LogPurge, Purging
 from penstock.controller.keyvalues.index import KeyValueIndex
 from penstock.controller.keyvalues.task_effects import attempt_name
-from penstock.controller.keyvalues.writer import KeyValueWriter, PairNameTaken
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.failed_attempt import failed
 from penstock.controller.runtime.outcomes import WaitingError
@@ -80,7 +80,7 @@ class PurgeTasks:
                 wait = _AGAIN
             else:
                 seen.outcome = failed(error.reason, str(error), started)
-        except WaitingError:
+        except (WaitingError, KeyBusy):
             wait = _AGAIN
         except PairNameTaken as error:
             seen.outcome = failed(error.reason, str(error), started)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from penstock.cluster.key_value_objects import is_live, key_of, one_that_counts, pair_of
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.interface.selecting import PurgePairs
 from penstock.expressions import ExpressionError
@@ -39,26 +40,9 @@ class _Namespace:
 
 def pair_keys(body: Object) -> Iterable[Hashable]:
     """A KeyValue is looked for by the namespace and key that stand in it."""
-    spec, tenant = body.get("spec") or {}, body["metadata"]["namespace"]
-    namespace = str(spec.get("namespace"))
-    yield _Key(tenant, namespace, str(spec.get("key")))
+    tenant, (namespace, key) = body["metadata"]["namespace"], key_of(body)
+    yield _Key(tenant, namespace, key)
     yield _Namespace(tenant, namespace)
-
-
-def expiration(body: Object) -> datetime | None:
-    """From when on the key counts as absent."""
-    text = body["spec"].get("expirationDate")
-    try:
-        return None if text is None else datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except ValueError:
-        # The API server knows leap seconds. Such a key stays, and stops nobody.
-        return None
-
-
-def is_live(body: Object, now: datetime) -> bool:
-    """Whether the key has a value."""
-    expires = expiration(body)
-    return expires is None or expires > now
 
 
 class KeyValueIndex:
@@ -70,8 +54,15 @@ class KeyValueIndex:
     def find(self, tenant: str, namespace: str, key: str) -> Object | None:
         """The object that counts for a key, be its time over or not."""
         found = self._objects.find(_Key(tenant, namespace, key))
-        now = datetime.now(UTC)
-        return min(found, key=lambda body: (not is_live(body, now), *_age(body)), default=None)
+        return one_that_counts(found, datetime.now(UTC))
+
+    def put(self, body: Object) -> bool:
+        """Keep what was written or read of an object; False where a newer version is known."""
+        return self._objects.put(body)
+
+    def remove(self, body: Object) -> bool:
+        """Forget an object that is gone; False where it was not here."""
+        return self._objects.remove(body)
 
     def rival(self, body: Object) -> Object | None:
         """The object that counts in place of this one; None where this one does."""
@@ -83,10 +74,7 @@ class KeyValueIndex:
     def get(self, tenant: str, namespace: str, key: str) -> Pair | None:
         """The pair; None where there is none or its time is over."""
         check_key(namespace, key)
-        body = self.find(tenant, namespace, key)
-        if body is None or not is_live(body, datetime.now(UTC)):
-            return None
-        return Pair(body["spec"].get("value"), expiration(body))
+        return pair_of(self.find(tenant, namespace, key), datetime.now(UTC))
 
     def keys(self, tenant: str, namespace: str, prefix: str = "") -> list[str]:
         """The keys that have a value, in order."""
@@ -145,8 +133,3 @@ class TenantPairs:
     def keys(self, namespace: str, prefix: str = "") -> list[str]:
         """The keys that have a value, in order."""
         return self._pairs.keys(self._tenant, namespace, prefix)
-
-
-def _age(body: Object) -> tuple[str, str]:
-    meta = body["metadata"]
-    return meta["creationTimestamp"], meta["name"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from penstock.controller.keyvalues.index import KeyValueIndex, expiration
-from penstock.controller.keyvalues.writer import IsRecorded, applied
+from penstock.cluster.key_value_objects import applied, expiration
+from penstock.cluster.key_value_writer import IsRecorded
+from penstock.controller.keyvalues.index import KeyValueIndex
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.recorder import Recorder
 from penstock.engine.interface.actions import Report

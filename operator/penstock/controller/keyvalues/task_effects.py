@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from penstock.cluster.key_value_writer import KeyValueWriter, PairNameTaken
 from penstock.controller.keyvalues.index import KeyValueIndex
-from penstock.controller.keyvalues.writer import KeyValueWriter, PairNameTaken
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.interface.actions import AttemptKey, Observation, StartAttempt

@@ -16,6 +16,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cachetools import FIFOCache
+
 from penstock.controller.files.storage_access import StorageAccess
 from penstock.controller.logs.kubelets import Kubelets
 from penstock.controller.logs.uploader import LogKeeper, PodLog, log_of
@@ -24,7 +26,6 @@ from penstock.controller.runtime.outcomes import After, AtOnce, Done, Outcome
 from penstock.controller.runtime.queue import Key, KeyedQueue
 from penstock.engine.interface.actions import AttemptKey, StartAttempt
 from penstock.kubernetes.api.client import Api, ApiError, Object
-from penstock.kubernetes.api.recent import Recent
 from penstock.kubernetes.logs.archive import LogArchive
 from penstock.kubernetes.logs.collect import has_begun
 from penstock.kubernetes.observation import podstatus
@@ -71,7 +72,7 @@ class Logs:
         self._logs: dict[Key, PodLog] = {}
         self._of: dict[str, set[Key]] = {}
         """The logs that are not settled, by the uid of their execution."""
-        self._settled: Recent[str, None] = Recent(_SETTLED)
+        self._settled: FIFOCache[str, None] = FIFOCache(_SETTLED)
         self._asked: dict[tuple[Key, AttemptKey], set[Key]] = {}
         """Who waits for which logs."""
 
@@ -227,7 +228,7 @@ class Logs:
         log = self._logs.pop(key, None)
         if log is None:
             return
-        self._settled.put(_identity(log.pod), None)
+        self._settled[_identity(log.pod)] = None
         others = self._of.get(log.execution_uid, set())
         others.discard(key)
         if not others:

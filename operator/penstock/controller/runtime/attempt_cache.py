@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from cachetools import FIFOCache
+
 from penstock.controller.runtime.indexes import version_of
 from penstock.engine.interface.actions import AttemptKey, Observation
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.api.labels import ATTEMPT, DIRECTORY, EXECUTION_UID, TASK_RUN
-from penstock.kubernetes.api.recent import Recent
 from penstock.kubernetes.observation import podstatus
 from penstock.kubernetes.observation.shared_pod import DIRECTORY_OF, attempts_in, is_shared
 
@@ -45,7 +46,7 @@ class AttemptStore:
     def __init__(self) -> None:
         self._seen: dict[str, dict[AttemptKey, SeenAttempt]] = {}
         self._directories: dict[str, dict[AttemptKey, SeenAttempt]] = {}
-        self._forgotten: Recent[str, None] = Recent(_REMEMBERED)
+        self._forgotten: FIFOCache[str, None] = FIFOCache(_REMEMBERED)
 
     def of(self, execution_uid: str) -> dict[AttemptKey, SeenAttempt]:
         return self._seen.get(execution_uid, {})
@@ -110,11 +111,11 @@ class AttemptStore:
         """Drop everything about an execution that has ended or is gone."""
         self._seen.pop(execution_uid, None)
         self._directories.pop(execution_uid, None)
-        self._forgotten.put(execution_uid, None)
+        self._forgotten[execution_uid] = None
 
     def remember(self, execution_uid: str) -> None:
         """An execution that had ended goes on: news of it counts again."""
-        self._forgotten.drop(execution_uid)
+        self._forgotten.pop(execution_uid, None)
 
     def _all(self) -> Iterator[SeenAttempt]:
         for attempts in (*self._seen.values(), *self._directories.values()):

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
+from cachetools import FIFOCache
+
 from penstock.kubernetes.api.client import Object
-from penstock.kubernetes.api.recent import Recent
 from penstock.resources.execution import State
 
 Index = Callable[[Object], Iterable[Hashable]]
@@ -44,7 +45,7 @@ class ObjectStore:
         self._objects: dict[tuple[str, str], Object] = {}
         self._index = index
         self._indexed: dict[Hashable, dict[tuple[str, str], None]] = {}
-        self._deleted: Recent[str, None] = Recent(_REMEMBERED_DELETIONS)
+        self._deleted: FIFOCache[str, None] = FIFOCache(_REMEMBERED_DELETIONS)
 
     def find(self, key: Hashable) -> list[Object]:
         """The objects to which the index gives a key, in the order in which they came."""
@@ -77,7 +78,7 @@ class ObjectStore:
         meta = body["metadata"]
         if meta.get("uid") in self._deleted:
             return False
-        self._deleted.put(meta.get("uid", ""), None)
+        self._deleted[meta.get("uid", "")] = None
         key = (meta.get("namespace", ""), meta["name"])
         known = self._objects.get(key)
         was_here = known is not None and known["metadata"].get("uid") == meta.get("uid")

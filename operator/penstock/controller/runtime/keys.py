@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
+from penstock.cluster.flows import flow_name, oldest
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.kubernetes.api.client import Object
 from penstock.resources.execution import FlowReference
@@ -52,8 +53,7 @@ def _relative_keys(body: Object) -> Iterable[Hashable]:
 
 def flow_keys(body: Object) -> Iterable[Hashable]:
     """A Flow is looked for by the namespace and id that stand in it."""
-    spec = body.get("spec") or {}
-    yield body["metadata"]["namespace"], str(spec.get("namespace")), str(spec.get("id"))
+    yield body["metadata"]["namespace"], *flow_name(body)
 
 
 def find_flow(flows: ObjectStore, namespace: str, reference: FlowReference) -> Object | None:
@@ -61,4 +61,4 @@ def find_flow(flows: ObjectStore, namespace: str, reference: FlowReference) -> O
     if reference.name is not None:
         return flows.get(namespace, reference.name)
     found = flows.find((namespace, str(reference.namespace), str(reference.id)))
-    return min(found, key=lambda body: body["metadata"]["creationTimestamp"], default=None)
+    return oldest(found)

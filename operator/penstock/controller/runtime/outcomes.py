@@ -13,6 +13,7 @@ import random
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+from penstock.cluster.key_value_writer import KeyBusy
 from penstock.kubernetes.api.client import ApiError
 from penstock.kubernetes.api.configmap_store import KeptError, LeftBehind
 from penstock.storage.errors import StorageError
@@ -102,7 +103,7 @@ def outcome_of(error: Exception) -> Outcome:
             return Stalled(error.reason, str(error))
         case ApiError():
             return _of_api_error(error)
-        case WaitingError():
+        case WaitingError() | KeyBusy():
             return Retry(error.reason, str(error))
         case StorageError():
             return Retry("StorageUnavailable", str(error))

@@ -19,10 +19,10 @@ from penstock.engine.interface.actions import Report
 from penstock.expressions import ExpressionError, Host
 from penstock.flow.document import Trigger
 from penstock.kubernetes.api.client import EXECUTIONS, Api, ApiError, Object
-from penstock.kubernetes.api.labels import FLOW, IGNORE_UPDATES, MANAGED_BY, TRIGGER
-from penstock.kubernetes.api.names import label_value, slug
-from penstock.resources import API_VERSION
+from penstock.resources.execution import ExecutionSpec, FlowReference, TriggerReference
 from penstock.resources.flow import TriggerStatus
+from penstock.resources.names import slug
+from penstock.resources.new_execution import new_execution
 from penstock.triggers.due import due, next_look, schedule_variables
 from penstock.triggers.evaluation import Context, FlowName
 from penstock.triggers.schedule import Schedule, is_schedule
@@ -165,22 +165,10 @@ def _execution(
     meta = accepted.body["metadata"]
     flow = accepted.flow
     assert flow is not None
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Execution",
-        "metadata": {
-            "name": execution_name(meta["name"], flow.id, trigger.id, date),
-            "namespace": meta["namespace"],
-            "labels": {
-                MANAGED_BY: "penstock",
-                TRIGGER: hashlib.sha256(trigger.id.encode()).hexdigest()[:16],
-                FLOW: label_value(meta["name"]),
-            },
-            "annotations": {IGNORE_UPDATES: "true"},
-        },
-        "spec": {
-            "flow": {"name": meta["name"]},
-            "inputs": inputs,
-            "trigger": {"id": trigger.id, "type": trigger.type, "variables": variables},
-        },
-    }
+    spec = ExecutionSpec(
+        flow=FlowReference(name=meta["name"]),
+        inputs=inputs,
+        trigger=TriggerReference(id=trigger.id, type=trigger.type, variables=variables),
+    )
+    name = execution_name(meta["name"], flow.id, trigger.id, date)
+    return new_execution(meta["namespace"], name, spec)

@@ -63,8 +63,8 @@ class ChildFlow(Document):
     restart_behavior: RestartBehavior = "RETRY_FAILED"
     """What follows when the parent is restarted: the failed child is, or there is a new one."""
 
-    def child_request(self, evaluator: HandingOn) -> ChildRequest:
-        """What is asked for. Raises ``ExpressionError`` or ``FlowableError``."""
+    def request(self, evaluator: HandingOn) -> ChildRequest:
+        """One execution to make. Raises ``ExpressionError`` or ``FlowableError``."""
         labels = {
             evaluator.render(key) or "": evaluator.render(value) or ""
             for key, value in self.labels.items()

@@ -6,8 +6,9 @@ made anew from the status otherwise. A decision that ends in an error keeps noth
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
+
+from cachetools import FIFOCache
 
 from penstock.engine.state.task_run_index import TaskRunIndex, Traits
 from penstock.resources.execution import TaskRun
@@ -20,7 +21,7 @@ class TaskRunCache:
 
     def __init__(self, traits: Traits) -> None:
         self._traits = traits
-        self._kept: OrderedDict[str, tuple[Sequence[TaskRun], TaskRunIndex]] = OrderedDict()
+        self._kept: FIFOCache[str, tuple[Sequence[TaskRun], TaskRunIndex]] = FIFOCache(_KEPT)
 
     def take(self, uid: str, task_runs: Sequence[TaskRun]) -> TaskRunIndex:
         """The board of those task runs. It is not kept any more until it is given back."""
@@ -32,8 +33,6 @@ class TaskRunCache:
     def give_back(self, uid: str, task_runs: Sequence[TaskRun], board: TaskRunIndex) -> None:
         """Keep a board, which holds exactly these task runs."""
         self._kept[uid] = (task_runs, board)
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
 
 
 def _catch_up(known: Sequence[TaskRun], board: TaskRunIndex, task_runs: Sequence[TaskRun]) -> bool:

@@ -272,7 +272,7 @@ class Api:
         self, namespace: str, pod: str, query: Mapping[str, str], silence: float | None = TIMEOUT
     ) -> AsyncIterator[bytes]:
         """A container's log as it comes, piece by piece; none of it is held in memory."""
-        path = f"{PODS.prefix}/namespaces/{quote(namespace)}/pods/{quote(pod)}/log"
+        path = _path(PODS, namespace, pod, "log")
         async for piece in self.stream(path, query, silence=silence):
             yield piece
 
@@ -306,7 +306,7 @@ class Api:
         verb: Verb,
         resource: Resource,
         namespace: str | None = None,
-        name: str = "",
+        name: str | None = None,
         part: str = "",
         query: Mapping[str, str] | None = None,
         body: Object | None = None,
@@ -321,16 +321,13 @@ class Api:
         verb: Verb,
         resource: Resource,
         namespace: str | None,
-        name: str,
+        name: str | None,
         part: str,
         query: Mapping[str, str] | None,
         body: Object | None,
         content_type: str,
     ) -> bytes:
-        path = resource.prefix + (f"/namespaces/{quote(namespace)}" if namespace else "")
-        path += f"/{resource.plural}"
-        for segment in (name, part):
-            path += f"/{quote(segment)}" if segment else ""
+        path = _path(resource, namespace, name, part)
         headers = {"Accept": "application/json", "User-Agent": "penstock"}
         if content_type:
             headers["Content-Type"] = content_type
@@ -360,6 +357,22 @@ class Api:
         url = self._client.configuration.host + path
         url += "?" + urlencode(query) if query else ""
         return await self._client.call_api(verb, url, headers, body, _request_timeout=timeout)
+
+
+def _path(resource: Resource, namespace: str | None, name: str | None, part: str) -> str:
+    """Write the path of an object, or of all objects of a kind where no name is given."""
+    path = resource.prefix + (f"/namespaces/{_segment(namespace)}" if namespace else "")
+    path += f"/{resource.plural}"
+    path += "" if name is None else f"/{_segment(name)}"
+    return path + (f"/{part}" if part else "")
+
+
+def _segment(name: str) -> str:
+    """Escape a name, which may be a person's text. One that no object can have is refused: it would
+    lead to another object, or to all of them."""
+    if name in ("", ".", "..") or "/" in name or "%" in name:
+        raise ApiError(400, "BadRequest", f"`{name}` is no name that an object can have")
+    return quote(name, safe="")
 
 
 def _refusal(status: int, raw: bytes, retry_after: str | None = None) -> ApiError:

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from penstock.kubernetes.api.client import CONFIG_MAPS, Api, ApiError, Object
-from penstock.kubernetes.api.labels import EXECUTION_UID, IGNORE_UPDATES, MANAGED_BY
+from penstock.kubernetes.api.labels import EXECUTION_UID
+from penstock.resources.labels import IGNORE_UPDATES, MANAGED_BY, MANAGER
 
 
 class Reference(Protocol):
@@ -140,7 +141,7 @@ def owned_meta(
     return {
         "name": name,
         "namespace": meta["namespace"],
-        "labels": {EXECUTION_UID: meta["uid"], **(labels or {}), MANAGED_BY: "penstock"},
+        "labels": {EXECUTION_UID: meta["uid"], **(labels or {}), MANAGED_BY: MANAGER},
         "annotations": {IGNORE_UPDATES: "true"},
         "ownerReferences": [
             {

@@ -1,5 +1,8 @@
-"""The labels and annotations that Penstock writes. Nothing else is ever copied to its children:
-copied labels of Argo CD, Helm or Flux would make those tools prune or fight over the objects.
+"""The labels and annotations of the Jobs and pods of attempts, and what is noted on other objects.
+
+Nothing but labels of Penstock is ever copied to its children: copied labels of Argo CD, Helm or
+Flux would make those tools prune or fight over the objects. What every object of Penstock has, and
+an Execution, is in :mod:`penstock.resources.labels`.
 """
 
 EXECUTION = "penstock.dev/execution"
@@ -7,13 +10,8 @@ EXECUTION_UID = "penstock.dev/execution-uid"
 TASK = "penstock.dev/task"
 TASK_RUN = "penstock.dev/task-run"
 ATTEMPT = "penstock.dev/attempt"
-FLOW = "penstock.dev/flow"
-TRIGGER = "penstock.dev/trigger"
-PARENT_UID = "penstock.dev/parent-uid"
-"""On an execution that a task of another made: the uid of that one."""
 CALLED_BY = "penstock.dev/called-by"
 """On an execution that a task of another made: the controller's signature that this is so."""
-MANAGED_BY = "app.kubernetes.io/managed-by"
 
 DIRECTORY = "penstock.dev/working-directory"
 """On the Job and the pod of a WorkingDirectory, in which its tasks run one after the other."""
@@ -32,6 +30,5 @@ APPLIED = "penstock.dev/applied"
 """On a KeyValue: the attempts whose change is in it, as far as their end may not be recorded."""
 PLANNED = "penstock.dev/planned"
 """On an Execution: what the attempt that it names is about to delete, counted before."""
-IGNORE_UPDATES = "argocd.argoproj.io/ignore-resource-updates"
 EXECUTION_NAME = "penstock.dev/execution-name"
 """The whole name of the execution: a label value may be too short for it."""

@@ -18,8 +18,6 @@ from penstock.kubernetes.api.labels import (
     EXECUTION,
     EXECUTION_NAME,
     EXECUTION_UID,
-    IGNORE_UPDATES,
-    MANAGED_BY,
     PAIRS,
     SPEC_HASH,
     START_WITHIN,
@@ -28,7 +26,7 @@ from penstock.kubernetes.api.labels import (
     TASK_RUN,
     VALUE,
 )
-from penstock.kubernetes.api.names import digest, job_name, label_value
+from penstock.kubernetes.api.names import digest, job_name
 from penstock.kubernetes.pods.files_sidecar import PodStorage, staged, with_files
 from penstock.kubernetes.pods.podspec import (
     MAX_SECONDS,
@@ -39,6 +37,8 @@ from penstock.kubernetes.pods.podspec import (
 )
 from penstock.kubernetes.secrets.locations import SecretPlaces
 from penstock.kubernetes.secrets.references import add_beside, add_to_pod, prepare
+from penstock.resources.labels import IGNORE_UPDATES, MANAGED_BY, MANAGER
+from penstock.resources.names import label_value
 from penstock.tasks.contract.pod_folders import OWN, Paths
 from penstock.tasks.contract.task import Container
 from penstock.tasks.pod.main import LOG_LEVEL_VARIABLE
@@ -191,7 +191,7 @@ def labels_of(owner: Owner, task_id: str, task_run_id: str, attempt: int) -> dic
         TASK: label_value(task_id),
         TASK_RUN: label_value(task_run_id),
         ATTEMPT: str(attempt),
-        MANAGED_BY: "penstock",
+        MANAGED_BY: MANAGER,
     }
 
 

@@ -8,10 +8,9 @@ from typing import Any
 from penstock.engine.interface.actions import StartExecution
 from penstock.engine.interface.secrets import Secrets, key_reference
 from penstock.kubernetes.api.client import Object
-from penstock.kubernetes.api.labels import IGNORE_UPDATES, MANAGED_BY, PARENT_UID
 from penstock.kubernetes.secrets.locations import SecretPlaces
-from penstock.resources import API_VERSION
 from penstock.resources.execution import ExecutionSpec
+from penstock.resources.new_execution import new_execution
 
 
 def build_execution(
@@ -22,29 +21,8 @@ def build_execution(
     ``places`` are those of the secrets in its inputs. Raises ``TaskFailure`` for a secret without a
     place.
     """
-    meta = maker["metadata"]
-    labels: dict[str, str] = {MANAGED_BY: "penstock"}
-    owned_by: list[Any] = []
-    parent = action.spec.parent
-    if parent is not None and parent.execution == meta["name"]:
-        labels[PARENT_UID] = meta["uid"]
-        owned_by = [_owner_reference(maker)]
-    elif parent is not None:  # a retry of the maker itself: it has the same parent
-        own = meta.get("labels") or {}
-        labels |= {key: own[key] for key in (PARENT_UID,) if key in own}
-        owned_by = list(meta.get("ownerReferences") or [])
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Execution",
-        "metadata": {
-            "name": action.name,
-            "namespace": meta["namespace"],
-            "labels": labels,
-            "annotations": {IGNORE_UPDATES: "true"},
-            "ownerReferences": owned_by,
-        },
-        "spec": _written(_by_name(action.spec, action.secrets, places)),
-    }
+    spec = _by_name(action.spec, action.secrets, places)
+    return new_execution(maker["metadata"]["namespace"], action.name, spec, maker)
 
 
 def named(inputs: Mapping[str, Any], secrets: Secrets, places: SecretPlaces) -> dict[str, Any]:
@@ -99,22 +77,3 @@ def is_left_over(existing: Object, wanted: Object) -> bool:
 def owners(body: Object) -> set[str]:
     """The uids of an object's owners."""
     return {owner["uid"] for owner in body["metadata"].get("ownerReferences") or ()}
-
-
-def _written(spec: ExecutionSpec) -> dict[str, Any]:
-    """A spec as JSON, without empty properties."""
-    written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    empty: tuple[object, ...] = ({}, [], False)
-    return {key: value for key, value in written.items() if value not in empty}
-
-
-def _owner_reference(body: Object) -> dict[str, Any]:
-    meta = body["metadata"]
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Execution",
-        "name": meta["name"],
-        "uid": meta["uid"],
-        "controller": False,
-        "blockOwnerDeletion": False,
-    }

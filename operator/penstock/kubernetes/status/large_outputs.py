@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from cachetools import LRUCache
+
 from penstock.kubernetes.api.client import Api, Object
 from penstock.kubernetes.api.configmap_store import digest, encode, fetch, keep
 from penstock.kubernetes.api.labels import TASK_RUN
-from penstock.kubernetes.api.recent import Recent
 from penstock.resources.execution import ExecutionStatus, OutputsReference, TaskRun
 
 INLINE_BYTES = 2_048
@@ -27,7 +28,7 @@ class OutputsKeeper:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._cache: Recent[str, dict[str, Any]] = Recent(_CACHED)
+        self._cache: LRUCache[str, dict[str, Any]] = LRUCache(_CACHED)
 
     async def put_away(
         self,
@@ -74,7 +75,7 @@ class OutputsKeeper:
         if outputs is None:
             what = f"outputs of the task `{run.task_id}`"
             outputs = await fetch(self._api, namespace, reference, what)
-            self._cache.put(reference.sha256, outputs)
+            self._cache[reference.sha256] = outputs
         return run.model_copy(update={"outputs": outputs})
 
     async def _keep(
@@ -90,7 +91,7 @@ class OutputsKeeper:
             sha256=digest(text),
         )
         await keep(self._api, execution, reference, text, {TASK_RUN: run.id})
-        self._cache.put(reference.sha256, run.outputs or {})
+        self._cache[reference.sha256] = run.outputs or {}
         return reference
 
 

@@ -120,17 +120,13 @@ def _in(actual: Any, expected: Any) -> bool:
     return any(_same(actual, item) for item in expected)
 
 
-def _equal(actual: Any, expected: Any) -> bool:
-    return _same(actual, expected)
-
-
 def _not_equal(actual: Any, expected: Any) -> bool:
     return not _same(actual, expected)
 
 
 _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
-    "equalTo": _equal,
-    "equalsTo": _equal,
+    "equalTo": _same,
+    "equalsTo": _same,
     "notEqualTo": _not_equal,
     "notEqualsTo": _not_equal,
     "greaterThan": lambda actual, expected: _order(actual, expected) > 0,

@@ -39,19 +39,19 @@ class SplitItems:
         uris: list[str] = split.run(context)["uris"]
         files = context.services.files
         listed = files.put("batches.txt", BytesIO("".join(f"{uri}\n" for uri in uris).encode()))
-        pattern = uris[0].replace(_Batches.name(1), _Batches.name("*")) if uris else ""
+        pattern = uris[0].replace(_batch_name(0), _batch_name("*")) if uris else ""
         return {"splits": listed, "count": len(uris), "pattern": pattern}
 
 
 class _Batches(Split):
     """Keeps files under names that are counted from 0, whatever the items' file is called."""
 
-    @staticmethod
-    def name(number: int | str) -> str:
-        return f"batch-{number - 1 if isinstance(number, int) else number}.txt"
-
     def _name(self, number: int) -> str:
-        return self.name(number)
+        return _batch_name(number - 1)
+
+
+def _batch_name(index: int | str) -> str:
+    return f"batch-{index}.txt"
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,10 @@ from penstock.engine.interface.actions import Observation
 from penstock.engine.interface.executable import (
     ChildFlow,
     ChildrenSeen,
-    ChildRequest,
     ExecutableTask,
     holds,
     transmitted,
 )
-from penstock.engine.interface.flowable import HandingOn
 from penstock.expressions import ExpressionError
 from penstock.resources.execution import ExecutionStatus, State
 
@@ -37,9 +35,6 @@ class Subflow(ChildFlow, ExecutableTask):
     outputs: dict[str, Any] | None = None
     """Deprecated: use the outputs of the flow. Expressions that see the child's outputs.
     Rendered."""
-
-    def request(self, evaluator: HandingOn) -> ChildRequest:
-        return self.child_request(evaluator)
 
     def restarts_children(self) -> bool:
         return self.restart_behavior == "RETRY_FAILED"

@@ -16,12 +16,11 @@ from penstock.engine.interface.executable import (
     Beside,
     ChildFlow,
     ChildrenSeen,
-    ChildRequest,
     ExecutableTask,
     holds,
     transmitted,
 )
-from penstock.engine.interface.flowable import Flowable, FlowableError, HandingOn, Plan, in_sequence
+from penstock.engine.interface.flowable import Flowable, FlowableError, Plan, in_sequence
 from penstock.engine.interface.states import worst
 from penstock.flow.model import Document
 from penstock.flow.problems import Location
@@ -113,9 +112,6 @@ class Items(ChildFlow, ExecutableTask):
     def own_variables(self, beside: Beside, index: int) -> dict[str, Any]:
         uri = str(self._split(beside)["pattern"]).replace("*", str(index))
         return {"taskrun": {"items": uri, "iteration": index}}
-
-    def request(self, evaluator: HandingOn) -> ChildRequest:
-        return self.child_request(evaluator)
 
     def conclude(
         self,

@@ -1,7 +1,8 @@
-"""The log of an execution in the cluster, of its pods and of the archive: one round at a time."""
+"""Reads the log of an Execution, of its pods and of the archive: one round at a time."""
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import json
 import re
@@ -10,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from penstock.kubernetes.api.client import EXECUTIONS, PODS, Api, ApiError, Object
+from penstock.cluster.executions import Executions
+from penstock.kubernetes.api.client import PODS, Api, ApiError, Object
 from penstock.kubernetes.api.labels import EXECUTION_UID
 from penstock.kubernetes.logs.collect import has_begun, has_ended, read_new_lines
 from penstock.kubernetes.logs.kubelet import Piece, Unreadable
@@ -28,6 +30,10 @@ Key = tuple[str, int]
 _PROXY = re.compile(r"/api/v1/namespaces/[^/?#]+/services/[^/?#]+/proxy/v1/logs/[^?#]+")
 _END = "~"
 """After every time."""
+_ROUND = 1.0
+"""Seconds between two looks while an execution is followed."""
+_LAST_ROUNDS = 15
+"""Looks after the end of an execution, until all of its logs are there."""
 
 
 @dataclass
@@ -52,7 +58,10 @@ class _Round:
 
 
 class ExecutionLogs:
-    """Each round gives what was printed since the one before."""
+    """Gives what the tasks of one Execution printed: each round what is new since the one before.
+
+    ``warn`` is told once of each part that can't be read, and that the rest is given without it.
+    """
 
     def __init__(
         self,
@@ -87,9 +96,23 @@ class ExecutionLogs:
         )
         return all(key in self._known and self._known[key].is_over for key in ran)
 
+    async def followed(self) -> AsyncIterator[Entry]:
+        """Give what was printed and what is printed, until the Execution has ended."""
+        left = _LAST_ROUNDS
+        while left:
+            async for found in self.news():
+                yield found
+            if self.status.finished and self.is_complete:
+                return
+            left -= self.status.finished
+            await asyncio.sleep(_ROUND)
+
     async def news(self) -> AsyncIterator[Entry]:
-        """What was printed since the last round, in the order of time."""
-        body = await self._api.get(EXECUTIONS, self._namespace, self._name)
+        """Give what was printed since the last round, in the order of time.
+
+        Raises :class:`ExecutionNotFound` and :class:`ApiError`.
+        """
+        body = await Executions(self._api, self._namespace).get(self._name)
         self.status = ExecutionStatus.from_json(body.get("status") or {})
         now = _Round()
         try:

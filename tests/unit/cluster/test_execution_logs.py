@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from penstock.cli.execution_logs import ExecutionLogs
+from penstock.cluster.execution_logs import ExecutionLogs
 from penstock.kubernetes.api.client import EXECUTIONS, Api, ApiError, Object, Resource
 from penstock.kubernetes.api.names import job_name
 
@@ -24,6 +24,8 @@ class Cluster:
     """An execution, its pods and its archive, as a test writes them."""
 
     def __init__(self) -> None:
+        self.state = "RUNNING"
+        self.rounds = 0
         self.logs: Object | None = {"path": PATH, "token": "secret"}
         self.pods: dict[str, Object] = {}
         self.printed: dict[str, list[tuple[int, str]]] = {}
@@ -60,6 +62,7 @@ class Cluster:
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
         assert (resource, namespace, name) == (EXECUTIONS, "team", "run-1")
+        self.rounds += 1
         tasks = {*self.pods, *self.archived}
         attempt = {"number": 1, "state": "RUNNING", "createdDate": DATE, "startDate": DATE}
         run = {"state": "RUNNING", "startDate": DATE}
@@ -67,7 +70,7 @@ class Cluster:
             run | {"id": f"r-{task}", "taskId": task, "attempts": [attempt | {"job": "j"}]}
             for task in tasks
         ]
-        status = {"state": "RUNNING", "taskRuns": runs, "logs": self.logs}
+        status = {"state": self.state, "taskRuns": runs, "logs": self.logs}
         return {"metadata": {"uid": "u-1", "name": name}, "status": status}
 
     async def list(self, resource: Resource, namespace: str, selector: str) -> list[Object]:
@@ -132,6 +135,12 @@ class Reader:
 
     async def round(self) -> list[Any]:
         return [(entry["taskId"], entry["message"]) async for entry in self.logs.news()]
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for between two rounds."""
+    monkeypatch.setattr("penstock.cluster.execution_logs._ROUND", 0.0)
 
 
 @pytest.fixture
@@ -237,3 +246,35 @@ async def test_a_status_leads_nowhere_else(cluster: Cluster, reader: Reader, pat
     assert await reader.round() == [("b", "two")]
     assert "names no place" in reader.warnings[0]
     assert cluster.tokens == set()
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_who_follows_reads_until_all_logs_of_the_ended_execution_are_there(
+    cluster: Cluster, reader: Reader
+) -> None:
+    cluster.pod("a", (1, "one"))
+    read = []
+
+    async for entry in reader.logs.followed():
+        read.append(entry["message"])
+        if read == ["one"]:
+            cluster.pod("a", (1, "one"), (2, "two"))
+        else:
+            cluster.state = "SUCCESS"
+            cluster.pod("a", (1, "one"), (2, "two"), state="terminated")
+
+    assert read == ["one", "two"]
+    assert reader.logs.is_complete
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_logs_that_never_come_are_not_waited_for_without_end(
+    cluster: Cluster, reader: Reader
+) -> None:
+    cluster.state = "FAILED"
+    cluster.pod("a", (1, "one"))
+
+    assert [entry["message"] async for entry in reader.logs.followed()] == ["one"]
+
+    assert not reader.logs.is_complete
+    assert cluster.rounds == 15
