@@ -12,9 +12,12 @@ import pytest
 import yaml
 
 from e2e.apiserver import controller
+from e2e.apiserver.background import played
 from e2e.apiserver.controlplane import CONTROLLER_NAMESPACE, ControlPlane, program
 from e2e.apiserver.process import connected
 from e2e.apiserver.stage import Stage
+from e2e.fixtures.kubernetes import Kubernetes
+from e2e.fixtures.scenario import Scenario
 from penstock.kubernetes.api.client import Api, ApiError, Resource
 
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
@@ -45,6 +48,13 @@ async def stage(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Stage]:
     """A namespace of its own, with a controller, the network to it, and nodes."""
     async with Stage.opened(plane, tmp_path) as stage:
         yield stage
+
+
+@pytest.fixture
+def scenario(plane: ControlPlane, tmp_path: Path) -> Iterator[Scenario]:
+    """A namespace of its own with a controller at work, for tests in the words of `e2e/tests`."""
+    with played(plane, tmp_path) as stage:
+        yield Scenario(Kubernetes(plane.kubeconfig("scenario")), stage.namespace)
 
 
 async def _install(plane: ControlPlane) -> None:
