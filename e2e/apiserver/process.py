@@ -1,18 +1,19 @@
 """The process of a controller: put together as for a cluster, with calls that fail.
 
 It is forked from a process that has imported everything, so that it starts in a moment, and it ends
-with the one that it was forked from.
+with the tests, however they end.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import faulthandler
 import logging
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,8 +30,6 @@ from penstock.controller.app.main import watch_cluster
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.settings import Settings
 from penstock.kubernetes.api.client import Api
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Start:
 
 def run(start: Start, faults: Faults) -> None:
     """Run a controller until it is killed. On SIGUSR1 its log tells what it is at."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_end_with_the_tests, daemon=True).start()
     with start.log.open("ab") as log:
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
@@ -60,6 +59,13 @@ def run(start: Start, faults: Faults) -> None:
     os.environ["KUBECONFIG"] = str(start.kubeconfig)  # for kopf
     clock.install(faults)
     asyncio.run(_work(start, faults))
+
+
+def _end_with_the_tests() -> None:
+    tests = multiprocessing.parent_process()
+    assert tests is not None
+    tests.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def connected(kubeconfig: Path) -> Any:
