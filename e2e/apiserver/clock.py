@@ -1,4 +1,4 @@
-"""The clock of this machine, as the controller sees it: it can be set."""
+"""The clock of the controller's process: it can be set."""
 
 from __future__ import annotations
 
@@ -8,26 +8,21 @@ import pkgutil
 import sys
 
 import penstock.controller
+from e2e.apiserver.faults import Faults
 
 
-class _Clock:
-    offset = real.timedelta()
+def install(faults: Faults) -> None:
+    """Let all modules of the controller see a clock that is as fast as `faults` says."""
 
+    class SetDatetime(real.datetime):
+        @classmethod
+        def now(cls, tz: real.tzinfo | None = None) -> real.datetime:  # type: ignore[override]
+            return real.datetime.now(tz) + real.timedelta(seconds=faults.clock)
 
-class SetDatetime(real.datetime):
-    """A datetime whose ``now`` is off by what the clock was set."""
+        @classmethod
+        def fromisoformat(cls, text: str, /) -> real.datetime:  # type: ignore[override]
+            return real.datetime.fromisoformat(text)
 
-    @classmethod
-    def now(cls, tz: real.tzinfo | None = None) -> real.datetime:  # type: ignore[override]
-        return real.datetime.now(tz) + _Clock.offset
-
-    @classmethod
-    def fromisoformat(cls, text: str, /) -> real.datetime:  # type: ignore[override]
-        return real.datetime.fromisoformat(text)
-
-
-def install() -> None:
-    """Let all modules of the controller see the clock that can be set."""
     package = penstock.controller
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
@@ -35,13 +30,3 @@ def install() -> None:
         is_ours = name.startswith(package.__name__)
         if is_ours and getattr(loaded, "datetime", None) is real.datetime:
             loaded.datetime = SetDatetime  # type: ignore[attr-defined]
-
-
-def step(seconds: float) -> None:
-    """Set the clock forth or back."""
-    _Clock.offset += real.timedelta(seconds=seconds)
-
-
-def right() -> None:
-    """Set it right again."""
-    _Clock.offset = real.timedelta()

@@ -1,9 +1,9 @@
-"""One etcd and one API server for all tests of this folder, with the CRDs in it."""
+"""One etcd and one API server for all tests of this folder, with the CRDs and the controller's
+rights in it."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,24 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e.apiserver import clock
-from e2e.apiserver.controller import connected
-from e2e.apiserver.controlplane import ControlPlane, program
+from e2e.apiserver import controller
+from e2e.apiserver.background import played
+from e2e.apiserver.controlplane import CONTROLLER_NAMESPACE, ControlPlane, program
+from e2e.apiserver.process import connected
 from e2e.apiserver.stage import Stage
+from e2e.fixtures.kubernetes import Kubernetes
+from e2e.fixtures.scenario import Scenario
 from penstock.kubernetes.api.client import Api, ApiError, Resource
 
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
-_CRD_FOLDER = Path(__file__).resolve().parents[2] / "crds"
+NAMESPACES = Resource("", "v1", "namespaces")
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_CRD_FOLDER = _REPOSITORY / "crds"
+_RIGHTS = _REPOSITORY / "manifests" / "rbac"
+_OF_RIGHTS = {
+    kind: Resource("rbac.authorization.k8s.io", "v1", f"{kind.lower()}s")
+    for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
+}
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +36,8 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     plane = ControlPlane(tmp_path_factory.mktemp("plane"), program())
     plane.start()
     try:
-        asyncio.run(_install_crds(plane))
-        clock.install()
+        controller.prepare()
+        asyncio.run(_install(plane))
         yield plane
     finally:
         plane.stop()
@@ -37,14 +47,27 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 async def stage(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Stage]:
     """A namespace of its own, with a controller, the network to it, and nodes."""
     async with Stage.opened(plane, tmp_path) as stage:
-        os.environ["KUBECONFIG"] = str(stage.kubeconfig)
         yield stage
 
 
-async def _install_crds(plane: ControlPlane) -> None:
+@pytest.fixture
+def scenario(plane: ControlPlane, tmp_path: Path) -> Iterator[Scenario]:
+    """A namespace of its own with a controller at work, for tests in the words of `e2e/tests`."""
+    with played(plane, tmp_path) as stage:
+        yield Scenario(Kubernetes(plane.kubeconfig("scenario")), stage.namespace)
 
-    async with await connected(plane.kubeconfig("crds")) as client:
+
+async def _install(plane: ControlPlane) -> None:
+    """Install what the chart does but for the controller: its rights, and the CRDs."""
+    async with await connected(plane.kubeconfig("install")) as client:
         api = Api(client)
+        namespace = {"apiVersion": "v1", "kind": "Namespace"}
+        await api.create(NAMESPACES, "", namespace | {"metadata": {"name": CONTROLLER_NAMESPACE}})
+        for name in ("roles.yaml", "bindings.yaml"):
+            for body in yaml.safe_load_all((_RIGHTS / name).read_text()):
+                meta = body["metadata"]
+                kind, inside = _OF_RIGHTS[body["kind"]], meta.get("namespace", "")
+                await api.apply(kind, inside, meta["name"], body, "tests")
         for path in sorted(_CRD_FOLDER.glob("*.yaml")):
             crd: dict[str, Any] = yaml.safe_load(path.read_text())
             await api.apply(CRDS, "", crd["metadata"]["name"], crd, "tests")

@@ -20,6 +20,16 @@ from pathlib import Path
 from e2e.cluster import certificates, components, golang
 from e2e.cluster.paths import Layout, discover
 
+ADMIN = "admin"
+CONTROLLER = "controller"
+"""The users that a kubeconfig may be of."""
+CONTROLLER_NAMESPACE = "penstock-system"
+_CONTROLLER_SUBJECT = (
+    "/O=system:serviceaccounts"
+    f"/O=system:serviceaccounts:{CONTROLLER_NAMESPACE}"
+    f"/CN=system:serviceaccount:{CONTROLLER_NAMESPACE}:penstock"
+)
+"""A certificate of this subject has the rights of the controller's ServiceAccount."""
 _HOST = "127.0.0.1"
 _PATIENCE = 60.0
 
@@ -55,6 +65,7 @@ class ControlPlane:
     def start(self) -> None:
         """Start both, and wait until the API server is ready."""
         certificates.create(self._layout.pki, components.NODE)
+        certificates.create_client(self._layout.pki, CONTROLLER, _CONTROLLER_SUBJECT)
         for name in ("etcd", "kube-apiserver"):
             (self.folder / name).symlink_to(self.program)
         self._start("etcd", self._etcd())
@@ -77,11 +88,11 @@ class ControlPlane:
         for name in ("kube-apiserver", "etcd"):
             self._stop(name, signal.SIGKILL)
 
-    def kubeconfig(self, name: str, port: int | None = None) -> Path:
-        """A kubeconfig of an administrator, by way of another port where one is given."""
+    def kubeconfig(self, name: str, user: str = ADMIN, port: int | None = None) -> Path:
+        """A kubeconfig of a user, by way of another port where one is given."""
         target = self.folder / f"{name}.kubeconfig"
         url = f"https://{_HOST}:{port or self.port}"
-        certificates.write_kubeconfig(self._layout.pki, "admin", url, target)
+        certificates.write_kubeconfig(self._layout.pki, user, url, target)
         return target
 
     @property

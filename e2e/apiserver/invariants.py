@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from e2e.apiserver.controller import Call
+from e2e.apiserver.faults import Call
 from e2e.apiserver.nodes import attempt_of
+from e2e.apiserver.stage import Stage
 from penstock.kubernetes.api.client import JOBS, Object
 from penstock.resources.execution import ExecutionStatus
 
@@ -16,24 +17,39 @@ ALIKE_PER_SECOND = 40
 """So often in a second the same call may be made at all."""
 
 
-def check(calls: Iterable[Call], executions: Iterable[Object], deleted_jobs: set[str]) -> None:
-    """Raises ``AssertionError`` that says which invariant does not hold, and of what."""
-    calls, executions = list(calls), list(executions)
-    each_attempt_has_one_job(calls, deleted_jobs)
-    for body in executions:
+async def check(stage: Stage, deleted_jobs: Collection[str] = ()) -> None:
+    """Raises ``AssertionError`` that says which invariant does not hold, and of what.
+
+    `deleted_jobs` are the uids of the Jobs that the test deleted.
+    """
+    calls = stage.controller.calls
+    jobs = [*stage.nodes.jobs.values(), *jobs_made(calls)]
+    each_attempt_has_one_job(jobs, stage.nodes.collected.union(deleted_jobs))
+    for body in await stage.executions():
         no_open_attempt_is_lost(body)
         every_wait_says_why(body)
     nothing_is_tried_in_a_hot_loop(calls)
 
 
-def each_attempt_has_one_job(calls: Iterable[Call], deleted: set[str]) -> None:
-    """But where somebody deleted the Job before anybody knew of it, it is made once more."""
-    jobs: dict[tuple[str, ...], set[str]] = defaultdict(set)
+def jobs_made(calls: Iterable[Call]) -> Iterable[Object]:
+    """The Jobs that the controller made, also those whose making it was not told of."""
     for call in calls:
         if call.made is not None and f"/{JOBS.plural}/" in call.path:
-            jobs[attempt_of(dict(call.made))].add(call.made["metadata"]["uid"])
-    for attempt, uids in jobs.items():
-        assert len(uids - deleted) <= 1, f"the attempt {attempt} had the Jobs {uids}"
+            yield dict(call.made)
+
+
+def each_attempt_has_one_job(jobs: Iterable[Object], deleted: Collection[str]) -> None:
+    """At no time, and one after the other only where somebody else deleted the first one.
+
+    Who deletes a Job before the controller knows of it, gets it once more. So does the garbage
+    collector after the deletion of an Execution, while that is still on its way to the controller.
+    """
+    uids: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for job in jobs:
+        uids[attempt_of(job)].add(job["metadata"]["uid"])
+    for attempt, found in uids.items():
+        left = found.difference(deleted)
+        assert len(left) <= 1, f"the attempt {attempt} had the Jobs {left}"
 
 
 def no_open_attempt_is_lost(body: Object) -> None:
@@ -58,6 +74,12 @@ def every_wait_says_why(body: Object) -> None:
     waits = any(item.type == "Stalled" for item in status.conditions)
     waits = waits or "ProgressingWithRetry" in told
     assert waits, f"{body['metadata']['name']} is {status.state} and says only {told}"
+
+
+def every_call_is_allowed(calls: Iterable[Call]) -> None:
+    """The chart gives the controller every right that it needs."""
+    forbidden = {f"{call.verb} {call.path}" for call in calls if call.status == 403}
+    assert not forbidden, f"the controller's rights lack {sorted(forbidden)}"
 
 
 def nothing_is_tried_in_a_hot_loop(calls: Iterable[Call]) -> None:

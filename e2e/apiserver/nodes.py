@@ -36,7 +36,10 @@ class Nodes:
         self._namespace = namespace
         self._script = script
         self._random = random
-        self._known: set[str] = set()
+        self.jobs: dict[str, Object] = {}
+        """Every Job that was seen, by uid."""
+        self.collected: set[str] = set()
+        """The uids of the Jobs that were deleted since their Execution was."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.is_held: Callable[[str], bool] = lambda task: False
         """Whether the pods of a task, by its id, do not end yet."""
@@ -57,8 +60,8 @@ class Nodes:
     async def _look(self) -> None:
         for job in await self._list(JOBS):
             uid = job["metadata"]["uid"]
-            if uid not in self._known:
-                self._known.add(uid)
+            if uid not in self.jobs:
+                self.jobs[uid] = job
                 task = asyncio.create_task(self._bring_through(job))
                 self._tasks.add(task)
                 task.add_done_callback(self._done)
@@ -80,6 +83,8 @@ class Nodes:
                 meta = body["metadata"]
                 wanted = [owner["uid"] for owner in meta.get("ownerReferences") or ()]
                 if wanted and alive.isdisjoint(wanted):
+                    if kind is JOBS:
+                        self.collected.add(meta["uid"])
                     await self._api.delete(kind, self._namespace, meta["name"], meta["uid"])
 
     async def _list(self, kind: Resource) -> list[Object]:
@@ -91,6 +96,8 @@ class Nodes:
         notes = job["metadata"]["annotations"]
         code, outputs = self._script(notes[TASK_ID], int(labels[ATTEMPT]))
         pod = pod_of(job)
+        # As random as the Job controller's: a Job that is made anew has another pod.
+        pod["metadata"]["name"] = f"{job['metadata']['name']}-{job['metadata']['uid'][:5]}"
         begun = datetime.now(UTC)
         steps: list[Callable[[], Any]] = [
             lambda: self._api.create(PODS, self._namespace, pod),

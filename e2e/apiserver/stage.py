@@ -15,10 +15,10 @@ from uuid import uuid4
 
 import yaml
 
-from e2e.apiserver import clock
-from e2e.apiserver.controller import Controller, connected
-from e2e.apiserver.controlplane import ControlPlane
+from e2e.apiserver.controller import Controller
+from e2e.apiserver.controlplane import CONTROLLER, ControlPlane
 from e2e.apiserver.nodes import Nodes, Script
+from e2e.apiserver.process import connected
 from e2e.apiserver.proxy import Proxy
 from penstock.kubernetes.api.client import (
     EVENTS,
@@ -49,7 +49,7 @@ class Stage:
     controller: Controller
     api: Api
     namespace: str
-    kubeconfig: Path
+    nodes: Nodes
     script: Script = every_task_succeeds
     random: Random = field(default_factory=lambda: Random(0))
     hold: set[str] = field(default_factory=set)
@@ -61,26 +61,26 @@ class Stage:
         proxy = Proxy(plane.port)
         await proxy.start()
         name = f"t-{uuid4().hex[:8]}"
-        kubeconfig = plane.kubeconfig(f"{name}-proxied", proxy.port)
+        kubeconfig = plane.kubeconfig(f"{name}-proxied", CONTROLLER, proxy.port)
         controller = Controller(folder, kubeconfig, namespaces=[name])
         async with await connected(plane.kubeconfig(name)) as client:
             api = Api(client)
             body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
             await api.create(_NAMESPACES, "", body)
-            stage = cls(plane, proxy, controller, api, name, kubeconfig)
-            nodes = Nodes(api, name, lambda *asked: stage.script(*asked), stage.random)
+            random = Random(0)
+            nodes = Nodes(api, name, lambda *asked: stage.script(*asked), random)
+            stage = cls(plane, proxy, controller, api, name, nodes, random=random)
             nodes.is_held = lambda task: task in stage.hold
             work = asyncio.create_task(nodes.run())
             try:
                 yield stage
             finally:
-                clock.right()
                 work.cancel()
                 with suppress(asyncio.CancelledError):
                     await work
                 await controller.kill()
                 await proxy.stop()
-            assert not nodes.errors
+            assert not nodes.errors, nodes.errors
 
     async def flow(self, text: str) -> None:
         """Let there be a Flow, as its YAML says."""

@@ -75,7 +75,7 @@ async def test_what_happens_while_the_api_server_restarts_and_forgets_is_found(
         "stays": "SUCCESS",
         "comes": "SUCCESS",
     }
-    invariants.check(stage.controller.calls, await stage.executions(), set())
+    await invariants.check(stage)
 
 
 async def test_outputs_that_somebody_deleted_stall_the_execution_until_they_are_back(
@@ -138,7 +138,7 @@ async def test_a_quota_is_waited_for_and_named(stage: Stage) -> None:
     # and when there is room
     await stage.api.delete(QUOTAS, stage.namespace, "none")
     assert (await stage.ended())["run"].state == "SUCCESS"
-    invariants.check(stage.controller.calls, await stage.executions(), set())
+    await invariants.check(stage)
 
 
 async def test_in_a_namespace_that_is_being_deleted_nothing_is_tried_in_a_hot_loop(
@@ -181,4 +181,4 @@ async def test_a_list_that_is_slow_loses_nothing_that_is_made_meanwhile(stage: S
     failed = {name: status for name, status in found.items() if status.state != "SUCCESS"}
     assert not failed
     assert len(found) == 13
-    invariants.check(stage.controller.calls, await stage.executions(), set())
+    await invariants.check(stage)

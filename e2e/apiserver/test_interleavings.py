@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from e2e.apiserver import clock, invariants
-from e2e.apiserver.controller import Faults
+from e2e.apiserver import invariants
 from e2e.apiserver.stage import Stage
 from e2e.apiserver.vandal import Vandal
 from penstock.resources.execution import State
@@ -63,7 +62,6 @@ def script(task: str, attempt: int) -> tuple[int, dict[str, Any]]:
     return 0, {"value": "x" * 3_000 if task == "large" else task}
 
 
-@pytest.mark.stories
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_every_execution_ends_as_it_should(stage: Stage, seed: int) -> None:
     # given
@@ -77,23 +75,24 @@ async def test_every_execution_ends_as_it_should(stage: Stage, seed: int) -> Non
         for flow in FLOWS:
             await stage.execute(flow, f"{flow}-{number}")
     # when
-    faults = Faults(Random(seed), lost_calls=0.03, lost_answers=0.05, delayed=0.2)
-    stage.controller.faults = faults
-    stage.controller.start()
-    await stage.controller.ready()
+    controller, faults = stage.controller, stage.controller.faults
+    controller.seed = seed
+    faults.lost_calls, faults.lost_answers, faults.delayed = 0.03, 0.05, 0.2
+    controller.start()
+    await controller.ready()
     await vandal.act(ACTS)
-    faults.lost_calls = faults.lost_answers = faults.delayed = 0
-    clock.right()
+    faults.lost_calls = faults.lost_answers = faults.delayed = faults.clock = 0
     found = await stage.ended()
     # then
-    told = f"seed {seed}: {vandal.done}, crashes: {stage.controller.crashes}"
     try:
-        invariants.check(stage.controller.calls, await stage.executions(), vandal.deleted_jobs)
+        await invariants.check(stage, vandal.deleted_jobs)
+        invariants.every_call_is_allowed(controller.calls)
         for name, status in found.items():
             assert status.finished, f"{name} is {status.state}: {status.conditions}"
             if name not in vandal.harmed:
                 assert status.state is State.SUCCESS, f"{name}: {status.state} {status.message}"
         assert len(found) == EACH * len(FLOWS)
     except AssertionError as error:
-        error.add_note(told)
+        error.add_note(f"seed {seed}: {vandal.done}, crashes: {controller.crashes}")
+        error.add_note(await controller.tell())
         raise

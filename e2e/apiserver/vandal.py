@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from random import Random
 
-from e2e.apiserver import clock
 from e2e.apiserver.controller import Controller
 from e2e.apiserver.controlplane import ControlPlane
 from e2e.apiserver.proxy import Proxy
@@ -112,11 +111,10 @@ class Vandal:
 
     async def _kill(self) -> None:
         await self._controller.kill()
-        self._proxy.cut()  # as the kernel does for a process that is gone
         self._controller.start()
 
     async def _compact(self) -> None:
         await asyncio.to_thread(self._plane.compact)
 
     async def _set_clock(self) -> None:
-        clock.step(self._random.choice([-15, -2, 2, 15]))
+        self._controller.faults.clock += self._random.choice([-15, -2, 2, 15])

@@ -69,6 +69,11 @@ def create(pki: Path, node: str) -> None:
     commands.run(["openssl", "pkey", "-in", key, "-pubout", "-out", pki / "service-account.pub"])
 
 
+def create_client(pki: Path, name: str, subject: str) -> None:
+    """Make the certificate of one more user, with the groups that its subject names."""
+    _sign(pki, _Leaf(name, subject))
+
+
 def write_kubeconfig(pki: Path, user: str, server: str, target: Path) -> None:
     """Write a kubeconfig that holds its certificates, so that it may be copied elsewhere."""
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
+import time
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from penstock.controller.gc import orphaned_files
 from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.storage.execution import NamespaceFiles
@@ -32,23 +38,40 @@ class Given:
         for body in there:
             self.executions.put(body)
         self.purges = OrphanedFiles(self.root, self.executions)
+        self.before_clear: Callable[[str], None] = lambda folder: None
+        """Called in the storage's thread, with the folder that is about to be cleared."""
 
     def file(self, name: str, flow: str = "flow", namespace: str = "company.team") -> str:
         path = ExecutionPlace(namespace, flow, name).task_file("t", "r", "_files/a.txt")
         self.storage.put(path.replace("_files/", ""), io.BytesIO(b"x"))
         return path.replace("_files/", "")
 
+    def is_busy(self, name: str) -> bool:
+        """Whether an execution of this name has to wait."""
+        return self.purges.is_busy("ns", ExecutionPlace("company.team", "flow", name))
+
     def left(self) -> list[str]:
         return list(self.storage.list("/"))
 
-    async def run(self) -> None:
+    async def run(self, seconds: float = 0.3) -> None:
         """Until nothing is to be done any more."""
         task = asyncio.create_task(self.purges.run())
-        done, _ = await asyncio.wait([task], timeout=0.3)
+        done, _ = await asyncio.wait([task], timeout=seconds)
         assert not done
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+def watch(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the test see, and hold up, what the storage is told to clear."""
+    clear = Storage.clear
+
+    def told(storage: Storage, folder: str, spared: Collection[str] = ()) -> int:
+        given.before_clear(folder)
+        return clear(storage, folder, spared)
+
+    monkeypatch.setattr(Storage, "clear", told)
 
 
 async def test_files_go_with_their_execution(tmp_path: Path) -> None:
@@ -59,12 +82,12 @@ async def test_files_go_with_their_execution(tmp_path: Path) -> None:
     kept = given.file("there")
     # when
     given.purges.removed(gone)
-    assert given.purges.is_busy("ns", ExecutionPlace("company.team", "flow", "gone"))
+    assert given.is_busy("gone")
     await given.run()
     # then
     assert given.left() == [kept]
     assert not (tmp_path / "ns/company/team/flow/executions/gone").exists()
-    assert not given.purges.is_busy("ns", ExecutionPlace("company.team", "flow", "gone"))
+    assert not given.is_busy("gone")
 
 
 async def test_what_was_deleted_unseen_is_found_at_the_start(tmp_path: Path) -> None:
@@ -105,6 +128,66 @@ async def test_a_namesake_keeps_its_files(tmp_path: Path) -> None:
     await given.run()
     # then
     assert given.left() == [kept]
+
+
+async def test_what_is_deleted_while_others_are_cleared_follows_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: a storage that is busy with the files of one
+    given = Given(tmp_path)
+    watch(given, monkeypatch)
+    given.file("first")
+    given.purges.removed(execution("first"))
+    cleared, goes_on = threading.Event(), threading.Event()
+
+    def hold_up(folder: str) -> None:
+        if "first" in folder:
+            cleared.set()
+            assert goes_on.wait(5)
+
+    given.before_clear = hold_up
+    running = asyncio.create_task(given.run())
+    assert await asyncio.to_thread(cleared.wait, 5)
+    # when
+    given.file("second")
+    given.purges.removed(execution("second"))
+    goes_on.set()
+    await running
+    # then
+    assert given.left() == []
+    assert not given.is_busy("second")
+
+
+async def test_files_that_can_not_be_deleted_hold_up_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: a storage that refuses once to delete the files of one execution
+    monkeypatch.setattr(orphaned_files, "AGAIN", 0.2)
+    given = Given(tmp_path)
+    watch(given, monkeypatch)
+    tried: list[float] = []
+    others_left: list[str] = []
+
+    def refuse_once(folder: str) -> None:
+        if "stuck" in folder:
+            tried.append(time.monotonic())
+            others_left.extend(path for path in given.left() if "other" in path)
+            if len(tried) == 1:
+                others_left.clear()
+                raise PermissionError("read-only")
+
+    given.before_clear = refuse_once
+    for name in ("stuck", "other"):
+        given.file(name)
+        given.purges.removed(execution(name))
+    # when
+    await given.run(0.8)
+    # then
+    assert given.left() == []
+    assert not given.is_busy("stuck")
+    first, second = tried
+    assert second - first >= 0.2
+    assert others_left == []
 
 
 async def test_one_without_a_place_is_no_trouble(tmp_path: Path) -> None:

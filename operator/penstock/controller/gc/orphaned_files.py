@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator
+import time
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.kubernetes.api.client import Object
@@ -23,7 +25,7 @@ logger = logging.getLogger(__name__)
 _EXECUTIONS = "executions"
 _SPARED = (FILES, PAIRS)
 _DEEPEST = 40
-_AGAIN = 60.0
+AGAIN = 60.0
 """Seconds until what the storage could not do is tried again."""
 
 Folder = tuple[str, str]
@@ -40,14 +42,15 @@ class OrphanedFiles:
         self._storage = storage
         self._executions = executions
         self._tenants = tenants
-        self._gone: dict[Folder, None] = {}
+        self._gone: dict[Folder, float] = {}
+        """What is to be cleared, and the monotonic time before which the storage is not asked."""
         self._news = asyncio.Event()
 
     def removed(self, body: Object) -> None:
         """An execution was deleted."""
         folder = _folder(body)
         if folder is not None:
-            self._gone[body["metadata"]["namespace"], folder] = None
+            self._gone[body["metadata"]["namespace"], folder] = 0.0
             self._news.set()
 
     def is_busy(self, tenant: str, place: ExecutionPlace) -> bool:
@@ -56,32 +59,44 @@ class OrphanedFiles:
 
     async def run(self) -> None:
         """Work until cancelled. The cluster's executions must be known before."""
-        await self._safely(self._sweep)
+        await self._sweep()
         while True:
-            await self._news.wait()
-            self._news.clear()
-            await self._safely(self._purge)
-            if self._gone:
-                await asyncio.sleep(_AGAIN)
-                self._news.set()
-
-    async def _safely(self, work: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await work()
-        except Exception as error:  # whatever a store has to say: nothing else waits for this
-            logger.warning("files of deleted executions can't be deleted yet: %s", error)
+            await self._wait_for_work()
+            await self._purge()
 
     async def _sweep(self) -> None:
-        for folder in await asyncio.to_thread(lambda: list(self._kept())):
-            self._gone[folder] = None
-            self._news.set()
+        try:
+            kept = await asyncio.to_thread(lambda: list(self._kept()))
+        except Exception as error:  # whatever a store has to say: nothing else waits for this
+            logger.warning("files of deleted executions can't be looked for: %s", error)
+            return
+        self._gone |= dict.fromkeys(kept, 0.0)
+        self._news.set()
+
+    async def _wait_for_work(self) -> None:
+        """Wait until an execution is deleted, or the time has come for what failed before.
+
+        Also a deletion that came while others' files were deleted counts: an execution that is made
+        anew under its name does not begin before.
+        """
+        due = min(self._gone.values(), default=None)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if due is None else max(due - time.monotonic(), 0)):
+                await self._news.wait()
+        self._news.clear()
 
     async def _purge(self) -> None:
-        live = self._live()
-        for tenant, folder in list(self._gone):
-            if (tenant, folder) not in live:
-                await asyncio.to_thread(self._storage.of(tenant).clear, folder, _SPARED)
-            self._gone.pop((tenant, folder), None)
+        live, now = self._live(), time.monotonic()
+        for item in [item for item, due in self._gone.items() if due <= now]:
+            tenant, folder = item
+            try:
+                if item not in live:
+                    await asyncio.to_thread(self._storage.of(tenant).clear, folder, _SPARED)
+            except Exception as error:  # whatever a store has to say: the others do not wait for it
+                logger.warning("files of a deleted execution can't be deleted yet: %s", error)
+                self._gone[item] = time.monotonic() + AGAIN
+            else:
+                self._gone.pop(item, None)
 
     def _live(self) -> set[Folder]:
         """The folders that must stay: those of executions, and those in which others stand, such

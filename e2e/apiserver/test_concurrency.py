@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from e2e.fixtures.scenario import ExecutionView, FlowView, Scenario
-
-pytestmark = pytest.mark.cluster
 
 
 def limited(scenario: Scenario, id: str, behavior: str, limit: int = 1) -> FlowView:
