@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +19,7 @@ from penstock.engine.rendering.evaluation import Evaluation
 from penstock.engine.rendering.evaluators import AttemptEvaluator
 from penstock.engine.state.metrics import added_metrics
 from penstock.engine.state.task_run_index import TaskRunIndex
+from penstock.engine.state.transitions import INITIAL, move_attempt
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import ExpressionError
 from penstock.flow.model import parse_duration
@@ -53,12 +53,12 @@ class Attempts:
 
     def begin(self, run: TaskRun, task: Task) -> TaskRun:
         """Write the intent of the next attempt, and ask for what it is done by."""
-        attempt = Attempt(number=len(run.attempts) + 1, state=State.CREATED, created_date=self._now)
+        attempt = self._next(run)
         if isinstance(task, ExecutableTask):
             attempt = self._with_execution(run, task, attempt)
-        run = self._board.change(
+        run = self._board.move(
             run,
-            state=State.RUNNING if isinstance(task, Flowable) else State.CREATED,
+            State.RUNNING if isinstance(task, Flowable) else State.CREATED,
             next_attempt=None,
             attempts=[*run.attempts, attempt],
         )
@@ -74,15 +74,12 @@ class Attempts:
 
     def record(self, run: TaskRun) -> TaskRun:
         """An attempt that the engine makes itself, now."""
-        attempt = Attempt(
-            number=len(run.attempts) + 1,
-            state=State.RUNNING,
-            created_date=self._now,
-            start_date=self._now,
-        )
-        return self._board.change(
-            run, state=State.RUNNING, next_attempt=None, attempts=[*run.attempts, attempt]
-        )
+        begun = move_attempt(run, self._next(run), State.RUNNING, start_date=self._now)
+        attempts = [*run.attempts, begun]
+        return self._board.move(run, State.RUNNING, next_attempt=None, attempts=attempts)
+
+    def _next(self, run: TaskRun) -> Attempt:
+        return Attempt(number=len(run.attempts) + 1, state=INITIAL, created_date=self._now)
 
     def request(self, run: TaskRun, task: Task) -> TaskRun:
         """Ask for what the last attempt is done by; may be asked for again after a crash."""
@@ -151,9 +148,12 @@ class Attempts:
             return self.finish(run, task, seen)
         if seen.state is State.RUNNING and attempt.state is State.CREATED:
             start = _not_before(attempt.created_date, seen.start_date or self._now)
-            changes = {"state": State.RUNNING, "start_date": start}
+            attempts = [
+                *run.attempts[:-1],
+                move_attempt(run, attempt, seen.state, start_date=start),
+            ]
             outputs = dict(seen.outputs) if seen.outputs is not None else run.outputs
-            return self._replace_last(run, changes, state=State.RUNNING, outputs=outputs)
+            return self._board.move(run, State.RUNNING, attempts=attempts, outputs=outputs)
         return run
 
     def finish(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
@@ -175,16 +175,19 @@ class Attempts:
         last = run.attempts[-1]
         start = _not_before(last.created_date, seen.start_date or last.start_date)
         end = _not_before(start or last.created_date, seen.end_date or self._now)
-        return self._replace_last(
+        ended = move_attempt(
             run,
-            {
-                "state": seen.state,
-                "start_date": start,
-                "end_date": end,
-                "exit_code": seen.exit_code,
-                "reason": seen.reason,
-                "message": seen.message,
-            },
+            last,
+            seen.state,
+            start_date=start,
+            end_date=end,
+            exit_code=seen.exit_code,
+            reason=seen.reason,
+            message=seen.message,
+        )
+        return self._board.change(
+            run,
+            attempts=[*run.attempts[:-1], ended],
             outputs=dict(seen.outputs) if seen.outputs is not None else run.outputs,
             **added_metrics(run, seen.metrics),
         )
@@ -194,19 +197,19 @@ class Attempts:
         attempts = [
             attempt
             if attempt.state.terminated
-            else attempt.model_copy(update={"state": state, "end_date": self._now})
+            else move_attempt(run, attempt, state, end_date=self._now)
             for attempt in run.attempts
         ]
-        return self._board.change(
-            run, state=state, end_date=self._now, next_attempt=None, attempts=attempts
+        return self._board.move(
+            run, state, end_date=self._now, next_attempt=None, attempts=attempts
         )
 
     def fail_unstarted(self, run: TaskRun, task: Task, message: str) -> TaskRun:
         """Fail a task run that has no attempt: its condition or its opening went wrong."""
         self._report("TaskFailed", run, f"failed: {message}", warning=True)
-        return self._board.change(
+        return self._board.move(
             run,
-            state=self._evaluation.allowed(run, task, State.FAILED),
+            self._evaluation.allowed(run, task, State.FAILED),
             end_date=self._now,
             message=message,
         )
@@ -218,7 +221,7 @@ class Attempts:
     def _again(self, run: TaskRun, date: datetime) -> TaskRun:
         """Let another attempt follow. It is begun by the settling, once everything that happened
         is taken in: an attempt sees all outputs that there are."""
-        return self._board.change(run, state=State.RETRYING, next_attempt=date)
+        return self._board.move(run, State.RETRYING, next_attempt=date)
 
     def _after_loss(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
         if seen.directory_lost and run.parent is not None:
@@ -235,11 +238,11 @@ class Attempts:
     ) -> TaskRun:
         """A task of a WorkingDirectory was lost with the directory: what the tasks before it made
         is gone, so they all run again, as an attempt of the WorkingDirectory."""
-        number = len(around.attempts) + 1
-        lost = Attempt(
-            number=number,
-            state=State.RESUBMITTED,
-            created_date=around.start_date,
+        begun = self._next(around).model_copy(update={"created_date": around.start_date})
+        lost = move_attempt(
+            around,
+            begun,
+            State.RESUBMITTED,
             start_date=around.start_date,
             end_date=self._now,
             reason=seen.reason,
@@ -249,7 +252,7 @@ class Attempts:
         around = self._board.change(around, attempts=[*around.attempts, lost])
         if self._empty_directory(around, seen):
             return run
-        message = f"lost with its infrastructure {_times(number)} ({seen.reason})"
+        message = f"lost with its infrastructure {_times(lost.number)} ({seen.reason})"
         return self._end(run, task, State.FAILED, message)
 
     def _empty_directory(self, run: TaskRun, seen: Observation) -> bool:
@@ -309,17 +312,13 @@ class Attempts:
     def _end(self, run: TaskRun, task: Task, state: State, message: str | None = None) -> TaskRun:
         if state is State.FAILED:
             self._report("TaskFailed", run, f"failed: {message}", warning=True)
-        return self._board.change(
+        return self._board.move(
             run,
+            self._evaluation.allowed(run, task, state),
             next_attempt=None,
-            state=self._evaluation.allowed(run, task, state),
             end_date=run.attempts[-1].end_date or self._now,
             message=message,
         )
-
-    def _replace_last(self, run: TaskRun, changes: Mapping[str, Any], **of_run: Any) -> TaskRun:
-        last = run.attempts[-1].model_copy(update=changes)
-        return self._board.change(run, attempts=[*run.attempts[:-1], last], **of_run)
 
     def _report(self, reason: str, run: TaskRun, text: str, *, warning: bool = False) -> None:
         name = f"task {run.task_id}" + (f" [{run.value}]" if run.value is not None else "")

@@ -11,18 +11,21 @@ from penstock.engine.interface.identity import Identity
 from penstock.engine.kinds.outputs import resolve_outputs
 from penstock.engine.rendering.evaluation import Evaluation
 from penstock.engine.state.task_run_index import TaskRunIndex
+from penstock.engine.state.transitions import move_execution
 from penstock.expressions import ExpressionError
 from penstock.flow.document import Flow
 from penstock.flow.values import InvalidInput
+from penstock.resources.conditions import EXECUTION, NotOwned
 from penstock.resources.execution import ExecutionStatus, State, Transition
 
 _WITHOUT_OUTPUTS = frozenset({State.KILLED, State.CANCELLED, State.RETRIED})
-_LONGEST_HISTORY = 200
-_HISTORY_START = 50
 
 
 def refuse(status: ExecutionStatus, reason: str, message: str, now: datetime) -> Step:
-    """End an execution before anything of it ran."""
+    """End an execution before anything of it ran. Raises ``NotOwned`` where the reason is none that
+    its conditions may have."""
+    if reason not in EXECUTION.reasons:
+        raise NotOwned(f"no execution is refused with the reason `{reason}`")
     refused = status.model_copy(update={"refusal": reason})
     return Step(
         status=ended(refused, State.FAILED, message, now),
@@ -68,24 +71,14 @@ def ended(
     """The status at its end."""
     start = status.start_date or now
     if final is State.KILLED and status.state is not State.KILLING:
-        status = transition(status, State.KILLING, now)
-    return transition(status, final, now).model_copy(
+        status = move_execution(status, State.KILLING, now)
+    return move_execution(status, final, now).model_copy(
         update={
             "end_date": now,
             "duration": f"{(now - start).total_seconds():.1f}s",
             "message": message,
         }
     )
-
-
-def transition(status: ExecutionStatus, state: State, now: datetime) -> ExecutionStatus:
-    """The status in another state; of a very long history the middle is left out."""
-    if status.state is state:
-        return status
-    history = [*status.history, Transition(state=state, date=now)]
-    if len(history) > _LONGEST_HISTORY:
-        history = [*history[:_HISTORY_START], *history[_HISTORY_START + 1 :]]
-    return status.model_copy(update={"state": state, "history": history})
 
 
 def transitions_since(before: ExecutionStatus, after: ExecutionStatus) -> list[Transition]:

@@ -9,13 +9,12 @@ from typing import Any
 
 from penstock.engine.decision.controls import Controls
 from penstock.engine.decision.decision import CompiledFlow, Decision, Observations
-from penstock.engine.decision.ending import end, ended, refuse, transition
+from penstock.engine.decision.ending import end, ended, refuse
 from penstock.engine.decision.inputs import InvalidInputs, kept_apart, resolve_inputs
 from penstock.engine.decision.restarting import kept_for_replay
 from penstock.engine.decision.sla import SlaWatch
 from penstock.engine.decision.starting import LimitExceeded
-from penstock.engine.interface.actions import Children, KeepSecrets, Report, Step, StopAttempt
-from penstock.engine.interface.executable import ExecutableTask
+from penstock.engine.interface.actions import Children, KeepSecrets, Report, Step
 from penstock.engine.interface.identity import Identity, inputs_secret
 from penstock.engine.interface.limits import Limits
 from penstock.engine.interface.turn import ALONE, Turn
@@ -24,6 +23,7 @@ from penstock.engine.kinds.flowables.pause import Holding
 from penstock.engine.rendering.evaluation import Evaluation, HostFunctions, no_functions
 from penstock.engine.state.task_run_cache import TaskRunCache
 from penstock.engine.state.task_run_index import TaskRunIndex
+from penstock.engine.state.transitions import INITIAL, IllegalTransition, move_execution
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import Expressions
 from penstock.flow.document import Flow
@@ -38,7 +38,10 @@ from penstock.resources.execution import (
 __all__ = ["Engine", "refuse"]
 
 NO_CHILDREN: Children = {}
+INTERNAL_ERROR = "InternalError"
+"""The reason of an Event and of a refusal: the engine made an error."""
 _NOT_BEGUN = (State.CREATED, State.QUEUED, State.RESTARTED)
+_WAITING = (State.PAUSED, State.BREAKPOINT, State.RETRYING)
 
 
 class Engine:
@@ -69,8 +72,8 @@ class Engine:
         `source` is the status of the execution that this one replays, with all its outputs.
         """
         status = ExecutionStatus(
-            state=State.CREATED,
-            history=[Transition(state=State.CREATED, date=now)],
+            state=INITIAL,
+            history=[Transition(state=INITIAL, date=now)],
             flow=PinnedFlow(
                 namespace=self.flow.namespace,
                 id=self.flow.id,
@@ -145,7 +148,10 @@ class Engine:
     ) -> Step:
         """The first step, with the inputs known."""
         if source is not None and spec.replay is not None:
-            kept = kept_for_replay(self._kit.tree, source, spec.replay)
+            try:
+                kept = kept_for_replay(self._kit.tree, source, spec.replay)
+            except IllegalTransition as error:
+                return refuse(status, INTERNAL_ERROR, _own_error(error), now)
             if kept is None:
                 wanted = spec.replay.task or spec.replay.task_run
                 message = f"the execution {spec.replay.execution} has no task run of {wanted}"
@@ -183,13 +189,17 @@ class Engine:
         """Take in what happened and decide what is next.
 
         Deciding twice on the same arguments gives the same step; a step that changes nothing
-        returns the status as it came.
+        returns the status as it came. Where the engine would make a change of state that there is
+        not, the step ends this one execution, and says so.
         """
         if status.finished and not identity.controls:
             return Step(status)
         board = self._boards.take(identity.uid, status.task_runs)
         decision = Decision(self._kit, identity, status, children, now, board)
-        step = self._advance(decision, observations, turn)
+        try:
+            step = self._advance(decision, observations, turn)
+        except IllegalTransition as error:
+            return self._give_up(Decision(self._kit, identity, status, children, now), error)
         if not step.status.finished:
             self._boards.give_back(identity.uid, step.status.task_runs, board)
         return step
@@ -230,15 +240,15 @@ class Engine:
             return Step(ended(status, state, message, now), reports=(report,))
         waiting = self._noted(decision)
         if controls.reopened:
-            waiting = transition(waiting, State.RESTARTED, now)
-        queued = transition(waiting, State.QUEUED, now)
+            waiting = move_execution(waiting, State.RESTARTED, now)
+        queued = move_execution(waiting, State.QUEUED, now)
         return Step(_open_again(queued), decision.actions(), decision.all_reports())
 
     def _decide(self, decision: Decision, controls: Controls, observations: Observations) -> Step:
         status, now = decision.status, decision.now
         held = {run.id for run in status.task_runs if run.state is State.PAUSED}
         if controls.reopened and status.state.terminated:
-            status = _open_again(transition(status, State.RESTARTED, now))
+            status = _open_again(move_execution(status, State.RESTARTED, now))
         decision.observe(observations)
         self._watch(decision, status)
         try:
@@ -247,7 +257,7 @@ class Engine:
                 # What has just been done violated it.
                 final = decision.settling.settle()
         except LimitExceeded as error:
-            return self._stop(decision, str(error))
+            return self._stop(decision, "LimitExceeded", str(error))
         status = status.model_copy(
             update={
                 "task_runs": list(decision.board),
@@ -258,11 +268,11 @@ class Engine:
         )
         if status.state in _NOT_BEGUN and status.task_runs:
             # Also where it is paused, or over, at once: whoever listens to it sees that it ran.
-            status = transition(status, State.RUNNING, now)
-        elif status.state is State.PAUSED and _went_on(held, decision.board, final):
-            status = transition(status, State.RUNNING, now)
+            status = move_execution(status, State.RUNNING, now)
+        elif status.state in _WAITING and _went_on(held, decision.board, final):
+            status = move_execution(status, State.RUNNING, now)
         if final is None:
-            status = transition(status, self._open_state(decision), now)
+            status = move_execution(status, self._open_state(decision), now)
             return self._step(decision, status, self._sla_watch(decision, status).deadline())
         return self._end(decision, status, final)
 
@@ -296,7 +306,7 @@ class Engine:
         status = self._noted(decision)
         if controls.end_state is not None:
             message = f"set to {controls.end_state} as its spec asks"
-            status = transition(status, controls.end_state, decision.now)
+            status = move_execution(status, controls.end_state, decision.now)
             status = status.model_copy(update={"message": message})
         step = Step(status, decision.actions(), decision.all_reports())
         if status.after_execution is not State.RUNNING:
@@ -352,27 +362,29 @@ class Engine:
             and not (decision.ledger.paused and run.state in (State.RETRYING, State.RESTARTED))
         ]
 
-    def _stop(self, decision: Decision, message: str) -> Step:
-        """End the execution at a limit; nothing that was only intended is started."""
-        open_runs = decision.board.open_runs()
-        stops: list[StopAttempt] = []
-        for run in open_runs:
-            task = decision.task_of(run)
-            for attempt in run.attempts:
-                if attempt.state.terminated:
-                    continue
-                if isinstance(task, ExecutableTask):
-                    decision.children.kill(run, task, attempt)
-                else:
-                    stops.append(StopAttempt(run, attempt))
+    def _stop(self, decision: Decision, reason: str, message: str) -> Step:
+        """End the execution where it stands: what runs is stopped, and nothing that was only
+        intended is started. Of one that has ended, `afterExecution` ends."""
+        for run in decision.board.open_runs():
+            decision.settling.stop(run)
             decision.attempts.close(run, State.CANCELLED)
         status = decision.status.model_copy(
             update={"task_runs": list(decision.board)} | decision.ledger.fields()
         )
-        report = Report("LimitExceeded", message, warning=True)
-        final = ended(status, State.FAILED, message, decision.now)
-        kills = tuple(decision.children.actions)
-        return Step(final, (*stops, *kills), (*decision.all_reports(), report))
+        if not status.state.terminated:
+            status = ended(status, State.FAILED, message, decision.now)
+        elif status.after_execution is State.RUNNING:
+            status = status.model_copy(update={"after_execution": State.FAILED})
+        report = Report(reason, message, warning=True)
+        return Step(status, decision.actions(), (*decision.all_reports(), report))
+
+    def _give_up(self, decision: Decision, error: IllegalTransition) -> Step:
+        """End an execution for which the engine can't decide. The decision is a new one: what the
+        one before it had changed counts for nothing. What people want of it is refused, or it would
+        be tried again, and fail again, for ever."""
+        message = _own_error(error)
+        Controls(decision).refuse(message)
+        return self._stop(decision, INTERNAL_ERROR, message)
 
     def _noted(self, decision: Decision) -> ExecutionStatus:
         """The status with what people asked for, and nothing further."""
@@ -436,13 +448,17 @@ class Engine:
         )
 
 
+def _own_error(error: IllegalTransition) -> str:
+    return f"the controller made an error, please report it: {error}"
+
+
 def _progress(board: TaskRunIndex, waiting: int) -> str:
     return f"{board.ended}/{len(board) + waiting}"
 
 
 def _went_on(held: set[str], board: TaskRunIndex, final: State | None) -> bool:
-    """Whether a paused execution ran again, if only for a moment, before it ended or was held by
-    the next Pause."""
+    """Whether an execution that waited ran again, if only for a moment, before it ended or was held
+    by the next Pause."""
     if final in (State.KILLED, State.CANCELLED):
         return False
     still = any(run.id in held and run.state is State.PAUSED for run in board)

@@ -45,8 +45,11 @@ def _led_to_the_end(board: TaskRunIndex, run: TaskRun) -> bool:
 
 def _do_again(tree: FlowTree, board: TaskRunIndex, run: TaskRun, now: datetime) -> None:
     task = tree[run.task_id].task
-    if not isinstance(task, Flowable):
-        board.change(run, state=State.RESTARTED, end_date=None, next_attempt=now, message=None)
+    if not isinstance(task, Flowable) and not run.attempts:
+        # It failed before it began: its `runIf` is asked again.
+        board.remove(run)
+    elif not isinstance(task, Flowable):
+        board.move(run, State.RESTARTED, end_date=None, next_attempt=now, message=None)
     elif isinstance(task, WorkingDirectory):
         # Its directory is gone, and what its tasks left there.
         board.remove(run)
@@ -64,7 +67,7 @@ def mark(tree: FlowTree, board: TaskRunIndex, run: TaskRun, state: State) -> Non
     """Give a task run another end state, and open what has ended around it."""
     _remove_unknown(tree, board)
     _remove_handlers(tree, board)
-    board.change(run, state=state, message=f"marked as {state}")
+    board.move(run, state, message=f"marked as {state}")
     for around in board.ancestors(run):
         if around.state.terminated:
             _open(tree, board, around)
@@ -117,9 +120,9 @@ def _open(tree: FlowTree, board: TaskRunIndex, run: TaskRun) -> None:
     task = tree[run.task_id].task
     assert isinstance(task, Flowable)
     run = board[run.id]
-    board.change(
+    board.move(
         run,
-        state=State.RUNNING,
+        State.RUNNING,
         outputs=task.reopened(run),
         end_date=None,
         next_attempt=None,

@@ -121,7 +121,7 @@ class Settling:
                 self._attempts.close(run, end)
             elif live:
                 running = True
-            elif run.attempts and not isinstance(self._tree[run.task_id].task, Flowable):
+            elif not isinstance(self._tree[run.task_id].task, Flowable):
                 self._attempts.close(run, State.CANCELLED)
             else:
                 opened.append(run)
@@ -189,9 +189,9 @@ class Settling:
             next_ = Going(verdict=State.FAILED, message=str(error))
         if isinstance(next_, Again):
             self._board.clear(run)
-            self._board.change(
+            self._board.move(
                 run,
-                state=State.PAUSED,
+                State.PAUSED,
                 next_attempt=self._now + next_.wait,
                 outputs=next_.outputs,
             )
@@ -205,9 +205,9 @@ class Settling:
             self._ledger.leave(going.exit, f"task {run.task_id}: {going.message}")
         if going.verdict is State.FAILED:
             self._attempts.tell_failure(run, going.message or "failed")
-        self._board.change(
+        self._board.move(
             run,
-            state=State.RUNNING,
+            State.RUNNING,
             next_attempt=None,
             outputs=run.outputs if going.outputs is None else going.outputs,
             verdict=going.verdict,
@@ -248,7 +248,7 @@ class Settling:
             if failed:
                 run = self._board.change(run, message=closing.message or closing.reason)
         state = self._evaluation.allowed(run, task, task.outcome(state))
-        self._board.change(run, state=state, end_date=self._now)
+        self._board.move(run, state, end_date=self._now)
 
     def _advance_handlers(self, parent: Parent, kind: str, tasks: Sequence[Task]) -> bool:
         return self._advancing.advance(parent, kind, in_sequence(tasks), stop_on_failure=False)

@@ -14,6 +14,7 @@ from typing import Any
 from penstock.engine.interface.flowable import Child
 from penstock.engine.interface.secrets import AskedSecrets
 from penstock.engine.state.outputs_tree import OutputsTree, Scope
+from penstock.engine.state.transitions import move_task_run
 from penstock.resources.execution import State, TaskRun
 
 ChildKey = tuple[str, str | None, int | None]
@@ -129,8 +130,13 @@ class TaskRunIndex:
             self.remove(child)
 
     def change(self, run: TaskRun, **changes: Any) -> TaskRun:
-        """Replace a task run by one with other fields."""
+        """Replace a task run by one with other fields, but in the same state."""
         return self.put(run.model_copy(update=changes))
+
+    def move(self, run: TaskRun, state: State, **changes: Any) -> TaskRun:
+        """Replace a task run by one in another state, and with other fields. Raises
+        ``IllegalTransition``."""
+        return self.put(move_task_run(run, state, **changes))
 
     def child(self, parent: str | None, child: Child) -> TaskRun | None:
         key = (child.task.id, child.value, child.iteration)
