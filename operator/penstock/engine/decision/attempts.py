@@ -81,6 +81,14 @@ class Attempts:
     def _next(self, run: TaskRun) -> Attempt:
         return Attempt(number=len(run.attempts) + 1, state=INITIAL, created_date=self._now)
 
+    def begin_closing(self, run: TaskRun, task: Flowable) -> TaskRun:
+        """Begin the attempt that takes what a flowable's children left, where there is none, or
+        where all before it were lost and another may follow."""
+        lost = sum(attempt.state is State.RESUBMITTED for attempt in run.attempts)
+        if lost == len(run.attempts) and lost <= self._limits.lost_attempts:
+            return self.begin(run, task)
+        return run
+
     def request(self, run: TaskRun, task: Task) -> TaskRun:
         """Ask for what the last attempt is done by; may be asked for again after a crash."""
         if isinstance(task, ExecutableTask):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 
+from penstock.engine.decision.child_requests import ChildRequests
 from penstock.engine.interface.actions import (
     Action,
     Children,
@@ -17,27 +18,21 @@ from penstock.engine.interface.actions import (
     Observation,
     StartExecution,
 )
-from penstock.engine.interface.executable import ChildRequest, ExecutableTask
+from penstock.engine.interface.executable import ExecutableTask
 from penstock.engine.interface.flowable import FlowableError
 from penstock.engine.interface.identity import Identity, derived_name
 from penstock.engine.interface.limits import Limits
 from penstock.engine.rendering.evaluation import Evaluation
-from penstock.engine.rendering.evaluators import BoundEvaluator, HandingEvaluator
-from penstock.engine.state.execution_changes import ExecutionChanges
+from penstock.engine.rendering.evaluators import BoundEvaluator
 from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.expressions import ExpressionError
-from penstock.flow.document import Flow
 from penstock.resources.execution import (
     Attempt,
     Control,
-    ExecutionSpec,
     ExecutionStatus,
-    FlowReference,
-    ParentReference,
     RestartRequest,
     State,
     TaskRun,
-    TriggerReference,
 )
 
 
@@ -46,20 +41,18 @@ class ChildExecutions:
 
     def __init__(
         self,
-        flow: Flow,
         identity: Identity,
         board: TaskRunIndex,
         evaluation: Evaluation,
-        ledger: ExecutionChanges,
+        requests: ChildRequests,
         limits: Limits,
         children: Children,
         now: datetime,
     ) -> None:
-        self._flow = flow
         self._identity = identity
         self._board = board
         self._evaluation = evaluation
-        self._ledger = ledger
+        self._requests = requests
         self._limits = limits
         self._children = children
         self._now = now
@@ -154,53 +147,8 @@ class ChildExecutions:
             if status is not None:
                 continue
             own = task.own_variables(partial(self._board.beside, run), index)
-            evaluator = self._evaluation.of_request(run, task, own)
-            spec = self._spec(run, task, evaluator)
-            self.actions.append(StartExecution(name, spec, evaluator.secrets))
+            self.actions.append(self._requests.start(name, run, task, own))
             live += 1
-
-    def _spec(
-        self, run: TaskRun, task: ExecutableTask, evaluator: HandingEvaluator
-    ) -> ExecutionSpec:
-        depth = self._identity.depth + 1
-        if depth > self._limits.depth:
-            raise FlowableError(
-                f"executions are nested more than {self._limits.depth} deep: "
-                "does a flow run itself?"
-            )
-        asked = task.request(evaluator)
-        return ExecutionSpec(
-            flow=FlowReference(
-                namespace=asked.namespace, id=asked.flow_id, revision=asked.revision
-            ),
-            inputs=asked.inputs,
-            labels=self._labels(asked),
-            trigger=TriggerReference(
-                id=task.id,
-                type=task.type,
-                variables={
-                    "executionId": self._identity.name,
-                    "namespace": self._flow.namespace,
-                    "flowId": self._flow.id,
-                    "flowRevision": self._identity.revision,
-                },
-            ),
-            schedule_date=asked.schedule_date,
-            parent=ParentReference(
-                execution=self._identity.name,
-                task_run=run.id,
-                attempt=run.attempts[-1].number,
-                depth=depth,
-            ),
-        )
-
-    def _labels(self, asked: ChildRequest) -> dict[str, str]:
-        inherited = {
-            key: value
-            for key, value in self._ledger.labels.items()
-            if asked.inherit_labels or key.startswith("system.")
-        }
-        return {**inherited, **asked.labels}
 
 
 class _Seen:

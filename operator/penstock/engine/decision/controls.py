@@ -249,7 +249,7 @@ class Controls:
         """They run anew: what runs of them is stopped."""
         decision = self._decision
         for run in handlers(decision.kit.tree, decision.board):
-            decision.settling.stop(run)
+            decision.leaving.stop(run)
 
     def _reopen(self) -> None:
         """Forget how the execution ended."""

@@ -365,9 +365,7 @@ class Engine:
     def _stop(self, decision: Decision, reason: str, message: str) -> Step:
         """End the execution where it stands: what runs is stopped, and nothing that was only
         intended is started. Of one that has ended, `afterExecution` ends."""
-        for run in decision.board.open_runs():
-            decision.settling.stop(run)
-            decision.attempts.close(run, State.CANCELLED)
+        decision.leaving.stop_all()
         status = decision.status.model_copy(
             update={"task_runs": list(decision.board)} | decision.ledger.fields()
         )
