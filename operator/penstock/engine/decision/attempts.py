@@ -29,7 +29,7 @@ from penstock.resources.execution import Attempt, State, TaskRun
 
 
 class Attempts:
-    """The attempts of one execution's task runs during one decision."""
+    """Begins, follows and ends the attempts of task runs, during one decision."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Attempts:
         return attempt.model_copy(update={"execution": name})
 
     def record(self, run: TaskRun) -> TaskRun:
-        """An attempt that the engine makes itself, now."""
+        """Write an attempt that the engine makes itself, now."""
         begun = move_attempt(run, self._next(run), State.RUNNING, start_date=self._now)
         attempts = [*run.attempts, begun]
         return self._board.move(run, State.RUNNING, next_attempt=None, attempts=attempts)
@@ -90,7 +90,7 @@ class Attempts:
         return run
 
     def request(self, run: TaskRun, task: Task) -> TaskRun:
-        """Ask for what the last attempt is done by; may be asked for again after a crash."""
+        """Ask for what does the last attempt; it may be asked for again after a crash."""
         if isinstance(task, ExecutableTask):
             seen = self._children.follow(run, task)
             return run if seen is None else self.observe(run, task, seen)
@@ -123,7 +123,7 @@ class Attempts:
         return StartAttempt(run, attempt, task, properties, timeout, around, secrets)
 
     def _workspace(self, run: TaskRun) -> tuple[Workspace | None, Secrets]:
-        """The directory of the WorkingDirectory around a task run, and the secrets in it."""
+        """Find the directory of the WorkingDirectory around a task run, and the secrets in it."""
         around = self._board[run.parent] if run.parent is not None else None
         task = self._tree[around.task_id].task if around is not None else None
         if around is None or not isinstance(task, WorkingDirectory):
@@ -136,7 +136,7 @@ class Attempts:
         return workspace, given.secrets
 
     def _used(self, workspace: Workspace) -> Workspace:
-        """The directory, with the attempts that were in it."""
+        """Note in the directory which attempts were in it."""
         inside = self._board.children(workspace.id)
         before = [
             (run.task_id, run.id, attempt.number)
@@ -283,7 +283,7 @@ class Attempts:
         return self._again(run, date)
 
     def _retry_of(self, run: TaskRun, task: Task) -> Retry | None:
-        """What is to be done again after a failure. The retry of the flow, or of a flowable, is
+        """Find the retry that counts after a failure. The retry of the flow, or of a flowable, is
         for what would fail it: it leaves alone a task that may fail."""
         if task.retry is None and self._evaluation.may_fail(run, task):
             return None
@@ -299,7 +299,7 @@ class Attempts:
         return retry.next_date(len(tried), first, last, random)
 
     def _announcement(self, run: TaskRun, task: Task, date: datetime) -> str:
-        """What is told of the attempt to come, which is to start at a date."""
+        """Say what a person is told of the attempt to come, which is to start at a date."""
         retry = self._tree.retry_of(task)
         lost = sum(attempt.state is State.RESUBMITTED for attempt in run.attempts)
         number = len(run.attempts) + 1 - lost
@@ -338,7 +338,7 @@ def _times(number: int) -> str:
 
 
 def _rendered(task: RunnableTask, evaluator: AttemptEvaluator) -> dict[str, Any]:
-    """The task's own properties, each as its type wants it rendered."""
+    """Render the task's own properties, each as its type wants it."""
     apart = task.typed | task.unrendered
     shared = {name: value for name, value in task.properties.items() if name not in apart}
     rendered: dict[str, Any] = evaluator.render_tree(shared)
@@ -352,5 +352,5 @@ def _rendered(task: RunnableTask, evaluator: AttemptEvaluator) -> dict[str, Any]
 
 
 def _not_before(earliest: datetime, date: datetime | None) -> datetime | None:
-    """A date of the cluster's, whose clock shows whole seconds, in order with our own dates."""
+    """Bring a date of the cluster, whose clock shows whole seconds, in order with our own."""
     return None if date is None else max(earliest, date)

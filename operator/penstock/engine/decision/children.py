@@ -37,7 +37,7 @@ from penstock.resources.execution import (
 
 
 class ChildExecutions:
-    """What is known of the children, and what is asked for of them."""
+    """Follows the executions that this one makes, and asks for those that are missing."""
 
     def __init__(
         self,
@@ -59,11 +59,11 @@ class ChildExecutions:
         self.actions: list[Action] = []
 
     def name(self, run: TaskRun, attempt: int) -> str:
-        """What an attempt's execution is called, and how the names of several begin."""
+        """Name the execution that an attempt is; of several, this is how their names begin."""
         return derived_name(self._identity.name, run.id, attempt)
 
     def follow(self, run: TaskRun, task: ExecutableTask) -> Observation | None:
-        """What became of the last attempt. Executions that it lacks are asked for."""
+        """Say what became of the last attempt, and ask for the executions that it lacks."""
         attempt = run.attempts[-1]
         try:
             names = self._names(run, task, attempt)
@@ -107,7 +107,7 @@ class ChildExecutions:
         )
 
     def _status_of(self, name: str, attempt: Attempt) -> ExecutionStatus | None:
-        """The child; where it was retried as a whole, the last of its retries."""
+        """Find the status of a child; where that was retried as a whole, of its last retry."""
         seen = self._children.get(name)
         if seen is None:
             return None
@@ -120,8 +120,8 @@ class ChildExecutions:
         return last.status
 
     def _last_retry(self, name: str) -> str:
-        """The execution itself; where it was retried as a whole, the last of its retries, which
-        may not have been seen yet."""
+        """Name the last retry of an execution, which may not have been seen yet; where there is
+        none, the execution itself."""
         last, number = name, 2
         while (seen := self._children.get(last)) and seen.status.state is State.RETRIED:
             last, number = retry_name(name, number), number + 1
@@ -152,7 +152,7 @@ class ChildExecutions:
 
 
 class _Seen:
-    """Expressions for a task that concludes."""
+    """Gives a task that concludes the expressions that it needs."""
 
     def __init__(
         self, evaluation: Evaluation, run: TaskRun, task: ExecutableTask, now: datetime
@@ -170,7 +170,7 @@ class _Seen:
 
 
 def retry_name(original: str, number: int) -> str:
-    """The name of the execution that is the given attempt of another, from 2."""
+    """Name the execution that is the given attempt of another, from 2."""
     return derived_name(original, "retry", number)
 
 

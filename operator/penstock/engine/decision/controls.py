@@ -246,7 +246,7 @@ class Controls:
         return f"made the execution {name}"
 
     def _stop_handlers(self) -> None:
-        """They run anew: what runs of them is stopped."""
+        """Stop what runs of the handlers: they run anew."""
         decision = self._decision
         for run in handlers(decision.kit.tree, decision.board):
             decision.leaving.stop(run)
@@ -262,7 +262,7 @@ class Controls:
             self.reopened = True
 
     def _matching(self, asked: Any) -> Iterator[TaskRun]:
-        """The task runs that a request means."""
+        """Find the task runs that a request means."""
         return (
             run
             for run in self._decision.board

@@ -54,7 +54,7 @@ class CompiledFlow:
 
 
 class Decision:
-    """The parts that decide together, each with its own duty."""
+    """Holds the parts that decide together, each with its own duty."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Decision:
         return Settling(kit.tree, board, ledger, starting, advancing, going_on, self.leaving)
 
     def _settle_flowable(self, run: TaskRun, task: Flowable) -> None:
-        """A flowable that opens is settled at once."""
+        """Settle a flowable at once when it opens."""
         self.settling.settle_flowable(run, task)
 
     def task_of(self, run: TaskRun) -> Task:
@@ -140,7 +140,7 @@ class Decision:
             self.attempts.request(run, self.task_of(run))
 
     def actions(self) -> tuple[Action, ...]:
-        """All that is asked for, in the order in which it is to be done."""
+        """Give all actions that are asked for, in the order in which they are to be taken."""
         wanted = [action for action in self.attempts.requested if self._is_wanted(action.key)]
         retry = [
             action

@@ -68,7 +68,7 @@ def end(
 def ended(
     status: ExecutionStatus, final: State, message: str | None, now: datetime
 ) -> ExecutionStatus:
-    """The status at its end."""
+    """End a status: its state, its date and its duration."""
     start = status.start_date or now
     if final is State.KILLED and status.state is not State.KILLING:
         status = move_execution(status, State.KILLING, now)
@@ -82,14 +82,14 @@ def ended(
 
 
 def transitions_since(before: ExecutionStatus, after: ExecutionStatus) -> list[Transition]:
-    """What an execution's history has beyond an earlier one. Its length does not tell, since of a
-    very long history the middle is left out."""
+    """Find what an execution's history has beyond an earlier one. Its length does not tell, since
+    the middle of a very long history is left out."""
     last = before.history[-1] if before.history else None
     return list(takewhile(lambda step: step != last, reversed(after.history)))[::-1]
 
 
 def _first_failure(board: TaskRunIndex) -> str | None:
-    """The failure that the execution ended with, not one that was allowed further out."""
+    """Find the failure that the execution ended with, not one that was allowed further out."""
     for run in board:
         led_to_the_end = all(
             outer.state in (State.FAILED, State.RETRIED) for outer in board.ancestors(run)

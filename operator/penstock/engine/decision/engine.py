@@ -67,7 +67,7 @@ class Engine:
         turn: Turn = ALONE,
         source: ExecutionStatus | None = None,
     ) -> Step:
-        """The first status of an execution, with its first task runs already intended.
+        """Begin an execution: give its first status, in which its first task runs are intended.
 
         `source` is the status of the execution that this one replays, with all its outputs.
         """
@@ -111,7 +111,7 @@ class Engine:
         now: datetime,
         source: ExecutionStatus | None,
     ) -> dict[str, Any]:
-        """The typed inputs. Raises ``InvalidInputs``.
+        """Type the inputs, and add defaults. Raises ``InvalidInputs``.
 
         Nobody is there to be asked where a Flow trigger starts the execution, so it begins
         without the inputs that the trigger does not give, as in Kestra.
@@ -131,7 +131,7 @@ class Engine:
     def _kept_apart(
         self, inputs: Mapping[str, Any], identity: Identity
     ) -> tuple[dict[str, Any], dict[str, str]]:
-        """Inputs without the texts that are to be in a Secret, and these texts."""
+        """Part the inputs from the texts that are to be in a Secret."""
         if not self._names_secrets(identity):
             return dict(inputs), {}
         secret = inputs_secret(identity.name, identity.uid)
@@ -146,7 +146,7 @@ class Engine:
         turn: Turn,
         source: ExecutionStatus | None,
     ) -> Step:
-        """The first step, with the inputs known."""
+        """Decide the first step, once the inputs are known."""
         if source is not None and spec.replay is not None:
             try:
                 kept = kept_for_replay(self._kit.tree, source, spec.replay)
@@ -219,7 +219,7 @@ class Engine:
         return self._decide(decision, controls, observations)
 
     def _waits(self, decision: Decision, controls: Controls, turn: Turn) -> Step | None:
-        """The step of an execution that may not run yet; None where it may."""
+        """Give the step of an execution that may not run yet; None where it may."""
         status, now = decision.status, decision.now
         again = controls.reopened and status.state.terminated
         fresh = status.state in (State.CREATED, State.QUEUED) or again
@@ -277,7 +277,7 @@ class Engine:
         return self._end(decision, status, final)
 
     def _watch(self, decision: Decision, status: ExecutionStatus) -> bool:
-        """Look whether it keeps to its SLAs, and act where it does not. Whether that was so."""
+        """Act where the execution does not keep to its SLAs. Whether that was so."""
         violated = self._sla_watch(decision, status).check()
         if violated is None:
             return False
@@ -302,7 +302,7 @@ class Engine:
     def _advance_ended(
         self, decision: Decision, controls: Controls, observations: Observations
     ) -> Step:
-        """Of an execution that has ended: what runs after the end, and what people want of it."""
+        """Do what people want of an execution that has ended, and go on with what runs after it."""
         status = self._noted(decision)
         if controls.end_state is not None:
             message = f"set to {controls.end_state} as its spec asks"
@@ -351,8 +351,9 @@ class Engine:
         )
 
     def _dates(self, decision: Decision) -> list[datetime]:
-        """When task runs go on by themselves, as far as they may: nothing does so any more where
-        the execution is to end, and where a person paused it only what waits for a person."""
+        """Give the dates at which task runs go on by themselves, as far as they may: nothing does
+        so any more where the execution is to end, and where a person paused it only what waits for
+        a person."""
         if decision.ledger.exit is not None:
             return []
         return [
@@ -385,15 +386,15 @@ class Engine:
         return self._stop(decision, INTERNAL_ERROR, message)
 
     def _noted(self, decision: Decision) -> ExecutionStatus:
-        """The status with what people asked for, and nothing further."""
+        """Write into the status what people asked for, and nothing further."""
         changes: dict[str, Any] = decision.ledger.fields()
         if decision.ledger.controls != decision.status.controls:
             changes["task_runs"] = list(decision.board)
         return decision.status.model_copy(update=changes)
 
     def _open_state(self, decision: Decision) -> State:
-        """What an open execution is doing: it is paused, or waits for a retry, where that is all
-        that it does."""
+        """Say what an open execution is doing: it is paused, or waits for a retry, where it does
+        nothing else."""
         if decision.ledger.paused:
             return State.PAUSED
         waiting: set[State] = set()
@@ -464,7 +465,7 @@ def _went_on(held: set[str], board: TaskRunIndex, final: State | None) -> bool:
 
 
 def _open_again(status: ExecutionStatus) -> ExecutionStatus:
-    """Without what is only known of an execution that has ended."""
+    """Take from a status what only an execution that has ended has."""
     return status.model_copy(
         update={
             "end_date": None,

@@ -34,7 +34,7 @@ from penstock.resources.execution import State, TaskRun
 
 
 class Settling:
-    """One decision over the whole execution."""
+    """Settles the whole execution, during one decision."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Settling:
         return self._advancing.at_breakpoints
 
     def settle(self) -> State | None:
-        """Settle the execution. Its end state, or None while something is open.
+        """Settle the execution. Give its end state, or None while something is open.
 
         Raises :class:`penstock.engine.decision.starting.LimitExceeded`.
         """
@@ -80,7 +80,7 @@ class Settling:
         return self._leaving.leave(self._ledger.exit)
 
     def settle_after(self) -> State | None:
-        """Settle what runs after the end. Its own end state, or None while something is open."""
+        """Settle what runs after the end. Give its own end state; None while something is open."""
         parent = Parent(None, in_sequence(self._tree.flow.after_execution))
         self._settle_open_children(parent)
         if not self._advancing.advance(parent, "after", parent.plan, stop_on_failure=False):
