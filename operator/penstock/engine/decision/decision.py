@@ -52,6 +52,10 @@ class CompiledFlow:
     limits: Limits
     functions: HostFunctions
 
+    def names_secrets(self, identity: Identity) -> bool:
+        """Whether secrets are known by their names only, and read in the pods."""
+        return "secret" not in self.functions(identity, self.tree.flow)
+
 
 class Decision:
     """Holds the parts that decide together, each with its own duty."""
@@ -97,7 +101,7 @@ class Decision:
         )
         self.settling = self._settling()
         self.reports: list[Report] = []
-        self.names_secrets = "secret" not in kit.functions(identity, flow)
+        self.names_secrets = kit.names_secrets(identity)
         """Whether secrets are known by their names only."""
         self.kept: dict[str, dict[str, str]] = {}
         """What Secrets of the execution's own are to hold, by their names."""

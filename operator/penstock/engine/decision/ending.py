@@ -18,6 +18,8 @@ from penstock.flow.values import InvalidInput
 from penstock.resources.conditions import EXECUTION, NotOwned
 from penstock.resources.execution import ExecutionStatus, State, Transition
 
+INTERNAL_ERROR = "InternalError"
+"""The reason of an Event and of a refusal: the engine made an error."""
 _WITHOUT_OUTPUTS = frozenset({State.KILLED, State.CANCELLED, State.RETRIED})
 
 

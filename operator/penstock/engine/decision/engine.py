@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from penstock.engine.decision.beginning import Beginning
 from penstock.engine.decision.controls import Controls
 from penstock.engine.decision.decision import CompiledFlow, Decision, Observations
-from penstock.engine.decision.ending import end, ended, refuse
-from penstock.engine.decision.inputs import InvalidInputs, kept_apart, resolve_inputs
-from penstock.engine.decision.restarting import kept_for_replay
+from penstock.engine.decision.ending import INTERNAL_ERROR, end, ended, refuse
 from penstock.engine.decision.sla import SlaWatch
 from penstock.engine.decision.starting import LimitExceeded
-from penstock.engine.interface.actions import Children, KeepSecrets, Report, Step
-from penstock.engine.interface.identity import Identity, inputs_secret
+from penstock.engine.interface.actions import Children, Report, Step
+from penstock.engine.interface.identity import Identity
 from penstock.engine.interface.limits import Limits
 from penstock.engine.interface.turn import ALONE, Turn
-from penstock.engine.kinds.checks import failed_check
 from penstock.engine.kinds.flowables.pause import Holding
 from penstock.engine.rendering.evaluation import Evaluation, HostFunctions, no_functions
 from penstock.engine.state.task_run_cache import TaskRunCache
 from penstock.engine.state.task_run_index import TaskRunIndex
-from penstock.engine.state.transitions import INITIAL, IllegalTransition, move_execution
+from penstock.engine.state.transitions import IllegalTransition, move_execution
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import Expressions
 from penstock.flow.document import Flow
 from penstock.resources.execution import (
     ExecutionSpec,
     ExecutionStatus,
-    PinnedFlow,
     State,
-    Transition,
 )
 
 __all__ = ["Engine", "refuse"]
 
 NO_CHILDREN: Children = {}
-INTERNAL_ERROR = "InternalError"
-"""The reason of an Event and of a refusal: the engine made an error."""
 _NOT_BEGUN = (State.CREATED, State.QUEUED, State.RESTARTED)
 _WAITING = (State.PAUSED, State.BREAKPOINT, State.RETRYING)
 
@@ -71,110 +63,12 @@ class Engine:
 
         `source` is the status of the execution that this one replays, with all its outputs.
         """
-        status = ExecutionStatus(
-            state=INITIAL,
-            history=[Transition(state=INITIAL, date=now)],
-            flow=PinnedFlow(
-                namespace=self.flow.namespace,
-                id=self.flow.id,
-                revision=identity.revision,
-            ),
-            labels=self._labels(identity, spec, source),
-            trigger=spec.trigger.id if spec.trigger else "manual",
-            start_date=now,
-        )
-        given, kept = self._kept_apart(spec.inputs, identity)
-        if kept:
-            status = status.model_copy(update={"given_inputs": given})
-        if self.flow.disabled:
-            step = refuse(status, "FlowDisabled", "the flow is disabled", now)
-        else:
-            try:
-                inputs = self._inputs(identity, spec, status, now, source)
-            except InvalidInputs as error:
-                step = refuse(status, "InvalidInputs", str(error), now)
-            else:
-                inputs, typed = self._kept_apart(inputs, identity)
-                kept |= typed
-                status = status.model_copy(update={"inputs": inputs})
-                step = self._begun(identity, spec, status, now, turn, source)
-        if not kept:
-            return step
-        keep = KeepSecrets(inputs_secret(identity.name, identity.uid), kept)
-        return replace(step, actions=(keep, *step.actions))
-
-    def _inputs(
-        self,
-        identity: Identity,
-        spec: ExecutionSpec,
-        status: ExecutionStatus,
-        now: datetime,
-        source: ExecutionStatus | None,
-    ) -> dict[str, Any]:
-        """Type the inputs, and add defaults. Raises ``InvalidInputs``.
-
-        Nobody is there to be asked where a Flow trigger starts the execution, so it begins
-        without the inputs that the trigger does not give, as in Kestra.
-        """
-        return resolve_inputs(
-            self.flow.inputs,
-            {**(source.inputs if source is not None else {}), **spec.inputs},
-            lambda template, known: self._evaluate_input(identity, status, template, known, now),
-            secrets_by_name=self._names_secrets(identity),
-            may_lack=spec.trigger is not None and spec.trigger.is_flow_trigger,
-        )
-
-    def _names_secrets(self, identity: Identity) -> bool:
-        """Whether secrets are known by their names only."""
-        return "secret" not in self._kit.functions(identity, self.flow)
-
-    def _kept_apart(
-        self, inputs: Mapping[str, Any], identity: Identity
-    ) -> tuple[dict[str, Any], dict[str, str]]:
-        """Part the inputs from the texts that are to be in a Secret."""
-        if not self._names_secrets(identity):
-            return dict(inputs), {}
-        secret = inputs_secret(identity.name, identity.uid)
-        return kept_apart(self.flow.inputs, inputs, secret)
-
-    def _begun(
-        self,
-        identity: Identity,
-        spec: ExecutionSpec,
-        status: ExecutionStatus,
-        now: datetime,
-        turn: Turn,
-        source: ExecutionStatus | None,
-    ) -> Step:
-        """Decide the first step, once the inputs are known."""
-        if source is not None and spec.replay is not None:
-            try:
-                kept = kept_for_replay(self._kit.tree, source, spec.replay)
-            except IllegalTransition as error:
-                return refuse(status, INTERNAL_ERROR, _own_error(error), now)
-            if kept is None:
-                wanted = spec.replay.task or spec.replay.task_run
-                message = f"the execution {spec.replay.execution} has no task run of {wanted}"
-                return refuse(status, "TaskRunNotFound", message, now)
-            variables = source.variables if kept else None
-            status = status.model_copy(update={"task_runs": kept, "variables": variables})
-        return self._checked(identity, status, now, turn)
-
-    def _checked(
-        self, identity: Identity, status: ExecutionStatus, now: datetime, turn: Turn
-    ) -> Step:
-        """Look at the flow's checks, and go on where they let it."""
-        evaluation = self._evaluation(identity, status)
-        failed = failed_check(self.flow, evaluation.of_execution(now))
-        if failed is None:
-            return self.advance(identity, status, {}, now, turn=turn)
-        if failed.behavior == "BLOCK_EXECUTION":
-            return refuse(status, "CheckFailed", failed.message, now)
-        if failed.behavior == "FAIL_EXECUTION":
-            report = Report("CheckFailed", failed.message, warning=True)
-            return Step(ended(status, State.FAILED, failed.message, now), reports=(report,))
-        step = self.advance(identity, status, {}, now, turn=turn)
-        return step.with_reports(Report("CheckFailed", failed.message, warning=True))
+        beginning = Beginning(self._kit, identity, spec, now, source)
+        step = beginning.step()
+        if not step.status.state.terminated:
+            reports = step.reports
+            step = self.advance(identity, step.status, {}, now, turn=turn).with_reports(*reports)
+        return beginning.with_secrets(step)
 
     def advance(
         self,
@@ -291,8 +185,11 @@ class Engine:
 
     def _end(self, decision: Decision, status: ExecutionStatus, final: State) -> Step:
         identity, now = decision.identity, decision.now
-        evaluation = self._evaluation(identity, status, decision.board)
-        status, report = end(self.flow, status, identity, decision.board, evaluation, final, now)
+        kit, board = self._kit, decision.board
+        evaluation = Evaluation(
+            kit.expressions, self.flow, identity, status, board, functions=kit.functions
+        )
+        status, report = end(self.flow, status, identity, board, evaluation, final, now)
         step = self._step(decision, status).with_reports(report)
         if not any(not task.disabled for task in self.flow.after_execution):
             return step
@@ -381,9 +278,8 @@ class Engine:
         """End an execution for which the engine can't decide. The decision is a new one: what the
         one before it had changed counts for nothing. What people want of it is refused, or it would
         be tried again, and fail again, for ever."""
-        message = _own_error(error)
-        Controls(decision).refuse(message)
-        return self._stop(decision, INTERNAL_ERROR, message)
+        Controls(decision).refuse(error.told)
+        return self._stop(decision, INTERNAL_ERROR, error.told)
 
     def _noted(self, decision: Decision) -> ExecutionStatus:
         """Write into the status what people asked for, and nothing further."""
@@ -410,45 +306,6 @@ class Engine:
             waiting.add(State.BREAKPOINT)
         order = (State.PAUSED, State.BREAKPOINT, State.RETRYING)
         return next((state for state in order if state in waiting), State.RUNNING)
-
-    def _labels(
-        self, identity: Identity, spec: ExecutionSpec, source: ExecutionStatus | None
-    ) -> dict[str, str]:
-        labels = {
-            key: value for key, value in self.flow.labels.items() if not key.startswith("system.")
-        }
-        if source is not None:
-            labels |= source.labels | {"system.replay": "true"}
-            labels["system.correlationId"] = identity.name
-        labels |= spec.labels
-        labels.setdefault("system.correlationId", identity.name)
-        return labels
-
-    def _evaluate_input(
-        self,
-        identity: Identity,
-        status: ExecutionStatus,
-        template: Any,
-        known: Mapping[str, Any],
-        now: datetime,
-    ) -> Any:
-        known, _ = self._kept_apart(known, identity)
-        seen = status.model_copy(update={"inputs": dict(known)})
-        return self._evaluation(identity, seen).of_execution(now).evaluate(template)
-
-    def _evaluation(
-        self, identity: Identity, status: ExecutionStatus, board: TaskRunIndex | None = None
-    ) -> Evaluation:
-        kit = self._kit
-        if board is None:
-            board = TaskRunIndex(status.task_runs, kit.tree.traits)
-        return Evaluation(
-            kit.expressions, self.flow, identity, status, board, functions=kit.functions
-        )
-
-
-def _own_error(error: IllegalTransition) -> str:
-    return f"the controller made an error, please report it: {error}"
 
 
 def _progress(board: TaskRunIndex, waiting: int) -> str:

@@ -244,6 +244,11 @@ class IllegalTransition(Exception):
     def __init__(self, what: str, state: State, wanted: State) -> None:
         super().__init__(f"{what} is {state} and can't become {wanted}")
 
+    @property
+    def told(self) -> str:
+        """What a person is told."""
+        return f"the controller made an error, please report it: {self}"
+
 
 def move_execution(status: ExecutionStatus, state: State, date: datetime) -> ExecutionStatus:
     """The status in another state, which its history tells; of a very long history the middle is
