@@ -17,6 +17,10 @@ from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.tree import FlowTree
 from penstock.resources.execution import State, TaskRun
 
+_OF_STOPPED = (State.KILLED, State.FAILED, State.CANCELLED)
+"""Ends of an execution that are those of what it stops, too. What is stopped neither ended well nor
+is done again, however the execution ends."""
+
 
 class Leaving:
     """Ends task runs where they stand, during one decision."""
@@ -50,7 +54,7 @@ class Leaving:
             live = [attempt for attempt in run.attempts if not attempt.state.terminated]
             if self._ledger.stops:
                 self.stop(run)
-                self._attempts.close(run, end)
+                self._attempts.close(run, end if end in _OF_STOPPED else State.CANCELLED)
             elif live:
                 running = True
             elif not isinstance(self._tree[run.task_id].task, Flowable):

@@ -144,6 +144,7 @@ _OPEN_AGAIN = "something inside the flowable is restarted, marked or replayed"
 _NEXT_ATTEMPT = "its next attempt is written"
 _NEXT_AT_ONCE = "its next attempt is made by the engine itself, at once"
 _EXECUTION_ENDS = "the execution ends meanwhile"
+_FIXTURE = "a fixture of a flow test says so"
 
 _MARKS: Mapping[State, str] = {
     State.SUCCESS: _MARK,
@@ -160,7 +161,7 @@ _WENT_WRONG: Mapping[State, str] = {
 
 TASK_RUN: Table = {
     State.CREATED: {
-        State.SKIPPED: "its `runIf` does not hold",
+        State.SKIPPED: f"its `runIf` does not hold; {_FIXTURE}",
         State.RUNNING: "its attempt runs; the flowable opens",
         State.PAUSED: "a Pause or an Approval opens, and waits for a person or a date",
         # The news that an attempt runs may come with that of its end, or never.
@@ -180,6 +181,7 @@ TASK_RUN: Table = {
         State.FAILED: "its attempt, or something inside the flowable, fails",
         State.RETRYING: "its attempt fails or is lost, and another follows",
         State.RETRIED: "its attempt fails, and another execution follows",
+        State.SKIPPED: _FIXTURE,
         State.KILLED: "the execution is killed; what is inside, or the one that its attempt made, "
         "was killed",
         State.CANCELLED: _EXECUTION_ENDS,
@@ -221,6 +223,7 @@ _ATTEMPT_ENDS: Mapping[State, str] = {
     State.WARNING: "it ends so by what the task says of itself",
     State.FAILED: "it fails; an SLA fails the execution meanwhile",
     State.RESUBMITTED: "it is lost with its node; the directory in which it runs is lost",
+    State.SKIPPED: _FIXTURE,
     State.KILLED: "the execution is killed; the one that this attempt made was killed",
     State.CANCELLED: "the execution ends meanwhile",
 }
@@ -233,6 +236,7 @@ ATTEMPT: Table = {
     State.WARNING: {},
     State.FAILED: {},
     State.RESUBMITTED: {},
+    State.SKIPPED: {},
     State.KILLED: {},
     State.CANCELLED: {},
 }
