@@ -8,6 +8,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.fixtures.engine import Given
+from tests.fixtures.faults import no_errors_of_the_engine
+
+__all__ = ["no_errors_of_the_engine"]
 
 settings.register_profile(
     "fixed",

@@ -9,7 +9,7 @@ from typing import Any
 from e2e.apiserver import invariants
 from e2e.apiserver.stage import Stage
 from penstock.kubernetes.api.client import CONFIG_MAPS, EXECUTIONS, JOBS, Object, Resource
-from penstock.resources.conditions import TRIED_AGAIN
+from penstock.resources.reasons import TRIED_AGAIN
 
 QUOTAS = Resource("", "v1", "resourcequotas")
 NAMESPACES = Resource("", "v1", "namespaces")

@@ -472,11 +472,11 @@ class ExecutionStatus(ResourceModel):
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of it runs any more, `afterExecution` included."""
+        """Whether nothing of the execution runs any more, `afterExecution` included."""
         return self.state.terminated and self.after_execution is not State.RUNNING
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in the resource: JSON values, without what is not set."""
+        """Write the status as it stands in the resource: JSON values, without what is not set."""
         written = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         for name in _LEFT_OUT_WHERE_EMPTY:
             if not written[name]:

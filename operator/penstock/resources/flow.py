@@ -74,12 +74,12 @@ class FlowStatus(ResourceModel):
 
 
 def flow_resource_name(namespace: str, flow_id: str) -> str:
-    """The name of the Flow resource for a flow: itself where that is a valid name."""
+    """Name the Flow resource of a flow: by the flow itself, where that is a valid name."""
     return named_after(namespace, flow_id, "flow")
 
 
 def named_after(namespace: str, name: str, kind: str) -> str:
-    """The name of the resource for something that a flow namespace has.
+    """Name the resource of something that a flow namespace has.
 
     Ids and keys may have upper case, `_` and dots; those get a hash behind them, so that two never
     share a name (`a.b` with id `c`, and `a` with id `b.c`).

@@ -30,5 +30,5 @@ class KeyValueSpec(ResourceModel):
 
 
 def key_value_name(namespace: str, key: str) -> str:
-    """The name under which Penstock keeps a key: one for each namespace and key."""
+    """Name the resource in which Penstock keeps a key: one for each namespace and key."""
     return named_after(namespace, key, "kv")

@@ -10,8 +10,8 @@ from penstock.resources import GROUP
 
 
 def flow_in(document: SourceDocument) -> SourceDocument | None:
-    """The flow in a document, plain or as the spec of a Flow; None for a manifest of another kind,
-    and for a test of a flow.
+    """Find the flow in a document, plain or as the spec of a Flow; None for a manifest of another
+    kind, and for a test of a flow.
 
     The lines stay those of the text.
     """
@@ -41,7 +41,7 @@ def is_meant_as_flow(value: Any) -> bool:
 
 
 def is_text_of_flow(content: bytes) -> bool:
-    """As `is_meant_as_flow`, of text that is no YAML: by the keys that begin its lines."""
+    """Whether text that is no YAML is meant as a flow, by the keys that begin its lines."""
     if f"apiVersion: {GROUP}/".encode() in content and re.search(rb"(?m)^kind: *Flow\b", content):
         return True
     keys = {key.decode() for key in _TOP_KEY.findall(content)}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from penstock.schema.reference_conditions import conditions_page
 from penstock.schema.reference_expressions import expressions_page
 from penstock.schema.reference_flow import flow_page, inputs_page, triggers_page
 from penstock.schema.reference_pages import (
+    CONDITIONS_PAGE,
     FLOW_PAGE,
     FOLDER,
     INPUTS_PAGE,
+    STATES_PAGE,
     TASKS_PAGE,
     TRIGGERS_PAGE,
     page,
     relative,
 )
+from penstock.schema.reference_states import states_page
 from penstock.schema.reference_tasks import tasks_pages
 
 EXPRESSIONS_PAGE = f"{FOLDER}/expressions.md"
@@ -27,6 +31,8 @@ def reference_files() -> dict[str, str]:
         INPUTS_PAGE: inputs_page(),
         TRIGGERS_PAGE: triggers_page(),
         EXPRESSIONS_PAGE: expressions_page(),
+        STATES_PAGE: states_page(),
+        CONDITIONS_PAGE: conditions_page(),
         **tasks_pages(),
     }
 
@@ -38,6 +44,8 @@ def _index() -> str:
         TASKS_PAGE: ("Tasks", "every type, with properties, outputs and an example"),
         TRIGGERS_PAGE: ("Triggers", "what starts a flow by itself"),
         EXPRESSIONS_PAGE: ("Expressions", "operators, tags, filters, functions and tests"),
+        STATES_PAGE: ("States", "of executions, task runs and attempts: what may follow what"),
+        CONDITIONS_PAGE: ("Conditions", "of each resource: every reason, and what to do"),
     }
     lines = ["Made from the code that reads and runs flows, so that it is never behind it.", ""]
     lines += [

@@ -313,3 +313,12 @@ def test_an_ignore_file_that_cannot_be_read_is_told(call: Call, write: Write) ->
 
     assert called.code == 2
     assert called.err.startswith("error: flows/.penstockignore: ")
+
+
+@pytest.mark.parametrize("state", ["SUCCESS", "WARNING", "FAILED", "SKIPPED", "KILLED"])
+def test_a_fixture_ends_its_task_in_any_of_its_states(call: Call, write: Write, state: str) -> None:
+    head = HEAD.replace("{id: fetch, ", "{id: fetch, state: " + state + ", ")
+    (only,) = results(
+        call, write, suite("value: '{{ tasks.fetch.state }}', equalTo: " + state, head=head)
+    )
+    assert only["verdict"] == "PASSED", only

@@ -59,3 +59,17 @@ async def test_a_source_is_ready_again_when_its_remote_is_back_with_the_same_com
     await reconciler.reconcile(NAMESPACE, "source")
     # then
     assert "Ready" in told()
+
+
+async def test_a_source_whose_spec_cannot_be_read_says_that_a_person_has_to_change_it(
+    tmp_path: Path,
+) -> None:
+    # given: a spec that the CRD of another version let in
+    controller = Controller(tmp_path)
+    controller.server.put(GIT_SOURCES, {**SOURCE, "spec": {"url": "ftp://git.example.com/a.git"}})
+    await controller.list()
+    # when
+    await controller.operator._source_reconciler.reconcile(NAMESPACE, "source")
+    # then
+    told = conditions(controller.server.get(GIT_SOURCES, NAMESPACE, "source"))
+    assert told["Stalled"][0] == "InvalidSpec"

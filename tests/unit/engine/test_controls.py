@@ -220,3 +220,12 @@ def test_a_pause_and_a_breakpoint_are_left_one_after_the_other(given: Flow) -> N
     flow = given(text).breakpoints("b").at(5).resume()
     flow.rest().then.is_in("BREAKPOINT").states(p="SUCCESS")
     flow.at(9).resume().run().then.ended("SUCCESS").took(10)
+
+
+def test_what_a_control_was_told_to_have_made_is_made_although_a_limit_ends_it(
+    given: Flow,
+) -> None:
+    flow = given("tasks: [{id: a, type: Work}, {id: b, type: Work}]").limits(task_runs=1)
+    outcome = flow.at(1).control(replay={}).run()
+    outcome.then.ended("FAILED").says("more than 1 task runs").answered("done")
+    assert len(outcome.children) == 1

@@ -314,3 +314,19 @@ def test_a_replay_while_it_is_queued_is_made(given: Flow) -> None:
 def test_any_end_can_be_replayed(given: Flow, state: State) -> None:
     flow = given(THREE).when_tasks(states={"b": state})
     replayed(flow, task="c").then.ran("c")
+
+
+def test_a_task_that_was_not_begun_is_asked_again_whether_it_runs(given: Flow) -> None:
+    flow = given("""
+        tasks:
+          - {id: a, type: Work}
+          - {id: b, type: Work, runIf: "{{ outputs.a.nothing.at.all }}"}
+    """)
+    outcome = restarted(flow)
+    outcome.then.ended("FAILED").answered("done").ran_later("a").attempts("b")
+
+
+def test_a_flow_whose_only_task_run_is_gone_begins_anew(given: Flow) -> None:
+    flow = given("tasks: [{id: b, type: Work, runIf: '{{ nothing.at.all }}'}]")
+    outcome = restarted(flow).then.ended("FAILED").without("nobody")
+    outcome.history("CREATED", "RUNNING", "FAILED", "RESTARTED", "RUNNING", "FAILED")

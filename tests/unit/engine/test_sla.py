@@ -125,3 +125,32 @@ def test_the_timeout_of_a_flow_ends_it_like_an_sla(given: Flow) -> None:
     text = flow(longest("NONE"), more="timeout: PT4S")
     outcome = given(text).when_tasks(seconds={"b": 60}).run()
     outcome.then.ended("FAILED").took(4).says("the flow's timeout was violated: it took too long")
+
+
+def test_what_is_stopped_by_it_is_not_told_as_retried(given: Flow) -> None:
+    # given: a task that is done again by another execution, while one beside it takes too long
+    retry = "{type: constant, interval: PT1H, behavior: CREATE_NEW_EXECUTION}"
+    outcome = given(f"""
+        sla: [{{{longest("FAIL")}}}]
+        tasks:
+          - id: both
+            type: Parallel
+            tasks: [{{id: a, type: Work, retry: {retry}}}, {{id: b, type: Work}}]
+    """)
+    # when
+    ended = outcome.when_tasks(fail=["a"], seconds={"b": 60}).until(12)
+    # then
+    ended.then.ended("RETRIED").states(a="RETRIED", b="CANCELLED").attempts("b", "CANCELLED")
+    assert ended.world.stopped == [(ended.task_run("b").id, 1)]
+
+
+def test_what_is_stopped_by_it_is_not_told_as_a_success(given: Flow) -> None:
+    outcome = given(f"""
+        sla: [{{{longest("CANCEL")}}}]
+        tasks:
+          - id: both
+            type: Parallel
+            tasks: [{{id: b, type: Work}}, {{id: exit, type: Exit, state: SUCCESS}}]
+    """)
+    ended = outcome.when_tasks(seconds={"b": 60}).run()
+    ended.then.attempts("b", "CANCELLED").states(b="CANCELLED")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from penstock.engine.decision.ending import transition, transitions_since
+from penstock.engine.decision.ending import transitions_since
+from penstock.engine.state.transitions import move_execution
 from penstock.resources.execution import ExecutionStatus, State
 from tests.fixtures.engine import Given
 from tests.fixtures.world import SECOND, START
@@ -209,7 +210,7 @@ def test_each_transition_of_a_very_long_history_is_seen_once() -> None:
     status, seen = ExecutionStatus(), 0
     for index in range(450):
         state = State.PAUSED if index % 2 else State.RUNNING
-        after = transition(status, state, START + index * SECOND)
+        after = move_execution(status, state, START + index * SECOND)
         seen += len(transitions_since(status, after))
         assert transitions_since(after, after) == []
         status = after

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.resources.conditions import Condition, drop_condition, set_condition
+from penstock.resources.conditions import Condition
 from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun, Transition
 from penstock.resources.flow import flow_resource_name
 from penstock.resources.health import with_conditions
@@ -89,15 +89,6 @@ def test_the_health_of_an_execution(state: str, expected: dict[str, str]) -> Non
 def test_telling_the_same_twice_changes_nothing() -> None:
     once = with_conditions(ExecutionStatus(state=State.RUNNING), 1, NOW)
     assert with_conditions(once, 1, NOW + timedelta(minutes=1)) == once
-
-
-def test_the_time_of_a_condition_moves_only_with_its_status() -> None:
-    first = set_condition([], "Ready", "False", "A", "", NOW, 1)
-    same = set_condition(iter(first), "Ready", "False", "B", "x", NOW + timedelta(hours=1), 2)
-    other = set_condition(same, "Ready", "True", "C", "", NOW + timedelta(hours=2), 3)
-    assert same[0].last_transition_time == NOW.replace(microsecond=0)
-    assert other[0].last_transition_time == (NOW + timedelta(hours=2)).replace(microsecond=0)
-    assert drop_condition(other, "Ready") == []
 
 
 # --- the status as JSON ---------------------------------------------------------------------------

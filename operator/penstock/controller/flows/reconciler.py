@@ -1,8 +1,7 @@
 """The Flow reconciler: accept, arm, and keep house around the executions of a flow.
 
-Conditions it sets: `Ready` (True: accepted and armed; False with reason `Invalid` or `Duplicate`),
-`Stalled` (True beside `Ready=False`: only a change of the Flow helps), `SourceInvalid` (True while
-the file in Git that the Flow came from can't be taken in, and the last good one is kept).
+Its verdict on a Flow is a reason (`Accepted`, `Invalid`, `Duplicate`); which conditions follow from
+it stands in `resources/conditions.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from penstock.engine.interface.actions import Report
 from penstock.flow.document import Trigger
 from penstock.flow.problems import shortened
 from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, Api, ApiError, Object
-from penstock.resources.conditions import Condition, drop_condition, set_condition, tells_of_wait
+from penstock.resources.conditions import FLOW, SOURCE_INVALID, is_ready, tells_of_wait
 from penstock.resources.execution import FlowReference
 from penstock.resources.flow import (
     PATH_ANNOTATION,
@@ -88,7 +87,7 @@ class FlowReconciler:
         before = FlowStatus.model_validate(body.get("status") or {})
         own = self._executions_of(body)
         status = self._judge(accepted, before, now)
-        if accepted.engine is not None and _is_ready(status):
+        if accepted.engine is not None and is_ready(status.conditions):
             status = await self._serve_triggers(accepted, before, status, own, now)
         status = status.model_copy(update={"last_execution": _newest(own)})
         # That it does not wait any more is said once nothing is in its way: else the two would be
@@ -119,23 +118,16 @@ class FlowReconciler:
             reason = "Duplicate"
             message = f"the Flow {first['metadata']['name']} has the same namespace and id"
         ready = reason == "Accepted"
-        conditions = set_condition(
-            before.conditions,
-            "Ready",
-            "True" if ready else "False",
-            reason,
-            message,
+        conditions = FLOW.judged(before.conditions, reason, message, now, generation)
+        problems = _source_problems(body) if ready else None
+        conditions = FLOW.marked(
+            conditions,
+            SOURCE_INVALID,
+            None if problems is None else "Invalid",
+            f"the last good revision is kept; the file now has problems: {problems}"[:_MAX_MESSAGE],
             now,
             generation,
         )
-        conditions = drop_condition(conditions, "Reconciling")
-        if ready:
-            conditions = drop_condition(conditions, "Stalled")
-        else:
-            conditions = set_condition(
-                conditions, "Stalled", "True", reason, message, now, generation
-            )
-        conditions = _source_condition(conditions, body, ready, now, generation)
         self._report_change(body, before, ready, reason, message)
         warnings = [] if accepted.engine is None else [str(item) for item in accepted.problems]
         return before.model_copy(
@@ -226,32 +218,22 @@ class FlowReconciler:
 
 def _problems_text(accepted: AcceptedFlow) -> str:
     annotations = accepted.body["metadata"].get("annotations") or {}
-    from_source = annotations.get(PROBLEMS_ANNOTATION)
-    if from_source:
-        return str(from_source)[:_MAX_MESSAGE]
+    from_source = _source_problems(accepted.body)
+    if from_source is not None:
+        return from_source[:_MAX_MESSAGE]
     path = annotations.get(PATH_ANNOTATION)
     prefix = f"{path}: " if path else ""
     return "; ".join(f"{prefix}{problem}" for problem in accepted.problems)[:_MAX_MESSAGE]
 
 
-def _source_condition(
-    conditions: list[Condition], body: Object, ready: bool, now: datetime, generation: int
-) -> list[Condition]:
+def _source_problems(body: Object) -> str | None:
+    """What is wrong with the file in Git that a Flow came from."""
     problems = (body["metadata"].get("annotations") or {}).get(PROBLEMS_ANNOTATION)
-    if not ready or not problems:
-        return drop_condition(conditions, "SourceInvalid")
-    message = f"the last good revision is kept; the file now has problems: {problems}"
-    return set_condition(
-        conditions, "SourceInvalid", "True", "Invalid", message[:_MAX_MESSAGE], now, generation
-    )
+    return str(problems) if problems else None
 
 
 def _uid(body: Object) -> str:
     return str(body["metadata"]["uid"])
-
-
-def _is_ready(status: FlowStatus) -> bool:
-    return any(item.type == "Ready" and item.status == "True" for item in status.conditions)
 
 
 def _is_live_of(body: Object, trigger_id: str) -> bool:

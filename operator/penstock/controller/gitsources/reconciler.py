@@ -1,9 +1,8 @@
 """The GitSource reconciler: from a commit to Flows, file by file.
 
-Conditions it sets: `Ready` (True: every file of the commit was taken in; False with reason
-`FilesFailed` where some were not and the rest was; False with Git's reason where nothing could be
-fetched), `Reconciling` (while a commit is taken in), `Stalled` (where only a change of the
-GitSource helps). A suspended one keeps its conditions.
+Its verdict on a GitSource is a reason: `Applied`, `FilesFailed`, or Git's own where nothing could
+be fetched; which conditions follow from it stands in `resources/conditions.py`. A suspended one
+keeps its conditions.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import Report
 from penstock.git import GitError, Reference, Remote, Snapshot, resolve, snapshot
 from penstock.kubernetes.api.client import FLOWS, GIT_SOURCES, Api, ApiError, Object
-from penstock.resources.conditions import Condition, drop_condition, set_condition
+from penstock.resources.conditions import GIT_SOURCE, is_ready
 from penstock.resources.flow import COMMIT_ANNOTATION, PROBLEMS_ANNOTATION, SOURCE_LABEL
 from penstock.resources.gitsource import (
     FLUX_RECONCILE_ANNOTATION,
@@ -48,7 +47,6 @@ from penstock.types import flow_parser
 FIELD_MANAGER = "penstock-git"
 _MAX_PROBLEMS = 100
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_NO_RETRY = frozenset({"InvalidURL", "InvalidReference"})
 
 
 class GitSourceReconciler:
@@ -127,7 +125,7 @@ class GitSourceReconciler:
             before.applied_commit == commit
             and before.observed_generation == body["metadata"].get("generation")
             and before.last_handled_reconcile_at == _requested_at(body)
-            and _is_ready(before)
+            and is_ready(before.conditions)
             and present == len(before.inventory)
         )
 
@@ -266,11 +264,7 @@ class GitSourceReconciler:
             message = f"{failed} files of {commit[:12]} could not be taken in: " + "; ".join(
                 format_problem(problem) for problem in problems[:10]
             )
-        conditions = set_condition(
-            before.conditions, "Ready", "False" if problems else "True", reason, message, now,
-            generation,
-        )  # fmt: skip
-        conditions = drop_condition(drop_condition(conditions, "Stalled"), "Reconciling")
+        conditions = GIT_SOURCE.judged(before.conditions, reason, message, now, generation)
         if commit != before.applied_commit:
             self._recorder.record(body, Report("Applied", f"{len(inventory)} flows at {commit}"))
         known = {format_problem(problem) for problem in before.problems}
@@ -297,13 +291,7 @@ class GitSourceReconciler:
     ) -> GitSourceStatus:
         now = datetime.now(UTC)
         generation = int(body["metadata"].get("generation", 0))
-        conditions: list[Condition] = set_condition(
-            before.conditions, "Ready", "False", reason, message, now, generation
-        )
-        if reason in _NO_RETRY:
-            conditions = set_condition(
-                conditions, "Stalled", "True", reason, message, now, generation
-            )
+        conditions = GIT_SOURCE.judged(before.conditions, reason, message, now, generation)
         if conditions != before.conditions:
             self._recorder.record(body, Report(reason, message, warning=True))
         return before.model_copy(
@@ -356,10 +344,6 @@ def _requested_at(body: Object) -> str | None:
     annotations = body["metadata"].get("annotations") or {}
     value = annotations.get(RECONCILE_ANNOTATION) or annotations.get(FLUX_RECONCILE_ANNOTATION)
     return None if value is None else str(value)
-
-
-def _is_ready(status: GitSourceStatus) -> bool:
-    return any(item.type == "Ready" and item.status == "True" for item in status.conditions)
 
 
 def _owned(flow: Object, source: str) -> bool:

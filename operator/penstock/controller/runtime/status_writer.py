@@ -1,4 +1,4 @@
-"""Writing a status: the same for every kind of object."""
+"""Writes the status of any object: of a Flow, an Execution, a GitSource."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import Report
 from penstock.kubernetes.api.client import Api, ApiError, Object, Resource
-from penstock.resources.conditions import Condition, with_wait
+from penstock.resources.conditions import OWNERS, Condition
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Waits:
             return
         self._record(body, wait, outcome)
         if told.resource is not None and not has_ended(body):
-            await self._write(told.resource, told.objects, body, outcome)
+            await self._write(key.kind, told.resource, told.objects, body, outcome)
 
     def _record(self, body: Object, wait: _Wait, outcome: Retry | Stalled) -> None:
         event = outcome.reason, outcome.message
@@ -81,11 +81,16 @@ class Waits:
             self._recorder.record(body, Report(*event, warning=True))
 
     async def _write(
-        self, resource: Resource, objects: ObjectStore, body: Object, outcome: Retry | Stalled
+        self,
+        kind: str,
+        resource: Resource,
+        objects: ObjectStore,
+        body: Object,
+        outcome: Retry | Stalled,
     ) -> None:
         status = body.get("status") or {}
         before = [Condition.model_validate(item) for item in status.get("conditions") or ()]
-        conditions = with_wait(
+        conditions = OWNERS[kind].waiting(
             before,
             outcome.reason,
             outcome.message[:_LONGEST_MESSAGE],

@@ -93,7 +93,7 @@ class Advancing:
         return not book.live and (failed or to_come == 0)
 
     def _book(self, parent: Parent, kind: str, plan: Plan) -> LaneBook:
-        """What is known of the lanes; made anew where that was forgotten, as after a crash."""
+        """Find what is known of the lanes, or look at them anew, as after a crash."""
         key = (parent.id, kind)
         book = self._board.books.get(key)
         if isinstance(book, LaneBook):
@@ -110,7 +110,7 @@ class Advancing:
         return book
 
     def _to_look_at(self, parent: Parent, plan: Plan, book: LaneBook) -> list[int]:
-        """The lanes that have begun and of which something may be different."""
+        """Find the lanes that have begun and of which something may be different."""
         if book.fresh or not isinstance(plan.lanes, LoopLanes):
             book.fresh = False
             return sorted(book.live)
@@ -118,7 +118,7 @@ class Advancing:
         return sorted({index for index in touched if index is not None and index in book.live})
 
     def _to_start(self, plan: Plan, book: LaneBook) -> Iterator[int]:
-        """The lanes that may go on or begin, in their order, as long as there is room."""
+        """Give the lanes that may go on or begin, in their order, as long as there is room."""
         if self._ledger.exit is not None or self._ledger.paused:
             return
         yield from sorted([*book.pending, *book.blocked])
@@ -139,7 +139,7 @@ class Advancing:
         children: Sequence[Child],
         may_start: bool,
     ) -> tuple[LaneState, int]:
-        """What the lane is doing, and how many of its children have not started."""
+        """Move a lane on; say what it does, and how many of its children have not started."""
         for index in range(book.reached.get(lane, 0), len(children)):
             child = children[index]
             book.reached[lane] = index

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +19,7 @@ from penstock.engine.rendering.evaluation import Evaluation
 from penstock.engine.rendering.evaluators import AttemptEvaluator
 from penstock.engine.state.metrics import added_metrics
 from penstock.engine.state.task_run_index import TaskRunIndex
+from penstock.engine.state.transitions import INITIAL, move_attempt
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import ExpressionError
 from penstock.flow.model import parse_duration
@@ -29,7 +29,7 @@ from penstock.resources.execution import Attempt, State, TaskRun
 
 
 class Attempts:
-    """The attempts of one execution's task runs during one decision."""
+    """Begins, follows and ends the attempts of task runs, during one decision."""
 
     def __init__(
         self,
@@ -53,12 +53,12 @@ class Attempts:
 
     def begin(self, run: TaskRun, task: Task) -> TaskRun:
         """Write the intent of the next attempt, and ask for what it is done by."""
-        attempt = Attempt(number=len(run.attempts) + 1, state=State.CREATED, created_date=self._now)
+        attempt = self._next(run)
         if isinstance(task, ExecutableTask):
             attempt = self._with_execution(run, task, attempt)
-        run = self._board.change(
+        run = self._board.move(
             run,
-            state=State.RUNNING if isinstance(task, Flowable) else State.CREATED,
+            State.RUNNING if isinstance(task, Flowable) else State.CREATED,
             next_attempt=None,
             attempts=[*run.attempts, attempt],
         )
@@ -73,19 +73,24 @@ class Attempts:
         return attempt.model_copy(update={"execution": name})
 
     def record(self, run: TaskRun) -> TaskRun:
-        """An attempt that the engine makes itself, now."""
-        attempt = Attempt(
-            number=len(run.attempts) + 1,
-            state=State.RUNNING,
-            created_date=self._now,
-            start_date=self._now,
-        )
-        return self._board.change(
-            run, state=State.RUNNING, next_attempt=None, attempts=[*run.attempts, attempt]
-        )
+        """Write an attempt that the engine makes itself, now."""
+        begun = move_attempt(run, self._next(run), State.RUNNING, start_date=self._now)
+        attempts = [*run.attempts, begun]
+        return self._board.move(run, State.RUNNING, next_attempt=None, attempts=attempts)
+
+    def _next(self, run: TaskRun) -> Attempt:
+        return Attempt(number=len(run.attempts) + 1, state=INITIAL, created_date=self._now)
+
+    def begin_closing(self, run: TaskRun, task: Flowable) -> TaskRun:
+        """Begin the attempt that takes what a flowable's children left, where there is none, or
+        where all before it were lost and another may follow."""
+        lost = sum(attempt.state is State.RESUBMITTED for attempt in run.attempts)
+        if lost == len(run.attempts) and lost <= self._limits.lost_attempts:
+            return self.begin(run, task)
+        return run
 
     def request(self, run: TaskRun, task: Task) -> TaskRun:
-        """Ask for what the last attempt is done by; may be asked for again after a crash."""
+        """Ask for what does the last attempt; it may be asked for again after a crash."""
         if isinstance(task, ExecutableTask):
             seen = self._children.follow(run, task)
             return run if seen is None else self.observe(run, task, seen)
@@ -118,7 +123,7 @@ class Attempts:
         return StartAttempt(run, attempt, task, properties, timeout, around, secrets)
 
     def _workspace(self, run: TaskRun) -> tuple[Workspace | None, Secrets]:
-        """The directory of the WorkingDirectory around a task run, and the secrets in it."""
+        """Find the directory of the WorkingDirectory around a task run, and the secrets in it."""
         around = self._board[run.parent] if run.parent is not None else None
         task = self._tree[around.task_id].task if around is not None else None
         if around is None or not isinstance(task, WorkingDirectory):
@@ -131,7 +136,7 @@ class Attempts:
         return workspace, given.secrets
 
     def _used(self, workspace: Workspace) -> Workspace:
-        """The directory, with the attempts that were in it."""
+        """Note in the directory which attempts were in it."""
         inside = self._board.children(workspace.id)
         before = [
             (run.task_id, run.id, attempt.number)
@@ -151,9 +156,12 @@ class Attempts:
             return self.finish(run, task, seen)
         if seen.state is State.RUNNING and attempt.state is State.CREATED:
             start = _not_before(attempt.created_date, seen.start_date or self._now)
-            changes = {"state": State.RUNNING, "start_date": start}
+            attempts = [
+                *run.attempts[:-1],
+                move_attempt(run, attempt, seen.state, start_date=start),
+            ]
             outputs = dict(seen.outputs) if seen.outputs is not None else run.outputs
-            return self._replace_last(run, changes, state=State.RUNNING, outputs=outputs)
+            return self._board.move(run, State.RUNNING, attempts=attempts, outputs=outputs)
         return run
 
     def finish(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
@@ -175,16 +183,19 @@ class Attempts:
         last = run.attempts[-1]
         start = _not_before(last.created_date, seen.start_date or last.start_date)
         end = _not_before(start or last.created_date, seen.end_date or self._now)
-        return self._replace_last(
+        ended = move_attempt(
             run,
-            {
-                "state": seen.state,
-                "start_date": start,
-                "end_date": end,
-                "exit_code": seen.exit_code,
-                "reason": seen.reason,
-                "message": seen.message,
-            },
+            last,
+            seen.state,
+            start_date=start,
+            end_date=end,
+            exit_code=seen.exit_code,
+            reason=seen.reason,
+            message=seen.message,
+        )
+        return self._board.change(
+            run,
+            attempts=[*run.attempts[:-1], ended],
             outputs=dict(seen.outputs) if seen.outputs is not None else run.outputs,
             **added_metrics(run, seen.metrics),
         )
@@ -194,19 +205,19 @@ class Attempts:
         attempts = [
             attempt
             if attempt.state.terminated
-            else attempt.model_copy(update={"state": state, "end_date": self._now})
+            else move_attempt(run, attempt, state, end_date=self._now)
             for attempt in run.attempts
         ]
-        return self._board.change(
-            run, state=state, end_date=self._now, next_attempt=None, attempts=attempts
+        return self._board.move(
+            run, state, end_date=self._now, next_attempt=None, attempts=attempts
         )
 
     def fail_unstarted(self, run: TaskRun, task: Task, message: str) -> TaskRun:
         """Fail a task run that has no attempt: its condition or its opening went wrong."""
         self._report("TaskFailed", run, f"failed: {message}", warning=True)
-        return self._board.change(
+        return self._board.move(
             run,
-            state=self._evaluation.allowed(run, task, State.FAILED),
+            self._evaluation.allowed(run, task, State.FAILED),
             end_date=self._now,
             message=message,
         )
@@ -218,7 +229,7 @@ class Attempts:
     def _again(self, run: TaskRun, date: datetime) -> TaskRun:
         """Let another attempt follow. It is begun by the settling, once everything that happened
         is taken in: an attempt sees all outputs that there are."""
-        return self._board.change(run, state=State.RETRYING, next_attempt=date)
+        return self._board.move(run, State.RETRYING, next_attempt=date)
 
     def _after_loss(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
         if seen.directory_lost and run.parent is not None:
@@ -235,11 +246,11 @@ class Attempts:
     ) -> TaskRun:
         """A task of a WorkingDirectory was lost with the directory: what the tasks before it made
         is gone, so they all run again, as an attempt of the WorkingDirectory."""
-        number = len(around.attempts) + 1
-        lost = Attempt(
-            number=number,
-            state=State.RESUBMITTED,
-            created_date=around.start_date,
+        begun = self._next(around).model_copy(update={"created_date": around.start_date})
+        lost = move_attempt(
+            around,
+            begun,
+            State.RESUBMITTED,
             start_date=around.start_date,
             end_date=self._now,
             reason=seen.reason,
@@ -249,7 +260,7 @@ class Attempts:
         around = self._board.change(around, attempts=[*around.attempts, lost])
         if self._empty_directory(around, seen):
             return run
-        message = f"lost with its infrastructure {_times(number)} ({seen.reason})"
+        message = f"lost with its infrastructure {_times(lost.number)} ({seen.reason})"
         return self._end(run, task, State.FAILED, message)
 
     def _empty_directory(self, run: TaskRun, seen: Observation) -> bool:
@@ -272,7 +283,7 @@ class Attempts:
         return self._again(run, date)
 
     def _retry_of(self, run: TaskRun, task: Task) -> Retry | None:
-        """What is to be done again after a failure. The retry of the flow, or of a flowable, is
+        """Find the retry that counts after a failure. The retry of the flow, or of a flowable, is
         for what would fail it: it leaves alone a task that may fail."""
         if task.retry is None and self._evaluation.may_fail(run, task):
             return None
@@ -288,7 +299,7 @@ class Attempts:
         return retry.next_date(len(tried), first, last, random)
 
     def _announcement(self, run: TaskRun, task: Task, date: datetime) -> str:
-        """What is told of the attempt to come, which is to start at a date."""
+        """Say what a person is told of the attempt to come, which is to start at a date."""
         retry = self._tree.retry_of(task)
         lost = sum(attempt.state is State.RESUBMITTED for attempt in run.attempts)
         number = len(run.attempts) + 1 - lost
@@ -309,17 +320,13 @@ class Attempts:
     def _end(self, run: TaskRun, task: Task, state: State, message: str | None = None) -> TaskRun:
         if state is State.FAILED:
             self._report("TaskFailed", run, f"failed: {message}", warning=True)
-        return self._board.change(
+        return self._board.move(
             run,
+            self._evaluation.allowed(run, task, state),
             next_attempt=None,
-            state=self._evaluation.allowed(run, task, state),
             end_date=run.attempts[-1].end_date or self._now,
             message=message,
         )
-
-    def _replace_last(self, run: TaskRun, changes: Mapping[str, Any], **of_run: Any) -> TaskRun:
-        last = run.attempts[-1].model_copy(update=changes)
-        return self._board.change(run, attempts=[*run.attempts[:-1], last], **of_run)
 
     def _report(self, reason: str, run: TaskRun, text: str, *, warning: bool = False) -> None:
         name = f"task {run.task_id}" + (f" [{run.value}]" if run.value is not None else "")
@@ -331,7 +338,7 @@ def _times(number: int) -> str:
 
 
 def _rendered(task: RunnableTask, evaluator: AttemptEvaluator) -> dict[str, Any]:
-    """The task's own properties, each as its type wants it rendered."""
+    """Render the task's own properties, each as its type wants it."""
     apart = task.typed | task.unrendered
     shared = {name: value for name, value in task.properties.items() if name not in apart}
     rendered: dict[str, Any] = evaluator.render_tree(shared)
@@ -345,5 +352,5 @@ def _rendered(task: RunnableTask, evaluator: AttemptEvaluator) -> dict[str, Any]
 
 
 def _not_before(earliest: datetime, date: datetime | None) -> datetime | None:
-    """A date of the cluster's, whose clock shows whole seconds, in order with our own dates."""
+    """Bring a date of the cluster, whose clock shows whole seconds, in order with our own."""
     return None if date is None else max(earliest, date)

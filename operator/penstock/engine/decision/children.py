@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 
+from penstock.engine.decision.child_requests import ChildRequests
 from penstock.engine.interface.actions import (
     Action,
     Children,
@@ -17,60 +18,52 @@ from penstock.engine.interface.actions import (
     Observation,
     StartExecution,
 )
-from penstock.engine.interface.executable import ChildRequest, ExecutableTask
+from penstock.engine.interface.executable import ExecutableTask
 from penstock.engine.interface.flowable import FlowableError
 from penstock.engine.interface.identity import Identity, derived_name
 from penstock.engine.interface.limits import Limits
 from penstock.engine.rendering.evaluation import Evaluation
-from penstock.engine.rendering.evaluators import BoundEvaluator, HandingEvaluator
-from penstock.engine.state.execution_changes import ExecutionChanges
+from penstock.engine.rendering.evaluators import BoundEvaluator
 from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.expressions import ExpressionError
-from penstock.flow.document import Flow
 from penstock.resources.execution import (
     Attempt,
     Control,
-    ExecutionSpec,
     ExecutionStatus,
-    FlowReference,
-    ParentReference,
     RestartRequest,
     State,
     TaskRun,
-    TriggerReference,
 )
 
 
 class ChildExecutions:
-    """What is known of the children, and what is asked for of them."""
+    """Follows the executions that this one makes, and asks for those that are missing."""
 
     def __init__(
         self,
-        flow: Flow,
         identity: Identity,
         board: TaskRunIndex,
         evaluation: Evaluation,
-        ledger: ExecutionChanges,
+        requests: ChildRequests,
         limits: Limits,
         children: Children,
         now: datetime,
     ) -> None:
-        self._flow = flow
         self._identity = identity
         self._board = board
         self._evaluation = evaluation
-        self._ledger = ledger
+        self._requests = requests
         self._limits = limits
         self._children = children
         self._now = now
         self.actions: list[Action] = []
 
     def name(self, run: TaskRun, attempt: int) -> str:
-        """What an attempt's execution is called, and how the names of several begin."""
+        """Name the execution that an attempt is; of several, this is how their names begin."""
         return derived_name(self._identity.name, run.id, attempt)
 
     def follow(self, run: TaskRun, task: ExecutableTask) -> Observation | None:
-        """What became of the last attempt. Executions that it lacks are asked for."""
+        """Say what became of the last attempt, and ask for the executions that it lacks."""
         attempt = run.attempts[-1]
         try:
             names = self._names(run, task, attempt)
@@ -114,7 +107,7 @@ class ChildExecutions:
         )
 
     def _status_of(self, name: str, attempt: Attempt) -> ExecutionStatus | None:
-        """The child; where it was retried as a whole, the last of its retries."""
+        """Find the status of a child; where that was retried as a whole, of its last retry."""
         seen = self._children.get(name)
         if seen is None:
             return None
@@ -127,8 +120,8 @@ class ChildExecutions:
         return last.status
 
     def _last_retry(self, name: str) -> str:
-        """The execution itself; where it was retried as a whole, the last of its retries, which
-        may not have been seen yet."""
+        """Name the last retry of an execution, which may not have been seen yet; where there is
+        none, the execution itself."""
         last, number = name, 2
         while (seen := self._children.get(last)) and seen.status.state is State.RETRIED:
             last, number = retry_name(name, number), number + 1
@@ -154,57 +147,12 @@ class ChildExecutions:
             if status is not None:
                 continue
             own = task.own_variables(partial(self._board.beside, run), index)
-            evaluator = self._evaluation.of_request(run, task, own)
-            spec = self._spec(run, task, evaluator)
-            self.actions.append(StartExecution(name, spec, evaluator.secrets))
+            self.actions.append(self._requests.start(name, run, task, own))
             live += 1
-
-    def _spec(
-        self, run: TaskRun, task: ExecutableTask, evaluator: HandingEvaluator
-    ) -> ExecutionSpec:
-        depth = self._identity.depth + 1
-        if depth > self._limits.depth:
-            raise FlowableError(
-                f"executions are nested more than {self._limits.depth} deep: "
-                "does a flow run itself?"
-            )
-        asked = task.request(evaluator)
-        return ExecutionSpec(
-            flow=FlowReference(
-                namespace=asked.namespace, id=asked.flow_id, revision=asked.revision
-            ),
-            inputs=asked.inputs,
-            labels=self._labels(asked),
-            trigger=TriggerReference(
-                id=task.id,
-                type=task.type,
-                variables={
-                    "executionId": self._identity.name,
-                    "namespace": self._flow.namespace,
-                    "flowId": self._flow.id,
-                    "flowRevision": self._identity.revision,
-                },
-            ),
-            schedule_date=asked.schedule_date,
-            parent=ParentReference(
-                execution=self._identity.name,
-                task_run=run.id,
-                attempt=run.attempts[-1].number,
-                depth=depth,
-            ),
-        )
-
-    def _labels(self, asked: ChildRequest) -> dict[str, str]:
-        inherited = {
-            key: value
-            for key, value in self._ledger.labels.items()
-            if asked.inherit_labels or key.startswith("system.")
-        }
-        return {**inherited, **asked.labels}
 
 
 class _Seen:
-    """Expressions for a task that concludes."""
+    """Gives a task that concludes the expressions that it needs."""
 
     def __init__(
         self, evaluation: Evaluation, run: TaskRun, task: ExecutableTask, now: datetime
@@ -222,7 +170,7 @@ class _Seen:
 
 
 def retry_name(original: str, number: int) -> str:
-    """The name of the execution that is the given attempt of another, from 2."""
+    """Name the execution that is the given attempt of another, from 2."""
     return derived_name(original, "retry", number)
 
 

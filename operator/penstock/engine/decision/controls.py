@@ -62,14 +62,24 @@ class Controls:
                 text = f"{control.kind} `{control.id}`" + (f": {message}" if message else "")
                 decision.reports.append(Report("Control", text))
             except Refused as error:
-                result = ControlResult(
-                    id=control.id, date=decision.now, done=False, message=str(error)
-                )
-                text = f"`{control.id}` was refused: {error}"
-                decision.reports.append(Report("ControlRefused", text, warning=True))
-            if kept := ControlSecrets(decision, control).keep():
-                result = result.model_copy(update={"secret_inputs": kept})
-            decision.ledger.controls = self._kept([*decision.ledger.controls, result])
+                result = self._refused(control, str(error))
+            self._tell(control, result)
+
+    def refuse(self, message: str) -> None:
+        """Do nothing of what is asked for, and say why."""
+        for control in _pending(self._decision):
+            self._tell(control, self._refused(control, message))
+
+    def _refused(self, control: Control, message: str) -> ControlResult:
+        text = f"`{control.id}` was refused: {message}"
+        self._decision.reports.append(Report("ControlRefused", text, warning=True))
+        return ControlResult(id=control.id, date=self._decision.now, done=False, message=message)
+
+    def _tell(self, control: Control, result: ControlResult) -> None:
+        ledger = self._decision.ledger
+        if kept := ControlSecrets(self._decision, control).keep():
+            result = result.model_copy(update={"secret_inputs": kept})
+        ledger.controls = self._kept([*ledger.controls, result])
 
     def _kept(self, results: list[ControlResult]) -> list[ControlResult]:
         asked = {control.id for control in self._decision.identity.controls}
@@ -152,7 +162,7 @@ class Controls:
             raise Refused(str(error)) from None
         resumed = {"by": asked.by, "on": iso(decision.now), "to": "RUNNING"}
         outputs = {**(going.outputs or run.outputs or {}), "resumed": resumed}
-        decision.board.change(run, state=State.RUNNING, next_attempt=None, outputs=outputs)
+        decision.board.move(run, State.RUNNING, next_attempt=None, outputs=outputs)
 
     def _is_held(self, run: TaskRun) -> bool:
         held = isinstance(self._decision.task_of(run), Holding)
@@ -236,10 +246,10 @@ class Controls:
         return f"made the execution {name}"
 
     def _stop_handlers(self) -> None:
-        """They run anew: what runs of them is stopped."""
+        """Stop what runs of the handlers: they run anew."""
         decision = self._decision
         for run in handlers(decision.kit.tree, decision.board):
-            decision.settling.stop(run)
+            decision.leaving.stop(run)
 
     def _reopen(self) -> None:
         """Forget how the execution ended."""
@@ -252,7 +262,7 @@ class Controls:
             self.reopened = True
 
     def _matching(self, asked: Any) -> Iterator[TaskRun]:
-        """The task runs that a request means."""
+        """Find the task runs that a request means."""
         return (
             run
             for run in self._decision.board

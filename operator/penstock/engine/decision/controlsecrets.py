@@ -1,5 +1,5 @@
-"""What a control gives as text although it is to be a secret: kept in a Secret of the execution,
-and known by its name from then on."""
+"""Keeps what a control gives as text, although it is to be secret, in a Secret of the execution, by
+whose name it is known from then on."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class ControlSecrets:
         self._control = control
 
     def keep(self) -> list[str]:
-        """Let a Secret hold all of them, whether the control can be done or not. Their ids."""
+        """Let a Secret hold the texts, whether the control can be done or not; give their ids."""
         return self._keep(self._texts() if self._decision.names_secrets else {})
 
     def by_reference(self, declared: Sequence[Input], inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Inputs with the name of the Secret in the place of each text that is to be none."""
+        """Put the name of the Secret in the place of each input's text that is to be secret."""
         if not self._decision.names_secrets:
             return dict(inputs)
         named, texts = kept_apart(declared, inputs, self._name)
@@ -36,7 +36,7 @@ class ControlSecrets:
         return named
 
     def checked(self, declared: Sequence[Input], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Inputs of another execution, checked here since it can't look at secret texts any more.
+        """Check the inputs of another execution, since that can't look at secret texts any more.
 
         Raises ``InvalidInput``.
         """

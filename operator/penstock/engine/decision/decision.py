@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from penstock.engine.decision.advancing import Advancing
 from penstock.engine.decision.attempts import Attempts
+from penstock.engine.decision.child_requests import ChildRequests
 from penstock.engine.decision.children import ChildExecutions
 from penstock.engine.decision.execution_retry import ExecutionRetries
+from penstock.engine.decision.going_on import GoingOn
+from penstock.engine.decision.leaving import Leaving
 from penstock.engine.decision.settling import Settling
+from penstock.engine.decision.starting import Starting
 from penstock.engine.interface.actions import (
     Action,
     AttemptKey,
@@ -21,6 +26,7 @@ from penstock.engine.interface.actions import (
 )
 from penstock.engine.interface.command_task import CommandTask
 from penstock.engine.interface.executable import ExecutableTask
+from penstock.engine.interface.flowable import Flowable
 from penstock.engine.interface.identity import Identity
 from penstock.engine.interface.limits import Limits
 from penstock.engine.kinds.flowables.working_directory import WorkingDirectory
@@ -46,9 +52,13 @@ class CompiledFlow:
     limits: Limits
     functions: HostFunctions
 
+    def names_secrets(self, identity: Identity) -> bool:
+        """Whether secrets are known by their names only, and read in the pods."""
+        return "secret" not in self.functions(identity, self.tree.flow)
+
 
 class Decision:
-    """The parts that decide together, each with its own duty."""
+    """Holds the parts that decide together, each with its own duty."""
 
     def __init__(
         self,
@@ -70,8 +80,9 @@ class Decision:
         self.evaluation = Evaluation(
             kit.expressions, flow, identity, status, self.board, self.ledger, kit.functions
         )
+        requests = ChildRequests(flow, identity, self.evaluation, self.ledger, kit.limits)
         self.children = ChildExecutions(
-            flow, identity, self.board, self.evaluation, self.ledger, kit.limits, children, now
+            identity, self.board, self.evaluation, requests, kit.limits, children, now
         )
         self.retries = ExecutionRetries(
             flow, identity, status, self.evaluation, self.ledger, children, now
@@ -85,25 +96,33 @@ class Decision:
             kit.limits,
             now,
         )
-        self.settling = Settling(
-            kit.tree,
-            identity,
-            self.board,
-            self.attempts,
-            self.children,
-            self.retries,
-            self.evaluation,
-            self.ledger,
-            kit.limits,
-            now,
+        self.leaving = Leaving(
+            kit.tree, self.board, self.attempts, self.children, self.retries, self.ledger
         )
+        self.settling = self._settling()
         self.reports: list[Report] = []
-        self.names_secrets = "secret" not in kit.functions(identity, flow)
+        self.names_secrets = kit.names_secrets(identity)
         """Whether secrets are known by their names only."""
         self.kept: dict[str, dict[str, str]] = {}
         """What Secrets of the execution's own are to hold, by their names."""
         self.started: list[StartExecution] = []
         """Executions that people asked for."""
+
+    def _settling(self) -> Settling:
+        kit, board, attempts = self.kit, self.board, self.attempts
+        evaluation, ledger, now = self.evaluation, self.ledger, self.now
+        starting = Starting(
+            board, attempts, evaluation, ledger, kit.limits, now, self._settle_flowable
+        )
+        advancing = Advancing(
+            kit.tree, self.identity, board, attempts, evaluation, ledger, starting
+        )
+        going_on = GoingOn(board, attempts, evaluation, ledger, now)
+        return Settling(kit.tree, board, ledger, starting, advancing, going_on, self.leaving)
+
+    def _settle_flowable(self, run: TaskRun, task: Flowable) -> None:
+        """Settle a flowable at once when it opens."""
+        self.settling.settle_flowable(run, task)
 
     def task_of(self, run: TaskRun) -> Task:
         return self.kit.tree[run.task_id].task
@@ -125,7 +144,7 @@ class Decision:
             self.attempts.request(run, self.task_of(run))
 
     def actions(self) -> tuple[Action, ...]:
-        """All that is asked for, in the order in which it is to be done."""
+        """Give all actions that are asked for, in the order in which they are to be taken."""
         wanted = [action for action in self.attempts.requested if self._is_wanted(action.key)]
         retry = [
             action
@@ -134,7 +153,7 @@ class Decision:
         ]
         return (
             *(KeepSecrets(name, values) for name, values in self.kept.items()),
-            *self.settling.stops,
+            *self.leaving.stops,
             *self.children.actions,
             *retry,
             *self.started,

@@ -11,18 +11,23 @@ from penstock.engine.interface.identity import Identity
 from penstock.engine.kinds.outputs import resolve_outputs
 from penstock.engine.rendering.evaluation import Evaluation
 from penstock.engine.state.task_run_index import TaskRunIndex
+from penstock.engine.state.transitions import move_execution
 from penstock.expressions import ExpressionError
 from penstock.flow.document import Flow
 from penstock.flow.values import InvalidInput
+from penstock.resources.conditions import EXECUTION, NotOwned
 from penstock.resources.execution import ExecutionStatus, State, Transition
 
+INTERNAL_ERROR = "InternalError"
+"""The reason of an Event and of a refusal: the engine made an error."""
 _WITHOUT_OUTPUTS = frozenset({State.KILLED, State.CANCELLED, State.RETRIED})
-_LONGEST_HISTORY = 200
-_HISTORY_START = 50
 
 
 def refuse(status: ExecutionStatus, reason: str, message: str, now: datetime) -> Step:
-    """End an execution before anything of it ran."""
+    """End an execution before anything of it ran. Raises ``NotOwned`` where the reason is none that
+    its conditions may have."""
+    if reason not in EXECUTION.reasons:
+        raise NotOwned(f"no execution is refused with the reason `{reason}`")
     refused = status.model_copy(update={"refusal": reason})
     return Step(
         status=ended(refused, State.FAILED, message, now),
@@ -65,11 +70,11 @@ def end(
 def ended(
     status: ExecutionStatus, final: State, message: str | None, now: datetime
 ) -> ExecutionStatus:
-    """The status at its end."""
+    """End a status: its state, its date and its duration."""
     start = status.start_date or now
     if final is State.KILLED and status.state is not State.KILLING:
-        status = transition(status, State.KILLING, now)
-    return transition(status, final, now).model_copy(
+        status = move_execution(status, State.KILLING, now)
+    return move_execution(status, final, now).model_copy(
         update={
             "end_date": now,
             "duration": f"{(now - start).total_seconds():.1f}s",
@@ -78,25 +83,15 @@ def ended(
     )
 
 
-def transition(status: ExecutionStatus, state: State, now: datetime) -> ExecutionStatus:
-    """The status in another state; of a very long history the middle is left out."""
-    if status.state is state:
-        return status
-    history = [*status.history, Transition(state=state, date=now)]
-    if len(history) > _LONGEST_HISTORY:
-        history = [*history[:_HISTORY_START], *history[_HISTORY_START + 1 :]]
-    return status.model_copy(update={"state": state, "history": history})
-
-
 def transitions_since(before: ExecutionStatus, after: ExecutionStatus) -> list[Transition]:
-    """What an execution's history has beyond an earlier one. Its length does not tell, since of a
-    very long history the middle is left out."""
+    """Find what an execution's history has beyond an earlier one. Its length does not tell, since
+    the middle of a very long history is left out."""
     last = before.history[-1] if before.history else None
     return list(takewhile(lambda step: step != last, reversed(after.history)))[::-1]
 
 
 def _first_failure(board: TaskRunIndex) -> str | None:
-    """The failure that the execution ended with, not one that was allowed further out."""
+    """Find the failure that the execution ended with, not one that was allowed further out."""
     for run in board:
         led_to_the_end = all(
             outer.state in (State.FAILED, State.RETRIED) for outer in board.ancestors(run)

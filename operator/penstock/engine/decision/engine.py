@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from penstock.engine.decision.beginning import Beginning
 from penstock.engine.decision.controls import Controls
 from penstock.engine.decision.decision import CompiledFlow, Decision, Observations
-from penstock.engine.decision.ending import end, ended, refuse, transition
-from penstock.engine.decision.inputs import InvalidInputs, kept_apart, resolve_inputs
-from penstock.engine.decision.restarting import kept_for_replay
+from penstock.engine.decision.ending import INTERNAL_ERROR, end, ended, refuse
 from penstock.engine.decision.sla import SlaWatch
 from penstock.engine.decision.starting import LimitExceeded
-from penstock.engine.interface.actions import Children, KeepSecrets, Report, Step, StopAttempt
-from penstock.engine.interface.executable import ExecutableTask
-from penstock.engine.interface.identity import Identity, inputs_secret
+from penstock.engine.interface.actions import Children, Report, Step
+from penstock.engine.interface.identity import Identity
 from penstock.engine.interface.limits import Limits
 from penstock.engine.interface.turn import ALONE, Turn
-from penstock.engine.kinds.checks import failed_check
 from penstock.engine.kinds.flowables.pause import Holding
 from penstock.engine.rendering.evaluation import Evaluation, HostFunctions, no_functions
 from penstock.engine.state.task_run_cache import TaskRunCache
 from penstock.engine.state.task_run_index import TaskRunIndex
+from penstock.engine.state.transitions import IllegalTransition, move_execution
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import Expressions
 from penstock.flow.document import Flow
 from penstock.resources.execution import (
     ExecutionSpec,
     ExecutionStatus,
-    PinnedFlow,
     State,
-    Transition,
 )
 
 __all__ = ["Engine", "refuse"]
 
 NO_CHILDREN: Children = {}
 _NOT_BEGUN = (State.CREATED, State.QUEUED, State.RESTARTED)
+_WAITING = (State.PAUSED, State.BREAKPOINT, State.RETRYING)
 
 
 class Engine:
@@ -64,111 +59,16 @@ class Engine:
         turn: Turn = ALONE,
         source: ExecutionStatus | None = None,
     ) -> Step:
-        """The first status of an execution, with its first task runs already intended.
+        """Begin an execution: give its first status, in which its first task runs are intended.
 
         `source` is the status of the execution that this one replays, with all its outputs.
         """
-        status = ExecutionStatus(
-            state=State.CREATED,
-            history=[Transition(state=State.CREATED, date=now)],
-            flow=PinnedFlow(
-                namespace=self.flow.namespace,
-                id=self.flow.id,
-                revision=identity.revision,
-            ),
-            labels=self._labels(identity, spec, source),
-            trigger=spec.trigger.id if spec.trigger else "manual",
-            start_date=now,
-        )
-        given, kept = self._kept_apart(spec.inputs, identity)
-        if kept:
-            status = status.model_copy(update={"given_inputs": given})
-        if self.flow.disabled:
-            step = refuse(status, "FlowDisabled", "the flow is disabled", now)
-        else:
-            try:
-                inputs = self._inputs(identity, spec, status, now, source)
-            except InvalidInputs as error:
-                step = refuse(status, "InvalidInputs", str(error), now)
-            else:
-                inputs, typed = self._kept_apart(inputs, identity)
-                kept |= typed
-                status = status.model_copy(update={"inputs": inputs})
-                step = self._begun(identity, spec, status, now, turn, source)
-        if not kept:
-            return step
-        keep = KeepSecrets(inputs_secret(identity.name, identity.uid), kept)
-        return replace(step, actions=(keep, *step.actions))
-
-    def _inputs(
-        self,
-        identity: Identity,
-        spec: ExecutionSpec,
-        status: ExecutionStatus,
-        now: datetime,
-        source: ExecutionStatus | None,
-    ) -> dict[str, Any]:
-        """The typed inputs. Raises ``InvalidInputs``.
-
-        Nobody is there to be asked where a Flow trigger starts the execution, so it begins
-        without the inputs that the trigger does not give, as in Kestra.
-        """
-        return resolve_inputs(
-            self.flow.inputs,
-            {**(source.inputs if source is not None else {}), **spec.inputs},
-            lambda template, known: self._evaluate_input(identity, status, template, known, now),
-            secrets_by_name=self._names_secrets(identity),
-            may_lack=spec.trigger is not None and spec.trigger.is_flow_trigger,
-        )
-
-    def _names_secrets(self, identity: Identity) -> bool:
-        """Whether secrets are known by their names only."""
-        return "secret" not in self._kit.functions(identity, self.flow)
-
-    def _kept_apart(
-        self, inputs: Mapping[str, Any], identity: Identity
-    ) -> tuple[dict[str, Any], dict[str, str]]:
-        """Inputs without the texts that are to be in a Secret, and these texts."""
-        if not self._names_secrets(identity):
-            return dict(inputs), {}
-        secret = inputs_secret(identity.name, identity.uid)
-        return kept_apart(self.flow.inputs, inputs, secret)
-
-    def _begun(
-        self,
-        identity: Identity,
-        spec: ExecutionSpec,
-        status: ExecutionStatus,
-        now: datetime,
-        turn: Turn,
-        source: ExecutionStatus | None,
-    ) -> Step:
-        """The first step, with the inputs known."""
-        if source is not None and spec.replay is not None:
-            kept = kept_for_replay(self._kit.tree, source, spec.replay)
-            if kept is None:
-                wanted = spec.replay.task or spec.replay.task_run
-                message = f"the execution {spec.replay.execution} has no task run of {wanted}"
-                return refuse(status, "TaskRunNotFound", message, now)
-            variables = source.variables if kept else None
-            status = status.model_copy(update={"task_runs": kept, "variables": variables})
-        return self._checked(identity, status, now, turn)
-
-    def _checked(
-        self, identity: Identity, status: ExecutionStatus, now: datetime, turn: Turn
-    ) -> Step:
-        """Look at the flow's checks, and go on where they let it."""
-        evaluation = self._evaluation(identity, status)
-        failed = failed_check(self.flow, evaluation.of_execution(now))
-        if failed is None:
-            return self.advance(identity, status, {}, now, turn=turn)
-        if failed.behavior == "BLOCK_EXECUTION":
-            return refuse(status, "CheckFailed", failed.message, now)
-        if failed.behavior == "FAIL_EXECUTION":
-            report = Report("CheckFailed", failed.message, warning=True)
-            return Step(ended(status, State.FAILED, failed.message, now), reports=(report,))
-        step = self.advance(identity, status, {}, now, turn=turn)
-        return step.with_reports(Report("CheckFailed", failed.message, warning=True))
+        beginning = Beginning(self._kit, identity, spec, now, source)
+        step = beginning.step()
+        if not step.status.state.terminated:
+            reports = step.reports
+            step = self.advance(identity, step.status, {}, now, turn=turn).with_reports(*reports)
+        return beginning.with_secrets(step)
 
     def advance(
         self,
@@ -183,13 +83,17 @@ class Engine:
         """Take in what happened and decide what is next.
 
         Deciding twice on the same arguments gives the same step; a step that changes nothing
-        returns the status as it came.
+        returns the status as it came. Where the engine would make a change of state that there is
+        not, the step ends this one execution, and says so.
         """
         if status.finished and not identity.controls:
             return Step(status)
         board = self._boards.take(identity.uid, status.task_runs)
         decision = Decision(self._kit, identity, status, children, now, board)
-        step = self._advance(decision, observations, turn)
+        try:
+            step = self._advance(decision, observations, turn)
+        except IllegalTransition as error:
+            return self._give_up(Decision(self._kit, identity, status, children, now), error)
         if not step.status.finished:
             self._boards.give_back(identity.uid, step.status.task_runs, board)
         return step
@@ -209,7 +113,7 @@ class Engine:
         return self._decide(decision, controls, observations)
 
     def _waits(self, decision: Decision, controls: Controls, turn: Turn) -> Step | None:
-        """The step of an execution that may not run yet; None where it may."""
+        """Give the step of an execution that may not run yet; None where it may."""
         status, now = decision.status, decision.now
         again = controls.reopened and status.state.terminated
         fresh = status.state in (State.CREATED, State.QUEUED) or again
@@ -230,15 +134,15 @@ class Engine:
             return Step(ended(status, state, message, now), reports=(report,))
         waiting = self._noted(decision)
         if controls.reopened:
-            waiting = transition(waiting, State.RESTARTED, now)
-        queued = transition(waiting, State.QUEUED, now)
+            waiting = move_execution(waiting, State.RESTARTED, now)
+        queued = move_execution(waiting, State.QUEUED, now)
         return Step(_open_again(queued), decision.actions(), decision.all_reports())
 
     def _decide(self, decision: Decision, controls: Controls, observations: Observations) -> Step:
         status, now = decision.status, decision.now
         held = {run.id for run in status.task_runs if run.state is State.PAUSED}
         if controls.reopened and status.state.terminated:
-            status = _open_again(transition(status, State.RESTARTED, now))
+            status = _open_again(move_execution(status, State.RESTARTED, now))
         decision.observe(observations)
         self._watch(decision, status)
         try:
@@ -247,7 +151,7 @@ class Engine:
                 # What has just been done violated it.
                 final = decision.settling.settle()
         except LimitExceeded as error:
-            return self._stop(decision, str(error))
+            return self._stop(decision, "LimitExceeded", str(error))
         status = status.model_copy(
             update={
                 "task_runs": list(decision.board),
@@ -258,16 +162,16 @@ class Engine:
         )
         if status.state in _NOT_BEGUN and status.task_runs:
             # Also where it is paused, or over, at once: whoever listens to it sees that it ran.
-            status = transition(status, State.RUNNING, now)
-        elif status.state is State.PAUSED and _went_on(held, decision.board, final):
-            status = transition(status, State.RUNNING, now)
+            status = move_execution(status, State.RUNNING, now)
+        elif status.state in _WAITING and _went_on(held, decision.board, final):
+            status = move_execution(status, State.RUNNING, now)
         if final is None:
-            status = transition(status, self._open_state(decision), now)
+            status = move_execution(status, self._open_state(decision), now)
             return self._step(decision, status, self._sla_watch(decision, status).deadline())
         return self._end(decision, status, final)
 
     def _watch(self, decision: Decision, status: ExecutionStatus) -> bool:
-        """Look whether it keeps to its SLAs, and act where it does not. Whether that was so."""
+        """Act where the execution does not keep to its SLAs. Whether that was so."""
         violated = self._sla_watch(decision, status).check()
         if violated is None:
             return False
@@ -281,8 +185,11 @@ class Engine:
 
     def _end(self, decision: Decision, status: ExecutionStatus, final: State) -> Step:
         identity, now = decision.identity, decision.now
-        evaluation = self._evaluation(identity, status, decision.board)
-        status, report = end(self.flow, status, identity, decision.board, evaluation, final, now)
+        kit, board = self._kit, decision.board
+        evaluation = Evaluation(
+            kit.expressions, self.flow, identity, status, board, functions=kit.functions
+        )
+        status, report = end(self.flow, status, identity, board, evaluation, final, now)
         step = self._step(decision, status).with_reports(report)
         if not any(not task.disabled for task in self.flow.after_execution):
             return step
@@ -292,11 +199,11 @@ class Engine:
     def _advance_ended(
         self, decision: Decision, controls: Controls, observations: Observations
     ) -> Step:
-        """Of an execution that has ended: what runs after the end, and what people want of it."""
+        """Do what people want of an execution that has ended, and go on with what runs after it."""
         status = self._noted(decision)
         if controls.end_state is not None:
             message = f"set to {controls.end_state} as its spec asks"
-            status = transition(status, controls.end_state, decision.now)
+            status = move_execution(status, controls.end_state, decision.now)
             status = status.model_copy(update={"message": message})
         step = Step(status, decision.actions(), decision.all_reports())
         if status.after_execution is not State.RUNNING:
@@ -341,8 +248,9 @@ class Engine:
         )
 
     def _dates(self, decision: Decision) -> list[datetime]:
-        """When task runs go on by themselves, as far as they may: nothing does so any more where
-        the execution is to end, and where a person paused it only what waits for a person."""
+        """Give the dates at which task runs go on by themselves, as far as they may: nothing does
+        so any more where the execution is to end, and where a person paused it only what waits for
+        a person."""
         if decision.ledger.exit is not None:
             return []
         return [
@@ -352,38 +260,37 @@ class Engine:
             and not (decision.ledger.paused and run.state in (State.RETRYING, State.RESTARTED))
         ]
 
-    def _stop(self, decision: Decision, message: str) -> Step:
-        """End the execution at a limit; nothing that was only intended is started."""
-        open_runs = decision.board.open_runs()
-        stops: list[StopAttempt] = []
-        for run in open_runs:
-            task = decision.task_of(run)
-            for attempt in run.attempts:
-                if attempt.state.terminated:
-                    continue
-                if isinstance(task, ExecutableTask):
-                    decision.children.kill(run, task, attempt)
-                else:
-                    stops.append(StopAttempt(run, attempt))
-            decision.attempts.close(run, State.CANCELLED)
+    def _stop(self, decision: Decision, reason: str, message: str) -> Step:
+        """End the execution where it stands: what runs is stopped, and nothing that was only
+        intended is started. Of one that has ended, `afterExecution` ends."""
+        decision.leaving.stop_all()
         status = decision.status.model_copy(
             update={"task_runs": list(decision.board)} | decision.ledger.fields()
         )
-        report = Report("LimitExceeded", message, warning=True)
-        final = ended(status, State.FAILED, message, decision.now)
-        kills = tuple(decision.children.actions)
-        return Step(final, (*stops, *kills), (*decision.all_reports(), report))
+        if not status.state.terminated:
+            status = ended(status, State.FAILED, message, decision.now)
+        elif status.after_execution is State.RUNNING:
+            status = status.model_copy(update={"after_execution": State.FAILED})
+        report = Report(reason, message, warning=True)
+        return Step(status, decision.actions(), (*decision.all_reports(), report))
+
+    def _give_up(self, decision: Decision, error: IllegalTransition) -> Step:
+        """End an execution for which the engine can't decide. The decision is a new one: what the
+        one before it had changed counts for nothing. What people want of it is refused, or it would
+        be tried again, and fail again, for ever."""
+        Controls(decision).refuse(error.told)
+        return self._stop(decision, INTERNAL_ERROR, error.told)
 
     def _noted(self, decision: Decision) -> ExecutionStatus:
-        """The status with what people asked for, and nothing further."""
+        """Write into the status what people asked for, and nothing further."""
         changes: dict[str, Any] = decision.ledger.fields()
         if decision.ledger.controls != decision.status.controls:
             changes["task_runs"] = list(decision.board)
         return decision.status.model_copy(update=changes)
 
     def _open_state(self, decision: Decision) -> State:
-        """What an open execution is doing: it is paused, or waits for a retry, where that is all
-        that it does."""
+        """Say what an open execution is doing: it is paused, or waits for a retry, where it does
+        nothing else."""
         if decision.ledger.paused:
             return State.PAUSED
         waiting: set[State] = set()
@@ -400,49 +307,14 @@ class Engine:
         order = (State.PAUSED, State.BREAKPOINT, State.RETRYING)
         return next((state for state in order if state in waiting), State.RUNNING)
 
-    def _labels(
-        self, identity: Identity, spec: ExecutionSpec, source: ExecutionStatus | None
-    ) -> dict[str, str]:
-        labels = {
-            key: value for key, value in self.flow.labels.items() if not key.startswith("system.")
-        }
-        if source is not None:
-            labels |= source.labels | {"system.replay": "true"}
-            labels["system.correlationId"] = identity.name
-        labels |= spec.labels
-        labels.setdefault("system.correlationId", identity.name)
-        return labels
-
-    def _evaluate_input(
-        self,
-        identity: Identity,
-        status: ExecutionStatus,
-        template: Any,
-        known: Mapping[str, Any],
-        now: datetime,
-    ) -> Any:
-        known, _ = self._kept_apart(known, identity)
-        seen = status.model_copy(update={"inputs": dict(known)})
-        return self._evaluation(identity, seen).of_execution(now).evaluate(template)
-
-    def _evaluation(
-        self, identity: Identity, status: ExecutionStatus, board: TaskRunIndex | None = None
-    ) -> Evaluation:
-        kit = self._kit
-        if board is None:
-            board = TaskRunIndex(status.task_runs, kit.tree.traits)
-        return Evaluation(
-            kit.expressions, self.flow, identity, status, board, functions=kit.functions
-        )
-
 
 def _progress(board: TaskRunIndex, waiting: int) -> str:
     return f"{board.ended}/{len(board) + waiting}"
 
 
 def _went_on(held: set[str], board: TaskRunIndex, final: State | None) -> bool:
-    """Whether a paused execution ran again, if only for a moment, before it ended or was held by
-    the next Pause."""
+    """Whether an execution that waited ran again, if only for a moment, before it ended or was held
+    by the next Pause."""
     if final in (State.KILLED, State.CANCELLED):
         return False
     still = any(run.id in held and run.state is State.PAUSED for run in board)
@@ -450,7 +322,7 @@ def _went_on(held: set[str], board: TaskRunIndex, final: State | None) -> bool:
 
 
 def _open_again(status: ExecutionStatus) -> ExecutionStatus:
-    """Without what is only known of an execution that has ended."""
+    """Take from a status what only an execution that has ended has."""
     return status.model_copy(
         update={
             "end_date": None,

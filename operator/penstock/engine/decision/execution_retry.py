@@ -73,8 +73,8 @@ class ExecutionRetries:
         return False
 
     def call_off(self) -> None:
-        """Of an execution that is killed while it is being retried: let the retry end as well,
-        which may be there already."""
+        """Let the retry end as well, where the execution is killed while it is being retried: it
+        may be there already."""
         self.cancelled = KillExecution(
             retry_name(self._identity.original, self._identity.number + 1)
         )

@@ -1,4 +1,4 @@
-"""From what was given to the typed inputs of an execution."""
+"""Types the inputs of an execution by what was given for them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Evaluate = Callable[[Any, Mapping[str, Any]], Any]
 
 
 class InvalidInputs(Exception):
-    """Every input that was wrong, in one message."""
+    """Inputs are wrong; the message names each of them."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
@@ -38,7 +38,7 @@ def resolve_inputs(
     secrets_by_name: bool = False,
     may_lack: bool = False,
 ) -> dict[str, Any]:
-    """Typed inputs with defaults, by id. Unknown given values are ignored, as Kestra does.
+    """Type the inputs, and add defaults. Unknown values are ignored, as Kestra does.
 
     An input that is disabled by its condition has its default, whatever was given for it: that is
     what expressions see of it. Without a default it is left out.
@@ -71,7 +71,7 @@ def resolve_inputs(
 
 
 def secret_texts(declared: Sequence[Input], given: Mapping[str, Any]) -> dict[str, str]:
-    """What is given for inputs of type SECRET as it is, and not by the name of a secret."""
+    """Find what is given for inputs of type SECRET as text, not by the name of a secret."""
     values = {
         item.id: given[item.id]
         for item in declared
@@ -85,20 +85,20 @@ def secret_texts(declared: Sequence[Input], given: Mapping[str, Any]) -> dict[st
 
 
 def by_reference(inputs: Mapping[str, Any], texts: Iterable[str], secret: str) -> dict[str, Any]:
-    """The inputs with the name of their Secret in the place of texts."""
+    """Put the names of Secrets into the inputs, in the place of their texts."""
     return {**inputs, **{id: key_reference(secret, id) for id in texts if id in inputs}}
 
 
 def kept_apart(
     declared: Sequence[Input], inputs: Mapping[str, Any], secret: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The inputs without the values of those of type SECRET, and these values."""
+    """Part the inputs from the values of those of type SECRET."""
     texts = secret_texts(declared, inputs)
     return by_reference(inputs, texts, secret), texts
 
 
 def _reference(item: Input, given: Mapping[str, Any]) -> Any:
-    """What names the value of an input of type SECRET, where something does."""
+    """Find what names the value of an input of type SECRET, where something does."""
     value = given.get(item.id)
     value = as_reference(item.defaults if value is None else value)
     is_one = item.type == "SECRET" and read_reference(value) is not None
@@ -144,7 +144,7 @@ def _resolve(
 
 
 def _refuse_secret(item: Input, value: Any) -> None:
-    """What was handed on by its name is no value of another type."""
+    """Refuse a secret that was handed on by its name for an input of another type."""
     handed = isinstance(value, Mapping) and value.keys() == {"secretKeyRef"}
     if handed and read_reference(value) is not None:
         raise InvalidInput(
@@ -160,7 +160,7 @@ def _default(item: Input, evaluate: Evaluate, resolved: Mapping[str, Any]) -> An
 
 
 def _choices(item: Input, evaluate: Evaluate, resolved: Mapping[str, Any]) -> list[Any]:
-    """The values that an input's `expression` gives: a list, or the JSON text of one."""
+    """Evaluate an input's `expression` to its values: a list, or the JSON text of one."""
     values = _rendered(item, "expression", evaluate, resolved)
     if isinstance(values, str):
         try:
@@ -199,7 +199,7 @@ def _is_disabled(
 
 
 def _in_order_of_dependency(declared: Sequence[Input]) -> list[Input]:
-    """Each input after those on which it depends; a cycle keeps the written order."""
+    """Order inputs, each after those on which it depends; a cycle keeps the written order."""
     ordered: list[Input] = []
     done: set[str] = set()
     pending = list(declared)

@@ -16,7 +16,7 @@ _AGAIN = frozenset({State.FAILED, State.KILLED, State.CANCELLED, State.RETRIED})
 
 
 def to_do_again(tree: FlowTree, board: TaskRunIndex) -> list[TaskRun]:
-    """The task runs that a restart resets."""
+    """Find the task runs that a restart resets."""
     anew = {run.id for run in handlers(tree, board)}
     return [
         run
@@ -39,14 +39,17 @@ def restart(tree: FlowTree, board: TaskRunIndex, now: datetime) -> None:
 
 
 def _led_to_the_end(board: TaskRunIndex, run: TaskRun) -> bool:
-    """Not a failure that was allowed further out."""
+    """Whether a failure counts: it was not allowed further out."""
     return run.state in _AGAIN and all(outer.state in _AGAIN for outer in board.ancestors(run))
 
 
 def _do_again(tree: FlowTree, board: TaskRunIndex, run: TaskRun, now: datetime) -> None:
     task = tree[run.task_id].task
-    if not isinstance(task, Flowable):
-        board.change(run, state=State.RESTARTED, end_date=None, next_attempt=now, message=None)
+    if not isinstance(task, Flowable) and not run.attempts:
+        # It failed before it began: its `runIf` is asked again.
+        board.remove(run)
+    elif not isinstance(task, Flowable):
+        board.move(run, State.RESTARTED, end_date=None, next_attempt=now, message=None)
     elif isinstance(task, WorkingDirectory):
         # Its directory is gone, and what its tasks left there.
         board.remove(run)
@@ -64,7 +67,7 @@ def mark(tree: FlowTree, board: TaskRunIndex, run: TaskRun, state: State) -> Non
     """Give a task run another end state, and open what has ended around it."""
     _remove_unknown(tree, board)
     _remove_handlers(tree, board)
-    board.change(run, state=state, message=f"marked as {state}")
+    board.move(run, state, message=f"marked as {state}")
     for around in board.ancestors(run):
         if around.state.terminated:
             _open(tree, board, around)
@@ -73,9 +76,9 @@ def mark(tree: FlowTree, board: TaskRunIndex, run: TaskRun, state: State) -> Non
 def kept_for_replay(
     tree: FlowTree, source: ExecutionStatus, asked: ReplayReference
 ) -> list[TaskRun] | None:
-    """The task runs that a replay starts with: what was done before the one from which it goes on,
-    with what is around that one open again. What failed beside it runs again, or the replay would
-    end before it began. None where there is no such task run."""
+    """Give the task runs that a replay starts with: what was done before the one from which it goes
+    on, with what is around that one open again. What failed beside it runs again, or the replay
+    would end before it began. None where there is no such task run."""
     if asked.task is None and asked.task_run is None:
         return []
     board = TaskRunIndex(source.task_runs, tree.traits)
@@ -117,9 +120,9 @@ def _open(tree: FlowTree, board: TaskRunIndex, run: TaskRun) -> None:
     task = tree[run.task_id].task
     assert isinstance(task, Flowable)
     run = board[run.id]
-    board.change(
+    board.move(
         run,
-        state=State.RUNNING,
+        State.RUNNING,
         outputs=task.reopened(run),
         end_date=None,
         next_attempt=None,
@@ -142,7 +145,7 @@ def _remove_handlers(tree: FlowTree, board: TaskRunIndex) -> None:
 
 
 def handlers(tree: FlowTree, board: TaskRunIndex) -> list[TaskRun]:
-    """The task runs of `errors`, `finally` and `afterExecution`, and all inside them."""
+    """Find the task runs of `errors`, `finally` and `afterExecution`, and all inside them."""
 
     def is_handler(run: TaskRun) -> bool:
         return run.task_id in tree and tree[run.task_id].role is not Role.MAIN

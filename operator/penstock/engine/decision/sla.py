@@ -1,4 +1,4 @@
-"""What an execution must keep to."""
+"""SLAs: what an execution must keep to."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SlaWatch:
         self._scheduled = scheduled
 
     def check(self) -> Report | None:
-        """Act on the first violation; what a person is told of it."""
+        """Act on the first violation, and report it."""
         if self._ledger.violated_sla is not None:
             return None
         for sla in self._flow.promises:
@@ -44,7 +44,7 @@ class SlaWatch:
         return None
 
     def deadline(self) -> datetime | None:
-        """When to look again although nothing happened."""
+        """Say when to look again although nothing happened."""
         if self._ledger.violated_sla is not None:
             return None
         dates = (self._deadline_of(sla) for sla in self._flow.promises)

@@ -18,6 +18,7 @@ from penstock.engine.rendering.evaluation import Evaluation
 from penstock.engine.state.execution_changes import ExecutionChanges
 from penstock.engine.state.parents import Parent
 from penstock.engine.state.task_run_index import TaskRunIndex, task_run_id
+from penstock.engine.state.transitions import INITIAL
 from penstock.expressions import ExpressionError, is_truthy
 from penstock.flow.task import Task
 from penstock.resources.execution import State, TaskRun
@@ -60,14 +61,14 @@ class Starting:
                 parent=parent.id,
                 value=child.value,
                 iteration=child.iteration,
-                state=State.CREATED,
+                state=INITIAL,
                 start_date=self._now,
             )
         )
         evaluator = self._evaluation.of_task_run(run, task)
         try:
             if task.gate is not None and not is_truthy(evaluator.evaluate(task.gate)):
-                return self._board.change(run, state=State.SKIPPED, end_date=self._now)
+                return self._board.move(run, State.SKIPPED, end_date=self._now)
             if isinstance(task, Flowable):
                 return self._open(run, task)
         except (ExpressionError, FlowableError) as error:
@@ -107,9 +108,9 @@ class Starting:
         until = None
         if hold is not None and hold.duration is not None:
             until = self._now + hold.duration
-        run = self._board.change(
+        run = self._board.move(
             run,
-            state=State.RUNNING if hold is None else State.PAUSED,
+            State.RUNNING if hold is None else State.PAUSED,
             next_attempt=until,
             outputs=opening.outputs,
             values=values,

@@ -110,7 +110,7 @@ class Workspace:
     """One more than directories of this task run were lost. What the directory's own pod is
     called by."""
     tasks: tuple[Task, ...] = ()
-    """All that is to run in it."""
+    """The tasks that are to run in it."""
 
     @property
     def key(self) -> AttemptKey:
@@ -270,11 +270,11 @@ class Step:
     """Why the execution was ended before anything of it ran, in one word."""
 
     def with_reports(self, *reports: Report) -> Step:
-        """This step, with further reports."""
+        """Add reports to the step."""
         return replace(self, reports=(*self.reports, *reports))
 
     def followed_by(self, step: Step) -> Step:
-        """One step out of two decisions that follow each other at once."""
+        """Make one step of two decisions that follow each other at once."""
         return Step(
             status=step.status,
             actions=(*self.actions, *step.actions),

@@ -16,15 +16,15 @@ from penstock.flow.task import Task
 
 
 class CommandEvaluator(HandingOn, Protocol):
-    """The expressions of such a task."""
+    """Renders the properties of a task that the controller does."""
 
     def with_variables(self, variables: Mapping[str, Any]) -> Evaluator:
-        """The expressions with further variables, beside or in place of those."""
+        """Let expressions see further variables, beside or in place of those that there are."""
 
 
 class CommandTask(Task):
     """A task that the controller does."""
 
     def command(self, evaluator: CommandEvaluator) -> Command:
-        """What is to be done. Raises ``ExpressionError`` or ``FlowableError``."""
+        """Say what the controller is to do. Raises ``ExpressionError`` or ``FlowableError``."""
         raise NotImplementedError

@@ -64,7 +64,7 @@ class ChildFlow(Document):
     """What follows when the parent is restarted: the failed child is, or there is a new one."""
 
     def request(self, evaluator: HandingOn) -> ChildRequest:
-        """One execution to make. Raises ``ExpressionError`` or ``FlowableError``."""
+        """Say which execution is to be made. Raises ``ExpressionError`` or ``FlowableError``."""
         labels = {
             evaluator.render(key) or "": evaluator.render(value) or ""
             for key, value in self.labels.items()
@@ -88,10 +88,10 @@ class ChildrenSeen(Protocol):
     """The executions of one attempt."""
 
     def evaluator(self) -> Evaluator:
-        """Expressions as the task sees them."""
+        """Give the expressions of the task."""
 
     def of_child(self, status: ExecutionStatus) -> Evaluator:
-        """Expressions as the child sees them."""
+        """Give expressions that see the inputs and outputs of a child."""
 
 
 Beside = Callable[[str], TaskRun | None]
@@ -102,15 +102,15 @@ class ExecutableTask(Task):
     """A task that is done by one or several executions."""
 
     def count(self, beside: Beside) -> int:
-        """How many executions it is done by."""
+        """Say how many executions do the task."""
         return 1
 
     def own_variables(self, beside: Beside, index: int) -> dict[str, Any]:
-        """What the expressions of one request see beside the usual."""
+        """Give the variables that the expressions of one request see beside the usual ones."""
         return {}
 
     def request(self, evaluator: HandingOn) -> ChildRequest:
-        """One execution to make. Raises ``ExpressionError`` or ``FlowableError``."""
+        """Say which execution is to be made. Raises ``ExpressionError`` or ``FlowableError``."""
         raise NotImplementedError
 
     def restarts_children(self) -> bool:
@@ -129,7 +129,7 @@ class ExecutableTask(Task):
 
 
 def holds(flag: bool | str, evaluator: Evaluator) -> bool:
-    """A flag that may be an expression."""
+    """Whether a flag holds, which may be an expression."""
     from penstock.expressions import is_truthy
 
     return flag if isinstance(flag, bool) else is_truthy(evaluator.evaluate(flag))

@@ -147,7 +147,7 @@ class HandingOn(Evaluator, Protocol):
 
     @property
     def secrets(self) -> Secrets:
-        """What the tokens that it gave stand for."""
+        """The secrets for which the tokens stand that were given."""
 
 
 LaneEvaluator = Callable[[Mapping[str, Any]], Evaluator]
@@ -172,28 +172,28 @@ class Flowable(Task):
         return Opening()
 
     def plan(self, run: TaskRun) -> Plan:
-        """The children, by what was decided at the opening. While the flowable is held (PAUSED),
-        those that run meanwhile."""
+        """Plan the children, by what was decided at the opening; while the flowable is held
+        (PAUSED), those that run meanwhile."""
         raise NotImplementedError
 
     def expire(self, run: TaskRun, now: datetime) -> Going:
-        """How a flowable goes on whose hold has lasted as long as it may."""
+        """Say how the flowable goes on when its hold has lasted as long as it may."""
         return Going()
 
     def proceed(self, run: TaskRun, evaluator: Evaluator, now: datetime) -> Going | Again:
-        """What follows when the children have ended and none failed. Raises ``FlowableError`` or
-        ``ExpressionError``, which fail the flowable."""
+        """Say what follows when the children have ended and none failed. Raises ``FlowableError``
+        or ``ExpressionError``, which fail the flowable."""
         return Going()
 
     def lane_ended(
         self, run: TaskRun, lane: int, state: State, evaluator: LaneEvaluator
     ) -> dict[str, Any]:
-        """The outputs of an isolating flowable, once a lane has ended in that state. Raises
+        """Give an isolating flowable's outputs, once a lane has ended in that state. Raises
         ``ExpressionError`` or ``InvalidInput``, which fail the lane."""
         raise NotImplementedError
 
     def lane_failed(self, run: TaskRun, lane: int) -> dict[str, Any]:
-        """The outputs of an isolating flowable, once a lane's own outputs can't be had."""
+        """Give an isolating flowable's outputs, once a lane's own outputs can't be had."""
         raise NotImplementedError
 
     def has_recorded(self, run: TaskRun, lane: int) -> bool:
@@ -201,15 +201,15 @@ class Flowable(Task):
         return False
 
     def reopened(self, run: TaskRun) -> dict[str, Any] | None:
-        """The outputs with which a flowable that had ended goes on."""
+        """Give the outputs with which a flowable that had ended goes on."""
         return run.outputs
 
     def closes(self, run: TaskRun) -> bool:
-        """Whether an attempt of its own ends it, to take what its children left."""
+        """Whether an attempt of its own ends the flowable, to take what its children left."""
         return False
 
     def outcome(self, worst_child: State) -> State:
-        """The end state by the worst of the children's."""
+        """Give the end state, by the worst of the children's."""
         return worst_child
 
     def child_lists(self) -> Iterator[tuple[Location, list[Task]]]:
@@ -218,15 +218,15 @@ class Flowable(Task):
         yield ("finally",), self.finally_
 
     def branches(self) -> Iterator[tuple[Location, list[Task]]]:
-        """The lists of children without the handlers."""
+        """Give the lists of children, without the handlers."""
         raise NotImplementedError
 
 
 def in_sequence(tasks: Sequence[Task]) -> Plan:
-    """One lane: each task starts when the one before it ended."""
+    """Plan tasks in one lane: each starts when the one before it ended."""
     return Plan([Lane(tuple(Child(task) for task in enabled(tasks)))])
 
 
 def enabled(tasks: Sequence[Task]) -> list[Task]:
-    """Disabled tasks are left out before anything else."""
+    """Leave out the tasks that are disabled, before anything else is done with them."""
     return [task for task in tasks if not task.disabled]

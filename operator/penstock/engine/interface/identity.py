@@ -1,4 +1,4 @@
-"""Which execution it is: what the Kubernetes object around a status says of it."""
+"""The identity of an execution: what the Kubernetes object around its status says of it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Identity:
 
     @property
     def depth(self) -> int:
-        """How many executions are around it."""
+        """How many executions are around this one: its parent, the parent of that, and so on."""
         return 0 if self.parent is None else self.parent.depth
 
 

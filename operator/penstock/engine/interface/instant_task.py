@@ -22,7 +22,7 @@ class InstantFailure(Exception):
 
 @dataclass(frozen=True)
 class Scene:
-    """What the task finds."""
+    """The labels and variables that an instant task finds."""
 
     labels: Mapping[str, str]
     variables: Mapping[str, Any]
@@ -30,7 +30,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Effect:
-    """What the task changes; None where it leaves something as it is."""
+    """What an instant task changes of the execution; None stands for what it leaves as it is."""
 
     labels: dict[str, str] | None = None
     """All labels of the execution from now on."""
@@ -44,5 +44,5 @@ class InstantTask(Task):
     """A task that is done as soon as it is started."""
 
     def perform(self, evaluator: Evaluator, scene: Scene) -> Effect:
-        """Say what changes. Raises ``InstantFailure`` or ``ExpressionError``."""
+        """Say what the task changes. Raises ``InstantFailure`` or ``ExpressionError``."""
         raise NotImplementedError

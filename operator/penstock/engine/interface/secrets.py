@@ -58,7 +58,7 @@ class Deferred:
     variables: Mapping[str, Any]
     answers: tuple[Answer, ...]
     seed: str
-    """Of what is random."""
+    """The seed of what is random."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ class Secrets:
     deferred: Mapping[str, Deferred] = field(default_factory=dict)
     """Of each token."""
     needed: tuple[SecretReference, ...] = ()
-    """All that were read, each once."""
+    """The secrets that were read, each once."""
     possible: tuple[SecretReference, ...] = ()
-    """Those that a deferred text may read besides."""
+    """The secrets that a deferred text may read besides."""
     date: datetime | None = None
     """What `now()` is in a deferred text."""
 
@@ -84,7 +84,7 @@ class Secrets:
         return bool(self.needed)
 
     def beside(self, other: Secrets) -> Secrets:
-        """These, and those of another text that the same pod is given."""
+        """Put together the secrets of two texts that one pod is given."""
         if not other or not self:
             return self or other
         return replace(
@@ -96,7 +96,7 @@ class Secrets:
         )
 
     def told(self, text: str) -> str:
-        """A message without tokens."""
+        """Take the tokens out of a message, as nobody may see them."""
         for token, reference in self.plain.items():
             text = text.replace(token, f"secret('{reference.name}')")
         for token, deferred in self.deferred.items():
@@ -147,16 +147,16 @@ class SecretInputs:
         return bool(self.tokens or self._asked)
 
     def shown(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """The inputs with tokens."""
+        """Put tokens into the inputs, in the place of secrets."""
         return {**inputs, **self._token_of}
 
     def shown_outputs(self, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Outputs by task, with tokens."""
+        """Put tokens into the outputs by task, in the place of secrets."""
         found = {id: self.shown_answers(id, outputs[id]) for id in self._asked if id in outputs}
         return {**outputs, **found} if found else outputs
 
     def shown_answers(self, task_id: str, outputs: Any) -> Any:
-        """The outputs of a task, with tokens; in loops by the loops' values."""
+        """Put tokens into the outputs of a task; in loops they stand by the loops' values."""
         asked = self._asked.get(task_id)
         if asked is None or not isinstance(outputs, Mapping):
             return outputs
@@ -205,5 +205,5 @@ def stands(token: str, value: Any) -> bool:
 
 
 def refuse_secret(*args: Any, **named: Any) -> Any:
-    """What `secret()` does wherever the controller itself needs the value."""
+    """Refuse `secret()` wherever the controller itself would need the value."""
     raise ExpressionError(REFUSED)

@@ -20,7 +20,7 @@ class ExecutionFacts:
 
     name: str
     namespace: str
-    """Of its flow."""
+    """The namespace of its flow."""
     flow_id: str
     state: State
     start_date: datetime
@@ -46,7 +46,7 @@ class Selection:
     """All where it is empty."""
 
     def holds(self, facts: ExecutionFacts) -> bool:
-        """Whether an execution is meant."""
+        """Whether the selection means an execution."""
         return (
             self.is_of_flow(facts)
             and (self.start is None or self.start <= facts.start_date)
@@ -55,14 +55,14 @@ class Selection:
         )
 
     def is_of_flow(self, facts: ExecutionFacts) -> bool:
-        """Whether it is of a flow that is meant."""
+        """Whether an execution is one of a flow that the selection means."""
         if self.flow_id is not None:
             return (self.namespace, self.flow_id) == (facts.namespace, facts.flow_id)
         return self.namespace is None or is_within(facts.namespace, self.namespace)
 
 
 def is_within(namespace: str, other: str) -> bool:
-    """Whether it is the other namespace or one below it."""
+    """Whether a namespace is the other one or below it."""
     return namespace == other or namespace.startswith(f"{other}.")
 
 
@@ -145,7 +145,7 @@ class PurgeLogs:
     """Whether any are."""
 
     def means(self, facts: ExecutionFacts) -> bool:
-        """Whether the logs of an execution are looked through."""
+        """Whether the purge looks through the logs of an execution."""
         of_execution = self.execution in (None, facts.name)
         return self.wanted and of_execution and self.of.is_of_flow(facts)
 
@@ -163,7 +163,7 @@ class PurgePairs:
     expired_only: bool
 
     def means(self, namespace: str, key: str) -> bool:
-        """Whether a key is to go."""
+        """Whether the purge deletes a key."""
         return self._means_namespace(namespace) and (
             self.key_pattern is None or fnmatchcase(key, self.key_pattern)
         )

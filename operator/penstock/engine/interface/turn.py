@@ -9,7 +9,7 @@ from penstock.flow.document import Concurrency
 
 @dataclass(frozen=True)
 class Turn:
-    """The others of the flow, as whoever knows them all counts them."""
+    """Counts the other executions of the flow, as whoever knows them all does."""
 
     concurrency: Concurrency | None = None
     """What the newest revision of the flow says, so that a change holds at once."""

@@ -1,4 +1,4 @@
-"""What must hold before an execution starts."""
+"""Checks: what must hold before an execution starts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Failed:
 
 
 def failed_check(flow: Flow, evaluator: Evaluator) -> Failed | None:
-    """The check that decides, where one does not hold."""
+    """Find the check that decides, where one does not hold."""
     failed = [
         Failed(check.behavior, _text(check.message, evaluator))
         for check in flow.checks

@@ -1,4 +1,4 @@
-"""The flow's outputs, rendered and typed at its end."""
+"""The outputs of a flow, which are rendered and typed at its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from penstock.flow.values import InvalidInput, given_value, type_value
 
 
 def resolve_outputs(declared: Sequence[FlowOutput], evaluator: Evaluator) -> dict[str, Any]:
-    """Raises ``ExpressionError`` or ``InvalidInput`` where one can't be had.
+    """Render and type a flow's outputs. Raises ``ExpressionError`` or ``InvalidInput`` where one
+    can't be had.
 
     One that is not required is null where its expression fails: the task that it asks for may have
     been skipped.
@@ -40,7 +41,7 @@ def _resolved(output: FlowOutput, evaluator: Evaluator) -> Any:
 
 
 def _rendered(output: FlowOutput, evaluator: Evaluator) -> Any:
-    """What is to be typed: text is what an expression prints, so null is empty text."""
+    """Render an output before it is typed: text is what an expression prints, so null is empty."""
     if output.type == "STRING":
         return evaluator.render(output.value)
     if isinstance(output.value, str):
@@ -49,5 +50,5 @@ def _rendered(output: FlowOutput, evaluator: Evaluator) -> Any:
 
 
 def _typed_as(id: str, type: InputType) -> Input:
-    """What types an output: as an input, but the elements of a list stay as they are."""
+    """Give what types an output: as an input, but the elements of a list stay as they are."""
     return Input.model_construct(id=id, type="ARRAY" if type == "MULTISELECT" else type)

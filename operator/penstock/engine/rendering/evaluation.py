@@ -42,7 +42,7 @@ def no_functions(identity: Identity, flow: Flow) -> Mapping[str, Callable[..., A
 
 
 class Evaluation:
-    """The expressions of one execution during one decision."""
+    """Makes the evaluators of one execution during one decision."""
 
     def __init__(
         self,
@@ -76,17 +76,17 @@ class Evaluation:
         }
 
     def of_execution(self, date: datetime) -> BoundEvaluator:
-        """Expressions that belong to no task run, such as those of the flow's outputs."""
+        """Give the expressions that belong to no task run, such as those of the flow's outputs."""
         return self._bind({}, date, "execution")
 
     def of_task_run(self, run: TaskRun, task: Task) -> BoundEvaluator:
-        """Expressions of a task, for one task run; fixed in time by its last attempt."""
+        """Give the expressions of a task, for one task run; its last attempt fixes the time."""
         date = run.attempts[-1].created_date if run.attempts else run.start_date
         seed = f"{run.id}/{len(run.attempts)}"
         return self._bind(self._own(run, task), date, seed)
 
     def of_attempt(self, run: TaskRun, task: Task, kind: str = "") -> AttemptEvaluator:
-        """As `of_task_run`, for what the pod of the last attempt is given. ``kind`` tells apart
+        """Give the expressions of what the pod of the last attempt is given. ``kind`` tells apart
         what it is given of several tasks."""
         evaluator = self.of_task_run(run, task)
         if self._knows_secrets:
@@ -97,7 +97,7 @@ class Evaluation:
     def of_request(
         self, run: TaskRun, task: Task, variables: Mapping[str, Any]
     ) -> HandingEvaluator:
-        """As `with_variables`, for what another execution is given."""
+        """Give the expressions of what another execution is given, with variables of its own."""
         evaluator = self.with_variables(run, task, variables)
         if self._knows_secrets:
             return HandingEvaluator(evaluator, None)
@@ -105,7 +105,7 @@ class Evaluation:
         return HandingEvaluator(evaluator, evaluator.tokens(seed, self._secret_inputs, "h"))
 
     def of_child(self, status: ExecutionStatus, date: datetime) -> BoundEvaluator:
-        """Expressions that see the inputs and outputs of an execution that this one made."""
+        """Give expressions that see the inputs and outputs of an execution that this one made."""
         board = TaskRunIndex(status.task_runs)
         own: dict[str, Callable[[], Any]] = {
             "inputs": lambda: nest(status.inputs),
@@ -116,7 +116,7 @@ class Evaluation:
     def with_variables(
         self, run: TaskRun, task: Task, variables: Mapping[str, Any]
     ) -> BoundEvaluator:
-        """As `of_task_run`, with further variables beside or in place of those."""
+        """Give the expressions of a task, with further variables, or others of the same name."""
         date = run.attempts[-1].created_date if run.attempts else run.start_date
         own = self._own(run, task)
         for name, value in variables.items():
@@ -124,7 +124,7 @@ class Evaluation:
         return self._bind(own, date, f"{run.id}/{len(run.attempts)}/{sorted(variables)}")
 
     def allowed(self, run: TaskRun, task: Task, state: State) -> State:
-        """What `allowFailure` and `allowWarning` make of an end state, in this order."""
+        """Say what `allowFailure` and `allowWarning` make of an end state, in this order."""
         if state is State.FAILED and self.may_fail(run, task):
             state = State.WARNING
         if state is State.WARNING and self._holds(run, task, task.allow_warning):
@@ -136,7 +136,7 @@ class Evaluation:
         return self._holds(run, task, task.allow_failure)
 
     def _holds(self, run: TaskRun, task: Task, flag: bool | str) -> bool:
-        """A flag that may be an expression; one that can't be rendered does not hold."""
+        """Whether a flag holds, which may be an expression; one that can't be rendered does not."""
         if isinstance(flag, bool):
             return flag
         try:
@@ -145,7 +145,7 @@ class Evaluation:
             return False
 
     def random(self, seed: str) -> Random:
-        """A dice that shows the same for the same execution and seed."""
+        """Give a dice that shows the same whenever the execution and the seed are the same."""
         return Random(f"{self._identity.uid}/{seed}")
 
     def _own(self, run: TaskRun, task: Task) -> dict[str, Callable[[], Any]]:

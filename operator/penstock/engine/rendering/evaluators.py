@@ -1,4 +1,4 @@
-"""Expressions with their variables: as they are, and for what others are given.
+"""Evaluators: expressions bound to their variables, for the engine and for what others are given.
 
 Whoever may not know a secret is given a token in its place, or is refused.
 """
@@ -18,7 +18,7 @@ from penstock.flow.model import json_text
 
 
 class BoundEvaluator:
-    """Expressions with their variables."""
+    """Evaluates expressions with the variables that they see."""
 
     def __init__(self, expressions: Expressions, variables: Variables, host: Host) -> None:
         self._expressions = expressions
@@ -43,22 +43,22 @@ class BoundEvaluator:
         return self._expressions.render_tree(value, self._variables, self._host)
 
     def with_variables(self, variables: Mapping[str, Any]) -> BoundEvaluator:
-        """These expressions with further variables beside or in place of those."""
+        """Copy the evaluator, with further variables beside or in place of those that it has."""
         bound = copy(self)
         bound._variables = self._variables.beside(variables)
         return bound
 
     def at(self, host: Host) -> BoundEvaluator:
-        """These expressions in other surroundings."""
+        """Copy the evaluator, for expressions in other surroundings."""
         return BoundEvaluator(self._expressions, self._variables, host)
 
     def tokens(self, seed: str, inputs: SecretInputs, kind: str) -> SecretTokens:
-        """These expressions, with tokens for secrets."""
+        """Copy the evaluator, with tokens in the place of secrets."""
         return SecretTokens(self._expressions, self._variables, self._host, seed, inputs, kind)
 
 
 class WaryEvaluator(BoundEvaluator):
-    """Expressions of an execution with inputs of type SECRET, none of which may be read."""
+    """Evaluates expressions of an execution with inputs of type SECRET, and lets none be read."""
 
     def __init__(
         self, expressions: Expressions, variables: Variables, host: Host, mark: str
@@ -92,7 +92,7 @@ class WaryEvaluator(BoundEvaluator):
 
 
 class HandingEvaluator:
-    """Expressions of what another execution is given: a secret goes there by its name, and only
+    """Evaluates what another execution is given: a secret goes there by its name, and only
     where it is the whole of an input."""
 
     def __init__(self, evaluator: BoundEvaluator, tokens: SecretTokens | None) -> None:
@@ -105,7 +105,7 @@ class HandingEvaluator:
 
     @property
     def secrets(self) -> Secrets:
-        """Those that were handed on so far."""
+        """The secrets that were handed on so far."""
         return self._tokens.secrets if self._tokens is not None else NO_SECRETS
 
     def inputs(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class HandingEvaluator:
 
 
 class AttemptEvaluator:
-    """Expressions of what a pod is given: where secrets are not known here, they are tokens."""
+    """Evaluates what a pod is given; a secret that is not known here becomes a token."""
 
     def __init__(self, evaluator: BoundEvaluator, tokens: SecretTokens | None) -> None:
         self._evaluator = evaluator
@@ -132,7 +132,7 @@ class AttemptEvaluator:
 
     @property
     def secrets(self) -> Secrets:
-        """Those that were read so far."""
+        """The secrets that were read so far."""
         return self._tokens.secrets if self._tokens is not None else NO_SECRETS
 
     def render(self, template: Any) -> str | None:

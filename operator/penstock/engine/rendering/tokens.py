@@ -69,7 +69,7 @@ class SecretTokens:
 
     @property
     def secrets(self) -> Secrets:
-        """All that were read so far."""
+        """The secrets that were read so far."""
         if not self._needed:
             return NO_SECRETS
         return Secrets(

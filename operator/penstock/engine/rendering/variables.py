@@ -1,4 +1,4 @@
-"""What expressions see.
+"""The variables that expressions see.
 
 Each root variable is made when it is first read: most expressions read one or two of them, and
 `outputs` of a long execution is the dear one.
@@ -33,7 +33,7 @@ class Variables(Mapping[str, Any]):
         self._made: dict[str, Any] = {}
 
     def beside(self, values: Mapping[str, Any]) -> Variables:
-        """These with further ones beside or in place of them."""
+        """Copy the variables, with further ones beside or in place of them."""
         both = Variables({**self._makers, **dict.fromkeys(values, _unmade)})
         both._made |= values
         return both
@@ -65,7 +65,7 @@ def execution_variables(
     ledger: ExecutionChanges,
     secrets: SecretInputs,
 ) -> dict[str, Callable[[], Any]]:
-    """What every expression of an execution sees, whatever task it belongs to."""
+    """Give what every expression of an execution sees, whatever task it belongs to."""
     makers: dict[str, Callable[[], Any]] = {
         "flow": lambda: {
             "id": flow.id,
@@ -99,7 +99,7 @@ def execution_variables(
 def task_run_variables(
     board: TaskRunIndex, run: TaskRun, task: Task, secrets: SecretInputs
 ) -> dict[str, Callable[[], Any]]:
-    """What the expressions of one task run see beside those of the execution."""
+    """Give what the expressions of one task run see beside those of the execution."""
     parents = [
         described
         for ancestor in board.ancestors(run)
@@ -152,7 +152,7 @@ def _iteration(board: TaskRunIndex, loop: TaskRun, index: int) -> dict[str, Any]
 
 
 def iso(date: datetime) -> str:
-    """A date as expressions see it: ISO-8601 in UTC with milliseconds."""
+    """Write a date as expressions see it: ISO-8601 in UTC with milliseconds."""
     return date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""What is said of the execution itself, by tasks and by people, while a decision is made."""
+"""Changes of the execution itself, by tasks and by people, while a decision is made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from penstock.resources.execution import ControlResult, ExecutionStatus, State
 
 
 class ExecutionChanges:
-    """The labels and variables of an execution as they are now, and whether it is to end."""
+    """Holds the labels and variables of an execution as they are now, and whether it is to end."""
 
     def __init__(self, flow: Flow, status: ExecutionStatus) -> None:
         self._flow = flow
@@ -28,7 +28,7 @@ class ExecutionChanges:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """The flow's, unless a task changed them."""
+        """The flow's variables, unless a task changed them."""
         return self._flow.variables if self.changed_variables is None else self.changed_variables
 
     @property
@@ -57,7 +57,7 @@ class ExecutionChanges:
             self.exit, self.exit_reason = state, reason
 
     def fields(self) -> dict[str, Any]:
-        """The fields of the status that hold it."""
+        """Give the fields of the status that hold these changes."""
         return {
             "labels": self.labels,
             "variables": self.changed_variables,

@@ -1,4 +1,4 @@
-"""What settling remembers of the lanes of one parent, from one decision to the next."""
+"""Lane books: what settling remembers of a parent's lanes from one decision to the next."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ MAX_METRICS = 100
 
 
 def added_metrics(run: TaskRun, published: Iterable[Published]) -> dict[str, Any]:
-    """What is to change of a task run when its attempt published this.
+    """Say what changes of a task run when its attempt published these metrics.
 
     Counters and timers of one name and the same tags add up; of a gauge the last counts.
     """

@@ -11,7 +11,8 @@ the index of the value."""
 
 
 class OutputsTree:
-    """Outputs by scope, task and loop values; grown as they come, not made for each expression."""
+    """Holds outputs by scope, task and loop values. It grows as they come, and is not made for each
+    expression."""
 
     def __init__(self) -> None:
         self._by_scope: dict[Scope, dict[str, Any]] = {}
@@ -29,7 +30,7 @@ class OutputsTree:
         level.update(outputs)
 
     def seen_from(self, scope: Scope) -> dict[str, Any]:
-        """What is seen in a scope: its own outputs, and those of the scopes around it."""
+        """Give what is seen in a scope: its own outputs, and those of the scopes around it."""
         if not scope:
             return self._by_scope.setdefault((), {})
         seen: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What is settled as one: the execution itself, or an open flowable, with what it runs."""
+"""Parents: what is settled as one, the execution itself or an open flowable."""
 
 from __future__ import annotations
 

@@ -17,14 +17,14 @@ _KEPT = 512
 
 
 class TaskRunCache:
-    """Boards by the uid of the execution."""
+    """Keeps boards by the uid of the execution."""
 
     def __init__(self, traits: Traits) -> None:
         self._traits = traits
         self._kept: FIFOCache[str, tuple[Sequence[TaskRun], TaskRunIndex]] = FIFOCache(_KEPT)
 
     def take(self, uid: str, task_runs: Sequence[TaskRun]) -> TaskRunIndex:
-        """The board of those task runs. It is not kept any more until it is given back."""
+        """Take the board of these task runs, or make it; it is kept again once it is given back."""
         kept = self._kept.pop(uid, None)
         if kept is not None and _catch_up(*kept, task_runs):
             return kept[1]

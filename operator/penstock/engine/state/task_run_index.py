@@ -14,6 +14,7 @@ from typing import Any
 from penstock.engine.interface.flowable import Child
 from penstock.engine.interface.secrets import AskedSecrets
 from penstock.engine.state.outputs_tree import OutputsTree, Scope
+from penstock.engine.state.transitions import move_task_run
 from penstock.resources.execution import State, TaskRun
 
 ChildKey = tuple[str, str | None, int | None]
@@ -81,11 +82,11 @@ class TaskRunIndex:
         return [self._runs[run_id] for run_id in self._in_order(ids)]
 
     def unseen(self) -> list[TaskRun]:
-        """Those whose last attempt is only intended, as far as is known."""
+        """The task runs whose last attempt is only intended, as far as is known."""
         return [self._runs[run_id] for run_id in self._in_order(self._unseen)]
 
     def executing(self) -> list[TaskRun]:
-        """Those that are done by other executions."""
+        """The task runs that other executions do."""
         return [self._runs[run_id] for run_id in self._in_order(self._executing)]
 
     def found(self, run_ids: Iterable[str]) -> list[TaskRun]:
@@ -129,8 +130,13 @@ class TaskRunIndex:
             self.remove(child)
 
     def change(self, run: TaskRun, **changes: Any) -> TaskRun:
-        """Replace a task run by one with other fields."""
+        """Replace a task run by one with other fields, but in the same state."""
         return self.put(run.model_copy(update=changes))
+
+    def move(self, run: TaskRun, state: State, **changes: Any) -> TaskRun:
+        """Replace a task run by one in another state, and with other fields. Raises
+        ``IllegalTransition``."""
+        return self.put(move_task_run(run, state, **changes))
 
     def child(self, parent: str | None, child: Child) -> TaskRun | None:
         key = (child.task.id, child.value, child.iteration)
@@ -138,7 +144,7 @@ class TaskRunIndex:
         return None if run_id is None else self._runs[run_id]
 
     def beside(self, run: TaskRun, task_id: str) -> TaskRun | None:
-        """The task run of another task of the same parent, that stands in no loop of it."""
+        """Find the task run of another task of the same parent, in no loop of it."""
         run_id = self._children.get(run.parent, {}).get((task_id, None, None))
         return None if run_id is None else self._runs[run_id]
 
@@ -197,7 +203,8 @@ class TaskRunIndex:
         self._executing.pop(run.id, None)
 
     def _forget_books(self, before: TaskRun, run: TaskRun) -> None:
-        """A plan depends on whether its flowable is held; an ended lane may be open again."""
+        """Forget what settling remembers of lanes: a plan depends on whether its flowable is held,
+        and a lane that had ended may be open again."""
         for kind in _KINDS:
             self.books.pop((run.id, kind), None)
             if before.state.terminated:
@@ -272,7 +279,7 @@ def _key(run: TaskRun) -> ChildKey:
 
 
 def task_run_id(parent: str | None, child: Child, restarts: int = 0) -> str:
-    """The id of a task run: the same whenever the same place of the flow is reached.
+    """Make the id of a task run, which is the same whenever its place in the flow is reached.
 
     Not after a restart, though: what runs then must not be taken for what ran before.
     """

@@ -17,7 +17,7 @@ from penstock.flow.task import Task
 
 
 class Role(Enum):
-    """For what a list of tasks is run."""
+    """What a list of tasks is for."""
 
     MAIN = auto()
     ERRORS = auto()
@@ -68,7 +68,7 @@ class FlowTree:
         return task_id in self._places
 
     def asked_of(self, task_id: str | None) -> list[Input]:
-        """What people are asked for by a task, or by all of them."""
+        """Find the inputs for which a task asks people, or all tasks do."""
         holding = [
             place.task
             for id, place in self._places.items()
@@ -77,7 +77,8 @@ class FlowTree:
         return [item for task in holding for item in task.asked]
 
     def retry_of(self, task: Task) -> Retry | None:
-        """The task's own retry, else that of the nearest flowable around it, else the flow's."""
+        """Find the task's own retry, else the one of the nearest flowable around it, else the
+        flow's."""
         if task.retry is not None:
             return task.retry
         parent = self._places[task.id].parent

@@ -1,4 +1,4 @@
-"""Properties that several of these tasks have: dates, lists, patterns. All are rendered."""
+"""Renders properties that several command tasks have: dates, lists, patterns."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _KESTRAS = {"CANCELED": "CANCELLED"}
 
 
 def text_of(evaluator: Evaluator, value: str | None) -> str | None:
-    """Rendered text; None where there is none."""
+    """Render text; None where there is none."""
     return None if value is None else evaluator.render(value) or None
 
 
 def date_of(evaluator: Evaluator, name: str, value: str | None) -> datetime | None:
-    """A point in time. Raises ``FlowableError``."""
+    """Render a point in time. Raises ``FlowableError``."""
     text = text_of(evaluator, value)
     if text is None:
         return None
@@ -37,7 +37,7 @@ def date_of(evaluator: Evaluator, name: str, value: str | None) -> datetime | No
 
 
 def needed_date(evaluator: Evaluator, name: str, value: str) -> datetime:
-    """The date of a property that must have one. Raises ``FlowableError``."""
+    """Render the date of a property that must have one. Raises ``FlowableError``."""
     date = date_of(evaluator, name, value)
     if date is None:
         raise FlowableError(f"`{name}` rendered to nothing")
@@ -45,7 +45,7 @@ def needed_date(evaluator: Evaluator, name: str, value: str) -> datetime:
 
 
 def texts_of(evaluator: Evaluator, name: str, value: Any) -> list[str]:
-    """A list of texts, or the JSON text of one. Raises ``FlowableError``."""
+    """Render a list of texts, or the JSON text of one. Raises ``FlowableError``."""
     given = _listed(evaluator, value)
     if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
         raise FlowableError(f"`{name}` must be a list of texts")
@@ -55,7 +55,7 @@ def texts_of(evaluator: Evaluator, name: str, value: Any) -> list[str]:
 def members_of(
     evaluator: Evaluator, name: str, value: Any, known: Collection[str]
 ) -> frozenset[str]:
-    """Texts of which each is known. Raises ``FlowableError``."""
+    """Render texts of which each must be known. Raises ``FlowableError``."""
     given = frozenset(texts_of(evaluator, name, value))
     for item in sorted(given):
         if item not in known:
@@ -64,7 +64,7 @@ def members_of(
 
 
 def states_of(evaluator: Evaluator, value: Any) -> frozenset[State]:
-    """States of executions. Raises ``FlowableError``."""
+    """Render states of executions. Raises ``FlowableError``."""
     given = [_KESTRAS.get(item, item) for item in texts_of(evaluator, "states", value)]
     return frozenset(map(State, members_of(evaluator, "states", given, list(State))))
 
@@ -72,7 +72,7 @@ def states_of(evaluator: Evaluator, value: Any) -> frozenset[State]:
 def flow_of(
     evaluator: Evaluator, namespace: str | None, flow_id: str | None
 ) -> tuple[str | None, str | None]:
-    """A namespace and a flow in it. Raises ``FlowableError``."""
+    """Render a namespace and a flow in it. Raises ``FlowableError``."""
     found = text_of(evaluator, namespace), text_of(evaluator, flow_id)
     if found[0] is None and found[1] is not None:
         raise FlowableError("`flowId` needs `namespace` besides")

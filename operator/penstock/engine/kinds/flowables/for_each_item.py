@@ -81,7 +81,7 @@ class ForEachItem(ChildFlow, Flowable):
 
     @cached_property
     def parts(self) -> list[Task]:
-        """The three tasks."""
+        """Make the three tasks of which a ForEachItem consists."""
         batch = self.batch.model_dump(by_alias=True, exclude_none=True)
         outputs = "{{ siblings['" + self.id + "_items'].children ?? [] }}"
         return [
@@ -158,7 +158,7 @@ class Items(ChildFlow, ExecutableTask):
 
 
 def _counts(batches: int, there: Sequence[ExecutionStatus]) -> dict[str, int]:
-    """How many executions are in which state; those that are not there yet are CREATED."""
+    """Count the executions by state; those that are not there yet are CREATED."""
     states = Counter(
         str(status.state) if status.state.terminated else "RUNNING" for status in there
     )

@@ -122,7 +122,7 @@ class Loop(Flowable):
         return place < len(listed) and listed[place]["item"]["iteration"] == lane
 
     def reopened(self, run: TaskRun) -> dict[str, Any]:
-        """What its iterations left is taken anew, from those that have ended as well."""
+        """Take what the iterations left anew, also from those that have ended."""
         return _of_none(len(run.values or []))
 
     def outcome(self, worst_child: State) -> State:
@@ -152,7 +152,7 @@ class Loop(Flowable):
 
 
 def _records(uri: str, evaluator: Evaluator) -> list[Any]:
-    """What a file holds: the text of each line, or its record where they are of Ion."""
+    """Read what a file holds: the text of each line, or its record where they are of Ion."""
     if _URI.fullmatch(uri) is None:
         raise FlowableError(f"`values` is `{uri[:200]}`, which is not the URI of a file")
     text = evaluator.render(f"{{{{ read('{uri}') }}}}") or ""
@@ -164,12 +164,12 @@ def _records(uri: str, evaluator: Evaluator) -> list[Any]:
 
 
 def _of_none(iterations: int) -> dict[str, Any]:
-    """The outputs before any iteration has ended."""
+    """Give the outputs of a Loop of which no iteration has ended."""
     return {"iterationCount": iterations, "terminatedIterations": {}, "outputs": []}
 
 
 def _with_iteration(run: TaskRun, lane: int, state: State, given: dict[str, Any]) -> dict[str, Any]:
-    """The loop's outputs with those of one iteration more, in the order of the values."""
+    """Add an iteration's outputs to the loop's, in the order of the values."""
     item: dict[str, Any] = {"value": (run.values or [])[lane], "iteration": lane}
     if run.keys is not None:
         item["key"] = run.keys[lane]
@@ -182,5 +182,5 @@ def _with_iteration(run: TaskRun, lane: int, state: State, given: dict[str, Any]
 
 
 def _place_of(lane: int, listed: Sequence[dict[str, Any]]) -> int:
-    """Where an iteration stands, or would stand, among those that have ended."""
+    """Find where an iteration stands, or would stand, among those that have ended."""
     return bisect_left(listed, lane, key=lambda entry: int(entry["item"]["iteration"]))

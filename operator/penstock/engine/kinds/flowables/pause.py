@@ -37,22 +37,22 @@ class Holding(Flowable):
 
     @property
     def asked(self) -> list[Input]:
-        """What the person is asked for."""
+        """The inputs for which the person is asked."""
         raise NotImplementedError
 
     @property
     def asked_secrets(self) -> AskedSecrets:
-        """What of it is of type SECRET."""
+        """The inputs of type SECRET for which the person is asked."""
         ids = frozenset(item.id for item in self.asked if item.type == "SECRET")
         return AskedSecrets(self.answers, ids)
 
     def resumed(self, run: TaskRun, asked: ResumeRequest, inputs: dict[str, Any]) -> Going:
-        """How it goes on when a person says so. Raises ``FlowableError``."""
+        """Say how the flowable goes on when a person says so. Raises ``FlowableError``."""
         raise NotImplementedError
 
 
 def hold(evaluator: Evaluator, *durations: timedelta | str | None) -> Hold:
-    """A hold for the first duration that is given, or for ever. Raises ``FlowableError``."""
+    """Hold for the first duration that is given, or for ever. Raises ``FlowableError``."""
     written = next((item for item in durations if item is not None), None)
     if isinstance(written, str):
         try:

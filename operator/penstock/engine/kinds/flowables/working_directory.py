@@ -90,7 +90,7 @@ class WorkingDirectory(Flowable):
         return bool(self.output_files) or self.cache is not None
 
     def workspace(self, run: TaskRun, evaluator: Evaluator) -> Workspace:
-        """The directory that the tasks share. Raises ``ExpressionError``."""
+        """Describe the directory that the tasks share. Raises ``ExpressionError``."""
         written: dict[str, Any] = {
             "inputFiles": self.input_files,
             "outputFiles": self.output_files,
@@ -119,5 +119,5 @@ class WorkingDirectory(Flowable):
 
 
 def lost_directories(run: TaskRun) -> list[Attempt]:
-    """The attempts of a WorkingDirectory of which all that was made is gone."""
+    """Find the attempts of a WorkingDirectory of which all that was made is gone."""
     return [attempt for attempt in run.attempts if attempt.reason == DIRECTORY_LOST]

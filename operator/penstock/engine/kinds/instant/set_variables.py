@@ -37,7 +37,7 @@ class SetVariables(InstantTask):
 
 
 def _merged(known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Maps merged deeply, as Kestra's `MapUtils.deepMerge` does."""
+    """Merge maps deeply, as Kestra's `MapUtils.deepMerge` does."""
     return {**known, **{key: _value(known.get(key), value) for key, value in given.items()}}
 
 
@@ -53,5 +53,5 @@ def _value(known: Any, given: Any) -> Any:
 
 
 def _text(item: Any) -> str:
-    """Tells an element of a list from others, also 1 from true."""
+    """Write an element of a list as text that tells it from others, also 1 from true."""
     return json.dumps(item, sort_keys=True)
