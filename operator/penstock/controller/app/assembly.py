@@ -39,6 +39,7 @@ from penstock.controller.flows.revisions import Revisions
 from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.gc.package_cache import PackageCleaner
 from penstock.controller.gc.purge_tasks import PurgeTasks
+from penstock.controller.gc.retention import Retention
 from penstock.controller.gitsources.namespacefiles import NamespaceFolders
 from penstock.controller.gitsources.reconciler import GitSourceReconciler
 from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
@@ -117,8 +118,8 @@ class Operator:
             self.executions,
             revisions,
             Schedules(api, self.executions, pairs),
+            Retention(api, self.executions, settings.executions),
             self.recorder,
-            settings.executions,
         )
         secrets = SecretLocations(settings.secrets, self.flows)
         defaults = JobDefaults.from_mapping(settings.jobs)
