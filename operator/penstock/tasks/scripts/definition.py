@@ -10,7 +10,7 @@ from typing import Any
 
 from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 from penstock.tasks.contract.packages import Packages, install_lines, packages
-from penstock.tasks.contract.task import Container, TaskFailure
+from penstock.tasks.contract.task import SCRIPT, Container, TaskFailure
 from penstock.tasks.files.input_files import file_map, is_uri, patterns
 from penstock.tasks.scripts.languages import POSIX, Dialect, Language, dialect_of
 from penstock.tasks.scripts.old_scripts import OldScript
@@ -80,6 +80,7 @@ def script_container(kind: ScriptType, given: ScriptTask | OldScript) -> Contain
     at = "taskRunner" if runner is not None else "docker"
     return Container(
         command=(*task.interpreter, text),
+        runtime=SCRIPT,
         image=image,
         programs=_programs(kind.language, task),
         env=env,
