@@ -57,7 +57,8 @@ from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.settings import Settings
 from penstock.controller.runtime.throttle import Throttle
 from penstock.controller.runtime.waits import Told, Waits
-from penstock.controller.triggers.clock import Schedules
+from penstock.controller.triggers.clock import Clock
+from penstock.controller.triggers.starter import Starter
 from penstock.kubernetes.api.client import (
     EXECUTIONS,
     FLOWS,
@@ -117,7 +118,7 @@ class Operator:
             self.flows,
             self.executions,
             revisions,
-            Schedules(api, self.executions, pairs),
+            Clock(Starter(api, self.executions), pairs),
             Retention(api, self.executions, settings.executions),
             self.recorder,
         )
