@@ -57,7 +57,7 @@ class Retention(Protocol):
 
 
 class FlowReconciler:
-    """Brings one Flow to where it should be."""
+    """Accepts a Flow, serves its triggers, and lets old revisions and Executions of it go."""
 
     def __init__(
         self,
