@@ -21,9 +21,10 @@ from e2e.fixtures.scenario import PYTHON_IMAGE, SHELL_IMAGE, ExecutionView, Flow
 from e2e.tests.test_logs import archived, asked
 from penstock.kubernetes.observation.podstatus import container_name
 from penstock.kubernetes.observation.shared_pod import attempts_in
-from penstock.tasks.contract.core_types import CORE_TYPES, CoreType
+from penstock.tasks.contract.core_types import CORE_TYPES
+from penstock.tasks.contract.definition import TaskDefinition
 from penstock.tasks.scripts.languages import OLD_SCRIPTS, PYTHON, SHELL
-from penstock.tasks.scripts.script_types import SCRIPT_TYPES
+from penstock.tasks.scripts.script_types import SCRIPT_TYPES, language_of
 
 pytestmark = pytest.mark.cluster
 
@@ -323,7 +324,7 @@ def test_nothing_that_penstock_writes_shows_a_secret(
     give(scenario, **VALUES)
     tasks = [every_text(core, template) for core in CORE_TYPES for template in TEMPLATES]
     for kind in SCRIPT_TYPES:
-        templates = TEMPLATES if kind.language in (SHELL, PYTHON) else TEMPLATES[:1]
+        templates = TEMPLATES if language_of(kind.name) in (SHELL, PYTHON) else TEMPLATES[:1]
         tasks += [leaking(kind.name, template) for template in templates]
     numbered = [{"id": f"t{number}", "allowFailure": True, **task}
                 for number, task in enumerate(tasks)]  # fmt: skip
@@ -493,7 +494,7 @@ TEMPLATES = [
 ]
 
 
-def every_text(core: CoreType, template: str) -> dict[str, Any]:
+def every_text(core: TaskDefinition, template: str) -> dict[str, Any]:
     """A task of that type with a template wherever a text may stand."""
     properties: dict[str, Any] = {}
     made = core.load()

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 @cache
 def task_types() -> TaskTypes:
-    """The task types that Penstock carries."""
+    """The task types that are installed: Penstock's own, and those of other distributions. These
+    are looked for where a flow names a type that is none of Penstock's."""
+    types = own_task_types().copy()
+    types.further = registry.foreign_types
+    return types
+
+
+@cache
+def own_task_types() -> TaskTypes:
+    """The task types that Penstock itself carries."""
     types = TaskTypes()
     flowables.register(types)
     instant.register(types)

@@ -68,6 +68,8 @@ def _imported(source: str) -> type[Task]:
 class TaskTypes:
     """All task types that a flow may name."""
 
+    further: Callable[[], Iterable[TaskType]] | None = None
+    """Gives types that are looked for only where none of the others has a name."""
     _by_name: dict[str, TaskType] = field(default_factory=dict)
     _canonical: dict[str, str] = field(default_factory=dict)
 
@@ -77,10 +79,25 @@ class TaskTypes:
         self._canonical[task_type.name.lower()] = task_type.name
 
     def __iter__(self) -> Iterator[TaskType]:
+        self._look_further()
         return iter(self._by_name[name] for name in self._canonical)
 
     def find(self, name: str) -> TaskType | None:
+        if name.lower() not in self._by_name:
+            self._look_further()
         return self._by_name.get(name.lower())
+
+    def copy(self) -> TaskTypes:
+        """The same types, to which others may be added."""
+        return TaskTypes(self.further, dict(self._by_name), dict(self._canonical))
+
+    def _look_further(self) -> None:
+        further, self.further = self.further, None
+        for task_type in further() if further is not None else ():
+            if self._by_name.keys().isdisjoint(
+                map(str.lower, (task_type.name, *task_type.aliases))
+            ):
+                self.register(task_type)
 
     def read(self, value: Any, context: Any) -> Task:
         """Read one task. Raises ``ValidationError`` with every problem in it."""

@@ -25,8 +25,8 @@ from penstock.local.script_files import ScriptFolders, keep_outputs, prepare
 from penstock.local.thread import run_in_thread
 from penstock.resources.execution import State
 from penstock.storage.errors import StorageError
-from penstock.tasks.contract.core_types import core_type
 from penstock.tasks.contract.framing import TOO_LARGE
+from penstock.tasks.contract.installed import find
 from penstock.tasks.contract.localizing import Localizing
 from penstock.tasks.contract.output_lines import exit_words
 from penstock.tasks.contract.services import Metric, Services, log_lines
@@ -108,20 +108,21 @@ async def run_locally(
 
 
 def _core_task(start: StartAttempt, at: ScriptFolders) -> CoreTask | None:
-    core = core_type(start.task.type)
-    if core is None:
+    """The task that Penstock's own program runs; None where it is a script."""
+    definition = find(start.task.type)
+    if definition is None or definition.container is not None:
         return None
     localizing = Localizing(str(at.work), f"{at.base}/output", "", with_uris=False)
-    task: CoreTask = read(core.load(), localizing.tree(start.properties))
-    return task
+    properties = definition.spelled(localizing.tree(start.properties))
+    return definition.task(read(definition.load(), properties))
 
 
 def _inner(start: StartAttempt) -> StartAttempt:
     """The start of the task that a templated task describes; every other start as it is."""
-    core = core_type(start.task.type)
-    if core is None or core.name != TEMPLATED:
+    definition = find(start.task.type)
+    if definition is None or definition.name != TEMPLATED:
         return start
-    task_type, properties = inner_task(read(core.load(), start.properties).spec)
+    task_type, properties = inner_task(read(definition.load(), start.properties).spec)
     task = start.task.model_copy(update={"type": task_type})
     return replace(start, task=task, properties=properties)
 

@@ -11,7 +11,7 @@ from penstock.engine.interface.actions import Report, StartExecution
 from penstock.engine.interface.limits import Limits
 from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.tree import FlowTree
-from penstock.expressions import ExpressionError, Host
+from penstock.expressions import Host
 from penstock.flow.document import Flow, Trigger
 from penstock.local.execution import LocalExecution
 from penstock.local.flows import LocalFlows
@@ -23,11 +23,12 @@ from penstock.resources.execution import (
     TriggerReference,
 )
 from penstock.resources.names import execution_prefix
-from penstock.triggers.evaluation import Context, FlowName, Upstream
-from penstock.triggers.flow_trigger.decision import Fire, decide
+from penstock.triggers.evaluation import Context, FlowName, Language, Upstream
+from penstock.triggers.firing import Firing
+from penstock.triggers.flow_trigger.decision import decide
 from penstock.triggers.flow_trigger.memory import Memory
 from penstock.triggers.flow_trigger.model import FlowTrigger
-from penstock.triggers.types import FLOW, find
+from penstock.triggers.flow_trigger.trigger import TRIGGER
 from penstock.types import expressions
 
 IsEnabled = Callable[[str, str, str], bool | None]
@@ -89,40 +90,28 @@ class FlowTriggers:
             armed.memory = decision.memory
             for error in decision.errors:
                 _warn(execution, armed, error)
-            if decision.fire is not None:
-                yield from self._start(execution, armed, decision.fire, step.date)
+            if decision.firing is not None:
+                yield from self._start(execution, armed, decision.firing)
 
     def _fires(self, armed: _Armed) -> bool:
         toggled = self._is_enabled(armed.flow.namespace, armed.flow.id, armed.trigger.id)
         return not armed.trigger.disabled if toggled is None else toggled
 
     def _start(
-        self, execution: LocalExecution, armed: _Armed, fire: Fire, date: datetime
+        self, execution: LocalExecution, armed: _Armed, firing: Firing
     ) -> Iterator[StartExecution]:
         if self._chain(execution) >= Limits().depth:
             _warn(execution, armed, "flows start each other without end")
             return
-        host = Host(now=lambda: date)
-        try:
-            inputs = expressions().evaluate_tree(armed.properties.inputs, fire.seen, host)
-            labels = {
-                key: expressions().render(value, fire.seen, host) or ""
-                for key, value in armed.properties.labels.items()
-            }
-        except ExpressionError as error:
-            _warn(execution, armed, str(error))
-            return
         spec = ExecutionSpec(
             flow=FlowReference(namespace=armed.flow.namespace, id=armed.flow.id),
-            inputs=inputs,
-            labels=labels,
+            inputs=dict(firing.inputs),
+            labels=dict(firing.labels),
             trigger=TriggerReference(
-                id=armed.trigger.id,
-                type=armed.trigger.type,
-                variables={**fire.variables, "outputs": dict(fire.outputs)},
+                id=armed.trigger.id, type=armed.trigger.type, variables=dict(firing.variables)
             ),
         )
-        yield StartExecution(f"{execution_prefix(armed.flow.id)}-{fire.key[:10]}", spec)
+        yield StartExecution(f"{execution_prefix(armed.flow.id)}-{firing.key[:10]}", spec)
 
     def _chain(self, execution: LocalExecution) -> int:
         """The length of the chain of triggered executions that ends with one."""
@@ -145,17 +134,13 @@ class FlowTriggers:
             "envs": dict(self._surroundings.environment),
             "globals": dict(self._surroundings.variables),
         }
-        return Context(
-            lambda template, seen: expressions().evaluate(template, seen, host),
-            variables,
-            FlowName(flow.namespace, flow.id),
-        )
+        language = Language(expressions(), lambda at: host)
+        return Context(language, variables, FlowName(flow.namespace, flow.id))
 
 
 def _properties(trigger: Trigger) -> FlowTrigger | None:
     """The properties of a Flow trigger that is served; None for any other trigger."""
-    known = find(trigger.type)
-    if known is None or known.name != FLOW:
+    if not TRIGGER.has_name(trigger.type):
         return None
     properties = FlowTrigger.model_validate(trigger.properties, context={})
     return properties if properties.not_served is None else None

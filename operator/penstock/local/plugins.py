@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import Any
 
 from penstock.engine.interface.actions import StartAttempt
-from penstock.flow.types import TaskType, TaskTypes
+from penstock.flow.types import TaskType
 from penstock.tasks.contract.task import CoreTask
 from penstock.tasks.registry.properties import check, read
 from penstock.types import task_types
@@ -45,9 +45,7 @@ class Plugins:
     """Penstock's own types, and those of plugins."""
 
     def __init__(self) -> None:
-        self.types = TaskTypes()
-        for known in task_types():
-            self.types.register(known)
+        self.types = task_types().copy()
 
     @classmethod
     def of(cls, modules: Iterable[str]) -> Plugins:

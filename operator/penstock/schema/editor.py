@@ -16,6 +16,7 @@ from pydantic_core import core_schema
 from penstock.flow.document import Flow, labels_as_map
 from penstock.flow.model import Document, Rendered
 from penstock.flow.task import RunnableTask, Task, read_task
+from penstock.flow.types import TaskTypes
 from penstock.schema.described import DescribedSchema
 from penstock.schema.structural import for_users
 from penstock.types import task_types
@@ -70,13 +71,13 @@ class _Generator(DescribedSchema):
         return result | {"additionalProperties": False}
 
 
-def flow_schema() -> dict[str, Any]:
-    """The JSON Schema of a flow file."""
+def flow_schema(types: TaskTypes | None = None) -> dict[str, Any]:
+    """The JSON Schema of a flow file with tasks of these types, or of all that are installed."""
     schema = _schema_of(Flow)
     definitions = schema.pop("$defs", {})
     known: list[str] = []
     choices: list[dict[str, Any]] = []
-    for task_type in task_types():
+    for task_type in task_types() if types is None else types:
         known += [task_type.name, *task_type.aliases]
         model = task_type.read_model()
         if model is not None:

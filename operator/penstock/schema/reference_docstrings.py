@@ -18,6 +18,8 @@ _EXAMPLE = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LITERAL = re.compile(r"``([^`\n]+)``")
 _ROLE = re.compile(r":(?:class|func|mod):`~?([^`]+)`")
 _OUTPUTS = "Outputs:"
+_BASES = frozenset({"abc", "builtins", "enum", "pydantic", "typing"})
+"""Where classes come from that say nothing of a flow document."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def _own_docstrings(cls: type) -> dict[str, str]:
 
 @cache
 def _syntax(cls: type) -> ast.ClassDef | None:
-    if not cls.__module__.startswith("penstock."):
+    if cls.__module__.partition(".")[0] in _BASES:
         return None
     tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     (node,) = tree.body

@@ -24,9 +24,9 @@ from penstock.schema.reference_pages import (
     section,
     yaml_blocks,
 )
-from penstock.tasks.contract.core_types import core_type
-from penstock.tasks.scripts.script_types import SCRIPT_TYPES
-from penstock.types import task_types
+from penstock.tasks.contract.installed import find
+from penstock.tasks.contract.task import CORE
+from penstock.types import own_task_types
 
 _PREFIX = "io.kestra.plugin."
 _OLD = "io.kestra.core.tasks."
@@ -37,7 +37,7 @@ _OLD_FAMILY = "old"
 def tasks_pages() -> dict[str, str]:
     """The overview, and the page of each family, by path."""
     families: dict[str, list[TaskType]] = {}
-    for task_type in task_types():
+    for task_type in own_task_types():
         families.setdefault(family(task_type), []).append(task_type)
     pages = {TASKS_PAGE: _overview(families)}
     for name, members in families.items():
@@ -59,13 +59,10 @@ def task_class(task_type: TaskType) -> type:
     model = task_type.read_model()
     if model is not None:
         return model
-    core = core_type(task_type.name)
-    if core is not None:
-        return core.load()
-    for script in SCRIPT_TYPES:
-        if script.name == task_type.name:
-            return script.task
-    raise LookupError(f"`task_class` has to learn where the properties of {task_type.name} are")
+    definition = find(task_type.name)
+    if definition is None:
+        raise LookupError(f"the type {task_type.name} has neither a model nor a definition")
+    return definition.load()
 
 
 def own_properties(task_type: TaskType) -> list[Property]:
@@ -177,20 +174,24 @@ def _facts(task_type: TaskType, cls: type, described: Described) -> list[str]:
     if task_type.deprecated:
         facts.append(f"- deprecated: {task_type.deprecated}")
     facts.append(f"- runs: {_where(task_type, cls)}")
-    facts += [
-        f"- image: `{script.language.image}`, unless the task names one"
-        for script in SCRIPT_TYPES
-        if script.name == task_type.name
-    ]
+    definition = find(task_type.name)
+    if definition is not None and definition.image is not None:
+        facts.append(f"- image: `{definition.image}`, unless the task names one")
     if described.outputs:
         facts.append(f"- outputs: {described.outputs}")
     return [*facts, ""]
 
 
 def _where(task_type: TaskType, cls: type) -> str:
-    if task_type.model is None:
-        own = core_type(task_type.name) is not None
-        return "in a pod of Penstock's image" if own else "in a pod of the image that it names"
+    definition = find(task_type.name) if task_type.model is None else None
+    if definition is not None and definition.is_script:
+        return "in a pod of the image that it names"
+    if definition is not None and definition.runtime == CORE:
+        return "in a pod of Penstock's image"
+    if definition is not None:
+        return (
+            f"in a pod of the image that `settings.jobs.runtimeImages.{definition.runtime}` names"
+        )
     if issubclass(cls, Flowable):
         return "in the controller; the tasks inside it as they do anywhere"
     return "in the controller, without a pod"

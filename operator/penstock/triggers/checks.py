@@ -10,11 +10,10 @@ from penstock.flow.document import Trigger
 from penstock.flow.known_types import may_exist
 from penstock.flow.problems import Problem
 from penstock.flow.validation import from_validation
-from penstock.triggers.flow_trigger.model import FlowTrigger
+from penstock.triggers.kinds import TriggerType
 from penstock.triggers.naming import nearest_type
 from penstock.triggers.properties import TriggerProperties
-from penstock.triggers.schedule import Schedule
-from penstock.triggers.types import TRIGGER_TYPES, TriggerType, find
+from penstock.triggers.registry import find, trigger_types
 
 
 def check_trigger(trigger: Trigger) -> list[Problem]:
@@ -37,7 +36,7 @@ def _unknown(name: str) -> Problem:
     if may_exist(name):
         message = f"triggers of type {name} are not served yet"
         return Problem(("type",), message, code="not_served", warning=True)
-    hint = nearest_type(name, (known.name for known in TRIGGER_TYPES))
+    hint = nearest_type(name, (known.name for known in trigger_types()))
     return Problem(("type",), f"no trigger type `{name}`{hint}", code="unknown_type")
 
 
@@ -54,9 +53,8 @@ def _warnings(
         yield Problem(("type",), message, code="deprecated", warning=True)
     for place, reason in properties.deprecated():
         yield Problem(place, f"deprecated; {reason}", code="deprecated", warning=True)
-    if isinstance(properties, Schedule | FlowTrigger):
-        for place, reason in properties.without_effect():
-            yield Problem(place, reason, code="no_effect", warning=True)
-    if isinstance(properties, FlowTrigger) and properties.unconditional:
+    for place, reason in properties.without_effect():
+        yield Problem(place, reason, code="no_effect", warning=True)
+    if properties.unconditional:
         message = "without conditions it fires for every execution of every other flow"
         yield Problem((), message, code="unconditional", warning=True)

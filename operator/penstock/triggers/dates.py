@@ -13,11 +13,15 @@ from penstock.expressions.dates.moments import to_moment
 from penstock.expressions.dates.names import names
 from penstock.flow.model import is_expression
 from penstock.flow.values import parse_json
-from penstock.triggers.due import Due, was_missed
 from penstock.triggers.evaluation import ConditionError, Context
+from penstock.triggers.firing import Firing, rendered_firing
+from penstock.triggers.kinds import ClockDecision, ClockTrigger
 from penstock.triggers.properties import TriggerProperties, admits
-from penstock.triggers.schedule import Recovery
+from penstock.triggers.schedule.due import Due, was_missed
+from penstock.triggers.schedule.model import Recovery
 from penstock.triggers.times import read_zone
+
+SCHEDULE_ON_DATES = "io.kestra.plugin.core.trigger.ScheduleOnDates"
 
 
 def _date_text(value: Any) -> str:
@@ -112,3 +116,42 @@ def due_on_dates(trigger: ScheduleOnDates, last: datetime, now: datetime, contex
 def next_on_dates(trigger: ScheduleOnDates, after: datetime, context: Context) -> datetime | None:
     """The first date after an instant. Raises ``ConditionError`` as `moments`."""
     return next((date for date in trigger.moments(context) if date > after), None)
+
+
+def decide(
+    trigger: ScheduleOnDates, last: datetime, now: datetime, context: Context
+) -> ClockDecision:
+    """The execution for the next date in (last, now], by the policy for missed ones."""
+    try:
+        call = due_on_dates(trigger, last, now, context)
+    except ConditionError as error:
+        return ClockDecision(last, error=str(error))
+    if call.fire is None or call.error is not None:
+        return ClockDecision(call.handled, call.fire, error=call.error)
+    return ClockDecision(call.handled, call.fire, fired(trigger, call.fire, context))
+
+
+def fired(trigger: ScheduleOnDates, date: datetime, context: Context) -> Firing:
+    """The execution for one date."""
+    variables = {"date": date.isoformat(timespec="milliseconds")}
+    key = date.astimezone(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    seeing = context.seeing(trigger=variables)
+    return rendered_firing(key, variables, trigger.inputs, trigger.labels, seeing, date)
+
+
+def next_look(trigger: ScheduleOnDates, after: datetime, context: Context) -> datetime | None:
+    """The first date after an instant; None where there is none, or where that can't be told."""
+    try:
+        return next_on_dates(trigger, after, context)
+    except ConditionError:
+        return None
+
+
+def plan(trigger: ScheduleOnDates) -> str:
+    """The dates as they are written, and their zone."""
+    return f"{', '.join(trigger.dates)} {trigger.timezone}"
+
+
+TRIGGER = ClockTrigger(
+    SCHEDULE_ON_DATES, ScheduleOnDates, plan=plan, decide=decide, next_look=next_look
+)

@@ -1,7 +1,7 @@
 """What a decision is made upon: expressions, their variables, and the execution that was seen.
 
-Triggers never render by themselves: the caller hands in how a template becomes a value, with the
-clock, the secrets and the functions that it has.
+A decision renders with the language that its caller hands in, which has the caller's clock, secrets
+and functions.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from penstock.expressions import ExpressionError, is_truthy
+from penstock.expressions import ExpressionError, Host, is_truthy
 
-Evaluate = Callable[[str, Mapping[str, Any]], Any]
-"""A template and its variables to a value; raises ``ExpressionError``."""
+if TYPE_CHECKING:
+    from penstock.expressions import Expressions
 
 
 class ConditionError(Exception):
@@ -67,10 +67,28 @@ class Upstream:
 
 
 @dataclass(frozen=True)
+class Language:
+    """Expressions, with the functions and the clock of whoever asks for a decision."""
+
+    expressions: Expressions
+    host: Callable[[datetime | None], Host]
+    """The host for what an execution is given at a date, which has to be the same whenever it is
+    rendered; with None the host for conditions, which are asked now."""
+
+    def evaluate(self, tree: Any, variables: Mapping[str, Any], at: datetime | None = None) -> Any:
+        """Every text in a tree; a single expression keeps its type. Raises ``ExpressionError``."""
+        return self.expressions.evaluate_tree(tree, variables, self.host(at))
+
+    def render(self, tree: Any, variables: Mapping[str, Any], at: datetime | None = None) -> Any:
+        """Every text in a tree, each as text. Raises ``ExpressionError``."""
+        return self.expressions.render_tree(tree, variables, self.host(at))
+
+
+@dataclass(frozen=True)
 class Context:
     """The surroundings of one decision."""
 
-    evaluate: Evaluate
+    language: Language
     variables: Mapping[str, Any]
     """What expressions see: `flow`, `vars`, `envs`, `globals`; the decision adds `trigger`."""
     flow: FlowName
@@ -87,7 +105,7 @@ class Context:
     def value(self, template: str) -> Any:
         """A rendered property. Raises :class:`ConditionError`."""
         try:
-            return self.evaluate(template, self.variables)
+            return self.language.evaluate(template, self.variables)
         except ExpressionError as error:
             raise ConditionError(str(error)) from None
 

@@ -8,7 +8,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from penstock.flow.model import DurationProperty
+from penstock.triggers.kinds import TriggerType
 from penstock.triggers.properties import TriggerProperties
+
+HTTP = "io.kestra.plugin.core.http.Trigger"
 
 
 class HttpTrigger(TriggerProperties):
@@ -29,3 +32,6 @@ class HttpTrigger(TriggerProperties):
     options: Any = None
     ssl_options: Any = None
     inputs: dict[str, Any] = {}
+
+
+TRIGGER = TriggerType(HTTP, HttpTrigger, ("io.kestra.plugin.fs.http.Trigger",))

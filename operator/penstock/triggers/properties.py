@@ -86,6 +86,15 @@ class TriggerProperties(Document):
                 return condition.not_served
         return None
 
+    @property
+    def unconditional(self) -> bool:
+        """Whether it fires for whatever happens, which is hardly what its author wants."""
+        return False
+
+    def without_effect(self) -> Iterator[tuple[Location, str]]:
+        """Properties that say nothing where they stand, each with the reason."""
+        return iter(())
+
     def deprecated(self) -> Iterator[tuple[Location, str]]:
         """What is written in an old way, each with what to write in its place."""
         if self.min_log_level is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -17,13 +18,12 @@ from penstock.flow.model import is_expression
 from penstock.flow.values import parse_json
 from penstock.triggers.conditions.logic import MultipleCondition
 from penstock.triggers.evaluation import ConditionError, Context
+from penstock.triggers.firing import Firing, rendered_firing
+from penstock.triggers.kinds import TriggerType
 from penstock.triggers.properties import TriggerProperties, admits
 
 WEBHOOK = "io.kestra.plugin.core.trigger.Webhook"
-ALIASES = ("io.kestra.core.models.triggers.types.Webhook",)
 METHODS = ("GET", "POST", "PUT")
-
-_NAMES = frozenset({WEBHOOK.lower(), *(alias.lower() for alias in ALIASES)})
 
 
 class Webhook(TriggerProperties):
@@ -61,6 +61,10 @@ class Request:
     """What came over HTTP."""
 
     method: str
+    id: str
+    """Tells the request from every other one, for ever: whoever received it drew it."""
+    date: datetime
+    """When it came."""
     headers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Of the query."""
@@ -76,14 +80,10 @@ class Answer:
     """200: start an execution; 204: a condition is not met; 404: wrong key; 405: wrong method."""
     trigger: Trigger | None = None
     webhook: Webhook | None = None
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    """`trigger.…` of the execution: `body`, `headers`, `parameters`."""
+    firing: Firing | None = None
+    """The execution to start, with 200."""
     error: str | None = None
     """A condition that can't be told, which counts as not met."""
-
-
-def is_webhook(trigger: Trigger) -> bool:
-    return trigger.type.lower() in _NAMES
 
 
 def receive(triggers: Sequence[Trigger], key: str, request: Request, context: Context) -> Answer:
@@ -95,11 +95,16 @@ def receive(triggers: Sequence[Trigger], key: str, request: Request, context: Co
         return Answer(404)
     trigger, webhook = found
     variables = request_variables(request)
+    seeing = context.seeing(trigger=variables)
     try:
-        admitted = admits(webhook, context.seeing(trigger=variables))
+        if not admits(webhook, seeing):
+            return Answer(204, trigger, webhook)
     except ConditionError as error:
-        return Answer(204, trigger, webhook, variables, str(error))
-    return Answer(200 if admitted else 204, trigger, webhook, variables)
+        return Answer(204, trigger, webhook, error=str(error))
+    firing = rendered_firing(
+        request.id, variables, webhook.inputs, webhook.labels, seeing, request.date
+    )
+    return Answer(200, trigger, webhook, firing)
 
 
 def _find(
@@ -108,7 +113,7 @@ def _find(
     """The first enabled webhook of that key; all are compared, each in constant time."""
     found = None
     for trigger in triggers:
-        if trigger.disabled or not is_webhook(trigger):
+        if trigger.disabled or not TRIGGER.has_name(trigger.type):
             continue
         try:
             webhook = Webhook.model_validate(trigger.properties)
@@ -157,3 +162,6 @@ def _decoded(body: bytes, content_type: str | None) -> str:
         return body.decode(charset.partition(";")[0].strip(" \"'") or "utf-8", errors="replace")
     except LookupError:
         return body.decode("utf-8", errors="replace")
+
+
+TRIGGER = TriggerType(WEBHOOK, Webhook, ("io.kestra.core.models.triggers.types.Webhook",))

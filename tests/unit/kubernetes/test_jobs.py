@@ -25,7 +25,7 @@ from penstock.kubernetes.jobs.job import (
 from penstock.kubernetes.pods.podspec import literal
 from penstock.kubernetes.pods.prelude import PRELUDE
 from penstock.resources.names import label_value
-from penstock.tasks.contract.task import Resources
+from penstock.tasks.contract.task import CORE, SCRIPT, Container, Resources, TaskFailure
 from penstock.tasks.registry.definitions import container
 
 LOG = "io.kestra.plugin.core.log.Log"
@@ -298,6 +298,37 @@ def test_an_unknown_setting_is_refused() -> None:
     with pytest.raises(ValueError, match="imag"):
         JobDefaults.from_mapping({"imag": "x"})
     assert JobDefaults.from_mapping({}).resources == Resources()
+
+
+def test_the_runtime_of_a_container_says_which_image_it_is(starting: Starter) -> None:
+    # given
+    start = starting(LOG, {"message": "x"})
+    chosen = {"image": "own:2", "runtimeImages": {"jdbc": "drivers:1"}}
+    defaults = JobDefaults.from_mapping(chosen)
+    images, pods = [], []
+    for runtime in (CORE, "jdbc"):
+        what = replace(container(LOG, {"message": "x"}), runtime=runtime)
+        # when
+        pod = build_job(start, OWNER, what, defaults).job["spec"]["template"]["spec"]
+        # then
+        images.append(pod["containers"][0].pop("image"))
+        pods.append(pod)
+    assert images == ["own:2", "drivers:1"]
+    assert pods[0] == pods[1], "else it is a container of Penstock's programs as any other"
+
+
+def test_a_runtime_that_nobody_names_an_image_for_is_refused_with_advice(
+    starting: Starter,
+) -> None:
+    what = replace(container(LOG, {"message": "x"}), runtime="jdbc")
+    with pytest.raises(TaskFailure, match=r"`jdbc`: .* in `settings.jobs.runtimeImages.jdbc`"):
+        build_job(starting(LOG, {"message": "x"}), OWNER, what, JobDefaults())
+
+
+@pytest.mark.parametrize(("runtime", "image"), [(SCRIPT, None), (CORE, "ubuntu")])
+def test_a_script_names_an_image_and_nothing_else_does(runtime: str, image: str | None) -> None:
+    with pytest.raises(ValueError, match="names its image"):
+        Container(("true",), runtime=runtime, image=image)
 
 
 def test_a_value_of_any_size_is_annotated(starting: Starter) -> None:

@@ -226,7 +226,7 @@ def test_fail_fails_where_its_condition_holds(
 
 def test_nothing_heavy_is_imported_in_the_pod() -> None:
     # given
-    modules = ", ".join(sorted({core.source.split(":")[0] for core in CORE_TYPES}))
+    modules = ", ".join(sorted({core.properties.split(":")[0] for core in CORE_TYPES}))
     heavy = ["pydantic", "yaml", "asyncio", "jinja2", "kubernetes", "kopf", "penstock.flow"]
     imports = f"import sys, penstock.tasks.pod.main, {modules}"
     program = f"{imports}; print([m for m in {heavy} if m in sys.modules])"

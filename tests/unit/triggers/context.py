@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from penstock.expressions import Expressions, Host
-from penstock.triggers.evaluation import Context, FlowName, Upstream
+from penstock.triggers.evaluation import Context, FlowName, Language, Upstream
 
-_EXPRESSIONS = Expressions()
+_LANGUAGE = Language(Expressions(), lambda at: Host(now=lambda: at or datetime.now(UTC)))
 LISTENING = FlowName("company.team", "listener")
 
 
 def context(*, flow: FlowName = LISTENING, **variables: Any) -> Context:
     """A context of the real expression language."""
     seen = {"flow": {"id": flow.id, "namespace": flow.namespace}, "vars": {}, **variables}
-    return Context(lambda text, known: _EXPRESSIONS.evaluate(text, known, Host()), seen, flow)
+    return Context(_LANGUAGE, seen, flow)
 
 
 def at(text: str) -> datetime:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from penstock.triggers.dates import ScheduleOnDates, due_on_dates, next_on_dates
+from penstock.triggers.dates import ScheduleOnDates, decide, due_on_dates, next_look, next_on_dates
 from penstock.triggers.evaluation import ConditionError
 from tests.unit.triggers.context import at, context
 
@@ -82,6 +82,29 @@ def test_what_cannot_be_told_is_an_error() -> None:
         plan("{{ vars.dates }}").moments(context())
     call = due_on_dates(plan(when="{{ vars.x }}"), at("2024-12-31T00:00"), now, context())
     assert "Unable to find `x`" in str(call.error)
+
+
+def test_the_execution_of_a_date() -> None:
+    # given
+    trigger = plan(
+        inputs={"day": "{{ trigger.date | date('dd') }}"}, labels={"of": "{{ flow.id }}"}
+    )
+    # when
+    decision = decide(trigger, at("2025-01-01T09:00"), at("2025-01-03T10:00"), context())
+    # then
+    assert decision.date == decision.handled == at("2025-01-02T08:00")
+    assert decision.firing is not None
+    assert decision.firing.key == "20250102-080000-000000"
+    assert decision.firing.variables == {"date": "2025-01-02T09:00:00.000+01:00"}
+    assert (decision.firing.inputs, decision.firing.labels) == ({"day": "02"}, {"of": "listener"})
+
+
+def test_dates_that_cannot_be_told_handle_nothing() -> None:
+    trigger = plan("{{ vars.dates }}")
+    decision = decide(trigger, at("2025-01-01T00:00"), at("2025-01-02T00:00"), context())
+    assert (decision.handled, decision.firing) == (at("2025-01-01T00:00"), None)
+    assert "Unable to find `dates`" in str(decision.error)
+    assert next_look(trigger, at("2025-01-01T00:00"), context()) is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.triggers.evaluation import FlowName, Upstream
-from penstock.triggers.flow_trigger.decision import Decision, Fire, decide
+from penstock.triggers.firing import Firing
+from penstock.triggers.flow_trigger.decision import Decision, decide
 from penstock.triggers.flow_trigger.memory import Memory
 from penstock.triggers.flow_trigger.model import FlowTrigger
 from tests.unit.triggers.context import LISTENING, at, context, execution
@@ -44,7 +45,7 @@ class Listener:
 
     def fired_by(self, events: Iterable[Upstream]) -> list[str]:
         """The ids of the executions at which it fired."""
-        return [event.id for event in events if self.see(event).fire is not None]
+        return [event.id for event in events if self.see(event).firing is not None]
 
 
 def runs(*written: str) -> list[Upstream]:
@@ -77,20 +78,43 @@ def test_it_fires_for_the_executions_that_its_conditions_name() -> None:
 
 
 def test_what_the_started_execution_is_told() -> None:
+    # given
     event = execution("e1", revision=3, outputs={"rows": 2}, task_outputs={"only": {"value": "x"}})
-    fire = Listener(FLOW_A).see(replace(event, labels={"tier": "gold"})).fire
-    assert fire is not None
-    assert fire.variables == {
+    listener = Listener(FLOW_A)
+    listener.trigger = listener.trigger.model_copy(
+        update={
+            "inputs": {"rows": "{{ trigger.outputs.rows }}", "of": "{{ outputs.only.value }}"},
+            "labels": {"from": "{{ trigger.flowId }} {{ labels.tier }}", "to": "{{ flow.id }}"},
+        }
+    )
+    # when
+    firing = listener.see(replace(event, labels={"tier": "gold"})).firing
+    # then
+    assert firing is not None
+    assert firing.variables == {
         "executionId": "e1",
         "namespace": "company.team",
         "flowId": "a",
         "flowRevision": 3,
         "state": "SUCCESS",
+        "outputs": {"rows": 2},
     }
-    assert fire.outputs == {"rows": 2}
-    seen = replace(context(), variables=fire.seen)
-    assert seen.value("{{ outputs.only.value }} {{ trigger.outputs.rows }}") == "x 2"
-    assert seen.value("{{ flow.id }} {{ trigger.flowId }} {{ labels.tier }}") == "listener a gold"
+    assert firing.inputs == {"rows": 2, "of": "x"}
+    assert firing.labels == {"from": "a gold", "to": "listener"}
+
+
+@pytest.mark.parametrize("wrong", ["inputs", "labels"])
+def test_what_cannot_be_rendered_starts_nothing_and_is_reported_once(wrong: str) -> None:
+    # given
+    listener = Listener(FLOW_A)
+    update = {wrong: {"a": "{{ trigger.outputs.none }}"}}
+    listener.trigger = listener.trigger.model_copy(update=update)
+    # when
+    first, again = listener.see(execution("e1")), listener.see(execution("e1"))
+    # then
+    assert (first.firing, again.firing) == (None, None)
+    assert "Unable to find `none`" in first.errors[0]
+    assert again.errors == ()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +129,9 @@ def test_what_the_started_execution_is_told() -> None:
 )
 def test_the_states_to_listen_to(text: str, states: list[str]) -> None:
     all_states = ["RUNNING", "SUCCESS", "WARNING", "FAILED", "KILLED", "CANCELLED", "PAUSED"]
-    assert {s for s in all_states if Listener(text).see(execution("e", state=s)).fire} == {*states}
+    assert {s for s in all_states if Listener(text).see(execution("e", state=s)).firing} == {
+        *states
+    }
 
 
 @pytest.mark.parametrize("text", ["{}", FLOW_A, f"dependsOn: [{A}]"])
@@ -132,19 +158,19 @@ def test_when_sees_the_execution(text: str, when: str, fires: bool) -> None:
     event = execution(
         "e", labels={"tier": "gold"}, outputs={"rows": 1}, attempts=[["FAILED", "SUCCESS"]]
     )
-    assert bool(Listener(text.format(f'"{when}"')).see(event).fire) is fires
+    assert bool(Listener(text.format(f'"{when}"')).see(event).firing) is fires
 
 
 def test_a_condition_that_cannot_be_told_does_not_fire_and_is_reported() -> None:
     decision = Listener("when: '{{ outputs.rows > 0 }}'").see(execution("e"))
-    assert decision.fire is None
+    assert decision.firing is None
     assert "Unable to find `rows`" in decision.errors[0]
 
 
 def test_one_entry_that_cannot_be_told_does_not_hide_another() -> None:
     text = f"mode: ANY\ndependsOn: [{{when: '{{{{ outputs.rows > 0 }}}}'}}, {A}]"
     decision = Listener(text).see(execution("e"))
-    assert decision.fire is not None
+    assert decision.firing is not None
     assert len(decision.errors) == 1
 
 
@@ -279,8 +305,8 @@ def outputs_of(text: str) -> Any:
     listener = Listener(text)
     a = execution("a1", "a", outputs={"rows": 1, "a": "own"})
     b = execution("b2", "b", date="2025-01-01T09:05", outputs={"rows": 2})
-    fires = [fire for fire in (listener.see(a).fire, listener.see(b).fire) if fire is not None]
-    return fires[-1].outputs
+    fires = [fire for fire in (listener.see(a).firing, listener.see(b).firing) if fire is not None]
+    return fires[-1].variables["outputs"]
 
 
 @pytest.mark.parametrize(
@@ -300,8 +326,8 @@ def test_outputs_by_flow_and_in_the_short_form(text: str, expected: dict[str, An
 
 
 def key(decision: Decision) -> str:
-    assert isinstance(decision.fire, Fire)
-    return decision.fire.key
+    assert isinstance(decision.firing, Firing)
+    return decision.firing.key
 
 
 def test_an_event_seen_twice_starts_one_execution() -> None:
@@ -318,7 +344,7 @@ def test_each_time_that_an_execution_comes_into_a_state_is_an_event_of_its_own()
     steps = [("RUNNING", 1), ("PAUSED", 2), ("RUNNING", 3), ("SUCCESS", 4)]
     events = [execution("e", state=state, date=f"2025-01-01T09:0{at}") for state, at in steps]
     listener = Listener(FLOW_A + "states: [RUNNING, PAUSED, SUCCESS]")
-    fires = [decision.fire for decision in map(listener.see, events)]
+    fires = [decision.firing for decision in map(listener.see, events)]
     assert [fire.variables["state"] for fire in fires if fire] == [state for state, _ in steps]
     assert len({fire.key for fire in fires if fire}) == 4
     assert listener.fired_by(events) == []

@@ -11,9 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from penstock.flow.document import Trigger
-from penstock.triggers.due import due, next_due, next_look, previous_due, schedule_variables
-from penstock.triggers.schedule import SCHEDULE, Schedule, is_schedule
+from penstock.triggers.registry import find
+from penstock.triggers.schedule.due import (
+    due,
+    next_due,
+    next_look,
+    previous_due,
+    schedule_variables,
+)
+from penstock.triggers.schedule.model import Schedule
+from penstock.triggers.schedule.trigger import SCHEDULE, TRIGGER, decide
 from tests.unit.triggers.context import context
 
 
@@ -191,10 +198,53 @@ def test_what_expressions_see() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", [SCHEDULE, SCHEDULE.upper()])
-def test_a_trigger_of_that_type_is_a_schedule(kind: str) -> None:
-    assert is_schedule(Trigger(id="t", type=kind))
-    assert not is_schedule(Trigger(id="t", type="io.kestra.plugin.core.trigger.Webhook"))
+@pytest.mark.parametrize(
+    "name", [SCHEDULE, SCHEDULE.upper(), "io.kestra.core.models.triggers.types.Schedule"]
+)
+def test_a_trigger_of_that_type_is_a_schedule(name: str) -> None:
+    assert find(name) is TRIGGER
+    assert find("io.kestra.plugin.core.trigger.Webhook") is not TRIGGER
+
+
+def test_the_execution_of_a_due_time() -> None:
+    # given
+    plan = schedule(
+        "0 9 * * *",
+        inputs={"day": "{{ trigger.date | date('yyyy-MM-dd') }}", "at": ["{{ now() }}"]},
+        labels={"month": "{{ schedule.date | date('MMMM') }}", "flow": "{{ flow.id }}"},
+        **PARIS,
+    )
+    last, now = at("2025-01-01T09:00:00"), at("2025-01-02T08:00:30")
+    # when
+    made = [decide(plan, last, now, context()) for _ in range(2)]
+    # then: whenever it is decided, it is the same execution
+    firing = made[0].firing
+    assert firing is not None
+    assert made[0] == made[1]
+    assert (made[0].handled, made[0].date) == (at("2025-01-02T08:00:00"),) * 2
+    assert firing.key == "20250102-080000"
+    assert firing.variables == schedule_variables(plan, at("2025-01-02T08:00:00"), context())
+    assert firing.inputs == {"day": "2025-01-02", "at": ["2025-01-02T08:00:00.000000Z"]}
+    assert firing.labels == {"month": "January", "flow": "listener"}
+    assert firing.problems == ()
+
+
+def test_what_cannot_be_rendered_does_not_keep_an_execution_from_its_time() -> None:
+    # given
+    plan = schedule(
+        "@hourly",
+        inputs={"a": "{{ vars.missing }}", "b": "{{ flow.id }}"},
+        labels={"wrong": "{{ vars.missing }}", "right": "{{ flow.id }}"},
+    )
+    # when
+    firing = decide(plan, at("2025-01-01T00:30:00"), at("2025-01-01T01:00:00"), context()).firing
+    # then
+    assert firing is not None
+    assert firing.inputs == {"a": "{{ vars.missing }}", "b": "{{ flow.id }}"}
+    assert firing.labels == {"right": "listener"}
+    inputs, label = firing.problems
+    assert inputs.startswith("its inputs can't be rendered: Unable to find `missing`")
+    assert label.startswith("its label wrong is left out: Unable to find `missing`")
 
 
 CONDITION = "io.kestra.plugin.core.condition."

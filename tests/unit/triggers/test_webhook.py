@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from penstock.flow.document import Trigger
 from penstock.triggers.webhook import WEBHOOK, Request, Webhook, receive, request_variables
-from tests.unit.triggers.context import context
+from tests.unit.triggers.context import at, context
 
 EXPRESSION = "io.kestra.plugin.core.condition.Expression"
 
@@ -21,7 +21,11 @@ def hook(key: str, id: str = "hook", type: str = WEBHOOK, **more: Any) -> Trigge
     return Trigger(id=id, type=type, disabled=disabled, properties={"key": key, **more})
 
 
-GET = Request("GET")
+def request(method: str = "GET", **more: Any) -> Request:
+    return Request(method, "request-1", at("2025-01-01T09:00"), **more)
+
+
+GET = request()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +59,7 @@ def test_the_key_opens_the_webhook(triggers: list[Trigger], key: str, found: str
     ("method", "status"), [("GET", 200), ("POST", 200), ("put", 200), ("DELETE", 405)]
 )
 def test_methods(method: str, status: int) -> None:
-    assert receive([hook("k")], "k", Request(method), context()).status == status
+    assert receive([hook("k")], "k", request(method), context()).status == status
 
 
 @pytest.mark.parametrize(
@@ -74,14 +78,34 @@ def test_methods(method: str, status: int) -> None:
     ],
 )
 def test_the_body(body: bytes, content_type: str | None, expected: object) -> None:
-    request = Request("POST", body=body, content_type=content_type)
-    assert receive([hook("k")], "k", request, context()).variables["body"] == expected
+    came = request("POST", body=body, content_type=content_type)
+    firing = receive([hook("k")], "k", came, context()).firing
+    assert firing is not None
+    assert firing.variables["body"] == expected
 
 
 def test_headers_and_parameters_are_lists() -> None:
     headers, parameters = {"X-Event": ["push"], "Accept": ["a", "b"]}, {"q": ["1", "2"]}
-    answer = receive([hook("k")], "k", Request("GET", headers, parameters), context())
-    assert answer.variables == {"body": None, "headers": headers, "parameters": parameters}
+    came = request(headers=headers, parameters=parameters)
+    firing = receive([hook("k")], "k", came, context()).firing
+    assert firing is not None
+    assert firing.variables == {"body": None, "headers": headers, "parameters": parameters}
+
+
+def test_the_execution_of_a_request() -> None:
+    # given
+    trigger = hook(
+        "k",
+        inputs={"who": "{{ trigger.body.name }}"},
+        labels={"of": "{{ flow.id }}", "n": "{{ x }}"},
+    )
+    # when
+    firing = receive([trigger], "k", request("POST", body=b'{"name": "you"}'), context()).firing
+    # then
+    assert firing is not None
+    assert (firing.key, firing.inputs) == ("request-1", {"who": "you"})
+    assert firing.labels == {"of": "listener"}
+    assert firing.problems[0].startswith("its label n is left out")
 
 
 @pytest.mark.parametrize(
@@ -98,8 +122,8 @@ def test_headers_and_parameters_are_lists() -> None:
     [(b'{"hello": "world"}', 200, ""), (b'{"hello": "you"}', 204, ""), (b"{}", 204, "`hello`")],
 )
 def test_conditions(gate: dict[str, Any], body: bytes, status: int, told: str) -> None:
-    answer = receive([hook("k", **gate)], "k", Request("POST", body=body), context())
-    assert answer.status == status
+    answer = receive([hook("k", **gate)], "k", request("POST", body=body), context())
+    assert (answer.status, answer.firing is not None) == (status, status == 200)
     assert told in str(answer.error or "")
 
 
@@ -144,5 +168,5 @@ def test_what_is_no_webhook(properties: dict[str, Any], words: str) -> None:
     st.binary(max_size=200), st.sampled_from([None, "text/plain; charset=", "a; charset=utf-16"])
 )
 def test_any_body_becomes_something_that_json_can_hold(body: bytes, kind: str | None) -> None:
-    found = request_variables(Request("POST", body=body, content_type=kind))["body"]
+    found = request_variables(request("POST", body=body, content_type=kind))["body"]
     assert found is None or isinstance(found, str | dict | list)

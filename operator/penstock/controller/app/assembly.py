@@ -39,6 +39,7 @@ from penstock.controller.flows.revisions import Revisions
 from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.gc.package_cache import PackageCleaner
 from penstock.controller.gc.purge_tasks import PurgeTasks
+from penstock.controller.gc.retention import Retention
 from penstock.controller.gitsources.namespacefiles import NamespaceFolders
 from penstock.controller.gitsources.reconciler import GitSourceReconciler
 from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
@@ -56,7 +57,8 @@ from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.settings import Settings
 from penstock.controller.runtime.throttle import Throttle
 from penstock.controller.runtime.waits import Told, Waits
-from penstock.controller.triggers.clock import Schedules
+from penstock.controller.triggers.clock import Clock
+from penstock.controller.triggers.starter import Starter
 from penstock.kubernetes.api.client import (
     EXECUTIONS,
     FLOWS,
@@ -116,9 +118,9 @@ class Operator:
             self.flows,
             self.executions,
             revisions,
-            Schedules(api, self.executions, pairs),
+            Clock(Starter(api, self.executions), pairs),
+            Retention(api, self.executions, settings.executions),
             self.recorder,
-            settings.executions,
         )
         secrets = SecretLocations(settings.secrets, self.flows)
         defaults = JobDefaults.from_mapping(settings.jobs)

@@ -1,4 +1,4 @@
-"""The Flow reconciler: accept, arm, and keep house around the executions of a flow.
+"""The Flow reconciler: accepts a flow, arms its triggers, and has old revisions and Executions go.
 
 Its verdict on a Flow is a reason (`Accepted`, `Invalid`, `Duplicate`); which conditions follow from
 it stands in `resources/conditions.py`.
@@ -7,19 +7,18 @@ it stands in `resources/conditions.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 from penstock.controller.flows.revisions import AcceptedFlow, Revisions
 from penstock.controller.runtime.indexes import ObjectStore, has_ended, is_finished, state_of
 from penstock.controller.runtime.keys import find_flow
 from penstock.controller.runtime.recorder import Recorder
-from penstock.controller.runtime.settings import ExecutionSettings
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import Report
 from penstock.flow.document import Trigger
 from penstock.flow.problems import shortened
-from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, Api, ApiError, Object
+from penstock.kubernetes.api.client import FLOWS, Api, ApiError, Object
 from penstock.resources.conditions import FLOW, SOURCE_INVALID, is_ready, tells_of_wait
 from penstock.resources.execution import FlowReference
 from penstock.resources.flow import (
@@ -29,7 +28,6 @@ from penstock.resources.flow import (
     FlowStatus,
     TriggerStatus,
 )
-from penstock.storage.access import MAX_ANCESTORS
 
 _MAX_MESSAGE = 4_000
 _MAX_WARNINGS = 50
@@ -51,8 +49,14 @@ class Triggers(Protocol):
     ) -> tuple[TriggerStatus, Report | None]: ...
 
 
+class Retention(Protocol):
+    """What lets ended executions of a flow go."""
+
+    async def apply(self, own: list[Object], now: datetime) -> None: ...
+
+
 class FlowReconciler:
-    """Brings one Flow to where it should be."""
+    """Accepts a Flow, serves its triggers, and lets old revisions and Executions of it go."""
 
     def __init__(
         self,
@@ -61,16 +65,16 @@ class FlowReconciler:
         executions: ObjectStore,
         revisions: Revisions,
         triggers: Triggers,
+        retention: Retention,
         recorder: Recorder,
-        settings: ExecutionSettings,
     ) -> None:
         self._api = api
         self._flows = flows
         self._executions = executions
         self._revisions = revisions
         self._triggers = triggers
+        self._retention = retention
         self._recorder = recorder
-        self._settings = settings
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Seconds after which to look again, or None."""
@@ -96,7 +100,7 @@ class FlowReconciler:
         waited = tells_of_wait(before.conditions) and news == before
         if not waited:
             await self._write(body, before, status)
-        await self._retain(own, now)
+        await self._retention.apply(own, now)
         if before.revision is not None and before.revision != status.revision:
             await self._revisions.prune(namespace, name, _revisions_of(own))
         if waited:
@@ -193,20 +197,6 @@ class FlowReconciler:
             if not error.not_found:
                 raise
 
-    async def _retain(self, own: list[Object], now: datetime) -> None:
-        """Delete ended executions beyond the number and age that are kept."""
-        ended = sorted(
-            (body for body in own if is_over(body, self._executions)), key=_age_key, reverse=True
-        )
-        oldest = now - timedelta(days=self._settings.keep_days)
-        needed = done_again(own)
-        for index, body in enumerate(ended):
-            meta = body["metadata"]
-            if meta["name"] in needed:
-                continue
-            if index >= self._settings.keep or _end_date(body) < oldest:
-                await self._api.delete(EXECUTIONS, meta["namespace"], meta["name"], meta["uid"])
-
     def _executions_of(self, body: Object) -> list[Object]:
         meta, spec = body["metadata"], body.get("spec") or {}
         by_name = self._executions.find((meta["namespace"], meta["name"]))
@@ -239,48 +229,6 @@ def _uid(body: Object) -> str:
 def _is_live_of(body: Object, trigger_id: str) -> bool:
     trigger = (body.get("spec") or {}).get("trigger") or {}
     return trigger.get("id") == trigger_id and not has_ended(body)
-
-
-def _end_date(body: Object) -> datetime:
-    text = (body.get("status") or {}).get("endDate") or body["metadata"]["creationTimestamp"]
-    return datetime.fromisoformat(text)
-
-
-def is_over(body: Object, executions: ObjectStore) -> bool:
-    """Whether nobody needs an execution any more: nothing of it runs, nor of those that called it,
-    to which its files may have been handed."""
-    namespace, at = body["metadata"]["namespace"], body
-    for _ in range(MAX_ANCESTORS):
-        if not is_finished(at):
-            return False
-        caller = ((at.get("spec") or {}).get("parent") or {}).get("execution")
-        found = executions.get(namespace, str(caller)) if caller else None
-        if found is None:
-            break
-        at = found
-    return True
-
-
-def done_again(own: Iterable[Object]) -> set[str]:
-    """The names of executions that others, which still run, retry or replay: these may have secrets
-    that go with them."""
-    by_name = {body["metadata"]["name"]: body for body in own}
-    pending = [body for body in by_name.values() if not is_finished(body)]
-    found: set[str] = set()
-    while pending:
-        spec = pending.pop().get("spec") or {}
-        names = {
-            str((spec.get("replay") or {}).get("execution")),
-            str((spec.get("retry") or {}).get("original")),
-        }
-        further = (names & by_name.keys()) - found
-        found |= further
-        pending += [by_name[name] for name in further]
-    return found
-
-
-def _age_key(body: Object) -> tuple[datetime, str]:
-    return _end_date(body), body["metadata"]["name"]
 
 
 def _newest(own: list[Object]) -> ExecutionSummary | None:

@@ -1,40 +1,39 @@
-"""Schedules at work: one Execution for each due time, named from flow, trigger and time.
+"""The clock: asks the triggers that fire at dates what is due, and has it started.
 
-The name is what makes it safe: whoever creates it first wins, and after a crash between creating
-and recording the same name is found again.
+Which dates are due is decided by each type of trigger, purely: a
+:class:`penstock.triggers.kinds.ClockTrigger`. What was dealt with stands in the Flow's status.
 """
 
 from __future__ import annotations
 
-import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 from random import Random
 
 from pydantic import ValidationError
 
 from penstock.controller.flows.revisions import AcceptedFlow
 from penstock.controller.keyvalues.index import KeyValueIndex
-from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.triggers.starter import Starter
 from penstock.engine.interface.actions import Report
-from penstock.expressions import ExpressionError, Host
-from penstock.flow.document import Trigger
-from penstock.kubernetes.api.client import EXECUTIONS, Api, ApiError, Object
-from penstock.resources.execution import ExecutionSpec, FlowReference, TriggerReference
+from penstock.expressions import Host
+from penstock.flow.document import Flow, Trigger
 from penstock.resources.flow import TriggerStatus
-from penstock.resources.names import slug
-from penstock.resources.new_execution import new_execution
-from penstock.triggers.due import due, next_look, schedule_variables
-from penstock.triggers.evaluation import Context, FlowName
-from penstock.triggers.schedule import Schedule, is_schedule
+from penstock.triggers.evaluation import Context, FlowName, Language
+from penstock.triggers.kinds import ClockDecision, ClockTrigger
+from penstock.triggers.properties import TriggerProperties
+from penstock.triggers.registry import find
 from penstock.types import expressions
 
 
-class Schedules:
-    """Starts the executions that are due."""
+class _NotServed(Exception):
+    """Nothing is started for a trigger; the text says why."""
 
-    def __init__(self, api: Api, executions: ObjectStore, pairs: KeyValueIndex) -> None:
-        self._api = api
-        self._executions = executions
+
+class Clock:
+    """Serves the triggers that fire at dates; of any other it says that it is not served."""
+
+    def __init__(self, starter: Starter, pairs: KeyValueIndex) -> None:
+        self._starter = starter
         self._pairs = pairs
 
     async def serve(
@@ -48,127 +47,82 @@ class Schedules:
     ) -> tuple[TriggerStatus, Report | None]:
         """Fire a trigger where it is due. `live`: an execution of it has not ended yet.
         `toggled_off`: a Toggle task disabled it."""
+        flow = accepted.flow
+        assert flow is not None
         status = TriggerStatus(id=trigger.id, type=trigger.type)
-        if not is_schedule(trigger):
-            message = f"triggers of type {trigger.type} are not served yet"
-            return status.model_copy(update={"served": False, "message": message}), None
         try:
-            schedule = Schedule.model_validate(trigger.properties)
-        except ValidationError as error:
-            message = "; ".join(line["msg"] for line in error.errors())
-            return status.model_copy(update={"served": False, "message": message}), None
-        if schedule.not_served is not None:
-            return status.model_copy(update={"served": False, "message": schedule.not_served}), None
-        status = status.model_copy(update={"schedule": f"{schedule.cron} {schedule.timezone}"})
-        if trigger.disabled or (accepted.flow is not None and accepted.flow.disabled):
+            kind, properties = _read(trigger)
+        except _NotServed as reason:
+            return status.model_copy(update={"served": False, "message": str(reason)}), None
+        status = status.model_copy(update={"schedule": kind.plan(properties)})
+        if trigger.disabled or flow.disabled:
             return status.model_copy(update={"message": "disabled"}), None
         if toggled_off:
             return status.model_copy(update={"message": "disabled by a Toggle task"}), None
         last = now
         if known is not None and known.last_date is not None and known.schedule == status.schedule:
             last = known.last_date
+        context = self._context(accepted, flow, trigger, now)
         report = None
-        context = self._context(accepted, trigger, now)
-        if not live or schedule.allow_concurrent:
-            call = due(schedule, last, now, context)
-            last = call.handled
-            if call.error is not None:
-                message = f"trigger {trigger.id}, due at {call.fire}: {call.error}"
-                report = Report("TriggerFailed", message, warning=True)
-                status = status.model_copy(update={"message": message})
-            elif call.fire is not None:
-                report = await self._start(accepted, trigger, schedule, call.fire, context)
+        if not live or properties.allow_concurrent:
+            decision = kind.decide(properties, last, now, context)
+            last = decision.handled
+            report = await self._act(accepted, flow, trigger, decision)
+            if decision.error is not None and report is not None:
+                status = status.model_copy(update={"message": report.message})
         after = max(last, now) if live else last
-        update = {"last_date": last, "next_date": next_look(schedule, after, context)}
-        return status.model_copy(update=update), report
+        next_date = kind.next_look(properties, after, context)
+        return status.model_copy(update={"last_date": last, "next_date": next_date}), report
 
-    async def _start(
-        self,
-        accepted: AcceptedFlow,
-        trigger: Trigger,
-        schedule: Schedule,
-        date: datetime,
-        context: Context,
+    async def _act(
+        self, accepted: AcceptedFlow, flow: Flow, trigger: Trigger, decision: ClockDecision
     ) -> Report | None:
-        variables = schedule_variables(schedule, date, context)
-        inputs = self._inputs(accepted, schedule, variables, date)
-        body = _execution(accepted, trigger, date, variables, inputs)
-        try:
-            created = await self._api.create(EXECUTIONS, body["metadata"]["namespace"], body)
-        except ApiError as error:
-            if error.reason != "AlreadyExists":
-                raise
+        """Start what was decided; what there is to tell of it."""
+        if decision.error is not None:
+            due = "" if decision.date is None else f", due at {decision.date}"
+            message = f"trigger {trigger.id}{due}: {decision.error}"
+            return Report("TriggerFailed", message, warning=True)
+        firing = decision.firing
+        if firing is None:
             return None
-        self._executions.put(created)
-        name = body["metadata"]["name"]
-        return Report("Scheduled", f"trigger {trigger.id} was due at {date}: started {name}")
+        name = await self._starter.start(accepted.body, flow.id, trigger, firing)
+        if name is None:
+            return None
+        message = f"trigger {trigger.id} was due at {decision.date}: started {name}"
+        told = "; ".join((message, *firing.problems))
+        return Report("Scheduled", told, warning=bool(firing.problems))
 
-    def _context(self, accepted: AcceptedFlow, trigger: Trigger, now: datetime) -> Context:
-        """What the conditions of a schedule see."""
-        flow = accepted.flow
-        assert flow is not None
-        host = self._host(accepted, now, trigger.id)
+    def _context(
+        self, accepted: AcceptedFlow, flow: Flow, trigger: Trigger, now: datetime
+    ) -> Context:
+        """What the expressions of a trigger see."""
+        meta = accepted.body["metadata"]
+        kv = self._pairs.function(meta["namespace"], flow.namespace)
+
+        def host(at: datetime | None) -> Host:
+            seed = trigger.id if at is None else str(at)
+            random = Random(f"{meta['uid']}/{seed}")
+            return Host(now=lambda: at or now, random=random, functions={"kv": kv})
+
         return Context(
-            evaluate=lambda template, variables: expressions().evaluate(template, variables, host),
-            variables=_flow_variables(accepted),
+            language=Language(expressions(), host),
+            variables={
+                "flow": {"id": flow.id, "namespace": flow.namespace, "revision": accepted.revision},
+                "vars": flow.variables,
+            },
             flow=FlowName(flow.namespace, flow.id),
         )
 
-    def _inputs(
-        self,
-        accepted: AcceptedFlow,
-        schedule: Schedule,
-        variables: dict[str, str],
-        date: datetime,
-    ) -> dict[str, object]:
-        """The trigger's inputs, rendered. What can't be rendered is left: the execution reports
-        it."""
-        seen = _flow_variables(accepted) | {"trigger": variables, "schedule": variables}
-        host = self._host(accepted, date, str(date))
-        try:
-            rendered: dict[str, object] = expressions().render_tree(schedule.inputs, seen, host)
-        except ExpressionError:
-            return dict(schedule.inputs)
-        return rendered
 
-    def _host(self, accepted: AcceptedFlow, now: datetime, seed: str) -> Host:
-        meta, flow = accepted.body["metadata"], accepted.flow
-        assert flow is not None
-        kv = self._pairs.function(meta["namespace"], flow.namespace)
-        random = Random(f"{meta['uid']}/{seed}")
-        return Host(now=lambda: now, random=random, functions={"kv": kv})
-
-
-def execution_name(flow: str, flow_id: str, trigger: str, date: datetime) -> str:
-    """The name of the execution for one due time: always the same, never that of another."""
-    digest = hashlib.sha256(f"{flow}/{trigger}".encode()).hexdigest()[:8]
-    stamp = date.astimezone(UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{slug(f'{flow_id}-{trigger}', 60)}-{digest}-{stamp}"
-
-
-def _flow_variables(accepted: AcceptedFlow) -> dict[str, object]:
-    flow = accepted.flow
-    assert flow is not None
-    return {
-        "flow": {"id": flow.id, "namespace": flow.namespace, "revision": accepted.revision},
-        "vars": flow.variables,
-    }
-
-
-def _execution(
-    accepted: AcceptedFlow,
-    trigger: Trigger,
-    date: datetime,
-    variables: dict[str, str],
-    inputs: dict[str, object],
-) -> Object:
-    meta = accepted.body["metadata"]
-    flow = accepted.flow
-    assert flow is not None
-    spec = ExecutionSpec(
-        flow=FlowReference(name=meta["name"]),
-        inputs=inputs,
-        trigger=TriggerReference(id=trigger.id, type=trigger.type, variables=variables),
-    )
-    name = execution_name(meta["name"], flow.id, trigger.id, date)
-    return new_execution(meta["namespace"], name, spec)
+def _read(trigger: Trigger) -> tuple[ClockTrigger, TriggerProperties]:
+    """The type and the properties of a trigger that is served. Raises ``_NotServed``."""
+    kind = find(trigger.type)
+    if not isinstance(kind, ClockTrigger) or not kind.served:
+        raise _NotServed(f"triggers of type {trigger.type} are not served yet")
+    try:
+        properties = kind.model.model_validate(trigger.properties)
+    except ValidationError as error:
+        raise _NotServed("; ".join(line["msg"] for line in error.errors())) from None
+    if properties.not_served is not None:
+        raise _NotServed(properties.not_served)
+    return kind, properties

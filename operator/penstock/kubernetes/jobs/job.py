@@ -145,7 +145,7 @@ def job_spec(
 
 def _with_log_level(container: Container, task: Task) -> Container:
     """Tell a core task which of its log lines to drop."""
-    if task.log_level is None or container.image is not None:
+    if task.log_level is None or container.is_script:
         return container
     return replace(container, env={**container.env, LOG_LEVEL_VARIABLE: task.log_level})
 

@@ -60,7 +60,7 @@ class PodStorage:
 
 def needs_storage(start: StartAttempt, container: Container, paths: Paths = OWN) -> bool:
     """Whether the pod of an attempt needs a grant."""
-    if container.image is None:
+    if not container.is_script:
         return container.storage
     option = container.namespace_files
     return (
@@ -108,7 +108,7 @@ def staged(
         return _localized(container, _localizing(paths, with_uris=False)), None
     if storage is None:
         raise TaskFailure("the task uses files, and this installation has no internal storage")
-    localizing = _localizing(paths, with_uris=container.image is not None)
+    localizing = _localizing(paths, with_uris=container.is_script)
     made = _localized(container, localizing)
     option = container.namespace_files
     plan = Plan(
@@ -136,7 +136,7 @@ def with_files(
     """The pod with the sidecar, variables and folders that its plan needs."""
     grant = _environment(plan, storage, mounted)
     task = dict(pod["containers"][0])
-    if container.image is None:
+    if not container.is_script:
         return _with_room(pod, task, grant)
     task["command"] = [_PRELUDES.get(word, word) for word in task["command"]]
     if plan.output_directory or plan.output_files:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from penstock.kubernetes.pods.prelude import PRELUDE
 from penstock.tasks.contract.plan import Plan
 from penstock.tasks.contract.pod_folders import BASE, OWN, WORK, Paths
-from penstock.tasks.contract.task import Container, Resources
+from penstock.tasks.contract.task import CORE, Container, Resources, TaskFailure
 from penstock.tasks.pod.main import camel
 from penstock.tasks.registry.definitions import TASK_VARIABLE
 from penstock.tasks.scripts.definition import MAX_ARGUMENT_BYTES
@@ -34,6 +34,8 @@ class JobDefaults:
 
     image: str = "penstock"
     """Penstock's own image, for core tasks."""
+    runtime_images: Mapping[str, str] = field(default_factory=dict)
+    """The image of each further runtime: one that has Penstock's programs too."""
     image_pull_policy: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
     task_command: tuple[str, ...] = ("python", "-I")
@@ -62,10 +64,27 @@ class JobDefaults:
             given["resources"] = Resources(
                 **{key: dict(given["resources"].get(key) or {}) for key in ("requests", "limits")}
             )
+        if "runtime_images" in given:
+            given["runtime_images"] = dict(given["runtime_images"] or {})
         for name in ("image_pull_secrets", "task_command", "tolerations"):
             if name in given:
                 given[name] = tuple(given[name] or ())
         return cls(**given)
+
+    def image_of(self, container: Container) -> str:
+        """The image that a container's runtime stands for. Raises ``TaskFailure`` where nobody has
+        said which one it is."""
+        if container.image is not None:
+            return container.image
+        if container.runtime == CORE:
+            return self.image
+        found = self.runtime_images.get(container.runtime)
+        if not found:
+            raise TaskFailure(
+                f"there is no image for the runtime `{container.runtime}`: an administrator names "
+                f"one in `settings.jobs.runtimeImages.{container.runtime}`"
+            )
+        return found
 
 
 @dataclass(frozen=True)
@@ -82,10 +101,10 @@ def mounted_files(container: Container, plan: Plan | None = None) -> Mounted | N
     mounted."""
     keys: dict[str, str] = {}
     data: dict[str, str] = {}
-    task = container.env.get(TASK_VARIABLE, "") if container.image is None else ""
+    task = "" if container.is_script else container.env.get(TASK_VARIABLE, "")
     if _is_long(task):
         keys[TASK_FILE], data[TASK_FILE] = TASK_FILE, task
-    if container.image is not None and _is_long(*container.files.values()):
+    if container.is_script and _is_long(*container.files.values()):
         keys |= {name: f"file-{index}" for index, name in enumerate(container.files)}
         data |= {keys[name]: text for name, text in container.files.items()}
     if plan is not None and _is_long(text := plan.to_json()):
@@ -105,8 +124,8 @@ def pod_spec(
     timeout: timedelta | None,
     paths: Paths = OWN,
 ) -> dict[str, Any]:
-    """The spec of the attempt's pod."""
-    own = container.image is None
+    """The spec of the attempt's pod. Raises ``TaskFailure`` where its runtime has no image."""
+    own = not container.is_script
     chosen = container.placement
     volumes: list[dict[str, Any]] = [] if own else [{"name": "work", "emptyDir": {}}]
     if mounted is not None:
@@ -179,11 +198,11 @@ def _container(
     volumes: list[dict[str, Any]],
     paths: Paths,
 ) -> dict[str, Any]:
-    own = container.image is None
+    own = not container.is_script
     mounts = {"work": BASE, "files": FILES}
     made: dict[str, Any] = {
         "name": CONTAINER_NAME,
-        "image": defaults.image if own else container.image,
+        "image": defaults.image_of(container),
         "imagePullPolicy": defaults.image_pull_policy if own else container.pull_policy,
         "workingDir": None if own else BASE,
         "env": [
@@ -238,7 +257,7 @@ def in_pieces(text: str) -> list[str]:
 def _environment(
     container: Container, defaults: JobDefaults, mounted: Mounted | None
 ) -> Mapping[str, str]:
-    if container.image is None:
+    if not container.is_script:
         if mounted is None or TASK_FILE not in mounted.data:
             return container.env
         rest = {key: value for key, value in container.env.items() if key != TASK_VARIABLE}

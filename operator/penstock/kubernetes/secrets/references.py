@@ -83,7 +83,7 @@ def prepare(
     plan = _plan(secrets, places)
     variables = tuple(_variable(secrets, places))
     beside = _beside(plan) if staging is not None and secrets.mark in repr(staging) else None
-    if container.image is None:
+    if not container.is_script:
         return _core(container, plan), PodSecrets(variables, beside=beside)
     _refuse_elsewhere(container, secrets)
     texts = ScriptTexts(secrets, container)

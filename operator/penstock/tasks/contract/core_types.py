@@ -2,45 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Literal
+from penstock.tasks.contract.definition import Need, TaskDefinition
 
 _CORE = "io.kestra.plugin.core"
 _OLD = "io.kestra.core.tasks"
-
-
-Need = Literal["files", "uris", "delete", "namespaces", "logs", "metrics"]
-"""`files`: the internal storage; `uris`: the same, where a property names a file by URI; `delete`:
-to delete files by URI; `namespaces`: to write namespace files, and to read those of every
-namespace; `logs`: the logs of other executions; `metrics`: to publish numbers.
-"""
-
-
-@dataclass(frozen=True)
-class CoreType:
-    """One type of task that Penstock's own image runs."""
-
-    name: str
-    source: str
-    """`module:Class`; imported only where a task of this type is run or checked."""
-    aliases: tuple[str, ...] = ()
-    needs: tuple[Need, ...] = ()
-    """What it needs of the world beyond its properties. It is given that and nothing else."""
-    typed: tuple[str, ...] = ()
-    """Properties of which a single expression keeps its type."""
-    unrendered: tuple[str, ...] = ()
-    """Properties that the task itself renders."""
-    without_effect: tuple[str, ...] = ()
-    """Properties that are accepted and do nothing."""
-
-    def load(self) -> type:
-        """The dataclass of the task."""
-        module, _, name = self.source.partition(":")
-        loaded = getattr(import_module(module), name)
-        assert isinstance(loaded, type)
-        return loaded
-
 
 _HTTP_WITHOUT_EFFECT = (
     "options.logs",
@@ -49,27 +14,29 @@ _HTTP_WITHOUT_EFFECT = (
 )
 
 _TYPES = (
-    CoreType(f"{_CORE}.log.Log", "penstock.tasks.core.log:Log", (f"{_OLD}.log.Log",)),
-    CoreType(
+    TaskDefinition(f"{_CORE}.log.Log", "penstock.tasks.core.log:Log", (f"{_OLD}.log.Log",)),
+    TaskDefinition(
         f"{_CORE}.debug.Return",
         "penstock.tasks.core.debug_return:Return",
         (f"{_OLD}.debugs.Return",),
         needs=("metrics",),
     ),
-    CoreType(f"{_CORE}.debug.Echo", "penstock.tasks.core.log:Echo", (f"{_OLD}.debugs.Echo",)),
-    CoreType(f"{_CORE}.output.OutputValues", "penstock.tasks.core.output_values:OutputValues"),
-    CoreType(f"{_CORE}.flow.Sleep", "penstock.tasks.core.sleep:Sleep"),
-    CoreType(
+    TaskDefinition(f"{_CORE}.debug.Echo", "penstock.tasks.core.log:Echo", (f"{_OLD}.debugs.Echo",)),
+    TaskDefinition(
+        f"{_CORE}.output.OutputValues", "penstock.tasks.core.output_values:OutputValues"
+    ),
+    TaskDefinition(f"{_CORE}.flow.Sleep", "penstock.tasks.core.sleep:Sleep"),
+    TaskDefinition(
         f"{_CORE}.execution.Fail", "penstock.tasks.core.fail:Fail", (f"{_OLD}.executions.Fail",)
     ),
-    CoreType(
+    TaskDefinition(
         f"{_CORE}.http.Request",
         "penstock.tasks.core.http_tasks:Request",
         ("io.kestra.plugin.fs.http.Request",),
         needs=("uris", "metrics"),
         without_effect=_HTTP_WITHOUT_EFFECT,
     ),
-    CoreType(
+    TaskDefinition(
         f"{_CORE}.http.Download",
         "penstock.tasks.core.http_tasks:Download",
         ("io.kestra.plugin.fs.http.Download",),
@@ -86,9 +53,9 @@ def _type(
     needs: tuple[Need, ...] = (),
     typed: tuple[str, ...] = (),
     unrendered: tuple[str, ...] = (),
-) -> CoreType:
+) -> TaskDefinition:
     path = f"penstock.tasks.core.{source}"
-    return CoreType(f"{_CORE}.{name}", path, aliases, needs, typed, unrendered)
+    return TaskDefinition(f"{_CORE}.{name}", path, aliases, needs, typed, unrendered)
 
 
 _FILES: tuple[Need, ...] = ("files",)
@@ -157,13 +124,9 @@ _PARTS = (
 )
 """Those that a task of a flow opens into."""
 
-_BY_NAME = {
-    name.lower(): core_type
-    for core_type in (*CORE_TYPES, *_PARTS)
-    for name in (core_type.name, *core_type.aliases)
-}
+_BY_NAME = {name: known for known in (*CORE_TYPES, *_PARTS) for name in known.names}
 
 
-def core_type(name: str) -> CoreType | None:
+def core_type(name: str) -> TaskDefinition | None:
     """The core task of that type, by its name or an old one."""
     return _BY_NAME.get(name.lower())

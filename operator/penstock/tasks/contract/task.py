@@ -13,6 +13,11 @@ from penstock.tasks.contract.services import Services
 
 Level = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
 
+SCRIPT = "script"
+"""The runtime that is the user's image as it is, with a shell in front of the command."""
+CORE = "core"
+"""The runtime that is Penstock's own image."""
+
 RIGHTS = ("delete", "namespaces", "logs")
 """What a task may be given beyond reading and making files (`penstock.storage.grants.Right`)."""
 
@@ -101,9 +106,14 @@ class Container:
     """What one attempt runs: enough for a pod and for a local process alike."""
 
     command: tuple[str, ...]
-    """The whole command line, interpreter first."""
+    """The whole command line, interpreter first. Of other runtimes than `script`: the arguments of
+    the Python that runs Penstock's programs."""
+    runtime: str = CORE
+    """Which image runs it: `script` for the one that `image` names, `core` for Penstock's own. Any
+    other names an image that has Penstock's programs and what else the task needs, such as a
+    database's driver; the administrator says which one it is."""
     image: str | None = None
-    """The user's image; None for Penstock's own."""
+    """The user's image, of a script."""
     programs: tuple[str, ...] = ()
     """What has to be there to run a script: any of these."""
     env: Mapping[str, str] = field(default_factory=dict)
@@ -129,3 +139,12 @@ class Container:
     placement: Placement = Placement()
     pairs: PairUse | None = None
     """The key-value pairs that it has to do with."""
+
+    def __post_init__(self) -> None:
+        if self.is_script != (self.image is not None):
+            raise ValueError("a script names its image, and nothing else does")
+
+    @property
+    def is_script(self) -> bool:
+        """Whether the user's image runs it, and not one that has Penstock's programs."""
+        return self.runtime == SCRIPT

@@ -17,8 +17,8 @@ from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_type_hints
 
-from penstock.tasks.contract.core_types import core_type
 from penstock.tasks.contract.framing import TOO_LARGE, Result, encode_result, inline_bytes_here
+from penstock.tasks.contract.installed import find
 from penstock.tasks.contract.plan import read_long, read_plan
 from penstock.tasks.contract.services import Services, at_least, log_lines
 from penstock.tasks.contract.task import CoreTask, TaskFailure, TaskStopped
@@ -164,11 +164,10 @@ def _metrics(services: PodServices | None) -> tuple[dict[str, Any], ...]:
 
 def revive(type_name: str, properties: Mapping[str, Any]) -> CoreTask:
     """Make the task from its checked properties: names in camel case, durations in seconds."""
-    found = core_type(type_name)
+    found = find(type_name)
     if found is None:
         raise TaskFailure(f"this image has no task `{type_name}`")
-    revived: CoreTask = _revived(found.load(), properties)
-    return revived
+    return found.task(_revived(found.load(), properties))
 
 
 def _revived(made: type[Any], properties: Mapping[str, Any]) -> Any:

@@ -1,22 +1,26 @@
-"""The runnable tasks as the controller sees them: how they are checked, and what they run."""
+"""Runnable tasks as the controller sees them: how they are checked, and what they run.
+
+A task type is added by a definition (:mod:`penstock.tasks.contract.definition`), not here.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.storage.uris import is_uri
-from penstock.tasks.contract.core_types import CORE_TYPES, CoreType, core_type
+from penstock.tasks.contract.definition import TaskDefinition, imported
+from penstock.tasks.contract.installed import find, foreign_definitions, own_definitions
 from penstock.tasks.contract.kv_effects import PairUse
 from penstock.tasks.contract.services import Origin
 from penstock.tasks.contract.task import RIGHTS, Container, TaskFailure
 from penstock.tasks.core.templated import TEMPLATED, inner_task
 
 if TYPE_CHECKING:
-    from penstock.flow.types import TaskTypes
+    from penstock.flow.types import TaskType, TaskTypes
 
 TASK_VARIABLE = "PENSTOCK_TASK"
 """Holds a core task in the environment of its pod."""
@@ -33,31 +37,30 @@ class Surroundings(Protocol):
 
 
 def register(types: TaskTypes) -> None:
-    """Make every runnable task known."""
-    from penstock.flow.types import TaskType
-    from penstock.tasks.scripts.languages import script_names
+    """Make every runnable task of Penstock's own known."""
+    for definition in own_definitions():
+        types.register(_task_type(definition))
 
-    for core in CORE_TYPES:
-        types.register(
-            TaskType(
-                core.name,
-                core.aliases,
-                check=partial(_check_core, core),
-                warnings=partial(_without_effect, core) if core.without_effect else None,
-                typed=frozenset(core.typed),
-                unrendered=frozenset(core.unrendered),
-            )
-        )
-    for name, deprecated in script_names():
-        types.register(
-            TaskType(
-                name,
-                check=partial(_check_script, name),
-                warnings=_script_warnings,
-                plain_log=True,
-                deprecated=deprecated,
-            )
-        )
+
+def foreign_types() -> Iterable[TaskType]:
+    """The runnable tasks that other distributions bring."""
+    return [_task_type(definition) for definition in foreign_definitions()]
+
+
+def _task_type(definition: TaskDefinition) -> TaskType:
+    from penstock.flow.types import TaskType
+
+    silent = definition.warnings is None and not definition.without_effect
+    return TaskType(
+        definition.name,
+        definition.aliases,
+        check=partial(_check, definition),
+        warnings=None if silent else partial(_warnings, definition),
+        plain_log=definition.is_script,
+        typed=frozenset(definition.typed),
+        unrendered=frozenset(definition.unrendered),
+        deprecated=definition.deprecated,
+    )
 
 
 def container(
@@ -70,46 +73,50 @@ def container(
     """
     from penstock.tasks.registry.properties import read
 
-    core = core_type(task_type)
-    if core is not None and core.name == TEMPLATED:
-        return container(*inner_task(read(core.load(), properties).spec), around)
-    if core is not None:
-        return _core_container(core, properties, around)
-    from penstock.tasks.scripts.definition import script_container
-
-    script = _scripts().get(task_type.lower())
-    if script is None:
+    definition = find(task_type)
+    if definition is None:
         raise TaskFailure(f"no runnable task has the type `{task_type}`")
-    return script_container(script, read(script.task, _canonical(properties)))
+    if definition.name == TEMPLATED:
+        return container(*inner_task(read(definition.load(), properties).spec), around)
+    if definition.container is None:
+        return _program_container(definition, properties, around)
+    given: Any = read(definition.load(), definition.spelled(properties))
+    made = imported(definition.container)(definition.name, given)
+    assert isinstance(made, Container)
+    return made
 
 
 def is_script(task_type: str) -> bool:
     """Whether a task of that type runs in the user's image."""
-    return task_type.lower() in _scripts()
+    definition = find(task_type)
+    return definition is not None and definition.is_script
 
 
-def _core_container(
-    core: CoreType, properties: Mapping[str, Any], around: Surroundings | None
+def _program_container(
+    definition: TaskDefinition, properties: Mapping[str, Any], around: Surroundings | None
 ) -> Container:
+    """The container in which Penstock's own program runs the task."""
     from penstock.tasks.registry.properties import read, write
 
-    made: Any = read(core.load(), properties, packed=True)
-    task = {"type": core.name, "properties": write(made)}
+    needs, given = definition.needs, definition.spelled(properties)
+    made: Any = read(definition.load(), given, packed=True)
+    task = {"type": definition.name, "properties": write(made)}
     use: PairUse | None = None
     if around is not None and hasattr(made, "pair_use"):
         use = made.pair_use(around.origin)
         task["pairs"] = around.snapshot(use)
-    storage = "files" in core.needs or ("uris" in core.needs and _has_uris(task["properties"]))
-    if around is not None and (use is not None or core.needs):
+    storage = "files" in needs or ("uris" in needs and _has_uris(task["properties"]))
+    if around is not None and (use is not None or needs):
         task["origin"] = asdict(around.origin)
     text = json.dumps(task, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > 1024 * 1024 - 4096:
         raise TaskFailure("the task's properties are larger than 1 MiB")
     return Container(
         ("-m", "penstock.tasks.pod.main"),
+        runtime=definition.runtime,
         env={TASK_VARIABLE: text},
         storage=storage,
-        rights=tuple(need for need in core.needs if need in RIGHTS),
+        rights=tuple(need for need in needs if need in RIGHTS),
         pairs=use,
     )
 
@@ -123,63 +130,32 @@ def _has_uris(value: Any) -> bool:
     return isinstance(value, str) and is_uri(value)
 
 
-def _without_effect(core: CoreType, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for path in core.without_effect:
+def _warnings(
+    definition: TaskDefinition, properties: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    for path in definition.without_effect:
         value: Any = properties
         for part in path.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         if value is not None:
             yield path, f"`{path}` has no effect"
+    if definition.warnings is not None:
+        yield from imported(definition.warnings)(properties)
 
 
-def _script_warnings(properties: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    from penstock.tasks.scripts.definition import script_warnings
-
-    return script_warnings(properties)
-
-
-def _check_core(core: CoreType, properties: Mapping[str, Any]) -> None:
-    from penstock.tasks.registry.properties import check
-
-    check(core.load(), properties)
-
-
-def _check_script(name: str, properties: Mapping[str, Any]) -> None:
+def _check(definition: TaskDefinition, properties: Mapping[str, Any]) -> None:
+    """Check properties as they are written. Raises ``ValidationError`` with all that is wrong."""
     from pydantic import ValidationError
-    from pydantic_core import InitErrorDetails, PydanticCustomError
 
-    from penstock.flow.model import as_details, is_expression
-    from penstock.flow.types import type_problem
+    from penstock.flow.model import as_details
     from penstock.tasks.registry.properties import check
-    from penstock.tasks.scripts.runners import known_runner
 
-    errors: list[InitErrorDetails] = []
-    runner = properties.get("taskRunner")
-    if isinstance(runner, Mapping) and not is_expression(runner.get("type")):
-        if runner.get("type") is None:
-            errors.append(
-                InitErrorDetails(type="missing", loc=("taskRunner", "type"), input=runner)
-            )
-        elif known_runner(runner["type"]) is None:
-            code, reason = type_problem(str(runner["type"]), "task runner")
-            kind = PydanticCustomError(code, "{reason}", {"reason": reason})
-            errors.append(InitErrorDetails(type=kind, loc=("taskRunner", "type"), input=runner))
-            properties = {key: item for key, item in properties.items() if key != "taskRunner"}
+    errors, rest = [], properties
+    if definition.check is not None:
+        errors, rest = imported(definition.check)(properties)
     try:
-        check(_scripts()[name.lower()].task, _canonical(properties))
+        check(definition.load(), definition.spelled(rest))
     except ValidationError as error:
-        errors += as_details(error)
+        errors = [*errors, *as_details(error)]
     if errors:
-        raise ValidationError.from_exception_data(name, errors)
-
-
-def _canonical(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Names whose capitals no rule gives."""
-    return {"targetOs" if key == "targetOS" else key: item for key, item in properties.items()}
-
-
-@cache
-def _scripts() -> dict[str, Any]:
-    from penstock.tasks.scripts.script_types import SCRIPT_TYPES
-
-    return {script.name.lower(): script for script in SCRIPT_TYPES}
+        raise ValidationError.from_exception_data(definition.name, errors)

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.flow.model import is_expression
-from penstock.tasks.contract.core_types import core_type
+from penstock.tasks.contract.installed import find
 from penstock.tasks.contract.task import Placement, Resources, TaskFailure
 from penstock.tasks.core.templated import TEMPLATED
-from penstock.tasks.registry.definitions import is_script
 from penstock.tasks.registry.properties import read
 from penstock.tasks.scripts.placement import placement
 from penstock.tasks.scripts.runner_options import DockerOptions, Runner
@@ -42,10 +41,10 @@ def sharing(tasks: Iterable[tuple[str, Mapping[str, Any]]]) -> Sharing | None:
     places: list[Placement] = []
     wanted: list[Resources] = []
     for name, properties in tasks:
-        core = core_type(name)
-        if core is not None and core.name == TEMPLATED:
+        definition = find(name)
+        if definition is not None and definition.name == TEMPLATED:
             return None  # it may turn out to be any task
-        if not is_script(name):
+        if definition is None or not definition.is_script:
             continue
         try:
             place, amount = _asked(properties)

@@ -10,7 +10,7 @@ from typing import Any
 
 from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 from penstock.tasks.contract.packages import Packages, install_lines, packages
-from penstock.tasks.contract.task import Container, TaskFailure
+from penstock.tasks.contract.task import SCRIPT, Container, TaskFailure
 from penstock.tasks.files.input_files import file_map, is_uri, patterns
 from penstock.tasks.scripts.languages import POSIX, Dialect, Language, dialect_of
 from penstock.tasks.scripts.old_scripts import OldScript
@@ -18,7 +18,7 @@ from penstock.tasks.scripts.placement import placement
 from penstock.tasks.scripts.runners import known_runner, pull_policy, resources, runner_warnings
 from penstock.tasks.scripts.script_shapes import DenoInline, PythonPackages
 from penstock.tasks.scripts.script_task import Commands, Inline, ScriptTask
-from penstock.tasks.scripts.script_types import ScriptType
+from penstock.tasks.scripts.script_types import language_of
 
 MAX_ARGUMENT_BYTES = 96 * 1024
 """The most bytes of a command line or a variable. Linux takes 128 KiB; the rest is left for
@@ -58,8 +58,9 @@ def script_warnings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "inputFiles", "a list has no effect: write a map by file name"
 
 
-def script_container(kind: ScriptType, given: ScriptTask | OldScript) -> Container:
+def script_container(task_type: str, given: ScriptTask | OldScript) -> Container:
     """The container that a script task runs. Raises :class:`TaskFailure` naming the property."""
+    language = language_of(task_type)
     task = given.today() if isinstance(given, OldScript) else given
     runner, docker = task.task_runner, task.docker
     if runner is not None and known_runner(runner.type) is None:
@@ -70,18 +71,19 @@ def script_container(kind: ScriptType, given: ScriptTask | OldScript) -> Contain
     by_name = file_map("inputFiles", inputs)
     files = {name: content for name, content in by_name.items() if not is_uri(content)}
     named = (runner and runner.image) or task.container_image or (docker and docker.image)
-    image = named or _image(kind.language, task)
+    image = named or _image(language, task)
     own = {name: value for name, value in task.env.items() if value is not None}
-    env = {**kind.language.env, **own}
+    env = {**language.env, **own}
     kept = _packages(task, image, env)
-    text = _text(kind.language, task, files, kept is not None)
+    text = _text(language, task, files, kept is not None)
     _check_env(env)
     _check_files(files)
     at = "taskRunner" if runner is not None else "docker"
     return Container(
         command=(*task.interpreter, text),
+        runtime=SCRIPT,
         image=image,
-        programs=_programs(kind.language, task),
+        programs=_programs(language, task),
         env=env,
         files=files,
         fetched={name: content for name, content in by_name.items() if is_uri(content)},

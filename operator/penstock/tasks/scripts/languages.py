@@ -6,7 +6,7 @@ the working directory, run by the first of its language's programs that is there
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _PREFIX = "io.kestra.plugin.scripts."
@@ -150,13 +150,3 @@ OLD_SCRIPTS = {
     "io.kestra.core.tasks.scripts.Python": PYTHON,
 }
 """Kestra's first two script tasks."""
-
-
-def script_names() -> Iterator[tuple[str, str | None]]:
-    """Yield the names of all types of script tasks, each with what to use in its place."""
-    for language in LANGUAGES:
-        for shape in SHAPES:
-            yield f"{language.prefix}.{shape}", None
-    for name, language in OLD_SCRIPTS.items():
-        shape = "Commands" if language is SHELL else "Script"
-        yield name, f"use `{language.prefix}.{shape}`"

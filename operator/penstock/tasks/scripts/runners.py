@@ -12,6 +12,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from penstock.flow.model import is_expression
+from penstock.flow.types import type_problem
 from penstock.tasks.contract.task import Resources, TaskFailure
 from penstock.tasks.pod.main import camel
 from penstock.tasks.scripts.placement import CONTAINER_SPEC, POD_SPEC
@@ -156,3 +160,22 @@ def _quantity(name: str, text: str) -> str:
     if size < 2**20:
         raise TaskFailure(f"property `{name}`: `{text}` is less than 1 MB")
     return f"{size // 2**20}Mi" if size % 2**20 == 0 else str(size)
+
+
+def check_runner(
+    properties: Mapping[str, Any],
+) -> tuple[list[InitErrorDetails], Mapping[str, Any]]:
+    """What is wrong with the type of a task runner. Of one that there is not, nothing else is
+    checked."""
+    runner = properties.get("taskRunner")
+    if not isinstance(runner, Mapping) or is_expression(runner.get("type")):
+        return [], properties
+    at = ("taskRunner", "type")
+    if runner.get("type") is None:
+        return [InitErrorDetails(type="missing", loc=at, input=runner)], properties
+    if known_runner(runner["type"]) is not None:
+        return [], properties
+    code, reason = type_problem(str(runner["type"]), "task runner")
+    kind = PydanticCustomError(code, "{reason}", {"reason": reason})
+    rest = {key: item for key, item in properties.items() if key != "taskRunner"}
+    return [InitErrorDetails(type=kind, loc=at, input=runner)], rest

@@ -1,10 +1,15 @@
-"""The types of script tasks: each language in its two shapes, and the two older types."""
+"""The types of script tasks: each language in its two shapes, and the two older types.
+
+A table of names: what each takes is imported where a flow has one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cache
 
+from penstock.tasks.contract.definition import TaskDefinition
+from penstock.tasks.contract.task import SCRIPT
 from penstock.tasks.scripts.languages import (
     DENO,
     LANGUAGES,
@@ -14,47 +19,53 @@ from penstock.tasks.scripts.languages import (
     SHAPES,
     SHELL,
     Language,
-    script_names,
 )
-from penstock.tasks.scripts.old_scripts import Bash, OldScript, Python
-from penstock.tasks.scripts.script_shapes import (
-    DenoInline,
-    PowerShellCommands,
-    PowerShellInline,
-    PythonCommands,
-    PythonInline,
-)
-from penstock.tasks.scripts.script_task import Commands, Inline, ScriptTask
 
-
-@dataclass(frozen=True)
-class ScriptType:
-    """One type of script task."""
-
-    name: str
-    task: type[ScriptTask] | type[OldScript]
-    language: Language
-    deprecated: str | None = None
-    """What to use in place of the type; None where it is not deprecated."""
-
-
-_SHAPES: dict[str, tuple[type[ScriptTask], type[ScriptTask]]] = {
-    PYTHON.name: (PythonInline, PythonCommands),
-    POWERSHELL.name: (PowerShellInline, PowerShellCommands),
-    DENO.name: (DenoInline, Commands),
+_ROOM = "penstock.tasks.scripts"
+_SHAPES = {
+    PYTHON.name: ("script_shapes:PythonInline", "script_shapes:PythonCommands"),
+    POWERSHELL.name: ("script_shapes:PowerShellInline", "script_shapes:PowerShellCommands"),
+    DENO.name: ("script_shapes:DenoInline", "script_task:Commands"),
 }
+_OLD = {SHELL.name: "old_scripts:Bash", PYTHON.name: "old_scripts:Python"}
+_USUAL = ("script_task:Inline", "script_task:Commands")
 
-_OLD: dict[str, type[OldScript]] = {SHELL.name: Bash, PYTHON.name: Python}
+
+def language_of(task_type: str) -> Language:
+    """The language of a type of script task."""
+    return _languages()[task_type.lower()]
 
 
-def _types() -> Iterator[ScriptType]:
-    deprecated = dict(script_names())
+@cache
+def _languages() -> dict[str, Language]:
+    shapes = {f"{item.prefix}.{shape}": item for item in LANGUAGES for shape in SHAPES}
+    return {name.lower(): language for name, language in (shapes | OLD_SCRIPTS).items()}
+
+
+def _definitions() -> Iterator[TaskDefinition]:
     for language in LANGUAGES:
-        tasks = _SHAPES.get(language.name, (Inline, Commands))
-        for shape, task in zip(SHAPES, tasks, strict=True):
-            yield ScriptType(f"{language.prefix}.{shape}", task, language)
+        for shape, source in zip(SHAPES, _SHAPES.get(language.name, _USUAL), strict=True):
+            yield _definition(f"{language.prefix}.{shape}", source, language)
     for name, language in OLD_SCRIPTS.items():
-        yield ScriptType(name, _OLD[language.name], language, deprecated[name])
+        shape = "Commands" if language is SHELL else "Script"
+        instead = f"use `{language.prefix}.{shape}`"
+        yield _definition(name, _OLD[language.name], language, instead)
 
 
-SCRIPT_TYPES = tuple(_types())
+def _definition(
+    name: str, source: str, language: Language, deprecated: str | None = None
+) -> TaskDefinition:
+    return TaskDefinition(
+        name,
+        f"{_ROOM}.{source}",
+        spellings=(("targetOS", "targetOs"),),
+        deprecated=deprecated,
+        runtime=SCRIPT,
+        image=language.image,
+        container=f"{_ROOM}.definition:script_container",
+        check=f"{_ROOM}.runners:check_runner",
+        warnings=f"{_ROOM}.definition:script_warnings",
+    )
+
+
+SCRIPT_TYPES = tuple(_definitions())

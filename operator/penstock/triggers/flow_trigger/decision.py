@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from penstock.expressions import ExpressionError
 from penstock.triggers.conditions.logic import MultipleCondition
 from penstock.triggers.evaluation import ConditionError, Context, FlowName, Upstream
+from penstock.triggers.firing import Firing
 from penstock.triggers.flow_trigger.groups import DEPENDENCIES, Advance, Group, advance, groups_of
 from penstock.triggers.flow_trigger.memory import GroupMemory, Memory
 from penstock.triggers.flow_trigger.model import FlowTrigger
@@ -28,28 +30,15 @@ Recall = Callable[[str], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True)
-class Fire:
-    """An execution to start."""
-
-    key: str
-    """16 hexadecimal digits, the same for the same event: make the execution's name of it."""
-    variables: Mapping[str, Any]
-    """`trigger.…` of the execution; small."""
-    outputs: Mapping[str, Any]
-    """`trigger.outputs`: the flow outputs of what was waited for; may be large."""
-    seen: Mapping[str, Any]
-    """The variables with which the trigger's `inputs` and `labels` are rendered."""
-
-
-@dataclass(frozen=True)
 class Decision:
     """What an event does to a trigger."""
 
     memory: Memory
     """To keep; the very same object where nothing changed."""
-    fire: Fire | None = None
+    firing: Firing | None = None
     errors: tuple[str, ...] = ()
-    """Conditions that could not be told; they count as not met."""
+    """Conditions that could not be told, and count as not met; and why what was met starts nothing:
+    inputs or labels that can't be rendered."""
 
 
 def decide(
@@ -81,8 +70,12 @@ def decide(
     if not all(group.complete(advances[group.key].memory, event.date) for group in groups):
         kept = {key: item.memory for key, item in advances.items()}
         return Decision(memory.noting(event, kept, fired=False), errors=errors)
-    fire = _fire(trigger, trigger_id, event, bare, _outputs(trigger, advances, event, recall))
-    return Decision(memory.noting(event, _after(groups, advances, event), fired=True), fire, errors)
+    fired = memory.noting(event, _after(groups, advances, event), fired=True)
+    outputs = _outputs(trigger, advances, event, recall)
+    try:
+        return Decision(fired, _firing(trigger, trigger_id, event, bare, outputs), errors)
+    except ExpressionError as error:
+        return Decision(fired, errors=(*errors, str(error)))
 
 
 def _lets_through(trigger: FlowTrigger, context: Context) -> bool:
@@ -97,18 +90,21 @@ def _after(
     return {group.key: group.fired(advances[group.key].memory, event.date) for group in groups}
 
 
-def _fire(
+def _firing(
     trigger: FlowTrigger,
     trigger_id: str,
     event: Upstream,
     context: Context,
     outputs: Mapping[str, Any],
-) -> Fire:
-    return Fire(
+) -> Firing:
+    """The execution that an event starts. Raises ``ExpressionError``."""
+    seen = seen_by_conditions(context, event, outputs).variables
+    language, date = context.language, event.date
+    return Firing(
         key=execution_key(context.flow, trigger_id, event),
-        variables=trigger_variables(event),
-        outputs=outputs,
-        seen=seen_by_conditions(context, event, outputs).variables,
+        variables={**trigger_variables(event), "outputs": dict(outputs)},
+        inputs=language.evaluate(trigger.inputs, seen, date),
+        labels={name: language.render(text, seen, date) for name, text in trigger.labels.items()},
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
 from penstock.triggers.evaluation import ConditionError, Context
-from penstock.triggers.schedule import Recovery, Schedule
+from penstock.triggers.schedule.model import Recovery, Schedule
 
 _ON_TIME = timedelta(seconds=60)
 """A due time that is not older than this was not missed."""

@@ -1,6 +1,7 @@
 """The model of a Schedule: cron, in a time zone.
 
-The dates here are the cron's own; which of them are due, :mod:`penstock.triggers.due` says.
+The dates here are the cron's own; which of them are due, says
+:mod:`penstock.triggers.schedule.due`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from pydantic import ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from penstock.flow.document import Trigger
 from penstock.flow.model import Duration
 from penstock.flow.problems import Location
 from penstock.triggers.conditions import AnyCondition
@@ -24,11 +24,6 @@ from penstock.triggers.times import read_zone
 
 Recovery = Literal["ALL", "LAST", "NONE"]
 """What becomes of due times that passed while nothing could start: each, the last, none."""
-
-SCHEDULE = "io.kestra.plugin.core.trigger.Schedule"
-ALIASES = ("io.kestra.core.models.triggers.types.Schedule",)
-
-_NAMES = frozenset({SCHEDULE.lower(), *(alias.lower() for alias in ALIASES)})
 
 _NICKNAMES = {
     "@yearly": "0 0 1 1 *",
@@ -152,7 +147,3 @@ def _wrong(name: str, message: str, value: object) -> ValidationError:
     reason = PydanticCustomError("schedule", "{reason}", {"reason": message})
     details = InitErrorDetails(type=reason, loc=(name,), input=value)
     return ValidationError.from_exception_data("Schedule", [details])
-
-
-def is_schedule(trigger: Trigger) -> bool:
-    return trigger.type.lower() in _NAMES

@@ -1,0 +1,62 @@
+"""The kinds of triggers: what one type of trigger is to the rest of Penstock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from penstock.triggers.evaluation import Context
+from penstock.triggers.firing import Firing
+from penstock.triggers.properties import TriggerProperties
+
+
+@dataclass(frozen=True)
+class TriggerType:
+    """One type of trigger. What it is alone is checked, and starts nothing on a cluster."""
+
+    name: str
+    """The type as a flow writes it; capitals do not matter."""
+    model: type[TriggerProperties]
+    """The properties of the type."""
+    aliases: tuple[str, ...] = ()
+    """Older names."""
+    served: bool = False
+    """Whether executions are started for it on a cluster; a flow may have it either way."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names of the type, in small letters."""
+        return tuple(name.lower() for name in (self.name, *self.aliases))
+
+    def has_name(self, name: str) -> bool:
+        """Whether a trigger of a flow is of this type, by what it writes as its type."""
+        return name.lower() in self.names
+
+
+@dataclass(frozen=True)
+class ClockDecision:
+    """What the time calls for now."""
+
+    handled: datetime
+    """Up to which instant every date is dealt with, once the execution of the firing is there."""
+    date: datetime | None = None
+    """The date that is dealt with now, where there is one."""
+    firing: Firing | None = None
+    """The execution for that date."""
+    error: str | None = None
+    """Why it can't be told whether that date is due."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockTrigger(TriggerType):
+    """A type of trigger that fires at dates. Its functions are pure, and get its properties."""
+
+    plan: Callable[[Any], str]
+    """What its dates follow from, in words for `status.triggers`. Where that is changed, dates that
+    passed before do not count any more."""
+    decide: Callable[[Any, datetime, datetime, Context], ClockDecision]
+    """What to do about the first date after an instant that is not after the present one."""
+    next_look: Callable[[Any, datetime, Context], datetime | None]
+    """When to ask for a decision again, after an instant; None where nothing will ever be due."""
