@@ -44,18 +44,17 @@ async def test_a_source_is_ready_again_when_its_remote_is_back_with_the_same_com
     controller = Controller(tmp_path)
     controller.server.put(GIT_SOURCES, SOURCE)
     await controller.list()
-    reconciler = controller.operator._source_reconciler
 
     def told() -> dict[str, tuple[str, str]]:
         return conditions(controller.server.get(GIT_SOURCES, NAMESPACE, "source"))
 
-    await reconciler.reconcile(NAMESPACE, "source")
+    await controller.reconcile("GitSource", "source")
     assert "Ready" in told()
     # when: the remote is away once, and then back
     away.append(GitError("Timeout", "no answer"))
-    await reconciler.reconcile(NAMESPACE, "source")
+    await controller.reconcile("GitSource", "source")
     assert "Ready" not in told()
     away.clear()
-    await reconciler.reconcile(NAMESPACE, "source")
+    await controller.reconcile("GitSource", "source")
     # then
     assert "Ready" in told()

@@ -9,6 +9,7 @@ from penstock.cluster.key_value_writer import KeyValueWriter, PairNameTaken
 from penstock.controller.keyvalues.index import KeyValueIndex
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.outcomes import is_passing
 from penstock.engine.interface.actions import AttemptKey, Observation, StartAttempt
 from penstock.kubernetes.api.client import ApiError, Object
 from penstock.kubernetes.api.labels import PAIRS
@@ -63,10 +64,9 @@ class TaskEffects:
         return AttemptSurroundings(origin, self._pairs, meta["namespace"])
 
     async def apply(
-        self, execution: Object, key: AttemptKey, attempt: SeenAttempt, ended: Observation
+        self, execution: Object, key: AttemptKey, granted: PairUse | None, ended: Observation
     ) -> Observation:
         """Make so what an ended attempt wants changed. Where that can't be, it has failed."""
-        granted = _granted(attempt)
         if ended.state is not State.SUCCESS or not (ended.effects or granted):
             return ended
         try:
@@ -81,7 +81,7 @@ class TaskEffects:
         except PairNameTaken as error:
             return _failed(ended, error.reason, f"the key can't be written: {error}")
         except ApiError as error:
-            if error.transient or error.conflict or error.not_found:
+            if is_passing(error):
                 raise
             return _failed(ended, error.reason, f"the key can't be written: {error}")
         return ended
@@ -112,11 +112,12 @@ def recorded_in(executions: ObjectStore, tenant: str, attempt: str) -> bool:
     return True
 
 
-def _granted(attempt: SeenAttempt) -> PairUse | None:
-    """What the controller wrote on the attempt's pod, which can't change what is written on it."""
-    bodies = [*attempt.pods.values(), *([attempt.job] if attempt.job is not None else [])]
-    for body in bodies:
-        text = (body["metadata"].get("annotations") or {}).get(PAIRS)
+def granted_to(attempt: SeenAttempt) -> PairUse | None:
+    """Read what an attempt may change: the controller wrote it on the attempt's pod, which can't
+    change what is written on it."""
+    owned = [*attempt.pods.values(), *([attempt.job] if attempt.job is not None else [])]
+    for item in owned:
+        text = (item["metadata"].get("annotations") or {}).get(PAIRS)
         if text is not None:
             return PairUse.from_json(text)
     return None

@@ -11,8 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cachetools import FIFOCache
-
+from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import version_of
 from penstock.engine.interface.actions import AttemptKey, Observation
 from penstock.kubernetes.api.client import Object
@@ -20,8 +19,6 @@ from penstock.kubernetes.api.labels import ATTEMPT, DIRECTORY, EXECUTION_UID, TA
 from penstock.kubernetes.observation import podstatus
 from penstock.kubernetes.observation.shared_pod import DIRECTORY_OF, attempts_in, is_shared
 
-_REMEMBERED = 20_000
-"""Executions of which late news is dropped."""
 _OWN = ("creationTimestamp", "annotations")
 _VIEW = "view"
 """In the metadata of a shared Job as one of its attempts sees it."""
@@ -40,26 +37,42 @@ class SeenAttempt:
     """Monotonic time at which the end of the pod became known, for the edge latency."""
 
 
-class AttemptStore:
-    """All attempts of the executions that are not forgotten."""
+@dataclass
+class _Seen:
+    """All attempts of one execution: a slot of its memory."""
 
-    def __init__(self) -> None:
-        self._seen: dict[str, dict[AttemptKey, SeenAttempt]] = {}
-        self._directories: dict[str, dict[AttemptKey, SeenAttempt]] = {}
-        self._forgotten: FIFOCache[str, None] = FIFOCache(_REMEMBERED)
+    attempts: dict[AttemptKey, SeenAttempt] = field(default_factory=dict)
+    directories: dict[AttemptKey, SeenAttempt] = field(default_factory=dict)
+    """What attempts share, by the attempt of the WorkingDirectory."""
+
+
+class AttemptStore:
+    """Keeps in the memory of each execution what was seen of its attempts."""
+
+    def __init__(self, memories: ExecutionMemories) -> None:
+        self._memories = memories
 
     def of(self, execution_uid: str) -> dict[AttemptKey, SeenAttempt]:
-        return self._seen.get(execution_uid, {})
+        """Return all attempts of an execution of which anything was seen."""
+        seen = self._memories.look(execution_uid, _Seen)
+        return {} if seen is None else seen.attempts
+
+    def look(self, execution_uid: str, key: AttemptKey) -> SeenAttempt:
+        """Return what was seen of an attempt, without remembering that anybody asked."""
+        return self.of(execution_uid).get(key) or SeenAttempt()
 
     def attempt(self, execution_uid: str, key: AttemptKey) -> SeenAttempt:
-        return self._seen.setdefault(execution_uid, {}).setdefault(key, SeenAttempt())
+        """Return what is remembered of an attempt, and may be changed."""
+        return self._memories.of(execution_uid, _Seen).attempts.setdefault(key, SeenAttempt())
 
     def directories(self, execution_uid: str) -> dict[AttemptKey, SeenAttempt]:
-        """What attempts share, by the attempt of the WorkingDirectory."""
-        return self._directories.get(execution_uid, {})
+        """Return what attempts share, by the attempt of the WorkingDirectory."""
+        seen = self._memories.look(execution_uid, _Seen)
+        return {} if seen is None else seen.directories
 
     def directory(self, execution_uid: str, key: AttemptKey) -> SeenAttempt:
-        return self._directories.setdefault(execution_uid, {}).setdefault(key, SeenAttempt())
+        """Return what was seen of a WorkingDirectory, without remembering that anybody asked."""
+        return self.directories(execution_uid).get(key) or SeenAttempt()
 
     def jobs(self) -> Iterator[Object]:
         """The Jobs that are taken to be there."""
@@ -107,19 +120,20 @@ class AttemptStore:
                 guest.job = guest.job or _job_of(seen, own)
                 _put(guest, own)
 
-    def forget(self, execution_uid: str) -> None:
-        """Drop everything about an execution that has ended or is gone."""
-        self._seen.pop(execution_uid, None)
-        self._directories.pop(execution_uid, None)
-        self._forgotten[execution_uid] = None
-
-    def remember(self, execution_uid: str) -> None:
-        """An execution that had ended goes on: news of it counts again."""
-        self._forgotten.pop(execution_uid, None)
+    def take_edge(self, execution_uid: str) -> float | None:
+        """Return the seconds since the last end of a pod of the execution that nothing followed
+        yet; from now on something has."""
+        ended = [seen for seen in self.of(execution_uid).values() if seen.ended_at is not None]
+        if not ended:
+            return None
+        last = max(seen.ended_at or 0.0 for seen in ended)
+        for seen in ended:
+            seen.ended_at = None
+        return time.monotonic() - last
 
     def _all(self) -> Iterator[SeenAttempt]:
-        for attempts in (*self._seen.values(), *self._directories.values()):
-            yield from attempts.values()
+        for seen in self._memories.all(_Seen):
+            yield from (*seen.attempts.values(), *seen.directories.values())
 
     def _guests_of(self, job: Object) -> Iterator[SeenAttempt]:
         """The attempts that see a shared Job as their own."""
@@ -132,12 +146,13 @@ class AttemptStore:
         """The attempt an object belongs to. Labels are anyone's to write: nothing is assumed."""
         labels = body.get("metadata", {}).get("labels") or {}
         uid, run, number = (labels.get(name) for name in (EXECUTION_UID, TASK_RUN, ATTEMPT))
-        if not uid or not run or uid in self._forgotten:
+        if not uid or not run or self._memories.is_forgotten(uid):
             return None
         if not isinstance(number, str) or not number.isdigit() or len(number) > 6:
             return None
-        key = (run, int(number))
-        return self.directory(uid, key) if DIRECTORY in labels else self.attempt(uid, key)
+        seen = self._memories.of(uid, _Seen)
+        attempts = seen.directories if DIRECTORY in labels else seen.attempts
+        return attempts.setdefault((run, int(number)), SeenAttempt())
 
 
 def _put(seen: SeenAttempt, body: Object) -> None:
