@@ -67,6 +67,8 @@ class Operator:
         """
         for informer in self.informers:
             await informer.list_until_done()
+        executions = self.runtime.stores.executions
+        self.runtime.memories.keep_only({item["metadata"]["uid"] for item in executions})
         self.listed.set()
         files, namespaces = self.files, self.runtime.settings.namespaces
         async with asyncio.TaskGroup() as tasks:

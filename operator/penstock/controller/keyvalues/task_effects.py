@@ -26,12 +26,12 @@ class AttemptSurroundings:
     """What one attempt of a core task is told before it runs."""
 
     origin: Origin
-    _pairs: KeyValueIndex
+    _keyvalues: KeyValueIndex
     _tenant: str
 
     def snapshot(self, use: PairUse) -> dict[str, Any]:
-        """The pairs as they are now. Raises ``TaskFailure``."""
-        pairs = self._pairs.of(self._tenant)
+        """Read the pairs as they are now. Raises ``TaskFailure``."""
+        pairs = self._keyvalues.of(self._tenant)
         values: dict[str, Any] = {}
         keys: list[str] = []
         try:
@@ -49,19 +49,19 @@ class AttemptSurroundings:
 
 
 class TaskEffects:
-    """What tasks have to do with pairs."""
+    """Tells tasks of key-value pairs, and makes the changes that they ask for."""
 
-    def __init__(self, pairs: KeyValueIndex, writer: KeyValueWriter) -> None:
-        self._pairs = pairs
+    def __init__(self, keyvalues: KeyValueIndex, writer: KeyValueWriter) -> None:
+        self._keyvalues = keyvalues
         self._writer = writer
 
     def around(
         self, execution: Object, flow: PinnedFlow, action: StartAttempt
     ) -> AttemptSurroundings:
-        """What an attempt is told."""
+        """Build what an attempt is told."""
         meta, run = execution["metadata"], action.task_run
         origin = Origin(flow.namespace, flow.id, meta["name"], run.task_id, run.id, run.value)
-        return AttemptSurroundings(origin, self._pairs, meta["namespace"])
+        return AttemptSurroundings(origin, self._keyvalues, meta["namespace"])
 
     async def apply(
         self, execution: Object, key: AttemptKey, granted: PairUse | None, ended: Observation
@@ -88,20 +88,20 @@ class TaskEffects:
 
 
 def attempt_name(execution: Object, key: AttemptKey) -> str:
-    """An attempt among all that there ever are."""
+    """Name an attempt among all that there ever are."""
     meta, (run, number) = execution["metadata"], key
     return f"{meta['name']}/{meta['uid']}/{run}/{number}"
 
 
 def recorded_in(executions: ObjectStore, tenant: str, attempt: str) -> bool:
-    """Whether the end of an attempt is written: nobody asks for its change again."""
+    """Tell whether the end of an attempt is written: nobody asks for its change again."""
     name, _, rest = attempt.partition("/")
     uid, _, rest = rest.partition("/")
     run_id, _, number = rest.partition("/")
-    body = executions.get(tenant, name)
-    if body is None or body["metadata"]["uid"] != uid:
+    execution = executions.get(tenant, name)
+    if execution is None or execution["metadata"]["uid"] != uid:
         return True
-    for run in (body.get("status") or {}).get("taskRuns") or ():
+    for run in (execution.get("status") or {}).get("taskRuns") or ():
         if run["id"] == run_id:
             return all(
                 State(item["state"]).terminated

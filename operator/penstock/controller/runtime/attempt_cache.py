@@ -75,13 +75,13 @@ class AttemptStore:
         return self.directories(execution_uid).get(key) or SeenAttempt()
 
     def jobs(self) -> Iterator[Object]:
-        """The Jobs that are taken to be there."""
+        """List the Jobs that are taken to be there."""
         for seen in self._all():
             if seen.job is not None and not seen.job_deleted and not _is_view(seen.job):
                 yield seen.job
 
     def pods(self) -> Iterator[Object]:
-        """The pods that are taken to be there."""
+        """List the pods that are taken to be there."""
         for seen in self._all():
             yield from (
                 pod
@@ -89,32 +89,32 @@ class AttemptStore:
                 if not (podstatus.is_gone(pod) or DIRECTORY_OF in pod["metadata"])
             )
 
-    def put_job(self, body: Object) -> None:
+    def put_job(self, job: Object) -> None:
         """Take in a Job; one that is not ours, or of a forgotten execution, is passed over."""
-        seen = self._find(body)
-        if seen is None or (seen.job is not None and version_of(seen.job) > version_of(body)):
+        seen = self._find(job)
+        if seen is None or (seen.job is not None and version_of(seen.job) > version_of(job)):
             return
-        seen.job = body
-        for guest in self._guests_of(body):
-            guest.job = _with_own_notes(body, guest.job)
+        seen.job = job
+        for guest in self._guests_of(job):
+            guest.job = _with_own_notes(job, guest.job)
 
-    def remove_job(self, body: Object) -> None:
+    def remove_job(self, job: Object) -> None:
         """Take in that a Job is gone."""
-        seen = self._find(body)
-        if seen is None or (seen.job is not None and _uid(seen.job) != _uid(body)):
+        seen = self._find(job)
+        if seen is None or (seen.job is not None and _uid(seen.job) != _uid(job)):
             return
         seen.job_deleted = True
-        for guest in self._guests_of(body):
+        for guest in self._guests_of(job):
             guest.job_deleted = True
 
-    def put_pod(self, body: Object) -> None:
+    def put_pod(self, pod: Object) -> None:
         """Take in a pod. The last state of one that is gone tells how the attempt ended; where it
         does not, the Job does."""
-        seen = self._find(body)
+        seen = self._find(pod)
         if seen is None:
             return
-        _put(seen, body)
-        for own in attempts_in(body) if is_shared(body) else ():
+        _put(seen, pod)
+        for own in attempts_in(pod) if is_shared(pod) else ():
             guest = self._find(own)
             if guest is not None:
                 guest.job = guest.job or _job_of(seen, own)
@@ -136,15 +136,16 @@ class AttemptStore:
             yield from (*seen.attempts.values(), *seen.directories.values())
 
     def _guests_of(self, job: Object) -> Iterator[SeenAttempt]:
-        """The attempts that see a shared Job as their own."""
+        """List the attempts that see a shared Job as their own."""
         if is_shared(job):
             for guest in self.of(job["metadata"]["labels"][EXECUTION_UID]).values():
                 if guest.job is not None and _uid(guest.job) == _uid(job):
                     yield guest
 
-    def _find(self, body: Object) -> SeenAttempt | None:
-        """The attempt an object belongs to. Labels are anyone's to write: nothing is assumed."""
-        labels = body.get("metadata", {}).get("labels") or {}
+    def _find(self, owned: Object) -> SeenAttempt | None:
+        """Find the attempt that a Job or pod belongs to. Labels are anyone's to write: nothing is
+        assumed."""
+        labels = owned.get("metadata", {}).get("labels") or {}
         uid, run, number = (labels.get(name) for name in (EXECUTION_UID, TASK_RUN, ATTEMPT))
         if not uid or not run or self._memories.is_forgotten(uid):
             return None
@@ -155,22 +156,23 @@ class AttemptStore:
         return attempts.setdefault((run, int(number)), SeenAttempt())
 
 
-def _put(seen: SeenAttempt, body: Object) -> None:
-    name = body["metadata"]["name"]
+def _put(seen: SeenAttempt, pod: Object) -> None:
+    name = pod["metadata"]["name"]
     known = seen.pods.get(name)
-    if known is None or version_of(known) <= version_of(body):
-        seen.pods[name] = body
-        if seen.ended_at is None and _has_ended(body):
+    if known is None or version_of(known) <= version_of(pod):
+        seen.pods[name] = pod
+        if seen.ended_at is None and _has_ended(pod):
             seen.ended_at = time.monotonic()
 
 
 def _job_of(directory: SeenAttempt, own: Object) -> Object | None:
-    """The directory's Job, as if it were the attempt's: made when the attempt came into its pod."""
+    """Show the directory's Job as if it were the attempt's: made when the attempt came into its
+    pod."""
     return None if directory.job is None else _with_own_notes(directory.job, own)
 
 
 def _with_own_notes(job: Object, own: Object | None) -> Object:
-    """A shared Job as one attempt sees it: with the date and the annotations of its own."""
+    """Show a shared Job as one attempt sees it: with the date and the annotations of its own."""
     notes = {} if own is None else {key: own["metadata"][key] for key in _OWN}
     return {**job, "metadata": {**job["metadata"], **notes, _VIEW: True}}
 
@@ -184,5 +186,5 @@ def _uid(body: Object) -> str:
 
 
 def _has_ended(pod: Object) -> bool:
-    """A pod's container ends a little before its phase says so."""
+    """Tell whether a pod's container has ended, which it does a little before the phase says so."""
     return podstatus.terminated(pod) is not None or podstatus.is_over(pod)

@@ -10,6 +10,8 @@ Some things outlive the end of an Execution, or are kept by other names. Each ha
 - the uids of forgotten Executions, so that late news of their Jobs is dropped: the last 20,000;
 - what was last told of an Execution (``app.events``): the last 20,000;
 - the statuses that other Executions looked at (``executions.status_store``): the last 1,000;
+- task runs as the engine saw them last (``engine.state.task_run_cache``): those of 512 Executions
+  for each revision of a flow;
 - logs that are still to be archived (``logs.archiver``): until they are, or their Execution is
   deleted; and the uids of the pods whose logs are: the last 20,000;
 - purges that run (``gc.purge_tasks``): until they are done;
@@ -19,7 +21,7 @@ Some things outlive the end of an Execution, or are kept by other names. Each ha
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from typing import Any, TypeVar
 
 from cachetools import FIFOCache
@@ -103,6 +105,12 @@ class ExecutionMemories:
         for mark in () if memory is None else memory.marks:
             self.unmark(uid, mark)
         self._forgotten[uid] = None
+
+    def keep_only(self, uids: Collection[str]) -> None:
+        """Forget all Executions but these: at a start, Jobs may be left of one that was deleted
+        while no controller ran."""
+        for uid in [uid for uid in self._memories if uid not in uids]:
+            self.forget(uid)
 
     def remember(self, uid: str) -> None:
         """Let news of an Execution count that had ended and goes on."""

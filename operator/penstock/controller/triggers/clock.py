@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from penstock.controller.flows.revisions import AcceptedFlow
 from penstock.controller.keyvalues.index import KeyValueIndex
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.outcomes import exists_already
 from penstock.engine.interface.actions import Report
 from penstock.expressions import ExpressionError, Host
 from penstock.flow.document import Trigger
@@ -96,7 +97,7 @@ class Schedules:
         try:
             created = await self._api.create(EXECUTIONS, body["metadata"]["namespace"], body)
         except ApiError as error:
-            if error.reason != "AlreadyExists":
+            if not exists_already(error):
                 raise
             return None
         self._executions.put(created)
