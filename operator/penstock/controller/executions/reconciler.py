@@ -60,12 +60,15 @@ class ExecutionReconciler:
         execution = self._executions.get(namespace, name)
         if execution is None or execution["metadata"].get("deletionTimestamp"):
             return None
+        finished = is_finished(execution)
+        if not finished:
+            # Before anything is waited for: it may be deleted meanwhile, and is forgotten then.
+            self._memories.remember(execution["metadata"]["uid"])
         execution = await self._actions.hide_secrets(execution)
         now = datetime.now(UTC)
-        if is_finished(execution):
+        if finished:
             await self._clear(execution, now)
             return None
-        self._memories.remember(execution["metadata"]["uid"])
         last = await self._publisher.last(execution)
         try:
             return await self._bring_on(execution, last, now)
