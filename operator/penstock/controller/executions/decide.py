@@ -1,4 +1,4 @@
-"""Deciding: what is known of an execution goes into the engine, and one step comes out."""
+"""Deciding: all that is known of an execution goes into the engine, and one step comes out."""
 
 from __future__ import annotations
 
@@ -52,25 +52,25 @@ class Decisions:
 
     @asynccontextmanager
     async def decided(
-        self, execution: Object, known: Beginning | Situation, now: datetime
+        self, execution: Object, situation: Beginning | Situation, now: datetime
     ) -> AsyncIterator[Step]:
         """Decide the next step. It must be stored before this is left: the places that a flow's
         limit leaves are given to one execution after the other.
 
         Raises ``NotYet``, ``Refusal`` and ``NotLoaded``, and has decided nothing then.
         """
-        if isinstance(known, Beginning):
-            flow, engine = known.start.flow, known.start.engine
+        if isinstance(situation, Beginning):
+            flow, engine = situation.start.flow, situation.start.engine
             async with self._concurrency.turn(execution, flow, engine) as turn:
-                yield with_job_names(execution, self._begin(execution, known, turn, now))
-        elif _asks_for_turn(known):
-            assert known.status.flow is not None
-            flow, engine = known.status.flow, known.engine
+                yield with_job_names(execution, self._begin(execution, situation, turn, now))
+        elif _asks_for_turn(situation):
+            assert situation.status.flow is not None
+            flow, engine = situation.status.flow, situation.engine
             async with self._concurrency.turn(execution, flow, engine) as turn:
-                step = await self._continue(execution, known, turn, now)
+                step = await self._continue(execution, situation, turn, now)
                 yield with_job_names(execution, step)
         else:
-            step = await self._continue(execution, known, ALONE, now)
+            step = await self._continue(execution, situation, ALONE, now)
             yield with_job_names(execution, step)
 
     def fetch(self, execution: Object, missing: NotLoaded) -> None:
@@ -81,12 +81,12 @@ class Decisions:
         """Take in that all that was decided is done: the next decision reads anew."""
         self._functions.done(execution)
 
-    def _begin(self, execution: Object, known: Beginning, turn: Turn, now: datetime) -> Step:
+    def _begin(self, execution: Object, situation: Beginning, turn: Turn, now: datetime) -> Step:
         """Decide the first step. Raises ``NotYet`` while it can't be told who called it."""
-        start = known.start
-        identity = self._identities.of(execution, known.spec, start.flow.revision)
+        start = situation.start
+        identity = self._identities.of(execution, situation.spec, start.flow.revision)
         noted = {"flow": start.flow, "called_by": self._caller(execution)}
-        step = start.engine.begin(identity, known.spec, now, turn, start.source)
+        step = start.engine.begin(identity, situation.spec, now, turn, start.source)
         step = replace(step, status=step.status.model_copy(update=noted))
         if step.refusal is not None:
             return step
@@ -100,48 +100,48 @@ class Decisions:
             raise NotYet(_AGAIN) from None
 
     async def _continue(
-        self, execution: Object, known: Situation, turn: Turn, now: datetime
+        self, execution: Object, situation: Situation, turn: Turn, now: datetime
     ) -> Step:
         """Decide the next step; by another revision, where a restart names one."""
-        restart = wanted_restart(known.spec, known.status)
+        restart = wanted_restart(situation.spec, situation.status)
         if restart is not None:
             control, revision = restart
             namespace = execution["metadata"]["namespace"]
             try:
-                other = await self._resolution.for_restart(namespace, known.status, revision)
+                other = await self._resolution.for_restart(namespace, situation.status, revision)
             except Refusal as error:
-                return refuse_controls(known.status, [control.id], str(error), now)
-            step = _advance(self._pinned_to(execution, known, other, revision), turn, now)
+                return refuse_controls(situation.status, [control.id], str(error), now)
+            step = _advance(self._pinned_to(execution, situation, other, revision), turn, now)
             if any(result.id == control.id and result.done for result in step.status.controls):
                 return step
-        return _advance(known, turn, now)
+        return _advance(situation, turn, now)
 
     def _pinned_to(
-        self, execution: Object, known: Situation, engine: Engine, revision: int
+        self, execution: Object, situation: Situation, engine: Engine, revision: int
     ) -> Situation:
-        assert known.status.flow is not None
-        flow = known.status.flow.model_copy(update={"revision": revision})
+        assert situation.status.flow is not None
+        flow = situation.status.flow.model_copy(update={"revision": revision})
         return replace(
-            known,
+            situation,
             engine=engine,
-            status=known.status.model_copy(update={"flow": flow}),
-            identity=self._identities.of(execution, known.spec, revision),
+            status=situation.status.model_copy(update={"flow": flow}),
+            identity=self._identities.of(execution, situation.spec, revision),
         )
 
 
-def _advance(known: Situation, turn: Turn, now: datetime) -> Step:
-    return known.engine.advance(
-        known.identity,
-        known.status,
-        known.observations,
+def _advance(situation: Situation, turn: Turn, now: datetime) -> Step:
+    return situation.engine.advance(
+        situation.identity,
+        situation.status,
+        situation.observations,
         now,
-        children=known.children,
+        children=situation.children,
         turn=turn,
     )
 
 
-def _asks_for_turn(known: Situation) -> bool:
+def _asks_for_turn(situation: Situation) -> bool:
     """Tell whether it may be decided now that the execution takes a place among those of its
     flow."""
-    waits = known.status.state in (State.CREATED, State.QUEUED)
-    return waits or bool(pending_controls(known.spec, known.status))
+    waits = situation.status.state in (State.CREATED, State.QUEUED)
+    return waits or bool(pending_controls(situation.spec, situation.status))

@@ -88,8 +88,8 @@ class ExecutionReconciler:
     ) -> float | None:
         """Observe, settle effects, decide, store, act."""
         observed = await self._observer.observe(execution, None if last is None else last.status)
-        known = await self._effects.settle(execution, observed, now)
-        async with self._decisions.decided(execution, known, now) as step:
+        situation = await self._effects.settle(execution, observed, now)
+        async with self._decisions.decided(execution, situation, now) as step:
             step = await self._actions.prepare(execution, step)
             wait = soonest(_seconds_to_wake(step, now), observed.check)
             if (spare := self._publisher.may_wait(execution, last, step)) is not None:
