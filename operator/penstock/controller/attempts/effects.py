@@ -42,7 +42,7 @@ class KeepInTaskCache:
     same."""
 
     digest: str
-    """Of the properties with which the task ran."""
+    """The digest of the properties with which the task ran."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class ObservedAttempt:
 
     run: TaskRun
     observation: Observation | None
-    """None while the attempt has no Job."""
+    """What the Job and its pods tell; None while the attempt has no Job."""
     effects: tuple[Effect, ...] = ()
     """What is to be settled before the observation counts, in this order."""
     check: float | None = None

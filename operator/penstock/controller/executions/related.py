@@ -45,7 +45,7 @@ class _Refused:
     """Executions that one execution wants and that can't be: a slot of its memory."""
 
     children: dict[str, ChildSeen] = field(default_factory=dict)
-    """As the engine sees them, by name."""
+    """The executions as the engine sees them, by name."""
 
 
 class RelatedExecutions:

@@ -24,7 +24,7 @@ class WaitsForExecution:
 
     namespace: str
     name: str
-    """Of the other execution."""
+    """The name of the other execution."""
 
 
 class ResumeTasks:

@@ -27,7 +27,7 @@ class Beginning:
     """All that an execution is begun with."""
 
     spec: ExecutionSpec
-    """With a URI of the storage for each file that is given."""
+    """The spec, with a URI of the storage for each file that is given."""
     start: Start
 
 

@@ -49,7 +49,7 @@ NEXT_PART = 60.0
 """Seconds until the next part; a hundredth of the task's age where that is more."""
 FETCH = "io.kestra.plugin.core.log.Fetch"
 _LONGEST_WAIT = timedelta(seconds=60)
-"""For logs that a task reads."""
+"""How long an attempt waits for logs that it reads."""
 _PATIENCE = 300.0
 """Seconds for which a log that cannot be read, or not kept, is tried again."""
 _SETTLED = 20_000
@@ -222,7 +222,7 @@ class Logs:
                 await self._keeper.give_up(log, archive, why)
 
     def _archive_of(self, log: PodLog) -> LogArchive | None:
-        """None where the execution is gone."""
+        """Open the archive of a log; None where the execution is gone."""
         execution = self._executions.get(log.execution.namespace, log.execution.name)
         if execution is None or execution["metadata"]["uid"] != log.execution_uid:
             return None
@@ -253,7 +253,7 @@ class Logs:
 
 
 def _identity(pod: Object) -> str:
-    """Of the log: a pod may have those of many attempts."""
+    """Identify a log: a pod may have those of many attempts."""
     return f"{pod['metadata'].get('uid')}/{podstatus.container_name(pod)}"
 
 

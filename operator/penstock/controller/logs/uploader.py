@@ -95,7 +95,7 @@ class LogKeeper:
 
 
 def log_of(pod: Object) -> PodLog | None:
-    """None where the pod is of no attempt of ours."""
+    """Begin to archive the log of a pod; None where the pod is of no attempt of ours."""
     meta, source = pod["metadata"], source_of(pod)
     if source is None:
         return None

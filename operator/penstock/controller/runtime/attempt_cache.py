@@ -21,7 +21,7 @@ from penstock.kubernetes.observation.shared_pod import DIRECTORY_OF, attempts_in
 
 _OWN = ("creationTimestamp", "annotations")
 _VIEW = "view"
-"""In the metadata of a shared Job as one of its attempts sees it."""
+"""Marks, in its metadata, a shared Job as one of its attempts sees it."""
 
 
 @dataclass

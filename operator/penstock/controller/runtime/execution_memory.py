@@ -49,7 +49,7 @@ class ExecutionMemories:
     def __init__(self) -> None:
         self._memories: dict[str, _Memory] = {}
         self._marked: dict[Hashable, dict[str, Key]] = {}
-        """By mark, the Executions that have it."""
+        """The Executions that have a mark, by that mark."""
         self._forgotten: FIFOCache[str, None] = FIFOCache(_REMEMBERED)
 
     def of(self, uid: str, slot: type[Slot]) -> Slot:
