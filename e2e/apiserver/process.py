@@ -99,11 +99,11 @@ async def _work(start: Start, faults: Faults) -> None:
 
 def _tell(operator: Operator) -> None:
     """What it knows of executions, what is queued, and what every task waits at."""
-    for body in operator.executions:
+    for body in operator.runtime.stores.executions:
         meta = body["metadata"]
         state = (body.get("status") or {}).get("state")
         print(meta["name"], meta["uid"], meta["resourceVersion"], state)
-    print(pformat(vars(operator.queue)))
+    print(pformat(vars(operator.runtime.reconcilers.queue)))
     for task in asyncio.all_tasks():
         task.print_stack(file=sys.stdout)
     sys.stdout.flush()

@@ -16,6 +16,7 @@ import pytest
 from penstock.controller.executions.expression_functions import ExpressionFunctions
 from penstock.controller.executions.expression_reads import ExpressionReads, ask
 from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
+from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.actions import Step
@@ -58,7 +59,10 @@ class Given:
         self.opened: list[str] = []
         reading = ExpressionReads(self._of_tenant, places(self.executions))
         self.functions = ExpressionFunctions(
-            reading.readers, lambda body: self.ready.set(), KeyValueIndex(ObjectStore(pair_keys)).of
+            ExecutionMemories(),
+            reading.readers,
+            lambda body: self.ready.set(),
+            KeyValueIndex(ObjectStore(pair_keys)).of,
         )
 
     def _of_tenant(self, tenant: str) -> Storage:

@@ -44,19 +44,18 @@ async def test_a_source_is_ready_again_when_its_remote_is_back_with_the_same_com
     controller = Controller(tmp_path)
     controller.server.put(GIT_SOURCES, SOURCE)
     await controller.list()
-    reconciler = controller.operator._source_reconciler
 
     def told() -> dict[str, tuple[str, str]]:
         return conditions(controller.server.get(GIT_SOURCES, NAMESPACE, "source"))
 
-    await reconciler.reconcile(NAMESPACE, "source")
+    await controller.reconcile("GitSource", "source")
     assert "Ready" in told()
     # when: the remote is away once, and then back
     away.append(GitError("Timeout", "no answer"))
-    await reconciler.reconcile(NAMESPACE, "source")
+    await controller.reconcile("GitSource", "source")
     assert "Ready" not in told()
     away.clear()
-    await reconciler.reconcile(NAMESPACE, "source")
+    await controller.reconcile("GitSource", "source")
     # then
     assert "Ready" in told()
 
@@ -69,7 +68,7 @@ async def test_a_source_whose_spec_cannot_be_read_says_that_a_person_has_to_chan
     controller.server.put(GIT_SOURCES, {**SOURCE, "spec": {"url": "ftp://git.example.com/a.git"}})
     await controller.list()
     # when
-    await controller.operator._source_reconciler.reconcile(NAMESPACE, "source")
+    await controller.reconcile("GitSource", "source")
     # then
     told = conditions(controller.server.get(GIT_SOURCES, NAMESPACE, "source"))
     assert told["Stalled"][0] == "InvalidSpec"

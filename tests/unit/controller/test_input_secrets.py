@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from penstock.controller.executions.inputsecrets import InputSecrets
+from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.recorder import Recorder
 from penstock.engine.interface.actions import Report
 from penstock.kubernetes.api.client import Api, ApiError
@@ -39,7 +40,9 @@ class Server:
         self.reports.append(report)
 
     def hiding(self) -> InputSecrets:
-        return InputSecrets(cast(Api, self), cast(Recorder, self), self.seen.append)
+        return InputSecrets(
+            cast(Api, self), ExecutionMemories(), cast(Recorder, self), self.seen.append
+        )
 
 
 async def test_it_goes_on_with_the_execution_as_it_is_then() -> None:

@@ -16,6 +16,7 @@ from penstock.controller.logs import archiver as logs
 from penstock.controller.logs import kubelets
 from penstock.controller.logs import uploader as logkeeping
 from penstock.controller.logs.archiver import FETCH, Logs
+from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.queue import Key
 from penstock.engine.interface.actions import StartAttempt
@@ -115,7 +116,9 @@ class Stage:
         def look_again(key: Key, wait: float) -> None:
             self.told.append(key)
 
-        return Logs(cast("Api", self.kubelet), access_of(self.storage), self.executions, look_again)
+        self.memories = ExecutionMemories()
+        storage = access_of(self.storage)
+        return Logs(cast("Api", self.kubelet), storage, self.executions, self.memories, look_again)
 
     def messages(self) -> list[str]:
         found = self.archive.entries(lambda key: True)

@@ -15,6 +15,7 @@ from penstock.controller.executions.expression_functions import ExpressionFuncti
 from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
 from penstock.controller.keyvalues.reconciler import KeyValueReconciler
 from penstock.controller.keyvalues.task_effects import recorded_in
+from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.expressions import ExpressionError
 from penstock.resources.keyvalue import KEY_PATTERN, NAMESPACE_PATTERN, key_value_name
@@ -139,7 +140,9 @@ def test_kv_in_an_expression_is_as_it_is_locally(world: World) -> None:
     world.given("other", "o", None)
     flow: Any = type("Flow", (), {"namespace": TEAM, "id": "f"})
     identity: Any = type("Identity", (), {"name": "e", "uid": "e"})
-    functions = ExpressionFunctions(lambda body, place: {}, lambda body: None, world.pairs.of)
+    functions = ExpressionFunctions(
+        ExecutionMemories(), lambda body, place: {}, lambda body: None, world.pairs.of
+    )
     kv = functions.of("t")(identity, flow)["kv"]
     elsewhere = functions.of("third")(identity, flow)["kv"]
 

@@ -10,10 +10,12 @@ from typing import Any, cast
 
 import pytest
 
-from penstock.controller.executions.related import RelatedExecutions
+from penstock.controller.attempts.secret_locations import SecretLocations
+from penstock.controller.executions.execution_maker import ExecutionMaker
 from penstock.controller.files.provenance import Provenance
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.outcomes import Retry, outcome_of
+from penstock.controller.runtime.settings import SecretSettings
 from penstock.engine.interface.actions import StartExecution
 from penstock.kubernetes.api.client import Api
 from penstock.kubernetes.api.labels import CALLED_BY
@@ -167,15 +169,9 @@ class Maker:
     def __init__(self, key: Callable[[], bytes]) -> None:
         self.api = MemoryApi()
         self.seen: list[Body] = []
-        unused = cast("Any", None)
-        self.family = RelatedExecutions(
-            cast("Api", self.api),
-            ObjectStore(),
-            unused,
-            unused,
-            unused,
-            Provenance(key),
-            self.seen.append,
+        secrets = SecretLocations(SecretSettings(), ObjectStore())
+        self.maker = ExecutionMaker(
+            cast("Api", self.api), ObjectStore(), secrets, Provenance(key), self.seen.append
         )
 
     async def makes(self) -> None:
@@ -183,7 +179,7 @@ class Maker:
             flow=FlowReference(name="load"),
             parent=ParentReference(execution="parent", task_run="r", attempt=1),
         )
-        await self.family.make(PARENT, StartExecution("child", spec))
+        await self.maker.make(PARENT, StartExecution("child", spec))
 
 
 async def test_what_the_controller_makes_is_signed() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from penstock.cluster.key_value_writer import KeyValueWriter
 from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
-from penstock.controller.keyvalues.task_effects import TaskEffects
+from penstock.controller.keyvalues.task_effects import TaskEffects, granted_to
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.interface.actions import Observation, StartAttempt
@@ -55,7 +55,7 @@ class World:
         }
         seen = SeenAttempt(job=job, pods={"p": body} if pod else {})
         observation = observe(job, list(seen.pods.values()))
-        return await self.tasks.apply(EXECUTION, KEY, seen, observation)
+        return await self.tasks.apply(EXECUTION, KEY, granted_to(seen), observation)
 
     def value(self) -> Any:
         pair = self.pairs.get("t", "company.team", "k")
@@ -109,10 +109,9 @@ async def test_a_key_that_is_there_already_fails_in_kestras_words(world: World) 
     await world.ended(Result(effects=[SET]), USE)
     writer = world.tasks._writer
     writer_of_another = {"metadata": EXECUTION["metadata"] | {"name": "other"}}
-    seen = SeenAttempt(pods={"p": {"metadata": {"annotations": {PAIRS: USE.to_json()}}}})
 
     ended = await TaskEffects(world.pairs, writer).apply(
-        writer_of_another, KEY, seen, Observation(State.SUCCESS, effects=(SET,))
+        writer_of_another, KEY, USE, Observation(State.SUCCESS, effects=(SET,))
     )
 
     assert ended.reason == "KeyExists"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.executions.concurrency import ConcurrencyLimits
+from penstock.controller.executions.concurrency import ConcurrencyLimits, next_in_line
 from penstock.controller.flows.revisions import Revisions
+from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.keys import execution_keys, flow_keys
 from penstock.engine.decision.engine import Engine
@@ -48,12 +49,14 @@ class Given:
             self.executions.put(body)
         nowhere = Api(None)
         revisions = Revisions(nowhere, Limits(), lambda namespace: no_functions)
-        self.turns = ConcurrencyLimits(self.executions, ObjectStore(flow_keys), revisions)
+        self.turns = ConcurrencyLimits(
+            self.executions, ObjectStore(flow_keys), revisions, ExecutionMemories()
+        )
 
     async def turn(self, name: str) -> Turn:
         body = self.executions.get("ns", name)
         assert body is not None
-        async with self.turns.decided(body, FLOW, ENGINE) as turn:
+        async with self.turns.turn(body, FLOW, ENGINE) as turn:
             return turn
 
 
@@ -74,7 +77,7 @@ async def test_whoever_was_queued_first_comes_first_and_new_ones_last() -> None:
     queued = [execution("late", "QUEUED", 2), execution("early", "QUEUED", 1)]
     given = Given(*queued, execution("new"))
     assert [(await given.turn(name)).ahead for name in ("early", "late", "new")] == [0, 1, 2]
-    assert given.turns.next_in_line("ns", "flow") == queued[1]
+    assert next_in_line(given.executions, "ns", "flow") == queued[1]
 
 
 async def test_the_last_place_is_given_once() -> None:
@@ -85,7 +88,7 @@ async def test_the_last_place_is_given_once() -> None:
     async def decide(name: str) -> None:
         body = given.executions.get("ns", name)
         assert body is not None
-        async with given.turns.decided(body, FLOW, ENGINE) as turn:
+        async with given.turns.turn(body, FLOW, ENGINE) as turn:
             await asyncio.sleep(0)  # as a write gives others the chance
             if turn.has_come:
                 came.append(name)
@@ -101,7 +104,7 @@ async def test_a_place_is_kept_for_a_write_of_which_nothing_is_known() -> None:
     given = Given(execution("a"), execution("b"))
     # given a decision whose write got no answer
     with pytest.raises(ConnectionError):
-        async with given.turns.decided(execution("a"), FLOW, ENGINE):
+        async with given.turns.turn(execution("a"), FLOW, ENGINE):
             raise ConnectionError
     assert (await given.turn("b")).holders == 1
     # when it is decided again
@@ -116,7 +119,7 @@ async def test_who_has_to_read_first_holds_no_place() -> None:
     body = given.executions.get("ns", "a")
     assert body is not None
     with pytest.raises(NotLoaded):
-        async with given.turns.decided(body, FLOW, ENGINE):
+        async with given.turns.turn(body, FLOW, ENGINE):
             raise NotLoaded("a file")
     # then
     assert (await given.turn("b")).has_come

@@ -13,6 +13,7 @@ from tests.unit.docs.snippets import ROOT
 PACKAGE = ROOT / "operator" / "penstock"
 
 ROOMS = (
+    "controller/app", "controller/attempts", "controller/executions", "controller/logs",
     "expressions", "flow", "git", "local", "schema", "storage", "storage_service",
     "kubernetes/jobs", "kubernetes/logs", "kubernetes/observation", "kubernetes/pods",
     "kubernetes/secrets", "kubernetes/status",

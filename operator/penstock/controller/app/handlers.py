@@ -50,7 +50,8 @@ def _register_informer(registry: kopf.OperatorRegistry, informer: Informer) -> N
 
 
 def _server_in_cluster() -> str:
-    """By address, as every other client does: kopf's own way needs the cluster to have a DNS."""
+    """Give the API server's URL by address, as every other client does: kopf's own way needs the
+    cluster to have a DNS."""
     host = os.environ["KUBERNETES_SERVICE_HOST"]
     port = os.environ["KUBERNETES_SERVICE_PORT"]
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"

@@ -5,13 +5,14 @@ Nothing is made here, and the answer is the same whenever it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from penstock.controller.attempts.secret_locations import SecretLocations
 from penstock.controller.attempts.task_cache import CachedTasks
 from penstock.controller.files.grants import Grants
 from penstock.controller.keyvalues.task_effects import TaskEffects
-from penstock.engine.interface.actions import StartAttempt, Workspace
+from penstock.engine.interface.actions import AttemptKey, StartAttempt, Step, Workspace
 from penstock.engine.kinds.flowables.working_directory import WorkingDirectory
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.jobs.job import JobDefaults, JobObjects, Owner, build_job, job_name
@@ -34,21 +35,21 @@ from penstock.tasks.registry.shared_pod import Sharing
 
 
 class JobFactory:
-    """Of all attempts."""
+    """Builds what attempts run in."""
 
     def __init__(
         self,
         defaults: JobDefaults,
         secrets: SecretLocations,
-        pairs: TaskEffects,
+        task_effects: TaskEffects,
         grants: Grants,
-        spared: CachedTasks,
+        task_cache: CachedTasks,
     ) -> None:
         self._defaults = defaults
         self._secrets = secrets
-        self._pairs = pairs
+        self._task_effects = task_effects
         self._grants = grants
-        self._spared = spared
+        self._task_cache = task_cache
 
     def of(
         self,
@@ -57,7 +58,7 @@ class JobFactory:
         status: ExecutionStatus,
         is_wanted: Callable[[Object, Workspace], bool],
     ) -> JobObjects | Guest:
-        """The Job to make, or what is to be added to the pod of a WorkingDirectory.
+        """Build the Job of an attempt, or what is to be added to the pod of its WorkingDirectory.
 
         ``is_wanted`` tells whether the Job of a WorkingDirectory is still to be made. Raises
         ``TaskFailure``, ``StorageError``, and ``ValueError`` for what is no quantity.
@@ -84,7 +85,7 @@ class JobFactory:
         places = self._secrets.of(execution) if action.secrets else None
         owner = _owner(execution)
         objects = build_job(action, owner, what, self._defaults, storage, places, paths)
-        self._spared.mark(objects.job, action)
+        self._task_cache.mark(objects.job, action)
         return objects
 
     def _directory(
@@ -95,7 +96,7 @@ class JobFactory:
         status: ExecutionStatus,
         asked: Sharing,
     ) -> JobObjects:
-        """The Job in whose pod the attempt is to run, and those that follow it."""
+        """Build the Job in whose pod the attempt is to run, and those that follow it."""
         storage = None
         if needs_files(workspace):
             storage = self._storage(execution, action, status, CLOSING)
@@ -112,25 +113,45 @@ class JobFactory:
     def _container(
         self, execution: Object, action: StartAttempt, status: ExecutionStatus
     ) -> Container:
-        """What an attempt runs. Raises ``TaskFailure``."""
+        """Build the container that an attempt runs. Raises ``TaskFailure``."""
         if isinstance(action.task, WorkingDirectory):
             return CLOSING
         assert status.flow is not None
-        around = self._pairs.around(execution, status.flow, action)
+        around = self._task_effects.around(execution, status.flow, action)
         return container(action.task.type, action.properties, around)
 
 
 def name_of(execution: Object, action: StartAttempt) -> str:
-    """The name of the Job in whose pod an attempt is to run."""
+    """Name the Job in whose pod an attempt is to run."""
     if action.workspace is not None and shared_by(action.workspace) is not None:
         return directory_name(execution, action.workspace)
     return own_name(execution, action.task_run, action.attempt)
 
 
 def own_name(execution: Object, run: TaskRun, attempt: Attempt) -> str:
-    """The name of the Job of an attempt that has one of its own."""
+    """Name the Job of an attempt that has one of its own."""
     meta = execution["metadata"]
     return job_name(meta["name"], meta["uid"], run.task_id, run.id, attempt.number)
+
+
+def with_job_names(execution: Object, step: Step) -> Step:
+    """Write into the status of a step the names of the Jobs that its actions ask for."""
+    starts = {action.key: action for action in step.actions if isinstance(action, StartAttempt)}
+    if not starts:
+        return step
+    runs = [_with_job_name(execution, run, starts) for run in step.status.task_runs]
+    return replace(step, status=step.status.model_copy(update={"task_runs": runs}))
+
+
+def _with_job_name(
+    execution: Object, run: TaskRun, starts: Mapping[AttemptKey, StartAttempt]
+) -> TaskRun:
+    last = run.attempts[-1] if run.attempts else None
+    start = None if last is None else starts.get((run.id, last.number))
+    if last is None or start is None or last.job is not None:
+        return run
+    named = last.model_copy(update={"job": name_of(execution, start)})
+    return run.model_copy(update={"attempts": [*run.attempts[:-1], named]})
 
 
 def _owner(execution: Object) -> Owner:

@@ -16,7 +16,7 @@ from penstock.kubernetes.observation.podstatus import PendingProblem, pending_pr
 _NO_POD_SECONDS = 5.0
 """A Job that has no pod by then may have been refused one; before, it is still to be made."""
 _FRESH_SECONDS = 5.0
-"""For how long the answer for a namespace is taken again: many Jobs may wait at once, and a list of
+"""Seconds for which the answer for a namespace is taken again: many Jobs may wait, and a list of
 Events is a search through all of them."""
 _NAMESPACES = 1_000
 
@@ -79,7 +79,7 @@ class Pending:
         return known.by_job.get(job["metadata"]["uid"])
 
     async def _last_warning(self, pod: Object) -> PendingProblem | None:
-        """Of a volume that is not there, for example, nothing but an Event tells."""
+        """Find the last warning: nothing else tells of a volume that is not there, for example."""
         meta = pod["metadata"]
         fields = f"regarding.kind=Pod,regarding.uid={meta['uid']},type=Warning"
         return last_warning(await self._api.list(EVENTS, meta["namespace"], fields=fields))

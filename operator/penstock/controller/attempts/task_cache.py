@@ -23,13 +23,13 @@ class CachedTasks:
     """Finds and keeps the outputs of such tasks. A storage that fails costs a run and no more."""
 
     def __init__(self, storage: Callable[[str], Storage]) -> None:
-        """``storage`` gives that of a tenant."""
+        """``storage`` gives the storage of a tenant."""
         self._storage = storage
 
     async def find(
         self, execution: Object, status: ExecutionStatus, action: StartAttempt
     ) -> Observation | None:
-        """The end that an earlier run gives this attempt; None where it has to run."""
+        """Find the end that an earlier run gives this attempt; None where it has to run."""
         if action.cache is None:
             return None
         run, began = action.task_run, datetime.now(UTC)
@@ -59,20 +59,23 @@ class CachedTasks:
         execution: Object,
         status: ExecutionStatus,
         run: TaskRun,
-        job: Object | None,
-        seen: Observation,
+        digest: str,
+        success: Observation,
     ) -> None:
-        """Keep the outputs of an attempt that succeeded, where its Job says so."""
-        annotations = (job or {}).get("metadata", {}).get("annotations") or {}
-        digest = annotations.get(TASK_CACHE)
-        if not digest or seen.state is not State.SUCCESS:
-            return
+        """Keep the outputs of an attempt that succeeded with properties of that digest."""
         use = Use(place_in(execution, status), run.task_id, run.id, digest)
         try:
             now = datetime.now(UTC)
-            await asyncio.to_thread(self._caches(execution).keep, use, seen.outputs, now)
+            await asyncio.to_thread(self._caches(execution).keep, use, success.outputs, now)
         except (StorageError, OSError) as error:
             logger.warning("the outputs of task %s can't be kept: %s", run.task_id, error)
 
     def _caches(self, execution: Object) -> TaskCaches:
         return TaskCaches(self._storage(execution["metadata"]["namespace"]))
+
+
+def digest_in(job: Object | None) -> str | None:
+    """Read from the Job of an attempt under what its outputs are to be kept; None where they are
+    not."""
+    annotations = (job or {}).get("metadata", {}).get("annotations") or {}
+    return annotations.get(TASK_CACHE) or None

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.engine.interface.identity import Identity
 from penstock.engine.rendering.evaluation import HostFunctions
 from penstock.expressions import ExpressionError, NotLoaded
@@ -49,14 +50,21 @@ class Call:
 
 @dataclass
 class _Fetched:
-    """What the calls of one execution gave: a value, or why there is none."""
+    """What the calls of one execution gave, a value or why there is none: a slot of its memory."""
 
     answers: dict[Call, Any] = field(default_factory=dict)
     size: int = 0
+    fetching: set[Call] = field(default_factory=set)
+    """The calls that are under way."""
 
     def keep(self, call: Call, answer: Any) -> None:
         self.answers[call] = answer
         self.size += len(answer) if isinstance(answer, str) else len(str(answer))
+
+    def clear(self) -> None:
+        """Let the next decision read anew; what is under way goes on."""
+        self.answers.clear()
+        self.size = 0
 
     @property
     def is_full(self) -> bool:
@@ -68,17 +76,18 @@ class ExpressionFunctions:
 
     def __init__(
         self,
+        memories: ExecutionMemories,
         readers: Callable[[Object, ExecutionPlace], Readers],
         ready: Callable[[Object], None],
-        pairs: Callable[[str], Readable],
+        keyvalues: Callable[[str], Readable],
     ) -> None:
-        """``ready`` is told of an execution that can be decided again; ``pairs`` gives those of a
-        tenant."""
+        """``ready`` is told of an execution that can be decided again; ``keyvalues`` gives the
+        key-value pairs of a tenant."""
+        self._memories = memories
         self._readers = readers
         self._ready = ready
-        self._pairs = pairs
-        self._fetched: dict[str, _Fetched] = {}
-        self._fetching: dict[tuple[str, Call], asyncio.Task[None]] = {}
+        self._keyvalues = keyvalues
+        self._tasks: set[asyncio.Task[None]] = set()
         # Servers that keep everybody waiting must not keep the storage's readers waiting.
         self._threads = {
             **dict.fromkeys(READ, ThreadPoolExecutor(4, "penstock-read")),
@@ -86,33 +95,39 @@ class ExpressionFunctions:
         }
 
     def of(self, tenant: str) -> HostFunctions:
-        """The functions of the executions in a Kubernetes namespace."""
+        """Give the functions of the executions in a Kubernetes namespace."""
         return partial(self._of_execution, tenant)
 
     def _of_execution(
         self, tenant: str, identity: Identity, flow: Flow
     ) -> Mapping[str, Callable[..., Any]]:
         place = ExecutionPlace(flow.namespace, flow.id, identity.name)
-        fetched = self._fetched.get(identity.uid, _Fetched())
+        fetched = self._memories.look(identity.uid, _Fetched) or _Fetched()
         return {
-            "kv": _telling(kv_function(self._pairs(tenant), flow.namespace)),
+            "kv": _telling(kv_function(self._keyvalues(tenant), flow.namespace)),
             "fileURI": _telling(partial(file_uri, flow.namespace)),
             **{name: partial(_answer, fetched, place, name) for name in (*READ, *ASK)},
         }
 
-    def fetch(self, body: Object, missing: NotLoaded) -> None:
+    def fetch(self, execution: Object, missing: NotLoaded) -> None:
         """See to what an execution's decision lacks; ``ready`` is told when it is there."""
-        call, uid = missing.wanted, body["metadata"]["uid"]
+        call = missing.wanted
         assert isinstance(call, Call)
-        if (uid, call) not in self._fetching:
-            self._fetching[uid, call] = asyncio.create_task(self._fetch(body, call))
+        fetched = self._memories.of(execution["metadata"]["uid"], _Fetched)
+        if call not in fetched.fetching:
+            fetched.fetching.add(call)
+            task = asyncio.create_task(self._fetch(execution, call, fetched))
+            self._tasks.add(task)  # the loop itself keeps no task alive
+            task.add_done_callback(self._tasks.discard)
 
-    def done(self, body: Object) -> None:
-        """What was decided is done: the next decision reads anew."""
-        self._fetched.pop(body["metadata"]["uid"], None)
+    def done(self, execution: Object) -> None:
+        """Take in that what was decided is done: the next decision reads anew."""
+        fetched = self._memories.look(execution["metadata"]["uid"], _Fetched)
+        if fetched is not None:
+            fetched.clear()
 
-    async def _fetch(self, body: Object, call: Call) -> None:
-        readers = partial(self._readers, body, call.place)
+    async def _fetch(self, execution: Object, call: Call, fetched: _Fetched) -> None:
+        readers = partial(self._readers, execution, call.place)
         running = asyncio.get_running_loop().run_in_executor(
             self._threads[call.name], _called, readers, call
         )
@@ -120,10 +135,9 @@ class ExpressionFunctions:
             answer = await asyncio.wait_for(running, _SECONDS)
         except TimeoutError:
             answer = ExpressionError(f"{call.name}(): no answer within {_SECONDS:.0f} s")
-        uid = body["metadata"]["uid"]
-        self._fetched.setdefault(uid, _Fetched()).keep(call, answer)
-        del self._fetching[uid, call]
-        self._ready(body)
+        fetched.keep(call, answer)
+        fetched.fetching.discard(call)
+        self._ready(execution)
 
 
 def _answer(fetched: _Fetched, place: ExecutionPlace, name: str, *args: Any, **named: Any) -> Any:
@@ -152,7 +166,7 @@ def _called(readers: Callable[[], Readers], call: Call) -> Any:
 
 
 def _telling(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Its failures as those of the expression."""
+    """Wrap a function, so that its failures are those of the expression."""
 
     def call(*args: Any, **named: Any) -> Any:
         try:

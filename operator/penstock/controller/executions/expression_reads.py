@@ -22,22 +22,23 @@ from penstock.tasks.core.http_function import http
 class ExpressionReads:
     """Reads for one execution at a time, no further than that may see."""
 
-    def __init__(self, storage: Callable[[str], Storage], places: FileAccess) -> None:
-        """``storage`` gives that of a tenant."""
+    def __init__(self, storage: Callable[[str], Storage], access: FileAccess) -> None:
+        """``storage`` gives the storage of a tenant."""
         self._storage = storage
-        self._places = places
+        self._access = access
 
-    def readers(self, body: Object, place: ExecutionPlace) -> Readers:
-        """How the functions of this execution's expressions read. They are its flow's author's, and
-        open the files of every namespace, as a task does whose property names one."""
-        files = replace(self.files(body, place), any_namespace=True)
+    def readers(self, execution: Object, place: ExecutionPlace) -> Readers:
+        """Give what the functions of this execution's expressions read with. The expressions are
+        its flow's author's, and open the files of every namespace, as a task does whose property
+        names one."""
+        files = replace(self.files(execution, place), any_namespace=True)
         return {**FileFunctions(files).by_name(), "http": ask}
 
-    def files(self, body: Object, place: ExecutionPlace) -> ExecutionFiles:
-        """The files that it may use. Raises ``StorageUnavailable``."""
-        storage = self._storage(body["metadata"]["namespace"])
-        refused = partial(self._places.why_not_handed, body)
-        return ExecutionFiles(storage, place, self._places.parents(body), refused=refused)
+    def files(self, execution: Object, place: ExecutionPlace) -> ExecutionFiles:
+        """Give the files that it may use. Raises ``StorageUnavailable``."""
+        storage = self._storage(execution["metadata"]["namespace"])
+        refused = partial(self._access.why_not_handed, execution)
+        return ExecutionFiles(storage, place, self._access.parents(execution), refused=refused)
 
 
 def ask(

@@ -26,18 +26,18 @@ _AGAIN = 1.0
 
 
 class FileInputs:
-    """Looks at the files that executions are given, before they begin."""
+    """Stores the files that executions are given, before they begin."""
 
-    def __init__(self, reading: ExpressionReads, purges: OrphanedFiles) -> None:
-        self._reading = reading
-        self._purges = purges
+    def __init__(self, reads: ExpressionReads, orphaned_files: OrphanedFiles) -> None:
+        self._reads = reads
+        self._orphaned_files = orphaned_files
 
-    async def stored(self, body: Object, spec: ExecutionSpec, start: Start) -> ExecutionSpec:
-        """The spec with a URI of the storage for each file that is given. Done again it is the
-        same. Raises ``Refusal`` and ``NotYet``.
+    async def stored(self, execution: Object, spec: ExecutionSpec, start: Start) -> ExecutionSpec:
+        """Store the files that are given, and return the spec with a URI of the storage for each.
+        Done again it is the same. Raises ``Refusal`` and ``NotYet``.
         """
-        place = ExecutionPlace(start.flow.namespace, start.flow.id, body["metadata"]["name"])
-        if self._purges.is_busy(body["metadata"]["namespace"], place):
+        place = ExecutionPlace(start.flow.namespace, start.flow.id, execution["metadata"]["name"])
+        if self._orphaned_files.is_busy(execution["metadata"]["namespace"], place):
             raise NotYet(_AGAIN)
         given = [
             item
@@ -48,7 +48,7 @@ class FileInputs:
             return spec
         inputs = dict(spec.inputs)
         try:
-            files = self._reading.files(body, place)
+            files = self._reads.files(execution, place)
             for item in given:
                 inputs[item.id] = await asyncio.to_thread(_stored, files, item, inputs[item.id])
         except StorageUnavailable:
@@ -61,7 +61,7 @@ class FileInputs:
 
 
 def _stored(files: ExecutionFiles, declared: Input, given: Any) -> str:
-    """The URI of a given file. Raises :class:`StorageError` and ``ValueError``."""
+    """Return the URI of a given file. Raises :class:`StorageError` and ``ValueError``."""
     text = str(given)
     if text.startswith("data:"):
         kind, content = _content(text)
@@ -74,7 +74,7 @@ def _stored(files: ExecutionFiles, declared: Input, given: Any) -> str:
 
 
 def _content(uri: str) -> tuple[str, bytes]:
-    """The media type and the bytes of a `data:` URI."""
+    """Read the media type and the bytes of a `data:` URI."""
     head, comma, data = uri.removeprefix("data:").partition(",")
     kind, *options = head.split(";")
     if not comma:

@@ -8,7 +8,10 @@ taken out of the spec.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from penstock.controller.runtime.execution_memory import ExecutionMemories
+from penstock.controller.runtime.outcomes import exists_already, is_passing
 from penstock.controller.runtime.recorder import Recorder
 from penstock.engine.interface.actions import KeepSecrets, Report
 from penstock.kubernetes.api.client import EXECUTIONS, SECRETS, Api, ApiError, Object
@@ -16,20 +19,34 @@ from penstock.kubernetes.api.configmap_store import owned_meta
 from penstock.kubernetes.secrets.redaction import hiding
 
 
+@dataclass
+class _Texts:
+    """What is known of the texts of one execution: a slot of its memory."""
+
+    must_stay: bool = False
+    """Whether the API server has refused to have them taken out of the spec."""
+
+
 class InputSecrets:
     """Makes the Secrets of executions, and hides the texts that are in them."""
 
-    def __init__(self, api: Api, recorder: Recorder, seen: Callable[[Object], None]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        memories: ExecutionMemories,
+        recorder: Recorder,
+        seen: Callable[[Object], None],
+    ) -> None:
+        """``seen`` takes in an Execution as a call has returned it."""
         self._api = api
+        self._memories = memories
         self._recorder = recorder
         self._seen = seen
-        self._shown: set[str] = set()
-        """The uids of executions in whose spec the texts have to stay."""
 
     async def keep(self, execution: Object, wanted: KeepSecrets) -> None:
         """Let there be the Secret. One that is there was left by a controller that was stopped
         before it wrote the status."""
-        body = {
+        secret = {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": owned_meta(execution, wanted.name),
@@ -37,25 +54,25 @@ class InputSecrets:
             "stringData": dict(wanted.values),
         }
         try:
-            await self._api.create(SECRETS, execution["metadata"]["namespace"], body)
+            await self._api.create(SECRETS, execution["metadata"]["namespace"], secret)
         except ApiError as error:
-            if error.reason != "AlreadyExists":
+            if not exists_already(error):
                 raise
 
     async def hide(self, execution: Object) -> Object:
-        """Let the spec name Secrets where the status says that they are there. The execution as
-        it is then."""
+        """Let the spec name Secrets where the status says that they are there. Returns the
+        execution as it is then."""
         meta = execution["metadata"]
-        patch = None if meta["uid"] in self._shown else hiding(execution)
-        if patch is None:
+        patch = hiding(execution)
+        if patch is None or self._must_stay(meta["uid"]):
             return execution
         try:
             changed = await self._api.patch(EXECUTIONS, meta["namespace"], meta["name"], patch)
         except ApiError as error:
-            if error.transient or error.conflict or error.not_found:
+            if is_passing(error):
                 raise
             # Such as a CRD of before: the execution itself can go on.
-            self._shown.add(meta["uid"])
+            self._memories.of(meta["uid"], _Texts).must_stay = True
             text = (
                 "the text of an input of type SECRET can't be taken out of the spec: the API "
                 f"server answers {error.reason}; are the CRDs those of this version?"
@@ -65,5 +82,6 @@ class InputSecrets:
         self._seen(changed)
         return changed
 
-    def forget(self, execution: Object) -> None:
-        self._shown.discard(execution["metadata"]["uid"])
+    def _must_stay(self, uid: str) -> bool:
+        texts = self._memories.look(uid, _Texts)
+        return texts is not None and texts.must_stay

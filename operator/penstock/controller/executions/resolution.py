@@ -66,12 +66,12 @@ class Resolution:
         self._revisions = revisions
         self._statuses = statuses
 
-    async def find(self, body: Object, spec: ExecutionSpec, now: datetime) -> Start:
-        """What a new execution begins with. Raises ``Refusal`` and ``NotYet``."""
-        namespace = body["metadata"]["namespace"]
+    async def find(self, execution: Object, spec: ExecutionSpec, now: datetime) -> Start:
+        """Find what a new execution begins with. Raises ``Refusal`` and ``NotYet``."""
+        namespace = execution["metadata"]["namespace"]
         flow = find_flow(self._flows, namespace, spec.flow)
         if flow is None:
-            age = now - datetime.fromisoformat(body["metadata"]["creationTimestamp"])
+            age = now - datetime.fromisoformat(execution["metadata"]["creationTimestamp"])
             if age.total_seconds() < FLOW_GRACE:
                 raise NotYet(0.5)
             raise Refusal("FlowNotFound", _not_found(spec))
@@ -87,7 +87,7 @@ class Resolution:
         return Start(engine, pinned, source)
 
     async def pinned(self, namespace: str, flow: PinnedFlow) -> Engine:
-        """The engine of a revision. Raises ``Refusal`` where it is not kept any more."""
+        """Return the engine of a revision. Raises ``Refusal`` where it is not kept any more."""
         if flow.name is None:
             raise Refusal("InvalidStatus", "the status names no flow")
         try:
@@ -97,7 +97,7 @@ class Resolution:
             raise Refusal("RevisionNotFound", message) from None
 
     async def for_restart(self, namespace: str, status: ExecutionStatus, wanted: int) -> Engine:
-        """The engine of another revision to go on with. Raises ``Refusal``."""
+        """Return the engine of another revision to go on with. Raises ``Refusal``."""
         assert status.flow is not None
         flow = status.flow.model_copy(update={"revision": wanted})
         engine = await self.pinned(namespace, flow)
@@ -122,9 +122,9 @@ class Resolution:
     async def _source(
         self, namespace: str, replay: ReplayReference, flow: PinnedFlow
     ) -> ExecutionStatus:
-        body = self._executions.get(namespace, replay.execution)
+        replayed = self._executions.get(namespace, replay.execution)
         try:
-            source = None if body is None else await self._statuses.read(body)
+            source = None if replayed is None else await self._statuses.read(replayed)
         except ValueLost as error:
             message = f"outputs of the execution {replay.execution} are lost: {error}"
             raise Refusal("ReplayNotPossible", message) from None
@@ -143,13 +143,13 @@ class Resolution:
 
 
 def pending_controls(spec: ExecutionSpec, status: ExecutionStatus) -> list[Control]:
-    """What people want, as far as the status does not tell of it."""
+    """List what people want, as far as the status does not tell of it."""
     told = {result.id for result in status.controls}
     return [control for control in spec.controls if control.id not in told]
 
 
 def wanted_restart(spec: ExecutionSpec, status: ExecutionStatus) -> tuple[Control, int] | None:
-    """The control that restarts an execution with another revision, and that revision."""
+    """Find the control that restarts an execution with another revision, and that revision."""
     for control in pending_controls(spec, status):
         wanted = None if control.restart is None else control.restart.revision
         if wanted is not None and status.flow is not None and wanted != status.flow.revision:

@@ -16,9 +16,9 @@ from penstock.storage.errors import StorageUnavailable
 class ExecutionIndex:
     """All that were seen and not deleted."""
 
-    def __init__(self, executions: ObjectStore, places: FileAccess) -> None:
+    def __init__(self, executions: ObjectStore, access: FileAccess) -> None:
         self._executions = executions
-        self._places = places
+        self._access = access
 
     def facts(self, tenant: str) -> list[ExecutionFacts]:
         """Of each, but of those that name their flow by the resource and have not begun."""
@@ -52,6 +52,6 @@ class ExecutionIndex:
     def _relied_on(self, body: Object) -> tuple[str, ...]:
         """The executions whose files one may use; its maker is known by its spec as well."""
         try:
-            return self._places.needed(body)
+            return self._access.needed(body)
         except StorageUnavailable:
             return ()

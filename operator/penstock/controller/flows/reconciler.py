@@ -13,6 +13,7 @@ from typing import Protocol
 from penstock.controller.flows.revisions import AcceptedFlow, Revisions
 from penstock.controller.runtime.indexes import ObjectStore, has_ended, is_finished, state_of
 from penstock.controller.runtime.keys import find_flow
+from penstock.controller.runtime.outcomes import is_missing
 from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import Report
@@ -194,7 +195,7 @@ class FlowReconciler:
         try:
             await write_status(self._api, FLOWS, self._flows, body, status.to_json())
         except ApiError as error:
-            if not error.not_found:
+            if not is_missing(error):
                 raise
 
     def _executions_of(self, body: Object) -> list[Object]:

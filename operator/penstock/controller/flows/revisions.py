@@ -15,6 +15,7 @@ from itertools import count
 
 from cachetools import LRUCache
 
+from penstock.controller.runtime.outcomes import exists_already, is_missing
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.limits import Limits
 from penstock.engine.rendering.evaluation import HostFunctions
@@ -111,7 +112,7 @@ class Revisions:
             try:
                 kept = await self._api.get(CONTROLLER_REVISIONS, namespace, name)
             except ApiError as error:
-                if not error.not_found:
+                if not is_missing(error):
                     raise
                 raise RevisionLost(f"the ControllerRevision {name} is gone") from None
             if (kept["metadata"].get("labels") or {}).get(FLOW) != label_value(reference.name):
@@ -149,7 +150,7 @@ class Revisions:
                     CONTROLLER_REVISIONS, meta["namespace"], _revision(body, number, digest)
                 )
             except ApiError as error:
-                if error.reason != "AlreadyExists":
+                if not exists_already(error):
                     raise
                 continue  # somebody else's has the name: its number is passed over
             return number

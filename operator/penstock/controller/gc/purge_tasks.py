@@ -21,7 +21,7 @@ from penstock.controller.keyvalues.index import KeyValueIndex
 from penstock.controller.keyvalues.task_effects import attempt_name
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.failed_attempt import failed
-from penstock.controller.runtime.outcomes import WaitingError
+from penstock.controller.runtime.outcomes import WaitingError, is_outrun, is_unanswered
 from penstock.controller.runtime.queue import Key
 from penstock.engine.interface.actions import Observation, Perform, Purge
 from penstock.engine.interface.selecting import PurgeExecutions, PurgeLogs
@@ -76,7 +76,7 @@ class PurgeTasks:
             numbers = await self._done(name, body, self._purging(name, body, asked))
             seen.outcome = Observation(State.SUCCESS, started, datetime.now(UTC), outputs=numbers)
         except ApiError as error:
-            if error.transient or error.conflict:
+            if is_unanswered(error) or is_outrun(error):
                 wait = _AGAIN
             else:
                 seen.outcome = failed(error.reason, str(error), started)

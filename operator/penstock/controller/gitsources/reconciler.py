@@ -26,6 +26,7 @@ from penstock.controller.gitsources.sourcefiles import (
     problems_text,
 )
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.outcomes import is_missing, is_unanswered
 from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import Report
@@ -209,7 +210,7 @@ class GitSourceReconciler:
                 FIELD_MANAGER,
             )
         except ApiError as error:
-            if error.transient:
+            if is_unanswered(error):
                 raise
             refusal = FileProblem(path=wanted.path, line=1, message=str(error)[:1_000])
             found = list(wanted.problems) or [refusal]
@@ -308,7 +309,7 @@ class GitSourceReconciler:
         try:
             await write_status(self._api, GIT_SOURCES, self._sources, body, status.to_json())
         except ApiError as error:
-            if not error.not_found:
+            if not is_missing(error):
                 raise
 
     def _cache_of(self, body: Object) -> Path:

@@ -23,13 +23,13 @@ class KeyValueReconciler:
         self,
         api: Api,
         objects: ObjectStore,
-        pairs: KeyValueIndex,
+        index: KeyValueIndex,
         is_recorded: IsRecorded,
         recorder: Recorder,
     ) -> None:
         self._api = api
         self._objects = objects
-        self._pairs = pairs
+        self._index = index
         self._is_recorded = is_recorded
         self._recorder = recorder
         self._told: dict[str, str] = {}
@@ -37,37 +37,37 @@ class KeyValueReconciler:
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Seconds after which to look again, or None."""
-        body = self._objects.get(namespace, name)
-        if body is None:
+        keyvalue = self._objects.get(namespace, name)
+        if keyvalue is None:
             return None
-        self._tell_rival(body)
-        expires = expiration(body)
+        self._tell_rival(keyvalue)
+        expires = expiration(keyvalue)
         if expires is None:
             return None
         left = (expires - datetime.now(UTC)).total_seconds()
         if left > 0:
             return left
-        if not all(self._is_recorded(namespace, attempt) for attempt in applied(body)):
+        if not all(self._is_recorded(namespace, attempt) for attempt in applied(keyvalue)):
             return UNRECORDED_DELAY
-        meta = body["metadata"]
+        meta = keyvalue["metadata"]
         # One that was given more time meanwhile has another version, and stays.
         await self._api.delete(KEY_VALUES, namespace, name, meta["uid"], meta["resourceVersion"])
         return None
 
-    def forget(self, body: Object) -> None:
-        """A KeyValue is gone."""
-        self._told.pop(body["metadata"]["uid"], None)
+    def forget(self, keyvalue: Object) -> None:
+        """Take in that a KeyValue is gone."""
+        self._told.pop(keyvalue["metadata"]["uid"], None)
 
-    def _tell_rival(self, body: Object) -> None:
-        uid, rival = body["metadata"]["uid"], self._pairs.rival(body)
+    def _tell_rival(self, keyvalue: Object) -> None:
+        uid, rival = keyvalue["metadata"]["uid"], self._index.rival(keyvalue)
         if rival is None:
             self._told.pop(uid, None)
         elif self._told.get(uid) != rival["metadata"]["uid"]:
             self._told[uid] = rival["metadata"]["uid"]
-            spec = body["spec"]
+            spec = keyvalue["spec"]
             message = (
                 f"the KeyValue {rival['metadata']['name']} has the key `{spec['key']}` of the "
                 f"namespace `{spec['namespace']}` already, and is older: this one counts for "
                 "nothing; delete one of the two"
             )
-            self._recorder.record(body, Report("DuplicateKey", message, warning=True))
+            self._recorder.record(keyvalue, Report("DuplicateKey", message, warning=True))

@@ -9,6 +9,7 @@ from penstock.cluster.key_value_writer import KeyValueWriter, PairNameTaken
 from penstock.controller.keyvalues.index import KeyValueIndex
 from penstock.controller.runtime.attempt_cache import SeenAttempt
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.outcomes import is_passing
 from penstock.engine.interface.actions import AttemptKey, Observation, StartAttempt
 from penstock.kubernetes.api.client import ApiError, Object
 from penstock.kubernetes.api.labels import PAIRS
@@ -25,12 +26,12 @@ class AttemptSurroundings:
     """What one attempt of a core task is told before it runs."""
 
     origin: Origin
-    _pairs: KeyValueIndex
+    _keyvalues: KeyValueIndex
     _tenant: str
 
     def snapshot(self, use: PairUse) -> dict[str, Any]:
-        """The pairs as they are now. Raises ``TaskFailure``."""
-        pairs = self._pairs.of(self._tenant)
+        """Read the pairs as they are now. Raises ``TaskFailure``."""
+        pairs = self._keyvalues.of(self._tenant)
         values: dict[str, Any] = {}
         keys: list[str] = []
         try:
@@ -48,25 +49,24 @@ class AttemptSurroundings:
 
 
 class TaskEffects:
-    """What tasks have to do with pairs."""
+    """Tells tasks of key-value pairs, and makes the changes that they ask for."""
 
-    def __init__(self, pairs: KeyValueIndex, writer: KeyValueWriter) -> None:
-        self._pairs = pairs
+    def __init__(self, keyvalues: KeyValueIndex, writer: KeyValueWriter) -> None:
+        self._keyvalues = keyvalues
         self._writer = writer
 
     def around(
         self, execution: Object, flow: PinnedFlow, action: StartAttempt
     ) -> AttemptSurroundings:
-        """What an attempt is told."""
+        """Build what an attempt is told."""
         meta, run = execution["metadata"], action.task_run
         origin = Origin(flow.namespace, flow.id, meta["name"], run.task_id, run.id, run.value)
-        return AttemptSurroundings(origin, self._pairs, meta["namespace"])
+        return AttemptSurroundings(origin, self._keyvalues, meta["namespace"])
 
     async def apply(
-        self, execution: Object, key: AttemptKey, attempt: SeenAttempt, ended: Observation
+        self, execution: Object, key: AttemptKey, granted: PairUse | None, ended: Observation
     ) -> Observation:
         """Make so what an ended attempt wants changed. Where that can't be, it has failed."""
-        granted = _granted(attempt)
         if ended.state is not State.SUCCESS or not (ended.effects or granted):
             return ended
         try:
@@ -81,27 +81,27 @@ class TaskEffects:
         except PairNameTaken as error:
             return _failed(ended, error.reason, f"the key can't be written: {error}")
         except ApiError as error:
-            if error.transient or error.conflict or error.not_found:
+            if is_passing(error):
                 raise
             return _failed(ended, error.reason, f"the key can't be written: {error}")
         return ended
 
 
 def attempt_name(execution: Object, key: AttemptKey) -> str:
-    """An attempt among all that there ever are."""
+    """Name an attempt among all that there ever are."""
     meta, (run, number) = execution["metadata"], key
     return f"{meta['name']}/{meta['uid']}/{run}/{number}"
 
 
 def recorded_in(executions: ObjectStore, tenant: str, attempt: str) -> bool:
-    """Whether the end of an attempt is written: nobody asks for its change again."""
+    """Tell whether the end of an attempt is written: nobody asks for its change again."""
     name, _, rest = attempt.partition("/")
     uid, _, rest = rest.partition("/")
     run_id, _, number = rest.partition("/")
-    body = executions.get(tenant, name)
-    if body is None or body["metadata"]["uid"] != uid:
+    execution = executions.get(tenant, name)
+    if execution is None or execution["metadata"]["uid"] != uid:
         return True
-    for run in (body.get("status") or {}).get("taskRuns") or ():
+    for run in (execution.get("status") or {}).get("taskRuns") or ():
         if run["id"] == run_id:
             return all(
                 State(item["state"]).terminated
@@ -112,11 +112,12 @@ def recorded_in(executions: ObjectStore, tenant: str, attempt: str) -> bool:
     return True
 
 
-def _granted(attempt: SeenAttempt) -> PairUse | None:
-    """What the controller wrote on the attempt's pod, which can't change what is written on it."""
-    bodies = [*attempt.pods.values(), *([attempt.job] if attempt.job is not None else [])]
-    for body in bodies:
-        text = (body["metadata"].get("annotations") or {}).get(PAIRS)
+def granted_to(attempt: SeenAttempt) -> PairUse | None:
+    """Read what an attempt may change: the controller wrote it on the attempt's pod, which can't
+    change what is written on it."""
+    owned = [*attempt.pods.values(), *([attempt.job] if attempt.job is not None else [])]
+    for item in owned:
+        text = (item["metadata"].get("annotations") or {}).get(PAIRS)
         if text is not None:
             return PairUse.from_json(text)
     return None

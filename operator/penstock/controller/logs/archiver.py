@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,8 +22,9 @@ from cachetools import FIFOCache
 from penstock.controller.files.storage_access import StorageAccess
 from penstock.controller.logs.kubelets import Kubelets
 from penstock.controller.logs.uploader import LogKeeper, PodLog, log_of
+from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore, version_of
-from penstock.controller.runtime.outcomes import After, AtOnce, Done, Outcome
+from penstock.controller.runtime.outcomes import After, AtOnce, Done, Outcome, is_unanswered
 from penstock.controller.runtime.queue import Key, KeyedQueue
 from penstock.engine.interface.actions import AttemptKey, StartAttempt
 from penstock.kubernetes.api.client import Api, ApiError, Object
@@ -47,20 +49,35 @@ NEXT_PART = 60.0
 """Seconds until the next part; a hundredth of the task's age where that is more."""
 FETCH = "io.kestra.plugin.core.log.Fetch"
 _LONGEST_WAIT = timedelta(seconds=60)
-"""For logs that a task reads."""
+"""How long an attempt waits for logs that it reads."""
 _PATIENCE = 300.0
 """Seconds for which a log that cannot be read, or not kept, is tried again."""
 _SETTLED = 20_000
 
 
+@dataclass(frozen=True)
+class _Awaits:
+    """Marks an execution with an attempt that reads a log, and waits for it to be archived."""
+
+    log: Key
+
+
+@dataclass
+class _Awaited:
+    """The logs that attempts of one execution wait for: a slot of its memory."""
+
+    by_attempt: dict[AttemptKey, set[Key]] = field(default_factory=dict)
+
+
 class Logs:
-    """The archived logs of all executions."""
+    """Archives the logs of all executions."""
 
     def __init__(
         self,
         api: Api,
         storage: StorageAccess,
         executions: ObjectStore,
+        memories: ExecutionMemories,
         look_again: Callable[[Key, float], None],
     ) -> None:
         self.queue = KeyedQueue(self._archive, WORKERS)
@@ -68,13 +85,12 @@ class Logs:
         self._kubelets = Kubelets()
         self._storage = storage
         self._executions = executions
+        self._memories = memories
         self._look_again = look_again
         self._logs: dict[Key, PodLog] = {}
         self._of: dict[str, set[Key]] = {}
-        """The logs that are not settled, by the uid of their execution."""
+        """The logs that are not settled, by the uid of their execution, which may have ended."""
         self._settled: FIFOCache[str, None] = FIFOCache(_SETTLED)
-        self._asked: dict[tuple[Key, AttemptKey], set[Key]] = {}
-        """Who waits for which logs."""
 
     async def run(self) -> None:
         await self.queue.run()
@@ -101,16 +117,13 @@ class Logs:
         elif is_new:
             self.queue.add_later(key, FIRST_PART)
 
-    def forget(self, execution: Object) -> None:
-        """The execution is gone: its files go with it."""
-        meta = execution["metadata"]
-        for key in list(self._of.get(meta["uid"], ())):
+    def execution_gone(self, execution: Object) -> None:
+        """Take in that an execution is deleted: nothing of it is archived any more."""
+        for key in list(self._of.get(execution["metadata"]["uid"], ())):
             self._settle(key)
-        gone = Key("Execution", meta["namespace"], meta["name"])
-        self._asked = {who: logs for who, logs in self._asked.items() if who[0] != gone}
 
     def with_place(self, execution: Object, status: ExecutionStatus) -> ExecutionStatus:
-        """The status, which says where the logs are as soon as that is known."""
+        """Write into a status where the logs are, as soon as that is known."""
         if status.logs is not None or status.flow is None:
             return status
         meta, flow = execution["metadata"], status.flow
@@ -119,8 +132,8 @@ class Logs:
         return status if logs is None else status.model_copy(update={"logs": logs})
 
     def hold(self, execution: Object, action: StartAttempt) -> bool:
-        """Whether an attempt has to wait because it reads logs that are not archived yet. It does
-        not wait for ever, and the execution is told when it has waited enough.
+        """Tell whether an attempt has to wait because it reads logs that are not archived yet. It
+        does not wait for ever, and the execution looks again when it has waited enough.
         """
         properties = _of_fetch(action)
         late = datetime.now(UTC) - action.attempt.created_date
@@ -130,23 +143,24 @@ class Logs:
         named = properties.get("executionId")
         read = self._executions.get(meta["namespace"], str(named)) if named else execution
         asking = Key("Execution", meta["namespace"], meta["name"])
-        if read is None or self._are_complete(read["metadata"]["uid"], asking, action.key):
+        if read is None or self._are_complete(read["metadata"]["uid"], execution, action.key):
             return False
         self._look_again(asking, (_LONGEST_WAIT - late).total_seconds() + 0.1)
         return True
 
-    def _are_complete(self, execution_uid: str, asking: Key, attempt: AttemptKey) -> bool:
-        """Whether all that an execution printed until this was first asked is archived. The one
-        that asks is told when it has become true.
+    def _are_complete(self, execution_uid: str, asking: Object, attempt: AttemptKey) -> bool:
+        """Tell whether all that an execution printed until this was first asked is archived. The
+        execution that asks looks again when that has become true.
         """
-        who = (asking, attempt)
-        if who not in self._asked:
-            self._asked[who] = set(self._of.get(execution_uid, ()))
-            for key in self._asked[who]:
+        awaited = self._memories.of(asking["metadata"]["uid"], _Awaited).by_attempt
+        if attempt not in awaited:
+            awaited[attempt] = set(self._of.get(execution_uid, ()))
+            for key in awaited[attempt]:
+                self._memories.mark(asking, _Awaits(key))
                 self.queue.add(key)
-        if self._asked[who]:
+        if awaited[attempt]:
             return False
-        del self._asked[who]
+        del awaited[attempt]
         return True
 
     async def _archive(self, key: Key) -> Outcome:
@@ -160,7 +174,7 @@ class Logs:
         try:
             is_done = await self._bring_on(log)
         except (ApiError, StorageError, OSError) as error:
-            if isinstance(error, ApiError) and error.transient:
+            if isinstance(error, ApiError) and is_unanswered(error):
                 self._kubelets.failed(log.node)
             log.failures += 1
             logger.warning("the log of %s/%s: %s", key.namespace, key.name, error)
@@ -208,21 +222,23 @@ class Logs:
                 await self._keeper.give_up(log, archive, why)
 
     def _archive_of(self, log: PodLog) -> LogArchive | None:
-        """None where the execution is gone."""
-        body = self._executions.get(log.execution.namespace, log.execution.name)
-        if body is None or body["metadata"]["uid"] != log.execution_uid:
+        """Open the archive of a log; None where the execution is gone."""
+        execution = self._executions.get(log.execution.namespace, log.execution.name)
+        if execution is None or execution["metadata"]["uid"] != log.execution_uid:
             return None
-        place = place_of(body)
+        place = place_of(execution)
         storage = self._storage.storage(log.execution.namespace)
         return None if place is None else LogArchive(storage, place)
 
     def _tell(self, key: Key) -> None:
-        """Let those look again who wait for nothing else than this log."""
-        for (asking, _), waiting in self._asked.items():
-            if key in waiting:
-                waiting.discard(key)
-                if not waiting:
-                    self._look_again(asking, 0.0)
+        """Let those executions look again that wait for nothing else than this log."""
+        for uid, asking in self._memories.marked(_Awaits(key)).items():
+            self._memories.unmark(uid, _Awaits(key))
+            for waiting in self._memories.of(uid, _Awaited).by_attempt.values():
+                if key in waiting:
+                    waiting.discard(key)
+                    if not waiting:
+                        self._look_again(asking, 0.0)
 
     def _settle(self, key: Key) -> None:
         log = self._logs.pop(key, None)
@@ -237,7 +253,7 @@ class Logs:
 
 
 def _identity(pod: Object) -> str:
-    """Of the log: a pod may have those of many attempts."""
+    """Identify a log: a pod may have those of many attempts."""
     return f"{pod['metadata'].get('uid')}/{podstatus.container_name(pod)}"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http import HTTPStatus
 
+from penstock.controller.runtime.outcomes import is_bad_request, is_missing
 from penstock.controller.runtime.queue import Key
 from penstock.kubernetes.api.client import Api, ApiError, Object
 from penstock.kubernetes.api.labels import EXECUTION_NAME, EXECUTION_UID
@@ -73,9 +73,9 @@ class LogKeeper:
                 return False
             piece = _nothing(log, f"the log could not be read: {error}")
         except ApiError as error:
-            if error.not_found:
+            if is_missing(error):
                 ends, piece = True, _nothing(log, LOST)
-            elif error.status == HTTPStatus.BAD_REQUEST and ends:  # it ended before it had a log
+            elif is_bad_request(error) and ends:  # it ended before it had a log
                 piece = _nothing(log, f"the log could not be read: {error}")
             else:
                 raise
@@ -95,7 +95,7 @@ class LogKeeper:
 
 
 def log_of(pod: Object) -> PodLog | None:
-    """None where the pod is of no attempt of ours."""
+    """Begin to archive the log of a pod; None where the pod is of no attempt of ours."""
     meta, source = pod["metadata"], source_of(pod)
     if source is None:
         return None

@@ -11,8 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cachetools import FIFOCache
-
+from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import version_of
 from penstock.engine.interface.actions import AttemptKey, Observation
 from penstock.kubernetes.api.client import Object
@@ -20,11 +19,9 @@ from penstock.kubernetes.api.labels import ATTEMPT, DIRECTORY, EXECUTION_UID, TA
 from penstock.kubernetes.observation import podstatus
 from penstock.kubernetes.observation.shared_pod import DIRECTORY_OF, attempts_in, is_shared
 
-_REMEMBERED = 20_000
-"""Executions of which late news is dropped."""
 _OWN = ("creationTimestamp", "annotations")
 _VIEW = "view"
-"""In the metadata of a shared Job as one of its attempts sees it."""
+"""Marks, in its metadata, a shared Job as one of its attempts sees it."""
 
 
 @dataclass
@@ -40,35 +37,51 @@ class SeenAttempt:
     """Monotonic time at which the end of the pod became known, for the edge latency."""
 
 
-class AttemptStore:
-    """All attempts of the executions that are not forgotten."""
+@dataclass
+class _Seen:
+    """All attempts of one execution: a slot of its memory."""
 
-    def __init__(self) -> None:
-        self._seen: dict[str, dict[AttemptKey, SeenAttempt]] = {}
-        self._directories: dict[str, dict[AttemptKey, SeenAttempt]] = {}
-        self._forgotten: FIFOCache[str, None] = FIFOCache(_REMEMBERED)
+    attempts: dict[AttemptKey, SeenAttempt] = field(default_factory=dict)
+    directories: dict[AttemptKey, SeenAttempt] = field(default_factory=dict)
+    """What attempts share, by the attempt of the WorkingDirectory."""
+
+
+class AttemptStore:
+    """Keeps in the memory of each execution what was seen of its attempts."""
+
+    def __init__(self, memories: ExecutionMemories) -> None:
+        self._memories = memories
 
     def of(self, execution_uid: str) -> dict[AttemptKey, SeenAttempt]:
-        return self._seen.get(execution_uid, {})
+        """Return all attempts of an execution of which anything was seen."""
+        seen = self._memories.look(execution_uid, _Seen)
+        return {} if seen is None else seen.attempts
+
+    def look(self, execution_uid: str, key: AttemptKey) -> SeenAttempt:
+        """Return what was seen of an attempt, without remembering that anybody asked."""
+        return self.of(execution_uid).get(key) or SeenAttempt()
 
     def attempt(self, execution_uid: str, key: AttemptKey) -> SeenAttempt:
-        return self._seen.setdefault(execution_uid, {}).setdefault(key, SeenAttempt())
+        """Return what is remembered of an attempt, and may be changed."""
+        return self._memories.of(execution_uid, _Seen).attempts.setdefault(key, SeenAttempt())
 
     def directories(self, execution_uid: str) -> dict[AttemptKey, SeenAttempt]:
-        """What attempts share, by the attempt of the WorkingDirectory."""
-        return self._directories.get(execution_uid, {})
+        """Return what attempts share, by the attempt of the WorkingDirectory."""
+        seen = self._memories.look(execution_uid, _Seen)
+        return {} if seen is None else seen.directories
 
     def directory(self, execution_uid: str, key: AttemptKey) -> SeenAttempt:
-        return self._directories.setdefault(execution_uid, {}).setdefault(key, SeenAttempt())
+        """Return what was seen of a WorkingDirectory, without remembering that anybody asked."""
+        return self.directories(execution_uid).get(key) or SeenAttempt()
 
     def jobs(self) -> Iterator[Object]:
-        """The Jobs that are taken to be there."""
+        """List the Jobs that are taken to be there."""
         for seen in self._all():
             if seen.job is not None and not seen.job_deleted and not _is_view(seen.job):
                 yield seen.job
 
     def pods(self) -> Iterator[Object]:
-        """The pods that are taken to be there."""
+        """List the pods that are taken to be there."""
         for seen in self._all():
             yield from (
                 pod
@@ -76,86 +89,90 @@ class AttemptStore:
                 if not (podstatus.is_gone(pod) or DIRECTORY_OF in pod["metadata"])
             )
 
-    def put_job(self, body: Object) -> None:
+    def put_job(self, job: Object) -> None:
         """Take in a Job; one that is not ours, or of a forgotten execution, is passed over."""
-        seen = self._find(body)
-        if seen is None or (seen.job is not None and version_of(seen.job) > version_of(body)):
+        seen = self._find(job)
+        if seen is None or (seen.job is not None and version_of(seen.job) > version_of(job)):
             return
-        seen.job = body
-        for guest in self._guests_of(body):
-            guest.job = _with_own_notes(body, guest.job)
+        seen.job = job
+        for guest in self._guests_of(job):
+            guest.job = _with_own_notes(job, guest.job)
 
-    def remove_job(self, body: Object) -> None:
+    def remove_job(self, job: Object) -> None:
         """Take in that a Job is gone."""
-        seen = self._find(body)
-        if seen is None or (seen.job is not None and _uid(seen.job) != _uid(body)):
+        seen = self._find(job)
+        if seen is None or (seen.job is not None and _uid(seen.job) != _uid(job)):
             return
         seen.job_deleted = True
-        for guest in self._guests_of(body):
+        for guest in self._guests_of(job):
             guest.job_deleted = True
 
-    def put_pod(self, body: Object) -> None:
+    def put_pod(self, pod: Object) -> None:
         """Take in a pod. The last state of one that is gone tells how the attempt ended; where it
         does not, the Job does."""
-        seen = self._find(body)
+        seen = self._find(pod)
         if seen is None:
             return
-        _put(seen, body)
-        for own in attempts_in(body) if is_shared(body) else ():
+        _put(seen, pod)
+        for own in attempts_in(pod) if is_shared(pod) else ():
             guest = self._find(own)
             if guest is not None:
                 guest.job = guest.job or _job_of(seen, own)
                 _put(guest, own)
 
-    def forget(self, execution_uid: str) -> None:
-        """Drop everything about an execution that has ended or is gone."""
-        self._seen.pop(execution_uid, None)
-        self._directories.pop(execution_uid, None)
-        self._forgotten[execution_uid] = None
-
-    def remember(self, execution_uid: str) -> None:
-        """An execution that had ended goes on: news of it counts again."""
-        self._forgotten.pop(execution_uid, None)
+    def take_edge(self, execution_uid: str) -> float | None:
+        """Return the seconds since the last end of a pod of the execution that nothing followed
+        yet; from now on something has."""
+        ended = [seen for seen in self.of(execution_uid).values() if seen.ended_at is not None]
+        if not ended:
+            return None
+        last = max(seen.ended_at or 0.0 for seen in ended)
+        for seen in ended:
+            seen.ended_at = None
+        return time.monotonic() - last
 
     def _all(self) -> Iterator[SeenAttempt]:
-        for attempts in (*self._seen.values(), *self._directories.values()):
-            yield from attempts.values()
+        for seen in self._memories.all(_Seen):
+            yield from (*seen.attempts.values(), *seen.directories.values())
 
     def _guests_of(self, job: Object) -> Iterator[SeenAttempt]:
-        """The attempts that see a shared Job as their own."""
+        """List the attempts that see a shared Job as their own."""
         if is_shared(job):
             for guest in self.of(job["metadata"]["labels"][EXECUTION_UID]).values():
                 if guest.job is not None and _uid(guest.job) == _uid(job):
                     yield guest
 
-    def _find(self, body: Object) -> SeenAttempt | None:
-        """The attempt an object belongs to. Labels are anyone's to write: nothing is assumed."""
-        labels = body.get("metadata", {}).get("labels") or {}
+    def _find(self, owned: Object) -> SeenAttempt | None:
+        """Find the attempt that a Job or pod belongs to. Labels are anyone's to write: nothing is
+        assumed."""
+        labels = owned.get("metadata", {}).get("labels") or {}
         uid, run, number = (labels.get(name) for name in (EXECUTION_UID, TASK_RUN, ATTEMPT))
-        if not uid or not run or uid in self._forgotten:
+        if not uid or not run or self._memories.is_forgotten(uid):
             return None
         if not isinstance(number, str) or not number.isdigit() or len(number) > 6:
             return None
-        key = (run, int(number))
-        return self.directory(uid, key) if DIRECTORY in labels else self.attempt(uid, key)
+        seen = self._memories.of(uid, _Seen)
+        attempts = seen.directories if DIRECTORY in labels else seen.attempts
+        return attempts.setdefault((run, int(number)), SeenAttempt())
 
 
-def _put(seen: SeenAttempt, body: Object) -> None:
-    name = body["metadata"]["name"]
+def _put(seen: SeenAttempt, pod: Object) -> None:
+    name = pod["metadata"]["name"]
     known = seen.pods.get(name)
-    if known is None or version_of(known) <= version_of(body):
-        seen.pods[name] = body
-        if seen.ended_at is None and _has_ended(body):
+    if known is None or version_of(known) <= version_of(pod):
+        seen.pods[name] = pod
+        if seen.ended_at is None and _has_ended(pod):
             seen.ended_at = time.monotonic()
 
 
 def _job_of(directory: SeenAttempt, own: Object) -> Object | None:
-    """The directory's Job, as if it were the attempt's: made when the attempt came into its pod."""
+    """Show the directory's Job as if it were the attempt's: made when the attempt came into its
+    pod."""
     return None if directory.job is None else _with_own_notes(directory.job, own)
 
 
 def _with_own_notes(job: Object, own: Object | None) -> Object:
-    """A shared Job as one attempt sees it: with the date and the annotations of its own."""
+    """Show a shared Job as one attempt sees it: with the date and the annotations of its own."""
     notes = {} if own is None else {key: own["metadata"][key] for key in _OWN}
     return {**job, "metadata": {**job["metadata"], **notes, _VIEW: True}}
 
@@ -169,5 +186,5 @@ def _uid(body: Object) -> str:
 
 
 def _has_ended(pod: Object) -> bool:
-    """A pod's container ends a little before its phase says so."""
+    """Tell whether a pod's container has ended, which it does a little before the phase says so."""
     return podstatus.terminated(pod) is not None or podstatus.is_over(pod)

@@ -35,17 +35,19 @@ class ObjectStore:
     """Objects of one kind by namespace and name, and by the keys that an index gives them.
 
     However it becomes known that an object is gone (a watch, a list that lacks it, a call that does
-    not find it, another object under its name), `removed` is told of it, once.
+    not find it, another object under its name), whoever asked `on_removed` is told of it, once.
     """
 
-    def __init__(
-        self, index: Index = lambda body: (), removed: Removed = lambda body: None
-    ) -> None:
-        self._removed = removed
+    def __init__(self, index: Index = lambda body: ()) -> None:
+        self._removed: list[Removed] = []
         self._objects: dict[tuple[str, str], Object] = {}
         self._index = index
         self._indexed: dict[Hashable, dict[tuple[str, str], None]] = {}
         self._deleted: FIFOCache[str, None] = FIFOCache(_REMEMBERED_DELETIONS)
+
+    def on_removed(self, removed: Removed) -> None:
+        """Let somebody be told of each object that is gone."""
+        self._removed.append(removed)
 
     def find(self, key: Hashable) -> list[Object]:
         """The objects to which the index gives a key, in the order in which they came."""
@@ -85,7 +87,8 @@ class ObjectStore:
         if known is not None and was_here:
             self._unindex(key, known)
             del self._objects[key]
-        self._removed(body)
+        for removed in self._removed:
+            removed(body)
         return was_here
 
     def _unindex(self, key: tuple[str, str], body: Object) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Hashable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from penstock.cluster.key_value_writer import KeyBusy
 from penstock.kubernetes.api.client import ApiError
@@ -110,6 +111,58 @@ def outcome_of(error: Exception) -> Outcome:
     # Its words may hold anything, secrets too: they are for the log alone.
     message = f"the controller made an error ({type(error).__name__}), of which its log tells more"
     return Retry("InternalError", message, error=error)
+
+
+def is_unanswered(error: ApiError) -> bool:
+    """Tell whether the API server has not judged the call: the same one may succeed later."""
+    return error.transient
+
+
+def is_missing(error: ApiError) -> bool:
+    """Tell whether what the call is about is not there, be it the object, its namespace or its
+    kind."""
+    return error.not_found
+
+
+def is_gone(error: ApiError) -> bool:
+    """Tell whether the object itself is not there, while its kind is served."""
+    return error.is_gone
+
+
+def is_outrun(error: ApiError) -> bool:
+    """Tell whether somebody else was faster: the object was changed meanwhile, or made."""
+    return error.conflict
+
+
+def exists_already(error: ApiError) -> bool:
+    """Tell whether an object that is to be made is there, ours or another of its name."""
+    return error.reason == "AlreadyExists"
+
+
+def is_passing(error: ApiError) -> bool:
+    """Tell whether the call may succeed when all is looked at anew. Everything else is refused for
+    good, unless a quota or an ending namespace is in the way."""
+    return is_unanswered(error) or is_missing(error) or is_outrun(error)
+
+
+def is_over_quota(error: ApiError) -> bool:
+    """Tell whether a quota refuses the object: there may be room for it later."""
+    return error.is_over_quota
+
+
+def is_terminating(error: ApiError) -> bool:
+    """Tell whether nothing is made in the namespace any more, since it is being deleted."""
+    return error.is_terminating
+
+
+def is_invalid(error: ApiError) -> bool:
+    """Tell whether the API server finds the object wrong as it is written."""
+    return error.status == HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def is_bad_request(error: ApiError) -> bool:
+    """Tell whether what is asked for can't be given, such as the log of a container without one."""
+    return error.status == HTTPStatus.BAD_REQUEST
 
 
 def _of_api_error(error: ApiError) -> Outcome:

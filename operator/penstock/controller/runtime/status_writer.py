@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.outcomes import is_outrun
 from penstock.kubernetes.api.client import Api, ApiError, Object, Resource
 
 
@@ -21,7 +22,7 @@ async def write_status(
     try:
         answer = await api.replace_status(resource, written | {"status": status})
     except ApiError as error:
-        if error.conflict:
+        if is_outrun(error):
             store.put(await api.get(resource, meta["namespace"], meta["name"]))
         raise
     store.put(answer)

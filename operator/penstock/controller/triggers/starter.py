@@ -11,6 +11,7 @@ import hashlib
 import re
 
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.outcomes import exists_already
 from penstock.flow.document import Trigger
 from penstock.kubernetes.api.client import EXECUTIONS, Api, ApiError, Object
 from penstock.resources.execution import ExecutionSpec, FlowReference, TriggerReference
@@ -38,7 +39,7 @@ class Starter:
         try:
             created = await self._api.create(EXECUTIONS, body["metadata"]["namespace"], body)
         except ApiError as error:
-            if error.reason != "AlreadyExists":
+            if not exists_already(error):
                 raise
             return None
         self._executions.put(created)

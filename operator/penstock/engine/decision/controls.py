@@ -242,7 +242,7 @@ class Controls:
                 task_run=asked.task_run,
             ),
         )
-        decision.started.append(StartExecution(name, spec))
+        decision.started.append(StartExecution(name, spec, control=control.id))
         return f"made the execution {name}"
 
     def _stop_handlers(self) -> None:

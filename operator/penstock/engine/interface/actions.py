@@ -174,6 +174,9 @@ class StartExecution:
     spec: ExecutionSpec
     secrets: Secrets = NO_SECRETS
     """What the tokens in its inputs stand for."""
+    control: str | None = None
+    """The id of the control that wants it, where one does: made before the status names it, as
+    nobody asks for it a second time. Where it can't be made, that control is refused."""
 
 
 @dataclass(frozen=True)

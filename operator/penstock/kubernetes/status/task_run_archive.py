@@ -36,14 +36,26 @@ _INLINE_VALUES = 8 * 1024
 
 
 @dataclass
-class _Archive:
-    """The parts of one execution's status that were put away."""
+class Archived:
+    """The parts of one execution's status that were put away. Whoever writes the status keeps them
+    from one write to the next."""
 
     references: list[ArchiveReference] = field(default_factory=list)
     runs: dict[str, TaskRun] = field(default_factory=dict)
     values: dict[str, OutputsReference] = field(default_factory=dict)
     """The references to the values of loops that have many, by the id of the task run."""
     numbered: int = 0
+
+    @classmethod
+    def of(cls, status: ExecutionStatus, archived: Set[str]) -> Archived:
+        """Go on from a status that was fetched, with all that belongs to its task runs, of which
+        some, by their ids, were put away."""
+        return cls(
+            references=list(status.archive),
+            runs={run.id: run for run in status.task_runs if run.id in archived},
+            values={run.id: run.values_ref for run in status.task_runs if run.values_ref},
+            numbered=_last_number(status.archive),
+        )
 
 
 class TaskRunArchive:
@@ -52,11 +64,11 @@ class TaskRunArchive:
     def __init__(self, api: Api, budget: int = BUDGET) -> None:
         self._api = api
         self._budget = budget
-        self._archives: dict[str, _Archive] = {}
 
-    async def put_away(self, execution: Object, status: ExecutionStatus) -> dict[str, Any]:
+    async def put_away(
+        self, execution: Object, status: ExecutionStatus, archive: Archived
+    ) -> dict[str, Any]:
         """The status as it is to be written, within the budget."""
-        archive = self._archives.setdefault(execution["metadata"]["uid"], _Archive())
         kept = _not_archived(archive, status.task_runs)
         if kept is None:
             archive.references.clear()
@@ -84,20 +96,8 @@ class TaskRunArchive:
         ids = frozenset(run.id for run in placed.values())
         return status.model_copy(update={"task_runs": merged}), ids
 
-    def remember(self, execution: Object, status: ExecutionStatus, archived: Set[str]) -> None:
-        """Remember what was put away of a status that was fetched."""
-        self._archives[execution["metadata"]["uid"]] = _Archive(
-            references=list(status.archive),
-            runs={run.id: run for run in status.task_runs if run.id in archived},
-            values={run.id: run.values_ref for run in status.task_runs if run.values_ref},
-            numbered=_last_number(status.archive),
-        )
-
-    def forget(self, execution: Object) -> None:
-        self._archives.pop(execution["metadata"]["uid"], None)
-
     async def _put_values_away(
-        self, execution: Object, archive: _Archive, runs: Iterable[TaskRun]
+        self, execution: Object, archive: Archived, runs: Iterable[TaskRun]
     ) -> None:
         """Put away the values of loops that have many; they are fixed when the loop opens."""
         for run in runs:
@@ -123,7 +123,7 @@ class TaskRunArchive:
     async def _move(
         self,
         execution: Object,
-        archive: _Archive,
+        archive: Archived,
         kept: list[tuple[int, TaskRun]],
         wanted: int,
     ) -> list[tuple[int, TaskRun]]:
@@ -164,7 +164,7 @@ class TaskRunArchive:
 
 
 def _not_archived(
-    archive: _Archive, task_runs: Sequence[TaskRun]
+    archive: Archived, task_runs: Sequence[TaskRun]
 ) -> list[tuple[int, TaskRun]] | None:
     """The task runs that are not put away, with their positions; None where one that is has
     changed."""
@@ -184,7 +184,7 @@ def _not_archived(
 
 
 def _written(
-    status: ExecutionStatus, archive: _Archive, kept: Iterable[tuple[int, TaskRun]]
+    status: ExecutionStatus, archive: Archived, kept: Iterable[tuple[int, TaskRun]]
 ) -> dict[str, Any]:
     changes = {"task_runs": [run for _, run in kept], "archive": list(archive.references)}
     written = without_large_outputs(status.model_copy(update=changes))

@@ -74,10 +74,10 @@ async def test_what_is_made_while_a_list_is_under_way_stays(given: Controller) -
     while_listing(given, lambda: given.server.put(EXECUTIONS, execution("new")))
     await given.list(EXECUTIONS)
     # then
-    assert names(list(given.operator.executions)) == ["a", "b", "new"]
+    assert names(list(given.stores.executions)) == ["a", "b", "new"]
     changed = given.server.put(EXECUTIONS, execution("new", metadata={"labels": {"x": "y"}}))
     given.watch()
-    assert given.operator.executions.get(NAMESPACE, "new") == changed, "news of it still counts"
+    assert given.stores.executions.get(NAMESPACE, "new") == changed, "news of it still counts"
 
 
 async def test_what_the_controller_makes_itself_while_a_list_is_under_way_stays(
@@ -90,11 +90,11 @@ async def test_what_the_controller_makes_itself_while_a_list_is_under_way_stays(
         if number == 1:
             given.server.between = None
             made = await given.server.api.create(EXECUTIONS, NAMESPACE, execution("own"))
-            given.operator.executions.put(made)
+            given.stores.executions.put(made)
 
     given.server.between = between
     await given.list(EXECUTIONS)
-    assert names(list(given.operator.executions)) == ["a", "b", "own"]
+    assert names(list(given.stores.executions)) == ["a", "b", "own"]
 
 
 async def test_what_is_changed_while_a_list_is_under_way_is_not_set_back(given: Controller) -> None:
@@ -107,7 +107,7 @@ async def test_what_is_changed_while_a_list_is_under_way_is_not_set_back(given: 
 
     while_listing(given, change)
     await given.list(EXECUTIONS)
-    assert given.operator.executions.get(NAMESPACE, "b") == given.server.get(
+    assert given.stores.executions.get(NAMESPACE, "b") == given.server.get(
         EXECUTIONS, NAMESPACE, "b"
     )
 
@@ -120,7 +120,7 @@ async def test_what_is_deleted_while_a_list_is_under_way_does_not_come_back(
     await given.list()
     while_listing(given, lambda: given.server.remove(EXECUTIONS, NAMESPACE, "b"))
     await given.list(EXECUTIONS)
-    assert names(list(given.operator.executions)) == ["a"]
+    assert names(list(given.stores.executions)) == ["a"]
 
 
 async def test_what_is_deleted_and_made_anew_while_a_list_is_under_way_is_the_new_one(
@@ -137,7 +137,7 @@ async def test_what_is_deleted_and_made_anew_while_a_list_is_under_way_is_the_ne
     while_listing(given, replace)
     await given.list(EXECUTIONS)
     there = given.server.get(EXECUTIONS, NAMESPACE, "b")
-    assert given.operator.executions.get(NAMESPACE, "b") == there
+    assert given.stores.executions.get(NAMESPACE, "b") == there
 
 
 # --- Lists that fail ------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ async def test_a_chunk_that_fails_leaves_everything_as_it_was(given: Controller)
     with pytest.raises(ApiError):
         await given.list(EXECUTIONS)
     # then
-    assert names(list(given.operator.executions)) == ["a", "b", "c"]
+    assert names(list(given.stores.executions)) == ["a", "b", "c"]
 
 
 async def test_a_list_whose_moment_was_forgotten_begins_anew(given: Controller) -> None:
@@ -174,7 +174,7 @@ async def test_a_list_whose_moment_was_forgotten_begins_anew(given: Controller) 
 
     given.server.between = between
     await given.list(EXECUTIONS)
-    assert names(list(given.operator.executions)) == ["a", "b", "c"]
+    assert names(list(given.stores.executions)) == ["a", "b", "c"]
     pages = given.server.count("GET", EXECUTIONS)
     assert pages == 6, "three of the list that was given up, three of the one that came through"
 
@@ -203,7 +203,7 @@ async def test_a_list_that_fails_is_tried_later_and_later(
     times = [call.time for call in given.server.calls if call.plural == "executions"]
     assert len(times) == 4
     assert times[3] - times[2] >= 0.064, "0.02 s doubled twice, less its jitter"
-    assert names(list(given.operator.executions)) == ["a"]
+    assert names(list(given.stores.executions)) == ["a"]
 
 
 async def test_only_the_namespaces_that_are_served_are_listed(tmp_path: Path) -> None:
@@ -211,10 +211,10 @@ async def test_only_the_namespaces_that_are_served_are_listed(tmp_path: Path) ->
     for namespace in ("team", "other", "foreign"):
         given.server.put(EXECUTIONS, execution(namespace, metadata={"namespace": namespace}))
     await given.list()
-    assert names(list(given.operator.executions)) == ["other", "team"]
+    assert names(list(given.stores.executions)) == ["other", "team"]
     given.server.remove(EXECUTIONS, "other", "other")
     await given.list()
-    assert names(list(given.operator.executions)) == ["team"]
+    assert names(list(given.stores.executions)) == ["team"]
 
 
 # --- A removal does the same, however it becomes known --------------------------------------------
@@ -231,7 +231,7 @@ async def test_of_an_execution_that_is_gone_nothing_stays_and_everybody_is_told(
     queued = {"state": "QUEUED", **PLACE, "history": [{"state": "QUEUED", "date": _date(1)}]}
     given.server.put(EXECUTIONS, execution("next", status=queued))
     await given.list()
-    body = given.operator.executions.get(NAMESPACE, "gone")
+    body = given.stores.executions.get(NAMESPACE, "gone")
     assert body is not None
     uid = body["metadata"]["uid"]
     given.server.put(JOBS, _job(uid))
@@ -241,9 +241,9 @@ async def test_of_an_execution_that_is_gone_nothing_stays_and_everybody_is_told(
     given.server.remove(EXECUTIONS, NAMESPACE, "gone")
     await found_out(given, by)
     # then
-    assert given.operator.executions.get(NAMESPACE, "gone") is None
-    assert (NAMESPACE, "/company/team/flow/executions/gone/") in given.operator._purges._gone
-    assert given.operator.attempts.of(uid) == {}
+    assert given.stores.executions.get(NAMESPACE, "gone") is None
+    assert (NAMESPACE, "/company/team/flow/executions/gone/") in given.operator.files.orphaned._gone
+    assert given.attempts.of(uid) == {}
     told = {key.name for key in given.queued()}
     assert {"parent", "next"} <= told
 
@@ -257,7 +257,7 @@ async def test_of_a_flow_that_is_gone_the_revisions_are_looked_at(
     given.queued()
     given.server.remove(FLOWS, NAMESPACE, "flow")
     await found_out(given, by)
-    assert given.operator.flows.get(NAMESPACE, "flow") is None
+    assert given.stores.flows.get(NAMESPACE, "flow") is None
     assert Key("Flow", NAMESPACE, "flow") in given.queued()
 
 
@@ -272,7 +272,7 @@ async def test_of_a_git_source_that_is_gone_the_cache_goes(given: Controller, by
     # when
     given.server.remove(GIT_SOURCES, NAMESPACE, "source")
     await found_out(given, by)
-    await given.operator._source_reconciler.reconcile(NAMESPACE, "source")
+    await given.reconcile("GitSource", "source")
     # then
     assert list(given.cache.iterdir()) == []
 
@@ -287,7 +287,7 @@ async def test_a_key_value_that_is_gone_is_told_of_anew_when_it_comes_back(
     await given.list()
     given.server.remove(KEY_VALUES, NAMESPACE, "k")
     await found_out(given, by)
-    assert list(given.operator.pairs) == []
+    assert list(given.stores.keyvalues) == []
 
 
 @BY
@@ -301,7 +301,7 @@ async def test_a_job_that_is_gone_ends_its_attempt(given: Controller, by: str) -
     given.server.remove(JOBS, NAMESPACE, "job")
     await found_out(given, by)
     # then
-    assert given.operator.attempts.attempt("u", (RUN, ATTEMPT)).job_deleted
+    assert given.attempts.attempt("u", (RUN, ATTEMPT)).job_deleted
     assert Key("Execution", NAMESPACE, "run") in given.queued()
 
 
@@ -315,7 +315,7 @@ async def test_of_a_pod_that_is_gone_without_an_end_the_job_tells(
     status = {"phase": "Running", "containerStatuses": [{"name": "task", "state": state}]}
     given.server.put(PODS, {**_job("u", "pod"), "spec": {}, "status": status})
     await given.list()
-    seen = given.operator.attempts.attempt("u", (RUN, ATTEMPT))
+    seen = given.attempts.attempt("u", (RUN, ATTEMPT))
     assert results.observe(seen.job, list(seen.pods.values())).state == "RUNNING"
     # when: its node is gone, the pod is deleted by force, and the Job gives up
     given.server.remove(PODS, NAMESPACE, "pod")
@@ -340,13 +340,13 @@ async def test_a_namesake_removes_the_one_before_whose_deletion_nobody_saw(
     new = given.server.put(EXECUTIONS, execution("a"))
     given.watch()
     # then
-    assert given.operator.executions.get(NAMESPACE, "a") == new
-    assert given.operator._purges._gone, "the files of the one before"
+    assert given.stores.executions.get(NAMESPACE, "a") == new
+    assert given.operator.files.orphaned._gone, "the files of the one before"
     # and its deletion, told late, is no news
-    given.operator._purges._gone.clear()
+    given.operator.files.orphaned._gone.clear()
     given.tell("executions", "DELETED", deleted)
-    assert given.operator.executions.get(NAMESPACE, "a") == new
-    assert not given.operator._purges._gone
+    assert given.stores.executions.get(NAMESPACE, "a") == new
+    assert not given.operator.files.orphaned._gone
     assert old["metadata"]["uid"] != new["metadata"]["uid"]
 
 
@@ -355,7 +355,7 @@ async def test_a_deleted_job_of_another_uid_says_nothing_of_this_one(given: Cont
     await given.list()
     other = _job("u") | {"metadata": {**_job("u")["metadata"], "uid": "other"}}
     given.tell("jobs", "DELETED", {**other, "metadata": {**other["metadata"], "namespace": "team"}})
-    assert not given.operator.attempts.attempt("u", (RUN, ATTEMPT)).job_deleted
+    assert not given.attempts.attempt("u", (RUN, ATTEMPT)).job_deleted
 
 
 # --- When to list ---------------------------------------------------------------------------------
@@ -378,7 +378,7 @@ async def test_when_kopf_lists_anew_so_does_the_informer(
     for body in given.server.all(EXECUTIONS):
         informer.watched(None, body)
     # then
-    await until(lambda: names(list(given.operator.executions)) == ["b"])
+    await until(lambda: names(list(given.stores.executions)) == ["b"])
     task.cancel()
 
 
@@ -401,7 +401,8 @@ class Interleaving:
         self.server = ApiServer(chunk=1)
         self.gone: list[str] = []
         self.known: set[str] = set()
-        self.store = ObjectStore(removed=lambda body: self.gone.append(body["metadata"]["uid"]))
+        self.store = ObjectStore()
+        self.store.on_removed(lambda body: self.gone.append(body["metadata"]["uid"]))
         self.informer = Informer(
             self.server.api,
             EXECUTIONS,

@@ -1,0 +1,196 @@
+"""What each piece of news leads to: who is reconciled, and what else follows.
+
+| news | leads to |
+|---|---|
+| a Flow is seen | it is reconciled; where its spec changed, the next of its queue too, as its limit may be another |
+| a Flow is gone | its revisions in memory go, and it is reconciled once more, which deletes those that nobody runs |
+| an Execution is seen | it is reconciled; where its state or the result of a control is news, its makers and those whose task waits for it too |
+| an Execution's status is written | the same for makers and those that wait; its Flow, some time later, where it began or ended; the next of the queue, where a place became free |
+| an Execution is gone | its memory goes, its files and logs are deleted; its makers, those that wait for it and the next of the queue are reconciled |
+| a Job or a pod is seen or gone | its attempt is another, and its Execution is reconciled; the pod's log is archived |
+| a GitSource is seen or gone | it is reconciled, by workers of its own; its caches go with it |
+| a KeyValue is seen or gone | it is reconciled |
+
+News comes from watches, from lists, and from the answers to the controller's own calls. Nothing here
+waits, and nothing is decided: what is told twice, or late, costs a reconcile.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cachetools import FIFOCache
+
+from penstock.controller.app.reconcilers import Reconcilers
+from penstock.controller.app.stores import Stores
+from penstock.controller.executions.concurrency import next_in_line
+from penstock.controller.executions.related import makers_of
+from penstock.controller.executions.resume_task import WaitsForExecution
+from penstock.controller.gc.orphaned_files import OrphanedFiles
+from penstock.controller.logs.archiver import Logs
+from penstock.controller.runtime.attempt_cache import AttemptStore
+from penstock.controller.runtime.execution_memory import ExecutionMemories
+from penstock.controller.runtime.queue import Key
+from penstock.kubernetes.api.client import Object
+from penstock.kubernetes.api.labels import EXECUTION_NAME
+from penstock.kubernetes.observation.podstatus import gone
+from penstock.kubernetes.observation.shared_pod import attempts_in
+from penstock.resources.execution import ExecutionStatus, State
+
+FLOW_DELAY = 1.0
+"""Seconds for which what executions did to their flow is gathered: it only changes a column."""
+_TOLD = 20_000
+"""Executions of which it is known what was told last; of others it is told once more."""
+
+
+class Events:
+    """Takes in news, and marks who has to look at it."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        attempts: AttemptStore,
+        memories: ExecutionMemories,
+        reconcilers: Reconcilers,
+        logs: Logs,
+        orphaned_files: OrphanedFiles,
+    ) -> None:
+        self._stores = stores
+        self._attempts = attempts
+        self._memories = memories
+        self._reconcilers = reconcilers
+        self._logs = logs
+        self._orphaned_files = orphaned_files
+        self._told: FIFOCache[str, object] = FIFOCache(_TOLD)
+        """What relatives were last told of an execution, by its uid."""
+        stores.flows.on_removed(self.flow_gone)
+        stores.executions.on_removed(self.execution_gone)
+        stores.sources.on_removed(self.source_gone)
+        stores.keyvalues.on_removed(self.keyvalue_gone)
+
+    def flow_seen(self, flow: Object) -> None:
+        """Take in a Flow. Executions that wait for it look again by themselves."""
+        meta = flow["metadata"]
+        before = self._stores.flows.get(meta["namespace"], meta["name"])
+        if self._stores.flows.put(flow):
+            self._reconcilers.add("Flow", flow)
+            if before is None or before["metadata"].get("generation") != meta.get("generation"):
+                self._call_next(meta["namespace"], meta["name"])
+
+    def flow_gone(self, flow: Object) -> None:
+        """Take in that a Flow is gone."""
+        self._reconcilers.removed("Flow", flow)
+        self._reconcilers.add("Flow", flow)
+
+    def execution_seen(self, execution: Object) -> None:
+        """Take in an Execution, as a watch, a list or a call has shown it."""
+        if self._stores.executions.put(execution):
+            self._reconcilers.add("Execution", execution)
+            self._tell_relatives(execution)
+
+    def execution_written(
+        self, execution: Object, before: ExecutionStatus | None, status: ExecutionStatus
+    ) -> None:
+        """Take in that a new status of an Execution was written."""
+        namespace = execution["metadata"]["namespace"]
+        flow = None if status.flow is None else status.flow.name
+        was_open = before is not None and not before.state.terminated
+        if flow is not None and (status.state.terminated or not was_open):
+            self._reconcilers.queue.add_later(Key("Flow", namespace, flow), FLOW_DELAY)
+        left_queue = (
+            before is not None and before.state is State.QUEUED and status.state is not before.state
+        )
+        if flow is not None and (status.state.terminated or left_queue):
+            self._call_next(namespace, flow)
+        written = self._stores.executions.get(namespace, execution["metadata"]["name"])
+        if written is not None:
+            self._tell_relatives(written)
+
+    def execution_gone(self, execution: Object) -> None:
+        """Take in that an Execution is gone: nothing of it is remembered."""
+        meta = execution["metadata"]
+        self._memories.forget(meta["uid"])
+        self._told.pop(meta["uid"], None)
+        self._orphaned_files.removed(execution)
+        self._logs.execution_gone(execution)
+        self._look_again(execution, makers_of(execution))
+        flow = ((execution.get("status") or {}).get("flow") or {}).get("name")
+        if flow:
+            self._call_next(meta["namespace"], flow)
+
+    def execution_ready(self, execution: Object) -> None:
+        """Take in that an Execution can be decided again, as what it lacked is there."""
+        self._reconcilers.add("Execution", execution)
+
+    def source_seen(self, source: Object) -> None:
+        """Take in a GitSource."""
+        if self._stores.sources.put(source):
+            self._reconcilers.add("GitSource", source)
+
+    def source_gone(self, source: Object) -> None:
+        """Take in that a GitSource is gone."""
+        self._reconcilers.removed("GitSource", source)
+        self._reconcilers.add("GitSource", source)
+
+    def keyvalue_seen(self, keyvalue: Object) -> None:
+        """Take in a KeyValue."""
+        if self._stores.keyvalues.put(keyvalue):
+            self._reconcilers.add("KeyValue", keyvalue)
+
+    def keyvalue_gone(self, keyvalue: Object) -> None:
+        """Take in that a KeyValue is gone."""
+        self._reconcilers.removed("KeyValue", keyvalue)
+
+    def job_seen(self, job: Object) -> None:
+        """Take in a Job of an attempt."""
+        self._attempts.put_job(job)
+        self._add_owner(job)
+
+    def job_gone(self, job: Object) -> None:
+        """Take in that a Job of an attempt is gone."""
+        self._attempts.remove_job(job)
+        self._add_owner(job)
+
+    def pod_seen(self, pod: Object) -> None:
+        """Take in a pod of an attempt, or of several."""
+        self._attempts.put_pod(pod)
+        for own in attempts_in(pod):
+            self._logs.seen(own)
+        self._add_owner(pod)
+
+    def pod_gone(self, pod: Object) -> None:
+        """Take in that a pod is gone: its last state may tell how its attempt ended."""
+        self.pod_seen(gone(pod))
+
+    def _add_owner(self, owned: Object) -> None:
+        """Let the Execution of a Job or pod be reconciled, which names it in an annotation."""
+        meta = owned["metadata"]
+        name = (meta.get("annotations") or {}).get(EXECUTION_NAME)
+        if name:
+            self._reconcilers.add_key(Key("Execution", meta["namespace"], name))
+
+    def _tell_relatives(self, execution: Object) -> None:
+        """Let those look again that want to know how an execution is, where that is news."""
+        uid, status = execution["metadata"]["uid"], execution.get("status") or {}
+        news = (status.get("state"), [result["id"] for result in status.get("controls", [])])
+        if self._told.get(uid) == news:
+            return self._look_again(execution, ())
+        self._told[uid] = news
+        self._look_again(execution, makers_of(execution))
+
+    def _look_again(self, execution: Object, names: Iterable[str]) -> None:
+        """Let executions of these names look again, and those whose task waits for this one."""
+        meta = execution["metadata"]
+        for name in names:
+            self._reconcilers.add_key(Key("Execution", meta["namespace"], name))
+        waits = WaitsForExecution(meta["namespace"], meta["name"])
+        for uid, waiting in self._memories.marked(waits).items():
+            self._memories.unmark(uid, waits)
+            self._reconcilers.add_key(waiting)
+
+    def _call_next(self, namespace: str, flow: str) -> None:
+        """Let the next of a flow's queue look whether its turn has come; where it has, it calls
+        the one behind it."""
+        waiting = next_in_line(self._stores.executions, namespace, flow)
+        if waiting is not None:
+            self._reconcilers.add("Execution", waiting)

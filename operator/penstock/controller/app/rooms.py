@@ -1,0 +1,286 @@
+"""Builds the parts of the controller, room by room: each function takes what was built before, and
+nothing here calls back into what is not whole yet."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from penstock.cluster.key_value_writer import KeyValueWriter
+from penstock.controller.app.events import Events
+from penstock.controller.app.reconcilers import Reconcilers
+from penstock.controller.app.stores import Stores
+from penstock.controller.attempts.directory_observation import DirectoryObserver
+from penstock.controller.attempts.job_factory import JobFactory
+from penstock.controller.attempts.jobs import Jobs
+from penstock.controller.attempts.observation import AttemptObserver
+from penstock.controller.attempts.pending import Pending
+from penstock.controller.attempts.secret_locations import SecretLocations
+from penstock.controller.attempts.settle import AttemptEffects
+from penstock.controller.attempts.start import AttemptStarter
+from penstock.controller.attempts.task_cache import CachedTasks
+from penstock.controller.attempts.working_directories import WorkingDirectories
+from penstock.controller.executions.actions import Actions
+from penstock.controller.executions.cluster_tasks import ClusterTasks
+from penstock.controller.executions.concurrency import ConcurrencyLimits
+from penstock.controller.executions.decide import Decisions
+from penstock.controller.executions.execution_maker import ExecutionMaker
+from penstock.controller.executions.expression_functions import ExpressionFunctions
+from penstock.controller.executions.expression_reads import ExpressionReads
+from penstock.controller.executions.fileinputs import FileInputs
+from penstock.controller.executions.identities import Identities
+from penstock.controller.executions.inputsecrets import InputSecrets
+from penstock.controller.executions.observe import Observer
+from penstock.controller.executions.publisher import StatusPublisher
+from penstock.controller.executions.reconciler import ExecutionReconciler
+from penstock.controller.executions.related import RelatedExecutions
+from penstock.controller.executions.resolution import Resolution
+from penstock.controller.executions.resume_task import ResumeTasks
+from penstock.controller.executions.settle import Effects
+from penstock.controller.executions.status_store import StatusStore
+from penstock.controller.executions.toggle_task import ToggleTasks
+from penstock.controller.files.access import FileAccess
+from penstock.controller.files.execution_index import ExecutionIndex
+from penstock.controller.files.grants import Grants
+from penstock.controller.files.provenance import Provenance
+from penstock.controller.files.storage_access import StorageAccess
+from penstock.controller.flows.reconciler import FlowReconciler
+from penstock.controller.flows.revisions import Revisions
+from penstock.controller.gc.orphaned_files import OrphanedFiles
+from penstock.controller.gc.purge_tasks import PurgeTasks
+from penstock.controller.gc.retention import Retention
+from penstock.controller.gitsources.namespacefiles import NamespaceFolders
+from penstock.controller.gitsources.reconciler import GitSourceReconciler
+from penstock.controller.keyvalues.index import KeyValueIndex
+from penstock.controller.keyvalues.reconciler import KeyValueReconciler
+from penstock.controller.keyvalues.task_effects import TaskEffects, recorded_in
+from penstock.controller.logs.archiver import Logs
+from penstock.controller.runtime.attempt_cache import AttemptStore
+from penstock.controller.runtime.execution_memory import ExecutionMemories
+from penstock.controller.runtime.metrics import Metrics
+from penstock.controller.runtime.recorder import Recorder
+from penstock.controller.runtime.settings import Settings
+from penstock.controller.runtime.throttle import Throttle
+from penstock.controller.runtime.waits import Waits
+from penstock.controller.triggers.clock import Clock
+from penstock.controller.triggers.starter import Starter
+from penstock.kubernetes.api.client import Api
+from penstock.kubernetes.jobs.job import JobDefaults
+from penstock.kubernetes.status.large_outputs import OutputsKeeper
+from penstock.kubernetes.status.task_run_archive import TaskRunArchive
+
+
+class Runtime:
+    """What every room stands on: the API server, what was seen of it, and who is called."""
+
+    def __init__(self, api: Api, settings: Settings, metrics: Metrics) -> None:
+        self.api = api
+        self.settings = settings
+        self.metrics = metrics
+        self.stores = Stores()
+        self.memories = ExecutionMemories()
+        self.attempts = AttemptStore(self.memories)
+        self.recorder = Recorder(api)
+        waits = Waits(api, self.recorder, self.stores.told())
+        self.reconcilers = Reconcilers(metrics, waits, settings.workers)
+        self.secrets = SecretLocations(settings.secrets, self.stores.flows)
+
+
+class Files:
+    """The internal storage, and who may use what of it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        executions, settings = runtime.stores.executions, runtime.settings
+        self.storage = StorageAccess(runtime.api, settings.storage)
+        self.provenance = Provenance(lambda: self.storage.key)
+        self.access = FileAccess(executions, self.provenance)
+        self.reads = ExpressionReads(self.storage.storage, self.access)
+        self.orphaned = OrphanedFiles(self.storage.root, executions, settings.namespaces)
+        self.execution_index = ExecutionIndex(executions, self.access)
+
+
+class KeyValues:
+    """Key-value pairs: read from memory, changed once for each attempt that asks."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        stores = runtime.stores
+        is_recorded = partial(recorded_in, stores.executions)
+        self.index = KeyValueIndex(stores.keyvalues)
+        self.writer = KeyValueWriter(runtime.api, self.index, is_recorded)
+        self.task_effects = TaskEffects(self.index, self.writer)
+        reconciler = KeyValueReconciler(
+            runtime.api, stores.keyvalues, self.index, is_recorded, runtime.recorder
+        )
+        runtime.reconcilers.serve("KeyValue", reconciler.reconcile, reconciler.forget)
+
+
+def build_logs(runtime: Runtime, files: Files) -> Logs:
+    """Build what archives the logs of tasks."""
+    return Logs(
+        runtime.api,
+        files.storage,
+        runtime.stores.executions,
+        runtime.memories,
+        runtime.reconcilers.queue.add_later,
+    )
+
+
+def build_events(runtime: Runtime, files: Files, logs: Logs) -> Events:
+    """Build what says what news leads to."""
+    return Events(
+        runtime.stores,
+        runtime.attempts,
+        runtime.memories,
+        runtime.reconcilers,
+        logs,
+        files.orphaned,
+    )
+
+
+class Flows:
+    """Flows: their revisions, and the executions that their triggers start."""
+
+    def __init__(
+        self, runtime: Runtime, files: Files, keyvalues: KeyValues, events: Events
+    ) -> None:
+        stores, settings = runtime.stores, runtime.settings
+        self.functions = ExpressionFunctions(
+            runtime.memories, files.reads.readers, events.execution_ready, keyvalues.index.of
+        )
+        self.revisions = Revisions(runtime.api, settings.limits, self.functions.of)
+        reconciler = FlowReconciler(
+            runtime.api,
+            stores.flows,
+            stores.executions,
+            self.revisions,
+            Clock(Starter(runtime.api, stores.executions), keyvalues.index),
+            Retention(runtime.api, stores.executions, settings.executions),
+            runtime.recorder,
+        )
+        runtime.reconcilers.serve("Flow", reconciler.reconcile, reconciler.removed)
+
+
+class Attempts:
+    """Attempts: how they are observed, settled, started and stopped."""
+
+    def __init__(self, runtime: Runtime, files: Files, keyvalues: KeyValues, logs: Logs) -> None:
+        api, settings, attempts = runtime.api, runtime.settings, runtime.attempts
+        patience = settings.pending_timeout_seconds
+        defaults = JobDefaults.from_mapping(settings.jobs)
+        pending = Pending(api, patience)
+        task_cache = CachedTasks(files.storage.storage)
+        grants = Grants(files.storage, files.access.parents, timedelta(seconds=patience))
+        job_factory = JobFactory(
+            defaults, runtime.secrets, keyvalues.task_effects, grants, task_cache
+        )
+        throttle = Throttle(settings.job_creates_per_second, settings.job_create_burst)
+        self.jobs = Jobs(api, attempts, throttle, runtime.metrics)
+        self.directories = WorkingDirectories(api, attempts, self.jobs, defaults)
+        self.observer = AttemptObserver(
+            api, attempts, DirectoryObserver(attempts, pending), pending
+        )
+        self.effects = AttemptEffects(attempts, self.jobs, keyvalues.task_effects, task_cache, logs)
+        self.starter = AttemptStarter(
+            attempts, job_factory, self.jobs, self.directories, task_cache, logs, pending
+        )
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What executions are reconciled with."""
+
+    runtime: Runtime
+    files: Files
+    keyvalues: KeyValues
+    flows: Flows
+    attempts: Attempts
+    logs: Logs
+    events: Events
+
+
+def build_executions(rooms: Rooms) -> None:
+    """Build the reconciler of Executions: what it observes with, decides with and acts with."""
+    runtime, files, attempts = rooms.runtime, rooms.files, rooms.attempts
+    api, stores, memories = runtime.api, runtime.stores, runtime.memories
+    settings, revisions = runtime.settings, rooms.flows.revisions
+    seen = rooms.events.execution_seen
+    statuses = StatusStore(
+        api, stores.executions, memories, OutputsKeeper(api), TaskRunArchive(api)
+    )
+    resolution = Resolution(stores.executions, stores.flows, revisions, statuses)
+    identities = Identities(_environment(settings.env_prefix), settings.variables)
+    maker = ExecutionMaker(api, stores.executions, runtime.secrets, files.provenance, seen)
+    related = RelatedExecutions(
+        api, stores.executions, memories, statuses, maker, runtime.recorder, seen
+    )
+    reconciler = ExecutionReconciler(
+        stores.executions,
+        memories,
+        Observer(resolution, attempts.observer, related, identities),
+        Effects(resolution, FileInputs(files.reads, files.orphaned), attempts.effects),
+        Decisions(
+            resolution,
+            ConcurrencyLimits(stores.executions, stores.flows, revisions, memories),
+            files.provenance,
+            identities,
+            rooms.flows.functions,
+        ),
+        StatusPublisher(
+            statuses,
+            runtime.recorder,
+            runtime.metrics,
+            rooms.logs.with_place,
+            rooms.events.execution_written,
+        ),
+        Actions(
+            attempts.starter,
+            attempts.jobs,
+            attempts.directories,
+            maker,
+            related,
+            _cluster_tasks(rooms),
+            InputSecrets(api, memories, runtime.recorder, seen),
+        ),
+    )
+    runtime.reconcilers.serve("Execution", reconciler.reconcile)
+
+
+def _cluster_tasks(rooms: Rooms) -> ClusterTasks:
+    """Build what does the tasks that need no pod."""
+    runtime, keyvalues = rooms.runtime, rooms.keyvalues
+    api, stores, index = runtime.api, runtime.stores, rooms.files.execution_index
+    return ClusterTasks(
+        runtime.attempts,
+        ResumeTasks(api, stores.executions, runtime.memories, runtime.secrets),
+        ToggleTasks(api, stores.flows, rooms.flows.revisions),
+        PurgeTasks(
+            api,
+            index,
+            rooms.files.storage.storage,
+            keyvalues.index,
+            keyvalues.writer,
+            runtime.reconcilers.queue.add_later,
+        ),
+        index,
+    )
+
+
+def build_gitsources(runtime: Runtime, files: Files, cache: Path) -> None:
+    """Build the reconciler of GitSources."""
+    stores, folders = runtime.stores, NamespaceFolders(files.storage.storage)
+    reconciler = GitSourceReconciler(
+        runtime.api, stores.sources, stores.flows, runtime.recorder, cache, folders
+    )
+    runtime.reconcilers.serve("GitSource", reconciler.reconcile, reconciler.removed)
+
+
+def _environment(prefix: str) -> dict[str, str]:
+    """Read what expressions see as `envs.…`: only what an administrator chose by its prefix."""
+    return {
+        name.removeprefix(prefix).lower(): value
+        for name, value in os.environ.items()
+        if prefix and name.startswith(prefix)
+    }

@@ -1,0 +1,147 @@
+"""Deciding: all that is known of an execution goes into the engine, and one step comes out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from penstock.controller.attempts.job_factory import with_job_names
+from penstock.controller.executions.concurrency import ConcurrencyLimits
+from penstock.controller.executions.expression_functions import ExpressionFunctions
+from penstock.controller.executions.identities import Identities
+from penstock.controller.executions.refusals import refuse_controls
+from penstock.controller.executions.resolution import (
+    NotYet,
+    Refusal,
+    Resolution,
+    pending_controls,
+    wanted_restart,
+)
+from penstock.controller.executions.settle import Beginning, Situation
+from penstock.controller.files.provenance import Provenance
+from penstock.engine.decision.engine import Engine
+from penstock.engine.interface.actions import Report, Step
+from penstock.engine.interface.turn import ALONE, Turn
+from penstock.expressions import NotLoaded
+from penstock.kubernetes.api.client import Object
+from penstock.resources.execution import CallerReference, State
+from penstock.storage.errors import StorageUnavailable
+
+_AGAIN = 1.0
+"""Seconds until the storage is looked for again, by an execution that begins."""
+
+
+class Decisions:
+    """Decides for executions."""
+
+    def __init__(
+        self,
+        resolution: Resolution,
+        concurrency: ConcurrencyLimits,
+        provenance: Provenance,
+        identities: Identities,
+        functions: ExpressionFunctions,
+    ) -> None:
+        self._resolution = resolution
+        self._concurrency = concurrency
+        self._provenance = provenance
+        self._identities = identities
+        self._functions = functions
+
+    @asynccontextmanager
+    async def decided(
+        self, execution: Object, situation: Beginning | Situation, now: datetime
+    ) -> AsyncIterator[Step]:
+        """Decide the next step. It must be stored before this is left: the places that a flow's
+        limit leaves are given to one execution after the other.
+
+        Raises ``NotYet``, ``Refusal`` and ``NotLoaded``, and has decided nothing then.
+        """
+        if isinstance(situation, Beginning):
+            flow, engine = situation.start.flow, situation.start.engine
+            async with self._concurrency.turn(execution, flow, engine) as turn:
+                yield with_job_names(execution, self._begin(execution, situation, turn, now))
+        elif _asks_for_turn(situation):
+            assert situation.status.flow is not None
+            flow, engine = situation.status.flow, situation.engine
+            async with self._concurrency.turn(execution, flow, engine) as turn:
+                step = await self._continue(execution, situation, turn, now)
+                yield with_job_names(execution, step)
+        else:
+            step = await self._continue(execution, situation, ALONE, now)
+            yield with_job_names(execution, step)
+
+    def fetch(self, execution: Object, missing: NotLoaded) -> None:
+        """See to what a decision lacks. The execution is reconciled again when it is there."""
+        self._functions.fetch(execution, missing)
+
+    def done(self, execution: Object) -> None:
+        """Take in that all that was decided is done: the next decision reads anew."""
+        self._functions.done(execution)
+
+    def _begin(self, execution: Object, situation: Beginning, turn: Turn, now: datetime) -> Step:
+        """Decide the first step. Raises ``NotYet`` while it can't be told who called it."""
+        start = situation.start
+        identity = self._identities.of(execution, situation.spec, start.flow.revision)
+        noted = {"flow": start.flow, "called_by": self._caller(execution)}
+        step = start.engine.begin(identity, situation.spec, now, turn, start.source)
+        step = replace(step, status=step.status.model_copy(update=noted))
+        if step.refusal is not None:
+            return step
+        text = f"revision {start.flow.revision} of the flow"
+        return replace(step, reports=(Report("Started", text), *step.reports))
+
+    def _caller(self, execution: Object) -> CallerReference | None:
+        try:
+            return self._provenance.caller(execution)
+        except StorageUnavailable:
+            raise NotYet(_AGAIN) from None
+
+    async def _continue(
+        self, execution: Object, situation: Situation, turn: Turn, now: datetime
+    ) -> Step:
+        """Decide the next step; by another revision, where a restart names one."""
+        restart = wanted_restart(situation.spec, situation.status)
+        if restart is not None:
+            control, revision = restart
+            namespace = execution["metadata"]["namespace"]
+            try:
+                other = await self._resolution.for_restart(namespace, situation.status, revision)
+            except Refusal as error:
+                return refuse_controls(situation.status, [control.id], str(error), now)
+            step = _advance(self._pinned_to(execution, situation, other, revision), turn, now)
+            if any(result.id == control.id and result.done for result in step.status.controls):
+                return step
+        return _advance(situation, turn, now)
+
+    def _pinned_to(
+        self, execution: Object, situation: Situation, engine: Engine, revision: int
+    ) -> Situation:
+        assert situation.status.flow is not None
+        flow = situation.status.flow.model_copy(update={"revision": revision})
+        return replace(
+            situation,
+            engine=engine,
+            status=situation.status.model_copy(update={"flow": flow}),
+            identity=self._identities.of(execution, situation.spec, revision),
+        )
+
+
+def _advance(situation: Situation, turn: Turn, now: datetime) -> Step:
+    return situation.engine.advance(
+        situation.identity,
+        situation.status,
+        situation.observations,
+        now,
+        children=situation.children,
+        turn=turn,
+    )
+
+
+def _asks_for_turn(situation: Situation) -> bool:
+    """Tell whether it may be decided now that the execution takes a place among those of its
+    flow."""
+    waits = situation.status.state in (State.CREATED, State.QUEUED)
+    return waits or bool(pending_controls(situation.spec, situation.status))
