@@ -148,7 +148,7 @@ def _properties(trigger: Trigger) -> FlowTrigger | None:
 
 def _upstream(execution: LocalExecution, flow: Flow, step: Transition) -> Upstream:
     status = execution.status
-    board = TaskRunIndex(status.task_runs, FlowTree(flow).traits)
+    run_index = TaskRunIndex(status.task_runs, FlowTree(flow).traits)
     return Upstream(
         id=execution.name,
         namespace=flow.namespace,
@@ -157,7 +157,7 @@ def _upstream(execution: LocalExecution, flow: Flow, step: Transition) -> Upstre
         date=step.date,
         labels=status.labels,
         outputs=status.outputs,
-        task_outputs=board.visible_outputs(),
+        task_outputs=run_index.visible_outputs(),
         attempts=[[str(item.state) for item in run.attempts] for run in status.task_runs],
     )
 

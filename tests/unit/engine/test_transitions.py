@@ -170,7 +170,7 @@ def test_nothing_but_the_tables_sets_a_state() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "board.change(run, state=State.FAILED)",
+        "run_index.change(run, state=State.FAILED)",
         "TaskRun(id='a', state=State.RUNNING)",
         "status.model_copy(update={'state': State.KILLED})",
         "status.model_copy(update=changes | {'state': state, 'message': None})",

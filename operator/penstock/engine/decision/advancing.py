@@ -32,18 +32,18 @@ class Advancing:
         self,
         tree: FlowTree,
         identity: Identity,
-        board: TaskRunIndex,
+        run_index: TaskRunIndex,
         attempts: Attempts,
         evaluation: Evaluation,
-        ledger: ExecutionChanges,
+        changes: ExecutionChanges,
         starting: Starting,
     ) -> None:
         self._tree = tree
         self._identity = identity
-        self._board = board
+        self._run_index = run_index
         self._attempts = attempts
         self._evaluation = evaluation
-        self._ledger = ledger
+        self._changes = changes
         self._starting = starting
         self.waiting = 0
         """Task runs that are known to come, for the progress that is shown."""
@@ -60,7 +60,7 @@ class Advancing:
         """Start what may start. True when nothing of the plan is live or still to come."""
         book = self._book(parent, kind, plan)
         stops = stop_on_failure and not plan.goes_on
-        failed = stops and parent.failed(self._board)
+        failed = stops and parent.failed(self._run_index)
         stopped = plan.stopped
         for index in self._to_look_at(parent, plan, book):
             lane = plan.lanes[index]
@@ -95,18 +95,18 @@ class Advancing:
     def _book(self, parent: Parent, kind: str, plan: Plan) -> LaneBook:
         """Find what is known of the lanes, or look at them anew, as after a crash."""
         key = (parent.id, kind)
-        book = self._board.books.get(key)
+        book = self._run_index.books.get(key)
         if isinstance(book, LaneBook):
             return book
         book = LaneBook()
-        if self._board.has_children(parent.id):
+        if self._run_index.has_children(parent.id):
             begun = [i for i, lane in enumerate(plan.lanes) if self.has_begun(parent, lane)]
             book.live = dict.fromkeys(begun)
             book.next = begun[-1] + 1 if begun else 0
             for index in (i for i in range(book.next) if i not in book.live):
                 unstarted = len(plan.lanes[index].children)
                 book.enter(index, LaneState.PENDING, unstarted, begun=False)
-        self._board.books[key] = book
+        self._run_index.books[key] = book
         return book
 
     def _to_look_at(self, parent: Parent, plan: Plan, book: LaneBook) -> list[int]:
@@ -114,12 +114,12 @@ class Advancing:
         if book.fresh or not isinstance(plan.lanes, LoopLanes):
             book.fresh = False
             return sorted(book.live)
-        touched = (run.iteration for run in self._board.take_touched(parent.id))
+        touched = (run.iteration for run in self._run_index.take_touched(parent.id))
         return sorted({index for index in touched if index is not None and index in book.live})
 
     def _to_start(self, plan: Plan, book: LaneBook) -> Iterator[int]:
         """Give the lanes that may go on or begin, in their order, as long as there is room."""
-        if self._ledger.exit is not None or self._ledger.paused:
+        if self._changes.exit is not None or self._changes.paused:
             return
         yield from sorted([*book.pending, *book.blocked])
         while book.next < len(plan.lanes) and (not plan.limit or len(book.live) < plan.limit):
@@ -129,7 +129,7 @@ class Advancing:
                 return
 
     def _is_free(self, parent: Parent, lane: Lane) -> bool:
-        return all(self._board.has_ended(parent.id, task_id) for task_id in lane.after)
+        return all(self._run_index.has_ended(parent.id, task_id) for task_id in lane.after)
 
     def _advance_lane(
         self,
@@ -143,7 +143,7 @@ class Advancing:
         for index in range(book.reached.get(lane, 0), len(children)):
             child = children[index]
             book.reached[lane] = index
-            run = self._board.child(parent.id, child)
+            run = self._run_index.child(parent.id, child)
             if run is None:
                 if not may_start or self._holds_back(child, parent):
                     return LaneState.PENDING, len(children) - index
@@ -156,18 +156,20 @@ class Advancing:
 
     def _holds_back(self, child: Child, parent: Parent) -> bool:
         """Whether nothing starts now, or not this child."""
-        if self._ledger.exit is not None or self._ledger.paused:
+        if self._changes.exit is not None or self._changes.paused:
             return True
-        if self._ledger.over or child.task.id not in self._identity.breakpoints:
+        if self._changes.over or child.task.id not in self._identity.breakpoints:
             return False
-        run_id = task_run_id(parent.id, child, self._ledger.restarts)
-        if run_id in self._ledger.passed_breakpoints:
+        run_id = task_run_id(parent.id, child, self._changes.restarts)
+        if run_id in self._changes.passed_breakpoints:
             return False
         self._at_breakpoints.append(run_id)
         return True
 
     def has_begun(self, parent: Parent, lane: Lane) -> bool:
-        return bool(lane.children) and self._board.child(parent.id, lane.children[0]) is not None
+        return (
+            bool(lane.children) and self._run_index.child(parent.id, lane.children[0]) is not None
+        )
 
     def _record_lane(
         self, parent: Parent, kind: str, index: int, lane: Lane, state: LaneState
@@ -179,9 +181,9 @@ class Advancing:
         task = self._tree[parent.run.task_id].task
         if not isinstance(task, Flowable) or not task.isolates:
             return False
-        run = self._board[parent.run.id]
+        run = self._run_index[parent.run.id]
         if not task.has_recorded(run, index):
-            runs = [found for c in lane.children if (found := self._board.child(run.id, c))]
+            runs = [found for c in lane.children if (found := self._run_index.child(run.id, c))]
             end = worst(found.state for found in runs)
             last = runs[-1]
             evaluator = partial(
@@ -189,10 +191,10 @@ class Advancing:
             )
             try:
                 outputs = task.lane_ended(run, index, end, evaluator)
-                run = self._board.change(run, outputs=outputs)
+                run = self._run_index.change(run, outputs=outputs)
             except (ExpressionError, FlowableError, InvalidInput) as error:
-                run = self._board.change(run, outputs=task.lane_failed(run, index))
+                run = self._run_index.change(run, outputs=task.lane_failed(run, index))
                 if not parent.plan.goes_on:
                     self._attempts.tell_failure(run, str(error))
-                    run = self._board.change(run, verdict=State.FAILED, message=str(error))
+                    run = self._run_index.change(run, verdict=State.FAILED, message=str(error))
         return run.verdict is State.FAILED or bool((run.outputs or {}).get("stopped"))

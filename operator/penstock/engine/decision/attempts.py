@@ -34,7 +34,7 @@ class Attempts:
     def __init__(
         self,
         tree: FlowTree,
-        board: TaskRunIndex,
+        run_index: TaskRunIndex,
         evaluation: Evaluation,
         children: ChildExecutions,
         retries: ExecutionRetries,
@@ -42,7 +42,7 @@ class Attempts:
         now: datetime,
     ) -> None:
         self._tree = tree
-        self._board = board
+        self._run_index = run_index
         self._evaluation = evaluation
         self._children = children
         self._retries = retries
@@ -56,7 +56,7 @@ class Attempts:
         attempt = self._next(run)
         if isinstance(task, ExecutableTask):
             attempt = self._with_execution(run, task, attempt)
-        run = self._board.move(
+        run = self._run_index.move(
             run,
             State.RUNNING if isinstance(task, Flowable) else State.CREATED,
             next_attempt=None,
@@ -76,7 +76,7 @@ class Attempts:
         """Write an attempt that the engine makes itself, now."""
         begun = move_attempt(run, self._next(run), State.RUNNING, start_date=self._now)
         attempts = [*run.attempts, begun]
-        return self._board.move(run, State.RUNNING, next_attempt=None, attempts=attempts)
+        return self._run_index.move(run, State.RUNNING, next_attempt=None, attempts=attempts)
 
     def _next(self, run: TaskRun) -> Attempt:
         return Attempt(number=len(run.attempts) + 1, state=INITIAL, created_date=self._now)
@@ -124,7 +124,7 @@ class Attempts:
 
     def _workspace(self, run: TaskRun) -> tuple[Workspace | None, Secrets]:
         """Find the directory of the WorkingDirectory around a task run, and the secrets in it."""
-        around = self._board[run.parent] if run.parent is not None else None
+        around = self._run_index[run.parent] if run.parent is not None else None
         task = self._tree[around.task_id].task if around is not None else None
         if around is None or not isinstance(task, WorkingDirectory):
             return None, NO_SECRETS
@@ -137,7 +137,7 @@ class Attempts:
 
     def _used(self, workspace: Workspace) -> Workspace:
         """Note in the directory which attempts were in it."""
-        inside = self._board.children(workspace.id)
+        inside = self._run_index.children(workspace.id)
         before = [
             (run.task_id, run.id, attempt.number)
             for run in inside
@@ -161,7 +161,7 @@ class Attempts:
                 move_attempt(run, attempt, seen.state, start_date=start),
             ]
             outputs = dict(seen.outputs) if seen.outputs is not None else run.outputs
-            return self._board.move(run, State.RUNNING, attempts=attempts, outputs=outputs)
+            return self._run_index.move(run, State.RUNNING, attempts=attempts, outputs=outputs)
         return run
 
     def finish(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
@@ -193,7 +193,7 @@ class Attempts:
             reason=seen.reason,
             message=seen.message,
         )
-        return self._board.change(
+        return self._run_index.change(
             run,
             attempts=[*run.attempts[:-1], ended],
             outputs=dict(seen.outputs) if seen.outputs is not None else run.outputs,
@@ -208,14 +208,14 @@ class Attempts:
             else move_attempt(run, attempt, state, end_date=self._now)
             for attempt in run.attempts
         ]
-        return self._board.move(
+        return self._run_index.move(
             run, state, end_date=self._now, next_attempt=None, attempts=attempts
         )
 
     def fail_unstarted(self, run: TaskRun, task: Task, message: str) -> TaskRun:
         """Fail a task run that has no attempt: its condition or its opening went wrong."""
         self._report("TaskFailed", run, f"failed: {message}", warning=True)
-        return self._board.move(
+        return self._run_index.move(
             run,
             self._evaluation.allowed(run, task, State.FAILED),
             end_date=self._now,
@@ -229,11 +229,11 @@ class Attempts:
     def _again(self, run: TaskRun, date: datetime) -> TaskRun:
         """Let another attempt follow. It is begun by the settling, once everything that happened
         is taken in: an attempt sees all outputs that there are."""
-        return self._board.move(run, State.RETRYING, next_attempt=date)
+        return self._run_index.move(run, State.RETRYING, next_attempt=date)
 
     def _after_loss(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
         if seen.directory_lost and run.parent is not None:
-            return self._after_lost_directory(run, self._board[run.parent], task, seen)
+            return self._after_lost_directory(run, self._run_index[run.parent], task, seen)
         lost = sum(attempt.state is State.RESUBMITTED for attempt in run.attempts)
         if lost <= self._limits.lost_attempts:
             self._report("TaskLost", run, f"lost ({seen.reason}), is run again", warning=True)
@@ -257,7 +257,7 @@ class Attempts:
             message=seen.message,
             job=run.attempts[-1].job,
         )
-        around = self._board.change(around, attempts=[*around.attempts, lost])
+        around = self._run_index.change(around, attempts=[*around.attempts, lost])
         if self._empty_directory(around, seen):
             return run
         message = f"lost with its infrastructure {_times(lost.number)} ({seen.reason})"
@@ -268,7 +268,7 @@ class Attempts:
         if len(lost_directories(run)) > self._limits.lost_attempts:
             return False
         self._report("TaskLost", run, f"lost ({seen.reason}), is run again", warning=True)
-        self._board.clear(run)
+        self._run_index.clear(run)
         return True
 
     def _after_failure(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
@@ -320,7 +320,7 @@ class Attempts:
     def _end(self, run: TaskRun, task: Task, state: State, message: str | None = None) -> TaskRun:
         if state is State.FAILED:
             self._report("TaskFailed", run, f"failed: {message}", warning=True)
-        return self._board.move(
+        return self._run_index.move(
             run,
             self._evaluation.allowed(run, task, state),
             next_attempt=None,

@@ -32,14 +32,14 @@ class Beginning:
 
     def __init__(
         self,
-        kit: CompiledFlow,
+        compiled: CompiledFlow,
         identity: Identity,
         spec: ExecutionSpec,
         now: datetime,
         source: ExecutionStatus | None,
     ) -> None:
-        self._kit = kit
-        self._flow = kit.tree.flow
+        self._compiled = compiled
+        self._flow = compiled.tree.flow
         self._identity = identity
         self._spec = spec
         self._now = now
@@ -107,7 +107,7 @@ class Beginning:
             self._flow.inputs,
             {**(self._source.inputs if self._source is not None else {}), **self._spec.inputs},
             lambda template, known: self._evaluate_input(status, template, known),
-            secrets_by_name=self._kit.names_secrets(self._identity),
+            secrets_by_name=self._compiled.names_secrets(self._identity),
             may_lack=trigger is not None and trigger.is_flow_trigger,
         )
 
@@ -125,7 +125,7 @@ class Beginning:
         return named
 
     def _parted(self, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-        if not self._kit.names_secrets(self._identity):
+        if not self._compiled.names_secrets(self._identity):
             return dict(inputs), {}
         return kept_apart(self._flow.inputs, inputs, self._secret)
 
@@ -134,7 +134,7 @@ class Beginning:
         asked = self._spec.replay
         assert asked is not None
         try:
-            kept = kept_for_replay(self._kit.tree, source, asked)
+            kept = kept_for_replay(self._compiled.tree, source, asked)
         except IllegalTransition as error:
             return refuse(status, INTERNAL_ERROR, error.told, self._now)
         if kept is None:
@@ -156,8 +156,13 @@ class Beginning:
         return Step(status, reports=(Report("CheckFailed", failed.message, warning=True),))
 
     def _evaluation(self, status: ExecutionStatus) -> Evaluation:
-        kit = self._kit
-        board = TaskRunIndex(status.task_runs, kit.tree.traits)
+        compiled = self._compiled
+        run_index = TaskRunIndex(status.task_runs, compiled.tree.traits)
         return Evaluation(
-            kit.expressions, self._flow, self._identity, status, board, functions=kit.functions
+            compiled.expressions,
+            self._flow,
+            self._identity,
+            status,
+            run_index,
+            functions=compiled.functions,
         )

@@ -31,13 +31,13 @@ class ChildRequests:
         flow: Flow,
         identity: Identity,
         evaluation: Evaluation,
-        ledger: ExecutionChanges,
+        changes: ExecutionChanges,
         limits: Limits,
     ) -> None:
         self._flow = flow
         self._identity = identity
         self._evaluation = evaluation
-        self._ledger = ledger
+        self._changes = changes
         self._limits = limits
 
     def start(
@@ -86,7 +86,7 @@ class ChildRequests:
     def _labels(self, asked: ChildRequest) -> dict[str, str]:
         inherited = {
             key: value
-            for key, value in self._ledger.labels.items()
+            for key, value in self._changes.labels.items()
             if asked.inherit_labels or key.startswith("system.")
         }
         return {**inherited, **asked.labels}

@@ -42,7 +42,7 @@ class ChildExecutions:
     def __init__(
         self,
         identity: Identity,
-        board: TaskRunIndex,
+        run_index: TaskRunIndex,
         evaluation: Evaluation,
         requests: ChildRequests,
         limits: Limits,
@@ -50,7 +50,7 @@ class ChildExecutions:
         now: datetime,
     ) -> None:
         self._identity = identity
-        self._board = board
+        self._run_index = run_index
         self._evaluation = evaluation
         self._requests = requests
         self._limits = limits
@@ -99,7 +99,7 @@ class ChildExecutions:
 
     def _names(self, run: TaskRun, task: ExecutableTask, attempt: Attempt) -> list[str]:
         first = attempt.execution or self.name(run, attempt.number)
-        count = task.count(partial(self._board.beside, run))
+        count = task.count(partial(self._run_index.beside, run))
         return (
             [first]
             if type(task).count is ExecutableTask.count
@@ -146,7 +146,7 @@ class ChildExecutions:
                 return
             if status is not None:
                 continue
-            own = task.own_variables(partial(self._board.beside, run), index)
+            own = task.own_variables(partial(self._run_index.beside, run), index)
             self.actions.append(self._requests.start(name, run, task, own))
             live += 1
 

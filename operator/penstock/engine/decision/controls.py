@@ -76,10 +76,10 @@ class Controls:
         return ControlResult(id=control.id, date=self._decision.now, done=False, message=message)
 
     def _tell(self, control: Control, result: ControlResult) -> None:
-        ledger = self._decision.ledger
+        changes = self._decision.changes
         if kept := ControlSecrets(self._decision, control).keep():
             result = result.model_copy(update={"secret_inputs": kept})
-        ledger.controls = self._kept([*ledger.controls, result])
+        changes.controls = self._kept([*changes.controls, result])
 
     def _kept(self, results: list[ControlResult]) -> list[ControlResult]:
         asked = {control.id for control in self._decision.identity.controls}
@@ -96,7 +96,7 @@ class Controls:
 
     def _pause(self, control: Control) -> None:
         self._must_be_open()
-        self._decision.ledger.paused = True
+        self._decision.changes.paused = True
 
     def _force_run(self, control: Control) -> None:
         self._must_be_open()
@@ -113,7 +113,7 @@ class Controls:
         labels = control.labels or {}
         if reserved := next((key for key in labels if key.startswith("system.")), None):
             raise Refused(f"the label `{reserved}` is the system's")
-        self._decision.ledger.labels = {**self._decision.ledger.labels, **labels}
+        self._decision.changes.labels = {**self._decision.changes.labels, **labels}
 
     def _change_status(self, control: Control) -> None:
         asked = control.change_status
@@ -134,9 +134,9 @@ class Controls:
         for run in held:
             self._let_go(run, asked, ControlSecrets(decision, control))
         passed = self._pass_breakpoints() if not names_one else False
-        paused = decision.ledger.paused and not names_one
+        paused = decision.changes.paused and not names_one
         if paused:
-            decision.ledger.paused = False
+            decision.changes.paused = False
         if not (held or passed or paused):
             raise Refused(
                 f"the task {asked.task or asked.task_run} is not paused"
@@ -162,7 +162,7 @@ class Controls:
             raise Refused(str(error)) from None
         resumed = {"by": asked.by, "on": iso(decision.now), "to": "RUNNING"}
         outputs = {**(going.outputs or run.outputs or {}), "resumed": resumed}
-        decision.board.move(run, State.RUNNING, next_attempt=None, outputs=outputs)
+        decision.run_index.move(run, State.RUNNING, next_attempt=None, outputs=outputs)
 
     def _is_held(self, run: TaskRun) -> bool:
         held = isinstance(self._decision.task_of(run), Holding)
@@ -174,8 +174,8 @@ class Controls:
         if decision.status.state is not State.BREAKPOINT:
             return False
         held = decision.status.at_breakpoints
-        ledger = decision.ledger
-        ledger.passed_breakpoints = [*ledger.passed_breakpoints, *held]
+        changes = decision.changes
+        changes.passed_breakpoints = [*changes.passed_breakpoints, *held]
         return bool(held)
 
     def _restart(self, control: Control) -> str | None:
@@ -184,13 +184,13 @@ class Controls:
             raise Refused("`spec.kill` is true: set it to false first")
         if decision.status.state is not State.PAUSED:
             self._must_have_ended()
-        if not to_do_again(decision.kit.tree, decision.board):
+        if not to_do_again(decision.compiled.tree, decision.run_index):
             raise Refused("No task found to restart execution from!")
         self._stop_handlers()
-        restart(decision.kit.tree, decision.board, decision.now)
+        restart(decision.compiled.tree, decision.run_index, decision.now)
         self._reopen()
-        decision.ledger.paused = False
-        decision.ledger.labels = {**decision.ledger.labels, "system.restarted": "true"}
+        decision.changes.paused = False
+        decision.changes.labels = {**decision.changes.labels, "system.restarted": "true"}
         return None
 
     def _mark_as(self, control: Control) -> str | None:
@@ -208,10 +208,10 @@ class Controls:
             )
         if not found[0].state.terminated:
             raise Refused(f"the task run is {found[0].state}: it has not ended")
-        if found[0] in handlers(decision.kit.tree, decision.board):
+        if found[0] in handlers(decision.compiled.tree, decision.run_index):
             raise Refused("errors, finally and afterExecution run anew: there is nothing to mark")
         self._stop_handlers()
-        mark(decision.kit.tree, decision.board, found[0], asked.state)
+        mark(decision.compiled.tree, decision.run_index, found[0], asked.state)
         self._reopen()
         return None
 
@@ -221,7 +221,7 @@ class Controls:
         decision = self._decision
         if (asked.task or asked.task_run) and not list(self._matching(asked)):
             raise Refused(f"there is no task run of {asked.task or asked.task_run}")
-        flow = decision.kit.tree.flow
+        flow = decision.compiled.tree.flow
         name = derived_name(decision.identity.name, "replay", control.id)
         try:
             inputs = ControlSecrets(decision, control).checked(flow.inputs, asked.inputs)
@@ -248,24 +248,24 @@ class Controls:
     def _stop_handlers(self) -> None:
         """Stop what runs of the handlers: they run anew."""
         decision = self._decision
-        for run in handlers(decision.kit.tree, decision.board):
+        for run in handlers(decision.compiled.tree, decision.run_index):
             decision.leaving.stop(run)
 
     def _reopen(self) -> None:
         """Forget how the execution ended."""
         decision = self._decision
-        decision.ledger.restarts += 1
+        decision.changes.restarts += 1
         if decision.status.state.terminated:
-            ledger = decision.ledger
-            ledger.exit = ledger.exit_reason = ledger.violated_sla = None
-            ledger.paused = False
+            changes = decision.changes
+            changes.exit = changes.exit_reason = changes.violated_sla = None
+            changes.paused = False
             self.reopened = True
 
     def _matching(self, asked: Any) -> Iterator[TaskRun]:
         """Find the task runs that a request means."""
         return (
             run
-            for run in self._decision.board
+            for run in self._decision.run_index
             if (asked.task_run is None or run.id == asked.task_run)
             and (asked.task is None or run.task_id == asked.task)
             and (asked.value is None or run.value == asked.value)
@@ -286,7 +286,7 @@ class Controls:
 
 
 def _pending(decision: Decision) -> Iterator[Control]:
-    handled = {result.id for result in decision.ledger.controls}
+    handled = {result.id for result in decision.changes.controls}
     for control in decision.identity.controls:
         if control.id not in handled:
             handled.add(control.id)

@@ -51,7 +51,7 @@ class ControlSecrets:
         return sorted(texts)
 
     def _texts(self) -> dict[str, str]:
-        tree, control = self._decision.kit.tree, self._control
+        tree, control = self._decision.compiled.tree, self._control
         if control.replay is not None:
             return secret_texts(tree.flow.inputs, control.replay.inputs)
         if control.resume is not None:

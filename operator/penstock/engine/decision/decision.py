@@ -62,46 +62,54 @@ class Decision:
 
     def __init__(
         self,
-        kit: CompiledFlow,
+        compiled: CompiledFlow,
         identity: Identity,
         status: ExecutionStatus,
         children: Children,
         now: datetime,
-        board: TaskRunIndex | None = None,
+        run_index: TaskRunIndex | None = None,
     ) -> None:
-        flow = kit.tree.flow
-        self.kit = kit
+        flow = compiled.tree.flow
+        self.compiled = compiled
         self.identity = identity
         self.status = status
         self.now = now
         self.known_children = children
-        self.board = TaskRunIndex(status.task_runs, kit.tree.traits) if board is None else board
-        self.ledger = ExecutionChanges(flow, status)
-        self.evaluation = Evaluation(
-            kit.expressions, flow, identity, status, self.board, self.ledger, kit.functions
+        self.run_index = (
+            TaskRunIndex(status.task_runs, compiled.tree.traits) if run_index is None else run_index
         )
-        requests = ChildRequests(flow, identity, self.evaluation, self.ledger, kit.limits)
+        self.changes = ExecutionChanges(flow, status)
+        self.evaluation = Evaluation(
+            compiled.expressions,
+            flow,
+            identity,
+            status,
+            self.run_index,
+            self.changes,
+            compiled.functions,
+        )
+        requests = ChildRequests(flow, identity, self.evaluation, self.changes, compiled.limits)
         self.children = ChildExecutions(
-            identity, self.board, self.evaluation, requests, kit.limits, children, now
+            identity, self.run_index, self.evaluation, requests, compiled.limits, children, now
         )
         self.retries = ExecutionRetries(
-            flow, identity, status, self.evaluation, self.ledger, children, now
+            flow, identity, status, self.evaluation, self.changes, children, now
         )
         self.attempts = Attempts(
-            kit.tree,
-            self.board,
+            compiled.tree,
+            self.run_index,
             self.evaluation,
             self.children,
             self.retries,
-            kit.limits,
+            compiled.limits,
             now,
         )
         self.leaving = Leaving(
-            kit.tree, self.board, self.attempts, self.children, self.retries, self.ledger
+            compiled.tree, self.run_index, self.attempts, self.children, self.retries, self.changes
         )
         self.settling = self._settling()
         self.reports: list[Report] = []
-        self.names_secrets = kit.names_secrets(identity)
+        self.names_secrets = compiled.names_secrets(identity)
         """Whether secrets are known by their names only."""
         self.kept: dict[str, dict[str, str]] = {}
         """What Secrets of the execution's own are to hold, by their names."""
@@ -109,27 +117,29 @@ class Decision:
         """Executions that people asked for."""
 
     def _settling(self) -> Settling:
-        kit, board, attempts = self.kit, self.board, self.attempts
-        evaluation, ledger, now = self.evaluation, self.ledger, self.now
+        compiled, run_index, attempts = self.compiled, self.run_index, self.attempts
+        evaluation, changes, now = self.evaluation, self.changes, self.now
         starting = Starting(
-            board, attempts, evaluation, ledger, kit.limits, now, self._settle_flowable
+            run_index, attempts, evaluation, changes, compiled.limits, now, self._settle_flowable
         )
         advancing = Advancing(
-            kit.tree, self.identity, board, attempts, evaluation, ledger, starting
+            compiled.tree, self.identity, run_index, attempts, evaluation, changes, starting
         )
-        going_on = GoingOn(board, attempts, evaluation, ledger, now)
-        return Settling(kit.tree, board, ledger, starting, advancing, going_on, self.leaving)
+        going_on = GoingOn(run_index, attempts, evaluation, changes, now)
+        return Settling(
+            compiled.tree, run_index, changes, starting, advancing, going_on, self.leaving
+        )
 
     def _settle_flowable(self, run: TaskRun, task: Flowable) -> None:
         """Settle a flowable at once when it opens."""
         self.settling.settle_flowable(run, task)
 
     def task_of(self, run: TaskRun) -> Task:
-        return self.kit.tree[run.task_id].task
+        return self.compiled.tree[run.task_id].task
 
     def observe(self, observations: Observations) -> None:
         """Take in all that happened; then ask again for that of which nothing was seen."""
-        for run in self.board.found({run_id for run_id, _ in observations}):
+        for run in self.run_index.found({run_id for run_id, _ in observations}):
             task = self.task_of(run)
             if run.state.terminated or not run.attempts or not isinstance(task, _WITH_ATTEMPTS):
                 continue
@@ -137,10 +147,10 @@ class Decision:
             seen = observations.get((run.id, last.number))
             if seen is not None and not last.state.terminated:
                 self.attempts.observe(run, task, seen)
-        for run in self.board.unseen():
+        for run in self.run_index.unseen():
             if (run.id, run.attempts[-1].number) not in observations:
                 self.attempts.request(run, self.task_of(run))
-        for run in self.board.executing():
+        for run in self.run_index.executing():
             self.attempts.request(run, self.task_of(run))
 
     def actions(self) -> tuple[Action, ...]:
@@ -164,7 +174,7 @@ class Decision:
         return (*self.attempts.reports, *self.reports)
 
     def _is_wanted(self, key: AttemptKey) -> bool:
-        if key[0] not in self.board:
+        if key[0] not in self.run_index:
             return False
-        last = self.board[key[0]].attempts[-1]
+        last = self.run_index[key[0]].attempts[-1]
         return last.number == key[1] and not last.state.terminated

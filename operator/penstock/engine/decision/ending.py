@@ -40,7 +40,7 @@ def end(
     flow: Flow,
     status: ExecutionStatus,
     identity: Identity,
-    board: TaskRunIndex,
+    run_index: TaskRunIndex,
     evaluation: Evaluation,
     final: State,
     now: datetime,
@@ -56,7 +56,7 @@ def end(
                 message = f"the flow's outputs can't be had: {error}"
             final = State.FAILED
     if final in (State.FAILED, State.RETRIED) and message is None:
-        message = _first_failure(board)
+        message = _first_failure(run_index)
         if message is None and status.exit is not None:
             message = "an Exit task ended it"
     if final is State.KILLED and identity.killed:
@@ -90,11 +90,11 @@ def transitions_since(before: ExecutionStatus, after: ExecutionStatus) -> list[T
     return list(takewhile(lambda step: step != last, reversed(after.history)))[::-1]
 
 
-def _first_failure(board: TaskRunIndex) -> str | None:
+def _first_failure(run_index: TaskRunIndex) -> str | None:
     """Find the failure that the execution ended with, not one that was allowed further out."""
-    for run in board:
+    for run in run_index:
         led_to_the_end = all(
-            outer.state in (State.FAILED, State.RETRIED) for outer in board.ancestors(run)
+            outer.state in (State.FAILED, State.RETRIED) for outer in run_index.ancestors(run)
         )
         if run.state in (State.FAILED, State.RETRIED) and run.message and led_to_the_end:
             value = f" [{run.value}]" if run.value is not None else ""

@@ -48,8 +48,10 @@ class Engine:
     ) -> None:
         self.flow = flow
         tree = FlowTree(flow)
-        self._kit = CompiledFlow(tree, expressions or Expressions(), limits or Limits(), functions)
-        self._boards = TaskRunCache(tree.traits)
+        self._compiled = CompiledFlow(
+            tree, expressions or Expressions(), limits or Limits(), functions
+        )
+        self._run_indexes = TaskRunCache(tree.traits)
 
     def begin(
         self,
@@ -63,7 +65,7 @@ class Engine:
 
         `source` is the status of the execution that this one replays, with all its outputs.
         """
-        beginning = Beginning(self._kit, identity, spec, now, source)
+        beginning = Beginning(self._compiled, identity, spec, now, source)
         step = beginning.step()
         if not step.status.state.terminated:
             reports = step.reports
@@ -88,14 +90,14 @@ class Engine:
         """
         if status.finished and not identity.controls:
             return Step(status)
-        board = self._boards.take(identity.uid, status.task_runs)
-        decision = Decision(self._kit, identity, status, children, now, board)
+        run_index = self._run_indexes.take(identity.uid, status.task_runs)
+        decision = Decision(self._compiled, identity, status, children, now, run_index)
         try:
             step = self._advance(decision, observations, turn)
         except IllegalTransition as error:
-            return self._give_up(Decision(self._kit, identity, status, children, now), error)
+            return self._give_up(Decision(self._compiled, identity, status, children, now), error)
         if not step.status.finished:
-            self._boards.give_back(identity.uid, step.status.task_runs, board)
+            self._run_indexes.give_back(identity.uid, step.status.task_runs, run_index)
         return step
 
     def _advance(self, decision: Decision, observations: Observations, turn: Turn) -> Step:
@@ -107,9 +109,9 @@ class Engine:
         if waits := self._waits(decision, controls, turn):
             return waits
         if identity.killed:
-            if decision.ledger.exit is State.RETRIED:
+            if decision.changes.exit is State.RETRIED:
                 decision.retries.call_off()
-            decision.ledger.exit = State.KILLED
+            decision.changes.exit = State.KILLED
         return self._decide(decision, controls, observations)
 
     def _waits(self, decision: Decision, controls: Controls, turn: Turn) -> Step | None:
@@ -154,16 +156,16 @@ class Engine:
             return self._stop(decision, "LimitExceeded", str(error))
         status = status.model_copy(
             update={
-                "task_runs": list(decision.board),
-                "progress": _progress(decision.board, decision.settling.waiting),
+                "task_runs": list(decision.run_index),
+                "progress": _progress(decision.run_index, decision.settling.waiting),
                 "at_breakpoints": decision.settling.at_breakpoints,
             }
-            | decision.ledger.fields()
+            | decision.changes.fields()
         )
         if status.state in _NOT_BEGUN and status.task_runs:
             # Also where it is paused, or over, at once: whoever listens to it sees that it ran.
             status = move_execution(status, State.RUNNING, now)
-        elif status.state in _WAITING and _went_on(held, decision.board, final):
+        elif status.state in _WAITING and _went_on(held, decision.run_index, final):
             status = move_execution(status, State.RUNNING, now)
         if final is None:
             status = move_execution(status, self._open_state(decision), now)
@@ -181,15 +183,20 @@ class Engine:
     def _sla_watch(self, decision: Decision, status: ExecutionStatus) -> SlaWatch:
         evaluator = decision.evaluation.of_execution(decision.now)
         scheduled = decision.identity.schedule_date
-        return SlaWatch(self.flow, status, evaluator, decision.ledger, decision.now, scheduled)
+        return SlaWatch(self.flow, status, evaluator, decision.changes, decision.now, scheduled)
 
     def _end(self, decision: Decision, status: ExecutionStatus, final: State) -> Step:
         identity, now = decision.identity, decision.now
-        kit, board = self._kit, decision.board
+        compiled, run_index = self._compiled, decision.run_index
         evaluation = Evaluation(
-            kit.expressions, self.flow, identity, status, board, functions=kit.functions
+            compiled.expressions,
+            self.flow,
+            identity,
+            status,
+            run_index,
+            functions=compiled.functions,
         )
-        status, report = end(self.flow, status, identity, board, evaluation, final, now)
+        status, report = end(self.flow, status, identity, run_index, evaluation, final, now)
         step = self._step(decision, status).with_reports(report)
         if not any(not task.disabled for task in self.flow.after_execution):
             return step
@@ -216,9 +223,14 @@ class Engine:
         """Go on with `afterExecution`: it sees the end, and can't change it."""
         calm = status.model_copy(update={"exit": None, "violated_sla": None, "paused": False})
         decision = Decision(
-            self._kit, ending.identity, calm, ending.known_children, ending.now, ending.board
+            self._compiled,
+            ending.identity,
+            calm,
+            ending.known_children,
+            ending.now,
+            ending.run_index,
         )
-        decision.ledger.over = True
+        decision.changes.over = True
         decision.observe(observations)
         try:
             final = decision.settling.settle_after()
@@ -227,10 +239,10 @@ class Engine:
             final = State.FAILED
         status = status.model_copy(
             update={
-                "task_runs": list(decision.board),
+                "task_runs": list(decision.run_index),
                 "after_execution": State.RUNNING if final is None else final,
-                "labels": decision.ledger.labels,
-                "variables": decision.ledger.changed_variables,
+                "labels": decision.changes.labels,
+                "variables": decision.changes.changed_variables,
             }
         )
         return self._step(decision, status)
@@ -251,13 +263,13 @@ class Engine:
         """Give the dates at which task runs go on by themselves, as far as they may: nothing does
         so any more where the execution is to end, and where a person paused it only what waits for
         a person."""
-        if decision.ledger.exit is not None:
+        if decision.changes.exit is not None:
             return []
         return [
             run.next_attempt
-            for run in decision.board.open_runs()
+            for run in decision.run_index.open_runs()
             if run.next_attempt is not None
-            and not (decision.ledger.paused and run.state in (State.RETRYING, State.RESTARTED))
+            and not (decision.changes.paused and run.state in (State.RETRYING, State.RESTARTED))
         ]
 
     def _stop(self, decision: Decision, reason: str, message: str) -> Step:
@@ -265,7 +277,7 @@ class Engine:
         intended is started. Of one that has ended, `afterExecution` ends."""
         decision.leaving.stop_all()
         status = decision.status.model_copy(
-            update={"task_runs": list(decision.board)} | decision.ledger.fields()
+            update={"task_runs": list(decision.run_index)} | decision.changes.fields()
         )
         if not status.state.terminated:
             status = ended(status, State.FAILED, message, decision.now)
@@ -283,18 +295,18 @@ class Engine:
 
     def _noted(self, decision: Decision) -> ExecutionStatus:
         """Write into the status what people asked for, and nothing further."""
-        changes: dict[str, Any] = decision.ledger.fields()
-        if decision.ledger.controls != decision.status.controls:
-            changes["task_runs"] = list(decision.board)
+        changes: dict[str, Any] = decision.changes.fields()
+        if decision.changes.controls != decision.status.controls:
+            changes["task_runs"] = list(decision.run_index)
         return decision.status.model_copy(update=changes)
 
     def _open_state(self, decision: Decision) -> State:
         """Say what an open execution is doing: it is paused, or waits for a retry, where it does
         nothing else."""
-        if decision.ledger.paused:
+        if decision.changes.paused:
             return State.PAUSED
         waiting: set[State] = set()
-        for run in decision.board.open_runs():
+        for run in decision.run_index.open_runs():
             task = decision.task_of(run)
             if run.state is State.PAUSED and isinstance(task, Holding):
                 waiting.add(State.PAUSED)
@@ -308,16 +320,16 @@ class Engine:
         return next((state for state in order if state in waiting), State.RUNNING)
 
 
-def _progress(board: TaskRunIndex, waiting: int) -> str:
-    return f"{board.ended}/{len(board) + waiting}"
+def _progress(run_index: TaskRunIndex, waiting: int) -> str:
+    return f"{run_index.ended}/{len(run_index) + waiting}"
 
 
-def _went_on(held: set[str], board: TaskRunIndex, final: State | None) -> bool:
+def _went_on(held: set[str], run_index: TaskRunIndex, final: State | None) -> bool:
     """Whether an execution that waited ran again, if only for a moment, before it ended or was held
     by the next Pause."""
     if final in (State.KILLED, State.CANCELLED):
         return False
-    still = any(run.id in held and run.state is State.PAUSED for run in board)
+    still = any(run.id in held and run.state is State.PAUSED for run in run_index)
     return final is not None or (bool(held) and not still)
 
 

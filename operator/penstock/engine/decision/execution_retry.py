@@ -30,7 +30,7 @@ class ExecutionRetries:
         identity: Identity,
         status: ExecutionStatus,
         evaluation: Evaluation,
-        ledger: ExecutionChanges,
+        changes: ExecutionChanges,
         children: Children,
         now: datetime,
     ) -> None:
@@ -38,7 +38,7 @@ class ExecutionRetries:
         self._identity = identity
         self._status = status
         self._evaluation = evaluation
-        self._ledger = ledger
+        self._changes = changes
         self._children = children
         self._now = now
         self.requested: StartExecution | None = None
@@ -49,13 +49,13 @@ class ExecutionRetries:
 
         The attempts that are counted are executions, since the first of them was made.
         """
-        if retry is None or retry.behavior != "CREATE_NEW_EXECUTION" or self._ledger.over:
+        if retry is None or retry.behavior != "CREATE_NEW_EXECUTION" or self._changes.over:
             return False
-        if self._ledger.exit is not None:
-            return self._ledger.exit is State.RETRIED
+        if self._changes.exit is not None:
+            return self._changes.exit is State.RETRIED
         if self._next_date(run, retry) is None:
             return False
-        self._ledger.leave(State.RETRIED)
+        self._changes.leave(State.RETRIED)
         return True
 
     def is_there(self, run: TaskRun, retry: Retry | None) -> bool:
@@ -97,7 +97,7 @@ class ExecutionRetries:
                 revision=self._identity.revision,
             ),
             inputs=self._status.inputs,
-            labels=self._ledger.labels,
+            labels=self._changes.labels,
             trigger=self._identity.trigger,
             schedule_date=date,
             retry=RetryReference(

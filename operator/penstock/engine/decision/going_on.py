@@ -20,16 +20,16 @@ class GoingOn:
 
     def __init__(
         self,
-        board: TaskRunIndex,
+        run_index: TaskRunIndex,
         attempts: Attempts,
         evaluation: Evaluation,
-        ledger: ExecutionChanges,
+        changes: ExecutionChanges,
         now: datetime,
     ) -> None:
-        self._board = board
+        self._run_index = run_index
         self._attempts = attempts
         self._evaluation = evaluation
-        self._ledger = ledger
+        self._changes = changes
         self._now = now
 
     def is_due(self, run: TaskRun) -> bool:
@@ -47,12 +47,12 @@ class GoingOn:
         except (ExpressionError, FlowableError, ValueError) as error:
             next_ = Going(verdict=State.FAILED, message=str(error))
         if isinstance(next_, Again):
-            self._board.clear(run)
+            self._run_index.clear(run)
             date = self._now + next_.wait
-            self._board.move(run, State.PAUSED, next_attempt=date, outputs=next_.outputs)
+            self._run_index.move(run, State.PAUSED, next_attempt=date, outputs=next_.outputs)
             return False
         self._go_on(run, next_)
-        return self._ledger.exit is None
+        return self._changes.exit is None
 
     def end(self, run: TaskRun, task: Flowable, state: State) -> None:
         """End a flowable in the state that its children and its own verdict give; where an attempt
@@ -65,16 +65,16 @@ class GoingOn:
             failed = closing.state in (State.FAILED, State.RESUBMITTED)
             state = worst([state, State.FAILED if failed else closing.state])
             if failed:
-                run = self._board.change(run, message=closing.message or closing.reason)
+                run = self._run_index.change(run, message=closing.message or closing.reason)
         state = self._evaluation.allowed(run, task, task.outcome(state))
-        self._board.move(run, state, end_date=self._now)
+        self._run_index.move(run, state, end_date=self._now)
 
     def _go_on(self, run: TaskRun, going: Going) -> None:
         if going.exit is not None:
-            self._ledger.leave(going.exit, f"task {run.task_id}: {going.message}")
+            self._changes.leave(going.exit, f"task {run.task_id}: {going.message}")
         if going.verdict is State.FAILED:
             self._attempts.tell_failure(run, going.message or "failed")
-        self._board.move(
+        self._run_index.move(
             run,
             State.RUNNING,
             next_attempt=None,

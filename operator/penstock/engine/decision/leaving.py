@@ -28,18 +28,18 @@ class Leaving:
     def __init__(
         self,
         tree: FlowTree,
-        board: TaskRunIndex,
+        run_index: TaskRunIndex,
         attempts: Attempts,
         children: ChildExecutions,
         retries: ExecutionRetries,
-        ledger: ExecutionChanges,
+        changes: ExecutionChanges,
     ) -> None:
         self._tree = tree
-        self._board = board
+        self._run_index = run_index
         self._attempts = attempts
         self._children = children
         self._retries = retries
-        self._ledger = ledger
+        self._changes = changes
         self.stops: list[StopAttempt] = []
         """Attempts that must not go on."""
 
@@ -48,11 +48,11 @@ class Leaving:
         then."""
         running = False
         opened: list[TaskRun] = []
-        for run in self._board:
+        for run in self._run_index:
             if run.state.terminated:
                 continue
             live = [attempt for attempt in run.attempts if not attempt.state.terminated]
-            if self._ledger.stops:
+            if self._changes.stops:
                 self.stop(run)
                 self._attempts.close(run, end if end in _OF_STOPPED else State.CANCELLED)
             elif live:
@@ -80,13 +80,13 @@ class Leaving:
 
     def stop_all(self) -> None:
         """End each open task run CANCELLED, and let what runs for it be gone."""
-        for run in self._board.open_runs():
+        for run in self._run_index.open_runs():
             self.stop(run)
             self._attempts.close(run, State.CANCELLED)
 
     def _is_retried(self) -> bool:
         """Whether the execution that does this one again is there."""
-        retried = (run for run in self._board if run.state is State.RETRIED and run.attempts)
+        retried = (run for run in self._run_index if run.state is State.RETRIED and run.attempts)
         run = next(retried, None)
         if run is None:
             return True

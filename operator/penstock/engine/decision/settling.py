@@ -39,16 +39,16 @@ class Settling:
     def __init__(
         self,
         tree: FlowTree,
-        board: TaskRunIndex,
-        ledger: ExecutionChanges,
+        run_index: TaskRunIndex,
+        changes: ExecutionChanges,
         starting: Starting,
         advancing: Advancing,
         going_on: GoingOn,
         leaving: Leaving,
     ) -> None:
         self._tree = tree
-        self._board = board
-        self._ledger = ledger
+        self._run_index = run_index
+        self._changes = changes
         self._starting = starting
         self._advancing = advancing
         self._going_on = going_on
@@ -71,13 +71,13 @@ class Settling:
         """
         flow = self._tree.flow
         end: State | None = None
-        if self._ledger.exit is None:
+        if self._changes.exit is None:
             top = Parent(None, self._tree.plan, flow.errors, flow.finally_, self._tree.handlers)
             end = self._settle(top)
-        if self._ledger.exit is None:
+        if self._changes.exit is None:
             return end
         self._advancing.waiting = 0
-        return self._leaving.leave(self._ledger.exit)
+        return self._leaving.leave(self._changes.exit)
 
     def settle_after(self) -> State | None:
         """Settle what runs after the end. Give its own end state; None while something is open."""
@@ -86,28 +86,28 @@ class Settling:
         if not self._advancing.advance(parent, "after", parent.plan, stop_on_failure=False):
             return None
         ids = {task.id for task in self._tree.flow.after_execution}
-        return worst(run.state for run in self._board.children(None) if run.task_id in ids)
+        return worst(run.state for run in self._run_index.children(None) if run.task_id in ids)
 
     def _settle(self, parent: Parent) -> State | None:
         self._settle_open_children(parent)
         main_ended = self._advancing.advance(parent, "main", parent.plan)
         if parent.run is not None:
-            parent = replace(parent, run=self._board[parent.run.id])
-        failed = parent.failed(self._board)
+            parent = replace(parent, run=self._run_index[parent.run.id])
+        failed = parent.failed(self._run_index)
         if parent.run is not None and not failed:
             if parent.run.state is State.PAUSED:
                 return None
             asks = main_ended and parent.run.verdict is None and not self._is_leaving(parent)
             if asks and not self._proceed(parent.run):
                 return None
-            parent = replace(parent, run=self._board[parent.run.id])
-            failed = parent.failed(self._board)
+            parent = replace(parent, run=self._run_index[parent.run.id])
+            failed = parent.failed(self._run_index)
         errors_ended = not failed or self._advance_handlers(parent, "errors", parent.errors)
         if not (main_ended and errors_ended):
             return None
         if not self._advance_handlers(parent, "finally", parent.finally_):
             return None
-        states = [run.state for run in parent.main_runs(self._board)]
+        states = [run.state for run in parent.main_runs(self._run_index)]
         return worst(states if parent.verdict is None else [*states, parent.verdict])
 
     def _is_leaving(self, parent: Parent) -> bool:
@@ -117,27 +117,27 @@ class Settling:
         )
 
     def _settle_open_children(self, parent: Parent) -> None:
-        for run in self._board.open_children(parent.id):
+        for run in self._run_index.open_children(parent.id):
             task = self._tree[run.task_id].task
-            if self._ledger.exit is not None:
+            if self._changes.exit is not None:
                 return
             due = self._going_on.is_due(run)
             if isinstance(task, Flowable):
                 if run.state is State.PAUSED and due:
                     self._going_on.expire(run, task)
-                self.settle_flowable(self._board[run.id], task)
-            elif due and not self._ledger.paused:
+                self.settle_flowable(self._run_index[run.id], task)
+            elif due and not self._changes.paused:
                 self._starting.begin(run, task)
 
     def settle_flowable(self, run: TaskRun, task: Flowable) -> None:
         """Settle an open flowable and all inside it, as far as it goes now."""
-        if self._ledger.exit is not None:
+        if self._changes.exit is not None:
             return
         own = handlers(task.errors, task.finally_)
         parent = Parent(run, task.plan(run), task.errors, task.finally_, own)
         state = self._settle(parent)
-        if state is not None and self._ledger.exit is None:
-            self._going_on.end(self._board[run.id], task, state)
+        if state is not None and self._changes.exit is None:
+            self._going_on.end(self._run_index[run.id], task, state)
 
     def _proceed(self, run: TaskRun) -> bool:
         task = self._tree[run.task_id].task

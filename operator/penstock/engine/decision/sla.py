@@ -23,20 +23,20 @@ class SlaWatch:
         flow: Flow,
         status: ExecutionStatus,
         evaluator: BoundEvaluator,
-        ledger: ExecutionChanges,
+        changes: ExecutionChanges,
         now: datetime,
         scheduled: datetime | None = None,
     ) -> None:
         self._flow = flow
         self._status = status
         self._evaluator = evaluator
-        self._ledger = ledger
+        self._changes = changes
         self._now = now
         self._scheduled = scheduled
 
     def check(self) -> Report | None:
         """Act on the first violation, and report it."""
-        if self._ledger.violated_sla is not None:
+        if self._changes.violated_sla is not None:
             return None
         for sla in self._flow.promises:
             if why := self._violation(sla):
@@ -45,7 +45,7 @@ class SlaWatch:
 
     def deadline(self) -> datetime | None:
         """Say when to look again although nothing happened."""
-        if self._ledger.violated_sla is not None:
+        if self._changes.violated_sla is not None:
             return None
         dates = (self._deadline_of(sla) for sla in self._flow.promises)
         return min((date for date in dates if date is not None), default=None)
@@ -53,11 +53,11 @@ class SlaWatch:
     def _act(self, sla: Sla, why: str) -> Report:
         rule = "the flow's timeout" if sla.id == TIMEOUT else f"the SLA `{sla.id}`"
         reason = f"{rule} was violated: {why}"
-        self._ledger.violated_sla = sla.id
+        self._changes.violated_sla = sla.id
         labels = {key: self._rendered(value) for key, value in sla.labels.items()}
-        self._ledger.labels = {**self._ledger.labels, **labels}
+        self._changes.labels = {**self._changes.labels, **labels}
         if sla.behavior in _ENDS:
-            self._ledger.leave(_ENDS[sla.behavior], reason)
+            self._changes.leave(_ENDS[sla.behavior], reason)
         return Report("SlaViolated", reason, warning=True)
 
     def _violation(self, sla: Sla) -> str | None:

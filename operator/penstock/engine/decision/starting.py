@@ -33,30 +33,30 @@ class Starting:
 
     def __init__(
         self,
-        board: TaskRunIndex,
+        run_index: TaskRunIndex,
         attempts: Attempts,
         evaluation: Evaluation,
-        ledger: ExecutionChanges,
+        changes: ExecutionChanges,
         limits: Limits,
         now: datetime,
         settle_flowable: Callable[[TaskRun, Flowable], None],
     ) -> None:
-        self._board = board
+        self._run_index = run_index
         self._attempts = attempts
         self._evaluation = evaluation
-        self._ledger = ledger
+        self._changes = changes
         self._limits = limits
         self._now = now
         self._settle_flowable = settle_flowable
 
     def start(self, child: Child, parent: Parent) -> TaskRun:
         """Open a task run, as far as it goes at once: a skipped task ends where it starts."""
-        if len(self._board) >= self._limits.task_runs:
+        if len(self._run_index) >= self._limits.task_runs:
             raise LimitExceeded(f"the execution needs more than {self._limits.task_runs} task runs")
         task = child.task
-        run = self._board.put(
+        run = self._run_index.put(
             TaskRun(
-                id=task_run_id(parent.id, child, self._ledger.restarts),
+                id=task_run_id(parent.id, child, self._changes.restarts),
                 task_id=task.id,
                 parent=parent.id,
                 value=child.value,
@@ -68,12 +68,12 @@ class Starting:
         evaluator = self._evaluation.of_task_run(run, task)
         try:
             if task.gate is not None and not is_truthy(evaluator.evaluate(task.gate)):
-                return self._board.move(run, State.SKIPPED, end_date=self._now)
+                return self._run_index.move(run, State.SKIPPED, end_date=self._now)
             if isinstance(task, Flowable):
                 return self._open(run, task)
         except (ExpressionError, FlowableError) as error:
             self._attempts.fail_unstarted(run, task, str(error))
-            return self._board[run.id]
+            return self._run_index[run.id]
         return self.begin(run, task)
 
     def begin(self, run: TaskRun, task: Task) -> TaskRun:
@@ -84,13 +84,13 @@ class Starting:
         try:
             effect = task.perform(
                 self._evaluation.of_task_run(run, task),
-                Scene(self._ledger.labels, self._ledger.variables),
+                Scene(self._changes.labels, self._changes.variables),
             )
             self._check_size(effect)
         except (ExpressionError, InstantFailure) as error:
             seen = Observation(State.FAILED, reason="TaskFailed", message=str(error))
             return self._attempts.finish(run, task, seen)
-        self._ledger.take(effect)
+        self._changes.take(effect)
         return self._attempts.finish(run, task, Observation(State.SUCCESS))
 
     def _check_size(self, effect: Effect) -> None:
@@ -108,7 +108,7 @@ class Starting:
         until = None
         if hold is not None and hold.duration is not None:
             until = self._now + hold.duration
-        run = self._board.move(
+        run = self._run_index.move(
             run,
             State.RUNNING if hold is None else State.PAUSED,
             next_attempt=until,
@@ -117,7 +117,7 @@ class Starting:
             keys=opening.keys,
         )
         self._settle_flowable(run, task)
-        return self._board[run.id]
+        return self._run_index[run.id]
 
     def _check_values(self, values: list[str]) -> None:
         if len(values) > self._limits.loop_values:

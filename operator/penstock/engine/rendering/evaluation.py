@@ -50,29 +50,29 @@ class Evaluation:
         flow: Flow,
         identity: Identity,
         status: ExecutionStatus,
-        board: TaskRunIndex,
-        ledger: ExecutionChanges | None = None,
+        run_index: TaskRunIndex,
+        changes: ExecutionChanges | None = None,
         functions: HostFunctions = no_functions,
     ) -> None:
         self._expressions = expressions
         self._identity = identity
-        self._board = board
+        self._run_index = run_index
         given = functions(identity, flow)
         self._knows_secrets = "secret" in given
-        asked = {} if self._knows_secrets else board.traits.asked
+        asked = {} if self._knows_secrets else run_index.traits.asked
         self._secret_inputs = SecretInputs(identity.uid, flow.inputs, status.inputs, asked)
         self._shared = execution_variables(
             flow,
             identity,
             status,
-            board,
-            ledger or ExecutionChanges(flow, status),
+            run_index,
+            changes or ExecutionChanges(flow, status),
             self._secret_inputs,
         )
         self._functions = {
             "secret": refuse_secret,
             **given,
-            "errorLogs": lambda: error_logs(board),
+            "errorLogs": lambda: error_logs(run_index),
         }
 
     def of_execution(self, date: datetime) -> BoundEvaluator:
@@ -106,10 +106,10 @@ class Evaluation:
 
     def of_child(self, status: ExecutionStatus, date: datetime) -> BoundEvaluator:
         """Give expressions that see the inputs and outputs of an execution that this one made."""
-        board = TaskRunIndex(status.task_runs)
+        run_index = TaskRunIndex(status.task_runs)
         own: dict[str, Callable[[], Any]] = {
             "inputs": lambda: nest(status.inputs),
-            "outputs": board.visible_outputs,
+            "outputs": run_index.visible_outputs,
         }
         return self._bind(own, date, "child")
 
@@ -149,7 +149,7 @@ class Evaluation:
         return Random(f"{self._identity.uid}/{seed}")
 
     def _own(self, run: TaskRun, task: Task) -> dict[str, Callable[[], Any]]:
-        return task_run_variables(self._board, run, task, self._secret_inputs)
+        return task_run_variables(self._run_index, run, task, self._secret_inputs)
 
     def _bind(
         self, own: Mapping[str, Callable[[], Any]], date: datetime, seed: str

@@ -61,8 +61,8 @@ def execution_variables(
     flow: Flow,
     identity: Identity,
     status: ExecutionStatus,
-    board: TaskRunIndex,
-    ledger: ExecutionChanges,
+    run_index: TaskRunIndex,
+    changes: ExecutionChanges,
     secrets: SecretInputs,
 ) -> dict[str, Callable[[], Any]]:
     """Give what every expression of an execution sees, whatever task it belongs to."""
@@ -81,10 +81,10 @@ def execution_variables(
             "outputs": status.outputs,
         },
         "inputs": lambda: nest(secrets.shown(status.inputs)),
-        "outputs": lambda: secrets.shown_outputs(board.visible_outputs()),
-        "vars": lambda: ledger.variables,
-        "labels": lambda: nest(ledger.labels),
-        "tasks": lambda: _task_states(board),
+        "outputs": lambda: secrets.shown_outputs(run_index.visible_outputs()),
+        "vars": lambda: changes.variables,
+        "labels": lambda: nest(changes.labels),
+        "tasks": lambda: _task_states(run_index),
         "envs": lambda: dict(identity.environment),
         "globals": lambda: dict(identity.globals),
     }
@@ -97,12 +97,12 @@ def execution_variables(
 
 
 def task_run_variables(
-    board: TaskRunIndex, run: TaskRun, task: Task, secrets: SecretInputs
+    run_index: TaskRunIndex, run: TaskRun, task: Task, secrets: SecretInputs
 ) -> dict[str, Callable[[], Any]]:
     """Give what the expressions of one task run see beside those of the execution."""
     parents = [
         described
-        for ancestor in board.ancestors(run)
+        for ancestor in run_index.ancestors(run)
         if (described := _describe_parent(ancestor, secrets))
     ]
     makers: dict[str, Callable[[], Any]] = {
@@ -113,28 +113,28 @@ def task_run_variables(
         "outputDir": lambda: OUTPUT_DIR,
         # Ours alone: by it the merge of a ForEachItem finds its executions, in whatever loop.
         "siblings": lambda: {
-            other.task_id: other.outputs or {} for other in board.children(run.parent)
+            other.task_id: other.outputs or {} for other in run_index.children(run.parent)
         },
     }
-    directory = board.working_directory(run)
+    directory = run_index.working_directory(run)
     if directory is not None:
         makers["workerTaskrun"] = lambda: _describe(directory)
     if parents:
         makers["parent"] = lambda: parents[0]
-    scope = board.scope(run)
+    scope = run_index.scope(run)
     if any(index is not None for _, index in scope):
-        makers["item"] = lambda: _item(board, run)
+        makers["item"] = lambda: _item(run_index, run)
     if scope:
-        makers["outputs"] = lambda: secrets.shown_outputs(board.visible_outputs(scope))
-        makers["tasks"] = lambda: _task_states(board, scope)
+        makers["outputs"] = lambda: secrets.shown_outputs(run_index.visible_outputs(scope))
+        makers["tasks"] = lambda: _task_states(run_index, scope)
     return makers
 
 
-def _item(board: TaskRunIndex, run: TaskRun) -> dict[str, Any]:
+def _item(run_index: TaskRunIndex, run: TaskRun) -> dict[str, Any]:
     """The iteration of a Loop in which a task run stands."""
     levels = [
-        _iteration(board, board[loop], index)
-        for loop, index in reversed(board.scope(run))
+        _iteration(run_index, run_index[loop], index)
+        for loop, index in reversed(run_index.scope(run))
         if index is not None  # errors and finally of a Loop stand in none of its iterations
     ]
     own, *parents = levels
@@ -144,7 +144,7 @@ def _item(board: TaskRunIndex, run: TaskRun) -> dict[str, Any]:
     return own
 
 
-def _iteration(board: TaskRunIndex, loop: TaskRun, index: int) -> dict[str, Any]:
+def _iteration(run_index: TaskRunIndex, loop: TaskRun, index: int) -> dict[str, Any]:
     described: dict[str, Any] = {"value": (loop.values or [])[index], "index": index}
     if loop.keys is not None:
         described["key"] = loop.keys[index]
@@ -182,13 +182,13 @@ def _describe_parent(run: TaskRun, secrets: SecretInputs) -> dict[str, Any]:
     return described
 
 
-def _task_states(board: TaskRunIndex, scope: Scope = ()) -> dict[str, Any]:
+def _task_states(run_index: TaskRunIndex, scope: Scope = ()) -> dict[str, Any]:
     states: dict[str, Any] = {}
-    for run in board:
-        own = board.scope(run)
+    for run in run_index:
+        own = run_index.scope(run)
         if own != scope[: len(own)]:
             continue
-        values = board.loop_values(run)
+        values = run_index.loop_values(run)
         level = states.setdefault(run.task_id, {})
         for value in values:
             level = level.setdefault(value, {})
@@ -196,7 +196,7 @@ def _task_states(board: TaskRunIndex, scope: Scope = ()) -> dict[str, Any]:
     return states
 
 
-def error_logs(board: TaskRunIndex) -> list[dict[str, Any]]:
+def error_logs(run_index: TaskRunIndex) -> list[dict[str, Any]]:
     """What `errorLogs()` gives: why task runs failed, in the order in which they started."""
     return [
         {
@@ -207,6 +207,6 @@ def error_logs(board: TaskRunIndex) -> list[dict[str, Any]]:
             "attempt": max(len(run.attempts) - 1, 0),
             "message": run.message,
         }
-        for run in board
+        for run in run_index
         if run.message is not None and run.state in (State.FAILED, State.WARNING)
     ][:_ERROR_LOGS]

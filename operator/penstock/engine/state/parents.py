@@ -30,17 +30,17 @@ class Parent:
     def verdict(self) -> State | None:
         return None if self.run is None else self.run.verdict
 
-    def main_runs(self, board: TaskRunIndex) -> list[TaskRun]:
+    def main_runs(self, run_index: TaskRunIndex) -> list[TaskRun]:
         """The task runs whose ends count."""
-        return [run for run in board.children(self.id) if run.task_id not in self.handlers]
+        return [run for run in run_index.children(self.id) if run.task_id not in self.handlers]
 
-    def failed(self, board: TaskRunIndex) -> bool:
+    def failed(self, run_index: TaskRunIndex) -> bool:
         """Whether no further child starts, and `errors` do."""
         if self.verdict is State.FAILED:
             return True
         if self.plan.goes_on:
             return False
-        return any(run.task_id not in self.handlers for run in board.failed_children(self.id))
+        return any(run.task_id not in self.handlers for run in run_index.failed_children(self.id))
 
 
 def handlers(*lists: Sequence[Task]) -> frozenset[str]:

@@ -1,6 +1,6 @@
-"""The boards of open executions, kept from one decision to the next.
+"""The task run indexes of open executions, kept from one decision to the next.
 
-Only a saving: a board is used again if it is that of the very status that is decided upon, and is
+Only a saving: an index is used again if it is that of the very status that is decided upon, and is
 made anew from the status otherwise. A decision that ends in an error keeps nothing.
 """
 
@@ -17,26 +17,28 @@ _KEPT = 512
 
 
 class TaskRunCache:
-    """Keeps boards by the uid of the execution."""
+    """Keeps the task run index of each open execution by the uid of the execution."""
 
     def __init__(self, traits: Traits) -> None:
         self._traits = traits
         self._kept: FIFOCache[str, tuple[Sequence[TaskRun], TaskRunIndex]] = FIFOCache(_KEPT)
 
     def take(self, uid: str, task_runs: Sequence[TaskRun]) -> TaskRunIndex:
-        """Take the board of these task runs, or make it; it is kept again once it is given back."""
+        """Take the index of these task runs, or make it; it is kept again once it is given back."""
         kept = self._kept.pop(uid, None)
         if kept is not None and _catch_up(*kept, task_runs):
             return kept[1]
         return TaskRunIndex(task_runs, self._traits)
 
-    def give_back(self, uid: str, task_runs: Sequence[TaskRun], board: TaskRunIndex) -> None:
-        """Keep a board, which holds exactly these task runs."""
-        self._kept[uid] = (task_runs, board)
+    def give_back(self, uid: str, task_runs: Sequence[TaskRun], run_index: TaskRunIndex) -> None:
+        """Keep an index, which holds exactly these task runs."""
+        self._kept[uid] = (task_runs, run_index)
 
 
-def _catch_up(known: Sequence[TaskRun], board: TaskRunIndex, task_runs: Sequence[TaskRun]) -> bool:
-    """Bring the board to task runs that others have completed meanwhile (the name of a Job, where
+def _catch_up(
+    known: Sequence[TaskRun], run_index: TaskRunIndex, task_runs: Sequence[TaskRun]
+) -> bool:
+    """Bring the index to task runs that others have completed meanwhile (the name of a Job, where
     outputs are kept). False where they are not the same task runs."""
     if known is task_runs:
         return True
@@ -46,5 +48,5 @@ def _catch_up(known: Sequence[TaskRun], board: TaskRunIndex, task_runs: Sequence
     if any(old.id != new.id for old, new in changed):
         return False
     for _, run in changed:
-        board.put(run)
+        run_index.put(run)
     return True

@@ -175,18 +175,18 @@ class _CaseRun:
     def _evaluator(self, execution: LocalExecution, task: str | None) -> BoundEvaluator | None:
         tree = FlowTree(self._flow)
         status = execution.status
-        board = TaskRunIndex(status.task_runs, tree.traits)
+        run_index = TaskRunIndex(status.task_runs, tree.traits)
         evaluation = Evaluation(
             expressions(),
             self._flow,
             execution.identity,
             status,
-            board,
+            run_index,
             functions=self._hosts.functions,
         )
         if task is None:
             return evaluation.of_execution(now())
-        runs = [run for run in board if run.task_id == task]
+        runs = [run for run in run_index if run.task_id == task]
         return evaluation.of_task_run(runs[-1], tree[task].task) if runs else None
 
     def _flows(
