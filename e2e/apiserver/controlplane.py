@@ -30,6 +30,12 @@ def program() -> Path:
     return golang.Builder(layout, (golang.control_plane(layout),)).build_all()["kubernetes"]
 
 
+def helm_program() -> Path:
+    """Helm, built once for its content."""
+    layout = discover()
+    return golang.Builder(layout, (golang.helm(layout),)).build_all()["helm"]
+
+
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind((_HOST, 0))

@@ -84,7 +84,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [get, list, watch, create, update, delete]
 - apiGroups: [penstock.dev]
   resources: [flows/status, executions/status, gitsources/status]
-  verbs: [update, patch]
+  verbs: [update]
 # One Job for each attempt of a task; its pod tells how it went.
 - apiGroups: [batch]
   resources: [jobs]
@@ -100,10 +100,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   resources: [pods/ephemeralcontainers]
   verbs: [patch]
 # Outputs and files that are too long for an Execution or a Job. Never listed, never deleted: those
-# of an Execution go with it.
+# of an Execution go with it. They are immutable.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, create, patch]
+  verbs: [get, create]
 # The values of an execution's inputs of type SECRET: written once, never read.
 - apiGroups: [""]
   resources: [secrets]
@@ -115,5 +115,5 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 # Listed only where a Job gets no pod: nothing but an Event says why.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch, list]
+  verbs: [create, list]
 {{- end }}
