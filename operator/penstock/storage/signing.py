@@ -95,7 +95,7 @@ def read_key(storage: Storage) -> bytes:
             text = file.read()
     except FileMissing:
         raise StorageUnavailable(
-            "the storage has no signing key yet; the container `storage` makes it when it starts"
+            "the storage has no signing key yet; the storage service makes it when it starts"
         ) from None
     if _KEY.fullmatch(text) is None:
         raise StorageUnavailable(f"what the storage has as its signing key ({KEY_PATH}) is none")
