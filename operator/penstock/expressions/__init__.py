@@ -29,8 +29,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The language itself is read on its first use: a flow without expressions is checked in less
-    than half the time."""
+    """Import the language on its first use: a flow without expressions is then checked in less than
+    half the time."""
     if name == "Expressions":
         from penstock.expressions import engine
 

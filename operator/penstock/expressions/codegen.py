@@ -18,7 +18,10 @@ _BOOLEAN_OPERATORS = frozenset({"==", "!=", ">", "<", ">=", "<=", "contains", "i
 
 
 class PebbleCodeGenerator(CodeGenerator):
-    """Statements keep Jinja2's shape; scopes are kept at run time, as ``set`` needs."""
+    """Compiles statements in Jinja2's shape and operations as calls of ``Run``.
+
+    Scopes are kept at run time, as ``set`` needs.
+    """
 
     # --- statements -----------------------------------------------------------------------------
 
@@ -74,7 +77,7 @@ class PebbleCodeGenerator(CodeGenerator):
         frame: Frame,
         named: Sequence[nodes.Keyword | nodes.Pair] = (),
     ) -> None:
-        """``context.name(line, *args, **named)``."""
+        """Write the call ``context.name(line, *args, **named)``."""
         self.write(f"context.{name}({line}")
         for arg in args:
             self.write(", ")
@@ -94,7 +97,7 @@ class PebbleCodeGenerator(CodeGenerator):
         self.visit(node, frame)
 
     def condition(self, node: nodes.Node, frame: Frame) -> None:
-        """A Python truth value, by Pebble's rule."""
+        """Write a condition as a Python truth value, by Pebble's rule."""
         if _is_boolean(node):
             self.visit(node, frame)
         else:

@@ -1,4 +1,4 @@
-"""What begins a part of a template that is more than text."""
+"""The delimiters that begin an expression, a tag or a comment in a template."""
 
 from __future__ import annotations
 

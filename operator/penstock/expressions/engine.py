@@ -38,22 +38,22 @@ class Expressions:
         return _ENVIRONMENT.program(template)
 
     def check(self, template: str) -> None:
-        """Compile only: syntax and unknown names, not what the variables hold. A comment that was
-        hardly meant is an error here, though it renders."""
+        """Compile a template: finds wrong syntax and unknown names, not what the variables hold. A
+        comment that was hardly meant is an error here, though it renders."""
         if "{" in template:
             self._program(template)
             for accident in accidental_comments(template):
                 raise accident.locate(expression=template)
 
     def render(self, template: str | None, variables: Mapping[str, Any], host: Host) -> str | None:
-        """A template as text; None stays None, text without ``{`` stays as it is."""
+        """Render a template to text; None stays None, text without ``{`` stays as it is."""
         if template is None or "{" not in template:
             return template
         return strip_raw(self._text(template, variables, host, Budget(self._limits)))
 
     def evaluate(self, template: str | None, variables: Mapping[str, Any], host: Host) -> Any:
-        """One single expression keeps its type, as far as JSON has it; several parts are put
-        together as the text that `render` writes."""
+        """Render a template; a single expression keeps its type, as far as JSON has it. Several
+        parts are put together as the text that `render` writes."""
         if template is None or "{" not in template:
             return template
         return self._value(template, variables, host, Budget(self._limits))
@@ -69,8 +69,8 @@ class Expressions:
         return strip_raw(_joined(template, values, run)) if values else None
 
     def render_tree(self, value: Any, variables: Mapping[str, Any], host: Host) -> Any:
-        """Every text inside maps (keys too) and lists; other values stay as they are. Of two keys
-        that become the same, the first counts."""
+        """Render every text in maps (keys too) and lists; other values stay as they are. Of two
+        keys that become equal, the first counts."""
         budget = Budget(self._limits)
 
         def text(template: str) -> Any:
@@ -79,7 +79,8 @@ class Expressions:
         return _tree(value, text, text, budget, 0)
 
     def evaluate_tree(self, value: Any, variables: Mapping[str, Any], host: Host) -> Any:
-        """As `render_tree`, but a value that is one single expression keeps its type."""
+        """Render every text in maps and lists as `render_tree` does, but let a value that is a
+        single expression keep its type."""
         budget = Budget(self._limits)
 
         def text(template: str) -> Any:
@@ -115,7 +116,7 @@ class Expressions:
         return text
 
     def _nested(self, template: str, run: Run) -> str:
-        """One pass over a text that a template handed to ``render``."""
+        """Render a text that a template handed to ``render``, in one pass."""
         if "{" not in template:
             return template
         run.enter()

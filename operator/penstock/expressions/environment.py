@@ -32,11 +32,11 @@ class PebbleEnvironment(SandboxedEnvironment):
         self.tests.update({name: entry.call for name, entry in TESTS.items()})
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """No Python attribute is for templates; generated code never asks, this is a wall."""
+        """Refuse every Python attribute. Generated code asks for none: this is a second wall."""
         return False
 
     def is_safe_callable(self, obj: Any) -> bool:
-        """Only ``Run`` calls functions, and only those in its tables."""
+        """Refuse every call by a template: ``Run`` alone calls functions, those in its tables."""
         return False
 
     def program(self, source: str) -> Program:

@@ -66,7 +66,8 @@ class NoMethodError(UndefinedError):
 
 
 class LimitError(ExpressionError):
-    """A bound was passed. Never replaced by ``??``: it is about the template, not a value."""
+    """A template passes a bound. It is about the template, not a value: ``??`` never replaces
+    it."""
 
 
 def shorten(text: str, length: int = _SHOWN) -> str:

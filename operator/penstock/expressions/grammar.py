@@ -42,7 +42,7 @@ _CONSTANTS = {
     "null": None, "NULL": None, "none": None, "NONE": None,
 }  # fmt: skip
 _MAX_LONG = 2**63 - 1
-# `-9223372036854775808` is read as minus a literal, so that literal has to pass.
+# `-9223372036854775808` is read as minus a literal, so this literal has to pass.
 _MAX_DIGITS = 300
 
 
@@ -235,7 +235,7 @@ class Grammar:
         return nodes.Const(value, lineno=token.line)
 
     def text(self) -> nodes.Expr:
-        """Quoted text, with ``#{ }`` parts put in between."""
+        """Read quoted text, with its ``#{ }`` parts put in between."""
         line = self.current.line
         parts: list[nodes.Expr] = []
         previous = ""
@@ -337,12 +337,13 @@ class Grammar:
 
 
 def variable(name: str, line: int) -> nodes.Expr:
-    """A root variable: Pebble looks it up when it is used, in the scopes of that moment."""
+    """The node of a root variable. Pebble looks it up when it is used, in the scopes of that
+    moment."""
     return nodes.Getattr(nodes.ContextReference(lineno=line), name, "load", lineno=line)
 
 
 def _joined(parts: list[nodes.Expr], line: int) -> nodes.Expr:
-    """Interpolated text is text even if it is a single ``#{ }``."""
+    """The node of interpolated text, which is text even if it is a single ``#{ }``."""
     if len(parts) == 1:
         parts = [nodes.Const("", lineno=line), *parts]
     return nodes.Concat(parts, lineno=line)

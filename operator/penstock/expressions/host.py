@@ -1,4 +1,5 @@
-"""What a rendering gets from outside: the clock, chance, and functions that read something."""
+"""What a rendering gets from outside: the clock, random numbers, and functions that read
+something."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ from penstock.expressions.marks import Opaque
 
 
 class NotLoaded(BaseException):
-    """A host function needs something that whoever renders has to fetch first.
+    """A host function needs something that the caller of the rendering has to fetch first.
 
-    No failure, and so no ``Exception``: neither ``??`` nor anything between the function and the
-    one who fetches may take it for one. The rendering is then done anew.
+    It is no failure, and so no ``Exception``: neither ``??`` nor anything between the function and
+    the caller that fetches may take it for one. After the fetch the template is rendered anew.
     """
 
     def __init__(self, wanted: Hashable) -> None:

@@ -64,7 +64,7 @@ def tokenize(source: str, base_line: int = 1) -> list[Token]:
 def accidental_comments(source: str) -> list[ExpressionError]:
     """The comments that were hardly meant: the shell's ``${#NAME}``, and one that begins another.
 
-    They are no errors. A template with one renders, but without what stands in the comment.
+    They are no errors: a template with one renders, but without what stands in the comment.
     """
     if "{#" not in source:
         return []
@@ -86,7 +86,7 @@ class _Lexer:
         return ExpressionError(message, line=self.line if line is None else line)
 
     def advance(self, end: int) -> str:
-        """Move to ``end``, counting lines; the text that was passed."""
+        """Move to ``end``, counting lines, and give the text that was passed."""
         passed = self.source[self.position : end]
         self.line += passed.count("\n")
         self.position = end
@@ -156,7 +156,8 @@ class _Lexer:
         self.advance(end + 2)
 
     def raw(self, match: re.Match[str]) -> None:
-        """Keep the tags: Kestra removes them after the last pass, see ``strip_raw``."""
+        """Read a raw section and keep its tags: Kestra removes them after the last pass, see
+        ``strip_raw``."""
         end = _END_RAW.search(self.source, match.end())
         if end is None:
             raise self.fail("`{% raw %}` is not closed by `{% endraw %}`")
@@ -211,7 +212,7 @@ class _Lexer:
             self.punctuation_or_text(brackets)
 
     def after_dot(self) -> bool:
-        """``a.is`` and ``a.contains`` are keys, not operators."""
+        """Whether a dot comes before: ``a.is`` and ``a.contains`` are keys, not operators."""
         last = self.tokens[-1]
         return last.type == PUNCTUATION and last.value == "."
 
@@ -290,7 +291,8 @@ class _Lexer:
 
 
 def _raw_hint(source: str, start: int) -> str:
-    """How to write what looks like a comment, mostly the shell's length of a variable."""
+    """The advice how to write what looks like a comment: mostly the shell's length of a
+    variable."""
     length = _LENGTH.match(source, start - 1) if start else None
     if length is None:
         return "; write `{% raw %}{#{% endraw %}` where none is meant"

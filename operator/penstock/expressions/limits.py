@@ -42,12 +42,13 @@ class Budget:
         self._items = limits.items * _ITEMS_FACTOR
 
     def check_time(self) -> None:
-        """Raise when the time is over."""
+        """Raise :class:`LimitError` when the time is over."""
         if monotonic() > self.deadline:
             raise LimitError(f"rendering takes longer than {self.limits.seconds:g} s")
 
     def remaining(self) -> float:
-        """Seconds left, at least a little: for libraries that take a timeout."""
+        """The seconds that are left, never less than a millisecond: for libraries that take a
+        timeout."""
         return max(self.deadline - monotonic(), 0.001)
 
     def extend(self, seconds: float) -> None:

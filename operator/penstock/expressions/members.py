@@ -29,7 +29,8 @@ def member(value: Any, key: Any) -> Any:
 
 
 def entry(value: Mapping[Any, Any], key: Any) -> Any:
-    """Keys come from JSON and are text; a number finds the key of the same text."""
+    """The value of a key in a map, or MISSING. Keys come from JSON and are text; a number finds the
+    key that is written like it."""
     if isinstance(key, list | dict | set | tuple):
         return MISSING
     try:

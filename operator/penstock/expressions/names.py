@@ -1,4 +1,4 @@
-"""What a template reads, as far as its text tells."""
+"""The variables and functions that a template reads, as far as its text tells."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Call:
 
     name: str
     args: tuple[Any, ...] | None
-    """None where an argument is known only when the template runs."""
+    """The arguments; None where one of them is known only when the template runs."""
     named: Mapping[str, Any]
 
 
@@ -28,7 +28,7 @@ class Names:
     """The names in a template."""
 
     variables: frozenset[str]
-    """Root variables, and the names that the template itself binds."""
+    """The root variables, and the names that the template itself binds."""
     calls: tuple[Call, ...]
 
 

@@ -85,12 +85,14 @@ class OpaqueRun(Run):
         return values
 
     def refuse_print(self, *values: Any) -> None:
-        """A list or map is printed as JSON, in which the characters of a text change."""
+        """Refuse to print a list or map with an opaque value: JSON changes the characters of a
+        text."""
         self._opaque.refuse(*(value for value in values if not isinstance(value, str)))
 
 
 def _looked_at(name: str, value: Any) -> list[Any]:
-    """What of its value a method looks at: all, or the keys where it hands on what it finds."""
+    """The parts of its value that a method looks at: all, or the keys where it hands on what it
+    finds."""
     if isinstance(value, str) or name.lower() not in PASS_ON:
         return [value]
     if isinstance(value, Entry):

@@ -18,7 +18,8 @@ _MAX_DEPTH = 100
 
 
 def add(budget: Budget, left: Any, right: Any) -> Any:
-    """Text if either side is text (null as "null"), lists put together, else numbers."""
+    """The value of ``a + b``: text if either side is text (null as "null"), lists put together,
+    else a sum."""
     if isinstance(left, str) or isinstance(right, str):
         texts = _java_text(left, budget), _java_text(right, budget)
         budget.text(len(texts[0]) + len(texts[1]))
@@ -31,7 +32,8 @@ def add(budget: Budget, left: Any, right: Any) -> Any:
 
 
 def subtract(budget: Budget, left: Any, right: Any) -> Any:
-    """Numbers, or a list without the items of another list or one item."""
+    """The value of ``a - b``: a difference, or a list without the items of another list or one
+    item."""
     if is_list(left):
         unwanted = list(right) if is_list(right) else [right]
         budget.items(len(left))
@@ -75,7 +77,7 @@ _DECIMAL: dict[str, Callable[[Decimal, Decimal], Decimal]] = {
 
 
 def _double(operator: str, left: float, right: float) -> float:
-    """Java's doubles: division by zero is infinite, not an error."""
+    """The result of an operator on Java's doubles: division by zero is infinite, not an error."""
     if operator == "/" and right == 0:
         if left == 0 or left != left:
             return math.nan
@@ -112,7 +114,8 @@ def _integer(operator: str, left: int, right: int) -> int:
 
 
 def equals(budget: Budget, left: Any, right: Any) -> bool:
-    """Numbers by value, enums by name, all else by type and value: "1" is not 1."""
+    """Whether two values are equal: numbers by value, enums by name, all else by type and value:
+    "1" is not 1."""
     return _equals(budget, left, right, 0)
 
 
@@ -144,7 +147,8 @@ def _equals(budget: Budget, left: Any, right: Any, depth: int) -> bool:
 
 
 def _step(budget: Budget, count: int, depth: int) -> None:
-    """Two values may share parts so often that walking them never ends."""
+    """Count a step of a comparison: two values may share parts so often that walking them never
+    ends."""
     if depth > _MAX_DEPTH:
         raise LimitError("a value is nested too deeply to compare")
     budget.items(count)
@@ -184,7 +188,7 @@ def _ordered(symbol: str, accept: Callable[[int], bool]) -> Callable[[Budget, An
 
 
 def contains(budget: Budget, left: Any, right: Any) -> bool:
-    """Text in text, element in list (all, for a list), key in map."""
+    """Whether a text contains a text, a list an element (or all of a list), or a map a key."""
     if left is None:
         return False
     if is_list(left):
@@ -200,7 +204,7 @@ def contains(budget: Budget, left: Any, right: Any) -> bool:
 
 
 def is_in(budget: Budget, left: Any, right: Any) -> bool:
-    """``a isIn list``: compared as text; in a map, keys and values."""
+    """Whether ``a isIn list``: elements are compared as text, and in a map its keys and values."""
     if left is None or right is None:
         return False
     if is_map(right):
@@ -215,7 +219,7 @@ def is_in(budget: Budget, left: Any, right: Any) -> bool:
 
 
 def span(budget: Budget, left: Any, right: Any) -> list[Any]:
-    """``1..5`` and ``'a'..'e'``, both ends included, upwards only, as in Pebble."""
+    """The list of ``1..5`` or ``'a'..'e'``: both ends included, upwards only, as in Pebble."""
     if isinstance(left, str) and isinstance(right, str):
         if len(left) != 1 or len(right) != 1:
             raise ExpressionError("`..` needs numbers or single letters")
@@ -226,7 +230,8 @@ def span(budget: Budget, left: Any, right: Any) -> list[Any]:
 
 
 def integers(budget: Budget, start: int, end: int, step: int) -> list[int]:
-    """Both ends included; Pebble counts up only, so a lower end gives nothing."""
+    """The integers of a range, both ends included. Pebble counts up only, so a lower end gives
+    nothing."""
     if step == 0:
         raise ExpressionError("the increment of a range must not be 0")
     values = range(start, end + (1 if step > 0 else -1), step)

@@ -23,13 +23,14 @@ _KNOWN_TAGS = ("if", "elseif", "for", "set", "macro", "block", "filter", "verbat
 
 
 def parse(source: str) -> Parsed:
-    """Read a template; an :class:`ExpressionError` with its line if it is wrong."""
+    """Read a template. Raises :class:`ExpressionError` with the line of what is wrong."""
     tokens = tokenize(source)
     return _Parser(tokens).template()
 
 
 def _macro_names(tokens: list[Token]) -> frozenset[str]:
-    """Macros can be called before the place where they are written."""
+    """The names of a template's macros, which can be called before the place where they are
+    written."""
     return frozenset(
         name.value
         for start, tag, name in zip(tokens, tokens[1:], tokens[2:], strict=False)
@@ -51,7 +52,8 @@ class _Parser(Grammar):
     def body(
         self, ends: tuple[str, ...], opened: Token | None = None
     ) -> tuple[list[nodes.Node], str]:
-        """Statements up to one of the ending tags; which one it was (its name is consumed)."""
+        """Read statements up to one of the ending tags; gives them and the tag, whose name is
+        consumed."""
         self.tag_depth += 1
         if self.tag_depth > MAX_TAG_DEPTH:
             raise ExpressionError("tags are nested too deeply", line=self.current.line)
@@ -161,7 +163,8 @@ class _Parser(Grammar):
         return [nodes.Assign(target, value, lineno=token.line)]
 
     def fragment(self, end: str, token: Token) -> int:
-        """A body that is compiled by itself; loops outside it do not count."""
+        """Read a body that is compiled by itself, and give its number. Loops outside it do not
+        count."""
         outer, self.tag_depth = self.tag_depth, self.tag_depth // 2
         body, _ = self.body((end,), token)
         self.tag_depth = outer
@@ -202,7 +205,7 @@ class _Parser(Grammar):
         return [_output(nodes.Call(call, args, [], None, None, lineno=token.line))]
 
     def filter_tag(self, token: Token) -> list[nodes.Node]:
-        """``{% filter upper | trim %}…{% endfilter %}``: filters over a rendered body."""
+        """Read ``{% filter upper | trim %}…{% endfilter %}``: filters over a rendered body."""
         start = self.position
         placeholder = nodes.Const("", lineno=token.line)
         node = self.filter(placeholder)

@@ -1,4 +1,4 @@
-"""What a template reads of the variables, path by path, told from its text alone."""
+"""The paths of the variables that a template reads, told from its text alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _FIRST_OPERAND = (nodes.BinExpr, nodes.Compare, nodes.Concat, nodes.Filter, node
 
 
 def template_reads(template: str) -> TemplateReads:
-    """The paths in a template; none of one that can't be compiled, which is told elsewhere."""
+    """The paths in a template. One that can't be compiled has none: a check of its own reports
+    it."""
     if len(template) > Limits().template_chars:
         return TemplateReads()
     try:
@@ -48,7 +49,7 @@ def _references(node: nodes.Node, guarded: bool) -> Iterator[Reference]:
 
 
 def _children(node: nodes.Node) -> Iterator[nodes.Node]:
-    """What is below a node. The name of a method is no key of what it is called on."""
+    """The nodes below a node. The name of a method is no key of what it is called on."""
     if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getitem):
         yield node.node.node
         yield from node.args
@@ -89,7 +90,8 @@ def _operands(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def _first_operand(node: nodes.Node) -> nodes.Node:
-    """What stands first in the text: `b` of `b.c | upper ~ 'x'`, which binds tighter than `-`."""
+    """The node that stands first in the text: `b` of `b.c | upper ~ 'x'`, which binds tighter than
+    `-`."""
     while isinstance(node, _FIRST_OPERAND) and not _is_function(node):
         node = next(_children(node))
     return node
@@ -100,14 +102,16 @@ def _is_function(node: nodes.Node) -> bool:
 
 
 def _last_operand(node: nodes.Node) -> nodes.Node:
-    """What stands last in the text of what was read before a `-`."""
+    """The node that stands last in the text before a `-`."""
     while isinstance(node, nodes.BinExpr | nodes.Concat | nodes.UnaryExpr):
         node = list(node.iter_child_nodes())[-1]
     return node
 
 
 def _path(node: nodes.Node) -> Path:
-    """`("outputs", "a", "b")` for `outputs.a['b'][x].c`: up to the first key that is not fixed.
+    """The path of a node up to the first key that is not fixed.
+
+    `outputs.a['b'][x].c` has the path `("outputs", "a", "b")`.
 
     A number may stand in the place of the root, for what follows a dash: `step-2.value`.
     """

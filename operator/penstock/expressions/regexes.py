@@ -33,7 +33,7 @@ def _check_parts(pattern: str) -> None:
     """Raise where the counts in a pattern multiply, as in `((a{999}){999}){999}`, and where a group
     calls itself, which Java does not know: both take memory without end, before any time is up."""
     open_groups: list[int] = []
-    before = last = 0  # the parts of this group, and of what a count would repeat
+    before = last = 0  # the number of parts in this group, and in what a count would repeat
     for part in _PART.finditer(pattern):
         if part["call"]:
             raise ExpressionError(f"bad regular expression `{pattern}`: a group can't call another")
@@ -75,18 +75,19 @@ def _run(budget: Budget, call: Any, *args: Any, **named: Any) -> Any:
 
 
 def search(budget: Budget, text: str, pattern: str) -> regex.Match[str] | None:
-    """The first match."""
+    """The first match of a pattern in a text; None where there is none."""
     found: regex.Match[str] | None = _run(budget, _compile(pattern).search, text)
     return found
 
 
 def matches(budget: Budget, text: str, pattern: str) -> bool:
-    """Java's ``String.matches``: the whole text."""
+    """Whether the whole text matches a pattern, as Java's ``String.matches`` tells."""
     return _run(budget, _compile(pattern).fullmatch, text) is not None
 
 
 def split(budget: Budget, text: str, pattern: str, limit: int) -> list[str]:
-    """Java's ``String.split``."""
+    """The parts of a text between the matches of a pattern, as Java's ``String.split`` gives
+    them."""
     if text == "":
         return [""]
     if _PLAIN.fullmatch(pattern):
@@ -100,7 +101,7 @@ def split(budget: Budget, text: str, pattern: str, limit: int) -> list[str]:
 
 
 def _split(budget: Budget, text: str, pattern: str, limit: int) -> list[str]:
-    """As Java: an empty match at the very start splits nothing off."""
+    """The parts of a text; as in Java, an empty match at the very start splits nothing off."""
     parts: list[str] = []
     position = 0
     for match in _matches(budget, text, pattern):
@@ -127,8 +128,8 @@ def _matches(budget: Budget, text: str, pattern: str) -> Any:
 
 
 def replace(budget: Budget, text: str, pattern: str, replacement: str, most: int = 0) -> str:
-    """Java's ``replaceAll``: ``$1`` and ``${name}`` are groups, a backslash quotes. ``most`` is how
-    many matches are replaced, or 0 for all."""
+    """Replace matches as Java's ``replaceAll`` does: ``$1`` and ``${name}`` are groups, a backslash
+    quotes. ``most`` is how many matches are replaced, or 0 for all."""
     template = _replacement(replacement)
     parts: list[str] = []
     position = size = 0
@@ -156,7 +157,7 @@ def _group(match: regex.Match[str], group: int | str) -> str:
 
 
 def _replacement(text: str) -> list[tuple[str, int | str | None]]:
-    """Literals and groups of a replacement text."""
+    """The literals and groups of a replacement text."""
     found: list[tuple[str, int | str | None]] = []
     position = 0
     for match in _GROUP.finditer(text):

@@ -46,7 +46,7 @@ FILTERS: dict[str, Entry] = {}
 FUNCTIONS: dict[str, Entry] = {}
 TESTS: dict[str, Entry] = {}
 
-# Functions that need the outside world; the host gives those that it has.
+# Functions that read something outside; the host gives those that it has.
 HOST_FUNCTIONS = frozenset(
     [
         "secret",
@@ -94,15 +94,16 @@ def _register(
 
 
 def register_filter(*names: str, takes_null: bool = False) -> Callable[[F], F]:
-    """A filter ``f(run, value, …)``. Unless it takes null, null gives null without a call."""
+    """Register a filter ``f(run, value, …)``. Unless it takes null, null gives null without a
+    call."""
     return _register(FILTERS, names, 2, takes_null)
 
 
 def register_function(*names: str) -> Callable[[F], F]:
-    """A function ``f(run, …)``."""
+    """Register a function ``f(run, …)``."""
     return _register(FUNCTIONS, names, 1, True)
 
 
 def register_test(*names: str) -> Callable[[F], F]:
-    """A test ``f(run, value)`` of ``is`` and ``is not``."""
+    """Register a test ``f(run, value)`` of ``is`` and ``is not``."""
     return _register(TESTS, names, 2, True)

@@ -1,4 +1,4 @@
-"""One rendering: the values that compiled code asks for.
+"""One running template: it gives the values that compiled code asks for.
 
 The generated code calls a :class:`Run` for everything: variables, paths, operators, filters,
 functions. So this is where scopes live, where missing variables are noticed, and where any other
@@ -52,7 +52,7 @@ class Run:
         self.calls = 0
 
     def resolve_or_missing(self, key: str) -> NoReturn:
-        """Jinja2 binds this name; generated code has no use for it."""
+        """Refuse the lookup that Jinja2's preamble binds; generated code has no use for it."""
         raise AssertionError(key)
 
     # --- variables ------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ class Run:
         return None if value is MISSING else value
 
     def assign(self, line: int, name: str, value: Any) -> None:
-        """``set``: change the variable in the scope that has it, else make it in this one."""
+        """Do ``set``: change the variable in the scope that has it, else make it in this one."""
         for scope in reversed(self.scopes):
             if name in scope:
                 scope[name] = value
@@ -87,20 +87,22 @@ class Run:
         self.scopes[-1][name] = value
 
     def path(self, line: int, value: Any, *keys: Any) -> Any:
-        """``value.key[0]``: keys of maps, indexes of lists, else a method without arguments."""
+        """The value of ``value.key[0]``: keys of maps, indexes of lists, else a method without
+        arguments."""
         for key in keys:
             found = member(value, key)
             value = self.property(line, value, key) if found is MISSING else found
         return value
 
     def property(self, line: int, value: Any, name: Any) -> Any:
-        """``value.name`` where a value has no such key: a method without arguments."""
+        """The value of ``value.name`` where there is no such key: that of a method without
+        arguments."""
         if not methods.has_property(self, value, name):
             raise UndefinedError(to_text(name, self.budget), line)
         return self.invoke(line, name, value)
 
     def invoke(self, line: int, name: str, value: Any, *args: Any) -> Any:
-        """``value.name(…)``: a method of the tables in ``methods``."""
+        """The value of ``value.name(…)``, a method of the tables in ``methods``."""
         if value is None:
             raise UndefinedError(name, line)
         what = f"`{name}()`"
@@ -123,7 +125,8 @@ class Run:
             raise error.locate(line) from None
 
     def loop_items(self, line: int, value: Any) -> list[Any] | None:
-        """What ``for`` walks over: lists, and maps as entries. Null gives nothing at all."""
+        """The items over which ``for`` walks: of a list, or the entries of a map. Null gives
+        None."""
         if value is None:
             return None
         if isinstance(value, Mapping):
@@ -198,7 +201,7 @@ class Run:
     # --- missing values -------------------------------------------------------------------------
 
     def first_value(self, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
-        """``??``"""
+        """The value of ``a ?? b``."""
         try:
             value = left()
         except UndefinedError:
@@ -206,7 +209,7 @@ class Run:
         return right() if value is None else value
 
     def first_defined(self, left: Callable[[], Any], right: Callable[[], Any]) -> Any:
-        """``???``"""
+        """The value of ``a ??? b``."""
         try:
             return left()
         except UndefinedError:

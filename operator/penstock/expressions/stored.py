@@ -1,4 +1,4 @@
-"""The value of an expression as it is kept: what JSON can say, so that a status can hold it.
+"""How the value of an expression is kept: as JSON, so that a status can hold it.
 
 Within a template there are values of which JSON knows nothing: dates, Java's constants, exact
 decimals, entries of maps. Outside they are what a print or `toJson` makes of them, and numbers.
@@ -22,7 +22,7 @@ _LISTS = (list, tuple, set, frozenset, range)
 
 
 def stored(value: Any, budget: Budget, depth: int = 0) -> Any:
-    """A value with everything in it that JSON does not know put into words or numbers."""
+    """A value in which all that JSON does not know is put into words or numbers."""
     if type(value) in _AS_IT_IS:
         is_json = type(value) is not float or math.isfinite(value)
         return value if is_json else java_double(value)
@@ -45,8 +45,8 @@ def stored(value: Any, budget: Budget, depth: int = 0) -> Any:
 
 
 def _count(budget: Budget, count: int) -> None:
-    """A value that was given may be as long as it is; only parts that are shared without end may
-    not be walked without end."""
+    """Ask the budget for a walk over so many items. A value that was given may be as long as it is;
+    only parts that are shared without end may not be walked without end."""
     budget.check_time()
     budget.items(min(count, budget.limits.items))
 

@@ -192,7 +192,7 @@ _UNEXPECTED = {
 
 
 def unexpected(written: str) -> str:
-    """What to write in place of a piece of text that can't stand where it is, or nothing."""
+    """The advice for a piece of text that can't stand where it is, or nothing."""
     hint = _UNEXPECTED.get(written)
     return f"; {hint}" if hint else ""
 

@@ -14,7 +14,7 @@ from penstock.expressions.values import is_empty, is_list, is_map
 
 @register_test("defined")
 def defined(run: Rendering, value: Any) -> bool:
-    """Whether it is there, and not null.
+    """Whether a value is there, and not null.
 
     {{ inputs.missing is defined }} → false
     {{ inputs.name is defined }} → true
@@ -25,7 +25,7 @@ def defined(run: Rendering, value: Any) -> bool:
 
 @register_test("null")
 def null(run: Rendering, value: Any) -> bool:
-    """Whether it is null; a missing variable is an error, as anywhere.
+    """Whether a value is null; a missing variable is an error, as anywhere.
 
     {{ null is null }} → true
     """
@@ -34,7 +34,7 @@ def null(run: Rendering, value: Any) -> bool:
 
 @register_test("empty")
 def empty(run: Rendering, value: Any) -> bool:
-    """Whether it is null, blank text, or an empty list or map.
+    """Whether a value is null, blank text, or an empty list or map.
 
     {{ ' ' is empty }} → true
     {{ inputs.numbers is empty }} → false
@@ -50,7 +50,7 @@ def _integer(value: Any) -> int:
 
 @register_test("even")
 def even(run: Rendering, value: Any) -> bool:
-    """Whether it can be divided by 2.
+    """Whether an integer can be divided by 2.
 
     {{ 4 is even }} → true
     """
@@ -59,7 +59,7 @@ def even(run: Rendering, value: Any) -> bool:
 
 @register_test("odd")
 def odd(run: Rendering, value: Any) -> bool:
-    """Whether it can't be divided by 2.
+    """Whether an integer can't be divided by 2.
 
     {{ 4 is odd }} → false
     """
@@ -68,7 +68,7 @@ def odd(run: Rendering, value: Any) -> bool:
 
 @register_test("iterable")
 def iterable(run: Rendering, value: Any) -> bool:
-    """Whether it is a list; a map is none, as in Java.
+    """Whether a value is a list; a map is none, as in Java.
 
     {{ inputs.numbers is iterable }} → true
     {{ inputs is iterable }} → false
@@ -78,7 +78,7 @@ def iterable(run: Rendering, value: Any) -> bool:
 
 @register_test("map")
 def is_a_map(run: Rendering, value: Any) -> bool:
-    """Whether it is a map.
+    """Whether a value is a map.
 
     {{ inputs is map }} → true
     """
@@ -87,7 +87,7 @@ def is_a_map(run: Rendering, value: Any) -> bool:
 
 @register_test("json")
 def is_json(run: Rendering, value: Any) -> bool:
-    """Whether it is text that can be read as JSON.
+    """Whether a value is text that can be read as JSON.
 
     {{ '{"a": 1}' is json }} → true
     {{ inputs.name is json }} → false

@@ -11,7 +11,7 @@ _FALSE_TEXTS = frozenset({"", "0", "-0", "false"})
 
 
 def is_truthy(rendered: Any) -> bool:
-    """Kestra's rule for ``runIf``, ``If``, ``Fail`` …, applied to a rendered value.
+    """Whether a rendered value is true by Kestra's rule for ``runIf``, ``If``, ``Fail`` and others.
 
     Exactly ``false``, ``0``, ``-0`` and the empty text are false, besides null. The text is not
     trimmed: a blank line around an expression makes it true, as in Kestra.
@@ -26,7 +26,8 @@ def is_truthy(rendered: Any) -> bool:
 
 
 def pebble_truth(value: Any) -> bool:
-    """Pebble's rule for ``if``, ``and``, ``or``, ``not`` and ``? :``: any text is true."""
+    """Whether a value is true by Pebble's rule for ``if``, ``and``, ``or``, ``not`` and ``? :``:
+    any text is."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float | Decimal):

@@ -12,31 +12,31 @@ from penstock.expressions.truth import kind
 
 
 class Entry(NamedTuple):
-    """What a loop over a map gives."""
+    """An entry of a map, as a loop over the map gives it."""
 
     key: Any
     value: Any
 
 
 def is_number(value: Any) -> bool:
-    """A number; booleans are none in Java."""
+    """Whether a value is a number; booleans are none in Java."""
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def is_list(value: Any) -> bool:
-    """A list, array or set."""
+    """Whether a value is a list, array or set."""
     return isinstance(value, list | tuple | set | frozenset | range) and not isinstance(
         value, Entry
     )
 
 
 def is_map(value: Any) -> bool:
-    """A map, lazy or not."""
+    """Whether a value is a map, lazy or not."""
     return isinstance(value, Mapping)
 
 
 def is_empty(value: Any) -> bool:
-    """Null, blank text, an empty list or map; never 0 or false."""
+    """Whether a value is null, blank text, an empty list or map; 0 and false are not empty."""
     if value is None:
         return True
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What a single property can't tell: rules over the flow as a whole."""
+"""Rules over a flow as a whole, which a single property can't break."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SUBFLOWS = frozenset(
 
 
 def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
-    """Every problem of a flow whose single properties are valid."""
+    """All problems of a flow whose single properties are valid."""
     located = list(walk_tasks(flow))
     return [
         *_duplicates("task", [(task.id, at) for at, task in located]),
@@ -58,7 +58,7 @@ def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
 
 
 def recursions(document: Mapping[str, Any]) -> Iterator[Problem]:
-    """Subflows that call the flow in which they stand, which would never end."""
+    """A problem for each Subflow that calls the flow in which it stands: it would never end."""
     own = (document.get("namespace"), document.get("id"))
 
     def walk(value: Any, at: Location) -> Iterator[Problem]:
@@ -119,7 +119,7 @@ def _input_dependencies(flow: Flow) -> list[Problem]:
 
 
 def _input_cycles(flow: Flow) -> Iterator[Problem]:
-    """Inputs that depend on themselves, directly or through others."""
+    """A problem for each input that depends on itself, directly or through others."""
     needs = {item.id: item.depends_on.inputs if item.depends_on else [] for item in flow.inputs}
     in_doubt = _not_in_order(needs)
     for index, item in enumerate(flow.inputs):
@@ -142,7 +142,8 @@ def _input_cycles(flow: Flow) -> Iterator[Problem]:
 
 
 def _not_in_order(needs: Mapping[str, Sequence[str]]) -> set[str]:
-    """The inputs that depend on a cycle, or are part of one: no order has them after their own."""
+    """The inputs that depend on a cycle or are part of one: no order puts them after all that they
+    need."""
     waits_for = {name: len(set(others) & needs.keys()) for name, others in needs.items()}
     needed_by: dict[str, list[str]] = {}
     for name, others in needs.items():
@@ -184,7 +185,7 @@ def _task_warnings(located: list[tuple[Location, Task]], types: TaskTypes) -> It
 
 
 def _without_effect(located: list[tuple[Location, Task]], types: TaskTypes) -> Iterator[Problem]:
-    """Properties of tasks that are read and do nothing yet."""
+    """A warning for each property of a task that is read and has no effect."""
     for at, task in located:
         task_type = types.find(task.type)
         if task.log_level is not None and task_type is not None and task_type.plain_log:

@@ -1,4 +1,4 @@
-"""What bounds the values of an input: patterns, and the order of its type."""
+"""The constraints on the values of an input: patterns, and the order of its type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from penstock.flow.model import parse_duration
 
 @lru_cache(maxsize=500)
 def compiled(pattern: str) -> regex.Pattern[str]:
-    """A pattern as written in a flow. Raises ``ValueError``."""
+    """Compile a pattern as a flow has it. Raises ``ValueError``."""
     try:
         return regex.compile(pattern)
     except regex.error:
@@ -22,7 +22,7 @@ def compiled(pattern: str) -> regex.Pattern[str]:
 
 
 def comparable(kind: str) -> Callable[[Any], Any] | None:
-    """What orders the values of a type; None for types without an order."""
+    """The function that orders the values of a type; None for types without an order."""
     orders: dict[str, Callable[[Any], Any]] = {
         "INT": int,
         "FLOAT": float,

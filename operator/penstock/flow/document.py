@@ -1,4 +1,4 @@
-"""The flow as a whole."""
+"""The models of a flow and of what stands at its top, beside the tasks and inputs."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ RESERVED_FLOW_IDS = frozenset(
 
 
 def labels_as_map(value: Any) -> Any:
-    """Labels are written as a map or as a list of ``{key, value}``; the first of a key wins.
+    """Labels as a map, however they are written: as a map, or as a list of ``{key, value}``.
 
-    One without a value counts as not given.
+    The first label of a key wins. One without a value counts as not given.
     """
     if isinstance(value, dict):
         return {key: item for key, item in value.items() if item is not None}
@@ -75,7 +75,7 @@ class FlowOutput(Document):
     display_name: str | None = None
     """A name for people; no effect."""
     required: bool = True
-    """Whether the execution fails where the value is null or can't be had; else it is null."""
+    """Whether the execution fails where the value is null or can't be rendered; else it is null."""
 
 
 class PluginDefault(Document):
@@ -122,15 +122,15 @@ class Sla(Document):
     id: Annotated[str, Field(pattern=TASK_ID_PATTERN)]
     """The name of the rule."""
     type: Literal["MAX_DURATION", "EXECUTION_ASSERTION"]
-    """What is looked at: the time since the start, or an expression."""
+    """What the rule looks at: the time since the start, or an expression."""
     behavior: Literal["FAIL", "CANCEL", "NONE"]
-    """How an execution ends that violates it; NONE only sets the labels."""
+    """How an execution ends that violates the rule; NONE only sets the labels."""
     labels: Labels = {}
-    """Labels for an execution that violates it."""
+    """Labels for an execution that violates the rule."""
     duration: DurationProperty | None = None
-    """The longest time from start to end, of MAX_DURATION."""
+    """The longest time from start to end, for MAX_DURATION."""
     assert_: Annotated[str | bool | None, Field(alias="assert")] = None
-    """What must hold at every moment, of EXECUTION_ASSERTION."""
+    """What must hold at every moment, for EXECUTION_ASSERTION."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -145,11 +145,11 @@ class Check(Document):
     """What must hold before an execution starts."""
 
     condition: str | bool | None = None
-    """Where it does not hold, the behavior says what follows."""
+    """What must hold. Where it does not, `behavior` says what follows."""
     when: str | bool | None = None
     """The name that Kestra 2.0 gives `condition`."""
     message: str
-    """What the person is told where it does not hold."""
+    """What people are told where the condition does not hold."""
     style: Literal["ERROR", "SUCCESS", "WARNING", "INFO"] = "INFO"
     """How the message is shown."""
     behavior: Literal["BLOCK_EXECUTION", "FAIL_EXECUTION", "CREATE_EXECUTION"] = "BLOCK_EXECUTION"
@@ -172,11 +172,11 @@ class Listener(Document):
     """Tasks that Kestra once ran beside an execution that has ended."""
 
     description: str | None = None
-    """What it is for."""
+    """What the listener is for."""
     conditions: list[dict[str, Any]] = []
-    """When it applies."""
+    """When the listener applies."""
     tasks: Tasks
-    """What it does."""
+    """What the listener does."""
 
 
 class Trigger(Document):
@@ -291,7 +291,7 @@ class Flow(Document):
 
     @property
     def promises(self) -> list[Sla]:
-        """What an execution must keep to: the flow's SLAs, and before them its timeout as one."""
+        """The rules that an execution must keep: the flow's timeout as an SLA, then its SLAs."""
         if self.timeout is None:
             return self.sla
         timeout = Sla.model_construct(

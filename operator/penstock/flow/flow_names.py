@@ -21,12 +21,12 @@ _PARTS_OF_FOR_EACH_ITEM = ("_split", "_items", "_merge")
 
 @dataclass
 class FlowNames:
-    """What the flow has, by root variable; a root that is left out may hold anything."""
+    """The names that a flow has, by root variable; a root that is left out may hold anything."""
 
     by_root: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def level(self, path: Path) -> Mapping[str, Any] | None:
-        """What is known to be below a path; None where that is known at run time only."""
+        """The names below a path; None where they are known only when the flow runs."""
         value: Any = self.by_root.get(str(path[0]))
         for key in path[1:]:
             value = value.get(key) if isinstance(value, Mapping) else None
@@ -34,7 +34,7 @@ class FlowNames:
 
 
 def names_of(document: Mapping[str, Any], types: TaskTypes) -> FlowNames:
-    """The names of a flow as it was written, valid or not."""
+    """The names of a flow as it is written, valid or not."""
     names = FlowNames({"inputs": _inputs_of(document)})
     tasks = _tasks_of(document, types)
     if tasks is not None:
@@ -49,7 +49,7 @@ def names_of(document: Mapping[str, Any], types: TaskTypes) -> FlowNames:
 
 
 def _tasks_of(document: Mapping[str, Any], types: TaskTypes) -> Mapping[str, Any] | None:
-    """The tasks at any depth, also of types that are not carried; None where a template brings
+    """The tasks at any depth, also of types that are not served; None where a template brings
     others along."""
     ids: dict[str, Any] = {}
     for holder in TASK_HOLDERS:
@@ -64,7 +64,7 @@ def _tasks_of(document: Mapping[str, Any], types: TaskTypes) -> Mapping[str, Any
 
 
 def is_task(value: Mapping[str, Any]) -> bool:
-    """Whether a map is a task; what else has an id and a type is an input or an output."""
+    """Whether a map is a task: anything else with an id and a type is an input or an output."""
     name, kind = value.get("id"), value.get("type")
     return isinstance(name, str | int) and isinstance(kind, str) and kind not in _INPUT_TYPES
 
@@ -87,7 +87,8 @@ def input_ids(value: Any) -> Iterator[str]:
 
 
 def _variables_of(document: Mapping[str, Any], types: TaskTypes) -> Mapping[str, Any] | None:
-    """The flow's variables and those that tasks set; None where one sets what nobody can tell."""
+    """The flow's variables and those that tasks set; None where a task sets names that are known
+    only when it runs."""
     own = document.get("variables")
     variables = dict(own) if isinstance(own, Mapping) else {}
     for holder in TASK_HOLDERS:

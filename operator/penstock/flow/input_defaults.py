@@ -1,4 +1,4 @@
-"""Defaults that their own inputs refuse: an execution that is given no value can't start."""
+"""Warnings for defaults that their own inputs refuse: an execution without a value can't start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from penstock.flow.values import InvalidInput, type_value
 
 
 def refused_defaults(flow: Flow, located: Iterable[tuple[Location, Task]]) -> Iterator[Problem]:
-    """A warning for each such default of the flow's inputs, and of those that tasks ask for.
+    """A warning for each default that its input refuses: of the flow's inputs, and of those that
+    tasks ask for.
 
     Kestra takes the flow, and refuses the execution or fails the task.
     """
@@ -46,10 +47,11 @@ def _declared(
 
 
 def _refusal(declared: Input, value: Any) -> str | None:
-    """Why an input does not take a value. What names a secret is looked up when the flow runs."""
+    """Why an input does not take a value; None where it may. The name of a secret is looked up when
+    the flow runs."""
     if declared.type == "SECRET" and (isinstance(value, dict) or "secretKeyRef" in str(value)):
         return None
-    if declared.expression is not None:  # gives the values that may be chosen, when the flow runs
+    if declared.expression is not None:  # it gives the choices when the flow runs
         declared = declared.model_copy(update={"values": None})
     try:
         type_value(declared, value)
@@ -59,7 +61,8 @@ def _refusal(declared: Input, value: Any) -> str | None:
 
 
 def _is_rendered(value: Any) -> bool:
-    """Whether anything in a default is known only when it is rendered."""
+    """Whether a default has an expression in it, so that its value is known only when it is
+    rendered."""
     if isinstance(value, dict):
         return any(map(_is_rendered, (*value, *value.values())))
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Inputs: what a flow asks for.
+"""The models of the inputs that a flow asks for.
 
 How a given value becomes the declared type: :mod:`penstock.flow.values`.
 """
@@ -22,7 +22,7 @@ _FILES = ("nsfile:///", "file:///", "kestra:///")
 
 
 class DependsOn(Document):
-    """On which other inputs an input depends.
+    """The dependency of an input on other inputs.
 
     ```yaml
     inputs: [size]
@@ -31,9 +31,9 @@ class DependsOn(Document):
     """
 
     inputs: list[str] = []
-    """The ids of those inputs; expressions of this one see them."""
+    """The ids of the other inputs; expressions of this input see their values."""
     condition: str | None = None
-    """The input is left out where this does not hold. Rendered."""
+    """What must hold; otherwise the input is left out. Rendered."""
 
 
 class Input(Document):
@@ -58,7 +58,7 @@ class Input(Document):
     type: InputType
     """The type to which a given value is brought."""
     description: str | None = None
-    """What is asked for."""
+    """What the input asks for."""
     required: bool = True
     """Whether a value must be given where there is no default."""
     defaults: Any = None
@@ -68,7 +68,7 @@ class Input(Document):
     display_name: Annotated[str, Field(max_length=64)] | None = None
     """A name for people; no effect."""
     depends_on: DependsOn | None = None
-    """On which other inputs this one depends."""
+    """The other inputs on which this one depends."""
     values: Annotated[
         list[Any] | None, Field(validation_alias=AliasChoices("values", "options"))
     ] = None
@@ -118,7 +118,7 @@ class Input(Document):
         return self
 
     def _check_constraints(self) -> None:
-        """The pattern and the bounds must make sense before the first value is given."""
+        """Refuse a pattern or a bound that makes no sense. Raises ``ValueError``."""
         if self.validator is not None:
             compiled(self.validator)
         compare = comparable(self.type)
@@ -133,12 +133,12 @@ class Input(Document):
 
 
 def is_file(value: Any) -> bool:
-    """Whether the default of a FILE is one that can be read; Kestra takes any text."""
+    """Whether the default of an input of type FILE can be read; Kestra takes any text."""
     return value is None or is_expression(value) or str(value).startswith(_FILES)
 
 
 def nest(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted ids as nested maps: ``{"a.b": 1}`` becomes ``{"a": {"b": 1}}``."""
+    """Values by their dotted ids as nested maps: ``{"a.b": 1}`` becomes ``{"a": {"b": 1}}``."""
     nested: dict[str, Any] = {}
     for name, value in values.items():
         *parents, last = name.split(".")

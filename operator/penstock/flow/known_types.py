@@ -1,8 +1,8 @@
-"""Which types Kestra is known to have, and whether a name that is none of them may be one.
+"""The types that Kestra is known to have, and whether another name may be the type of a plugin.
 
 Two answers are kept apart, because the author of a flow has to do different things: a type that
-Penstock does not carry yet is no mistake, a misspelt one is. The list is `known_types.txt`. In
-doubt a name inside a known package of plugins is no mistake: plugins grow faster than any list.
+Penstock does not serve yet is no mistake, a misspelt one is. The list is `known_types.txt`. A name
+in a known package of plugins is taken for no mistake: plugins grow faster than any list.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _MANY = 12
 
 @dataclass
 class _Catalog:
-    """The list: types by their package, all by lower-case names."""
+    """The list of Kestra's types by their package, all by lower-case names."""
 
     packages: dict[str, dict[str, str]] = field(default_factory=dict)
-    """`io.kestra.plugin.core.log` → `log` → `Log`."""
+    """Types by package and name, such as `io.kestra.plugin.core.log` → `log` → `Log`."""
     groups: dict[str, list[str]] = field(default_factory=dict)
     """The packages of each group, which is the part behind `io.kestra.plugin.`."""
 
@@ -55,19 +55,20 @@ class _Catalog:
 
 
 def is_known(name: str) -> bool:
-    """Whether exactly this type, in any case, is listed."""
+    """Whether exactly this type is listed, in upper or lower case."""
     package, kind = _parts(name.lower())
     return kind in _catalog().packages.get(package, ())
 
 
 def may_exist(name: str) -> bool:
-    """Whether a type is one of Kestra's or plausibly one of a plugin that is not listed."""
+    """Whether a type is listed, or plausibly one of a plugin that is not."""
     return is_known(name) or (_is_type_name(name) and _is_plausible(name.lower()))
 
 
 @lru_cache(maxsize=2000)
 def hint_for(name: str, use: Use = "task") -> str:
-    """``; did you mean `x`?`` for a type that does not exist, or what else helps, or nothing."""
+    """The hint for a type that does not exist: ``; did you mean `x`?``, the types of its package,
+    or nothing."""
     near = next((found for found in _candidates(name.lower()) if use_of(found) == use), None)
     if near is not None:
         return f"; did you mean `{near}`?"
@@ -78,7 +79,7 @@ def hint_for(name: str, use: Use = "task") -> str:
 
 
 def use_of(name: str) -> Use:
-    """Where a type belongs, told by its name."""
+    """The place in a flow where a type belongs, told by its name."""
     package, kind = _parts(name.lower())
     if package.endswith(("core.condition", "conditions.types")):
         return "condition"
@@ -92,7 +93,7 @@ def use_of(name: str) -> Use:
 
 
 def misplaced(name: str, use: Use) -> str | None:
-    """What is wrong with an existing type in this place; None where nothing is."""
+    """What is wrong with an existing type in a place; None where it belongs there."""
     own = use_of(name)
     return None if own == use else f"`{name}` is a {own}, not a {use}"
 
@@ -102,7 +103,7 @@ def _is_plausible(name: str) -> bool:
     group = _group(package)
     catalog = _catalog()
     if not name.startswith(_PLUGINS):
-        # Kestra's own names outside of plugins are all listed, and so is what looks like them.
+        # All of Kestra's own names outside of plugins are listed: what looks like one is none.
         return not name.startswith(_ROOT) and ".kestra." not in name
     if not group:
         return False
@@ -129,7 +130,7 @@ def _is_type_name(name: str) -> bool:
 
 
 def _candidates(name: str) -> Iterator[str]:
-    """Types that may be meant, the likeliest first."""
+    """The types that a name may mean, the likeliest first."""
     packages = _catalog().packages
     package, kind = _parts(name)
     for near in (package, *_near_packages(package)):
@@ -152,14 +153,15 @@ def _candidates(name: str) -> Iterator[str]:
 
 
 def _scripts(package: str, kind: str) -> Iterator[str]:
-    """The scripts of a language that is named: `core.scripts.Bash`, `scripts.bash.Run`."""
+    """The script types of a language that a name mentions, as `core.scripts.Bash` or
+    `scripts.bash.Run` does."""
     for word in (kind, _last(package)):
         language = _catalog().packages.get(f"{_PLUGINS}scripts.{_SYNONYMS.get(word, word)}", {})
         yield from (language[name] for name in (kind, "script") if name in language)
 
 
 def _shortened(name: str) -> list[str]:
-    """Known types that end as this name does: `Log`, `log.Log`, `io.kestra.plugin.log.Log`."""
+    """The known types that end as a name does: `Log`, `log.Log`, `io.kestra.plugin.log.Log`."""
     package, kind = _parts(name)
     return _by_end().get(f"{_last(package)}.{kind}" if package else kind, [])
 
@@ -170,14 +172,15 @@ def _close(kind: str, types: dict[str, str]) -> list[str]:
 
 @lru_cache(maxsize=2000)
 def _near_packages(package: str) -> tuple[str, ...]:
-    """Packages that are a slip of the pen away, never the package itself."""
+    """The packages that differ from one by a slip of the pen, never the package itself."""
     parts = package.split(".")
     by_length = _by_length().get(len(parts), ())
     return tuple(other for other, theirs in by_length if other != package and _near(parts, theirs))
 
 
 def _near(mine: list[str], theirs: list[str]) -> bool:
-    """Names share long beginnings, so each part has to be near by itself."""
+    """Whether two packages are near each other. They share long beginnings, so each part has to be
+    near by itself."""
     return all(
         part == other
         or (
@@ -199,13 +202,14 @@ def _last(package: str) -> str:
 
 
 def _group(package: str) -> str:
-    """`jdbc` of `io.kestra.plugin.jdbc.mysql`; nothing for what is no plugin."""
+    """The group of a plugin's package, such as `jdbc` of `io.kestra.plugin.jdbc.mysql`; else
+    nothing."""
     return package.removeprefix(_PLUGINS).partition(".")[0] if package.startswith(_PLUGINS) else ""
 
 
 @cache
 def _by_end() -> dict[str, list[str]]:
-    """Types by their last two parts, and those of core and scripts by their last part too."""
+    """The types by their last two parts, and those of core by their last part too."""
     ends: dict[str, list[str]] = {}
     for package, types in _catalog().packages.items():
         for kind, name in types.items() if package.startswith(_PLUGINS) else ():
@@ -217,7 +221,7 @@ def _by_end() -> dict[str, list[str]]:
 
 @cache
 def _by_length() -> dict[int, list[tuple[str, list[str]]]]:
-    """Packages and their parts, by the number of the parts."""
+    """The packages and their parts, by the number of the parts."""
     by_length: dict[int, list[tuple[str, list[str]]]] = {}
     for package in _catalog().packages:
         parts = package.split(".")

@@ -47,7 +47,7 @@ class SourceDocument:
 
 
 def load_documents(text: str | bytes) -> list[SourceDocument]:
-    """Read every document in the text; empty ones are left out.
+    """Read every YAML document in a text; empty ones are left out.
 
     Raises :class:`InvalidFlow` with the line where the text is not YAML, or not YAML that a flow
     can be written in.
@@ -69,7 +69,7 @@ def load_documents(text: str | bytes) -> list[SourceDocument]:
 
 
 def load_document(text: str | bytes) -> SourceDocument:
-    """Read text that must hold exactly one document."""
+    """Read a text that must hold exactly one YAML document."""
     documents = load_documents(text)
     if len(documents) != 1:
         _refuse(f"expected one YAML document, found {len(documents)}", None)
@@ -101,7 +101,7 @@ def _documents(text: str) -> Iterator[SourceDocument]:
 
 
 def _words(error: yaml.MarkedYAMLError, text: str) -> str:
-    """The parser's words, and what the author most probably has to do."""
+    """The parser's message, and what the author most probably has to do."""
     reason = error.problem or "not YAML"
     if error.context:
         reason = f"{reason} ({error.context})"

@@ -1,4 +1,4 @@
-"""What every model of the flow document has in common.
+"""The base of every model of the flow document, and the types of their properties.
 
 Kestra refuses a property it does not know. A typing error in a property
 is the most frequent mistake in a flow file, so the refusal names the nearest property that exists.
@@ -92,7 +92,8 @@ def _duration(value: object) -> timedelta:
 
 
 def _or_as_it_is(value: Any, handler: Any) -> Any:
-    """Kestra reads such a property when the task runs: until then it is text, and may be wrong."""
+    """Read a property, or keep its text as an expression: Kestra reads it only when the task
+    runs."""
     try:
         return handler(value)
     except ValidationError:
@@ -130,14 +131,14 @@ def json_text(value: Any) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``; did you mean `x`?`` for the nearest known name that is another one, or nothing."""
+    """The hint ``; did you mean `x`?`` for the nearest other name that is known, or nothing."""
     by_lower = {candidate.lower(): candidate for candidate in known if candidate != name}
     near = difflib.get_close_matches(name.lower().replace("_", ""), by_lower, n=1, cutoff=0.7)
     return f"; did you mean `{by_lower[near[0]]}`?" if near else ""
 
 
 def as_details(error: ValidationError) -> list[InitErrorDetails]:
-    """The errors of one validation in the form in which another validation can carry them on."""
+    """The errors of a validation in the form in which another validation can raise them again."""
     details: list[InitErrorDetails] = []
     for line in error.errors(include_url=False):
         kind = line["type"]
@@ -166,7 +167,7 @@ _CORE_ERRORS = frozenset(get_args(ErrorType))
 
 
 def is_lenient(context: Any) -> bool:
-    """Whether a refused flow is read again, past what is wrong in single tasks."""
+    """Whether a validation reads a refused flow again, past what is wrong in single tasks."""
     return bool((context or {}).get("lenient"))
 
 
@@ -211,7 +212,8 @@ class Document(BaseModel):
 
     @classmethod
     def _unknown(cls, value: Mapping[Any, Any], *, written: bool) -> list[InitErrorDetails]:
-        """The errors for unknown names. Python's own names are only for values made by code."""
+        """The errors for unknown properties. Python's own names are known only in values made by
+        code."""
         known = cls.property_names()
         accepted = {*known} if written else {*known, *cls.model_fields}
         return [

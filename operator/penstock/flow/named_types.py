@@ -1,4 +1,5 @@
-"""Types that a flow names outside of its tasks: triggers and their conditions, plugin objects.
+"""A check of the types that a flow names outside of its tasks: triggers, conditions, plugin
+objects.
 
 Whether a trigger is served is not asked here: one that is not served is a warning, and the flow can
 still be started otherwise. A type that does not exist anywhere refuses the flow, as in Kestra.
@@ -25,7 +26,7 @@ _PLUGINS = frozenset(
 
 
 def unknown_types(flow: Flow, located: list[tuple[Location, Task]]) -> Iterator[Problem]:
-    """The types that do not exist, besides those of tasks."""
+    """A problem for each type that does not exist, besides those of tasks."""
     for index, trigger in enumerate(flow.triggers):
         at: Location = ("triggers", index)
         yield from _unknown(trigger.type, "trigger", at)
@@ -36,7 +37,8 @@ def unknown_types(flow: Flow, located: list[tuple[Location, Task]]) -> Iterator[
 
 
 def _conditions(value: Any, at: Location) -> Iterator[Problem]:
-    """Conditions stand in a list, or in a map by their names; some hold others."""
+    """Check the types of conditions, which stand in a list or in a map by their names; some hold
+    others."""
     for place, condition in _items(value):
         here = (*at, place)
         if isinstance(condition, Mapping):

@@ -1,4 +1,4 @@
-"""Names that Kestra has replaced and still takes: a warning says what is written today."""
+"""Warnings for names that Kestra has replaced and still takes: each says the name of today."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HOLDERS = (
 
 
 def old_names(document: Mapping[str, Any], types: TaskTypes) -> Iterator[Problem]:
-    """A warning for each old name in a flow as it was written."""
+    """A warning for each old name in a flow as it is written."""
     if document.get("taskDefaults") is not None:
         yield _old(("taskDefaults",), "taskDefaults", "pluginDefaults")
     inputs = document.get("inputs")
@@ -50,9 +50,9 @@ def _old_types(value: Any, at: Location, types: TaskTypes) -> Iterator[Problem]:
 
 
 def name_today(name: str, types: TaskTypes) -> str | None:
-    """The name that a type has today, where it is another one."""
+    """The name that a type has today; None where it has no other."""
     found = types.find(name)
-    if found is not None:  # what is deprecated under every name has a warning of its own
+    if found is not None:  # a type that is deprecated under every name has a warning of its own
         old = found.deprecated is None and found.name.lower() != name.lower()
         return found.name if old else None
     if name.startswith(_TRIGGERS):

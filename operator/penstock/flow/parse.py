@@ -1,4 +1,4 @@
-"""From plain values to a valid flow, or to every reason why it is not one.
+"""The parser of flows: it makes a valid flow of plain values, or tells every reason why it is none.
 
 The same function serves the controller, the Git sync and the command line; only text from a file
 has lines to name.
@@ -52,7 +52,7 @@ def _is_too_deep(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class ParsedFlow:
-    """A valid flow, and what its author should still know about it."""
+    """A valid flow, and the warnings for its author."""
 
     flow: Flow
     warnings: tuple[Problem, ...] = ()
@@ -66,7 +66,7 @@ class FlowParser:
     check_expression: CheckExpression
     check_trigger: CheckTrigger = lambda trigger: ()
     read_template: ReadTemplate | None = None
-    """Tells what a template reads; without it nobody looks for names that do not exist."""
+    """Tells what a template reads. Without it, names that do not exist are not looked for."""
 
     def parse(self, document: SourceDocument) -> ParsedFlow:
         """Read one flow. Raises :class:`InvalidFlow` with every problem, in order of lines."""
@@ -120,7 +120,8 @@ class FlowParser:
         ]
 
     def _validate(self, raw: dict[str, Any], merged: dict[str, Any]) -> Flow:
-        """Validate; a default by prefix may hold more than each single type knows."""
+        """Validate a flow, without the properties that a default by prefix gives to types which
+        lack them."""
         context = {"types": self.types}
         try:
             return Flow.model_validate(merged, context=context)
@@ -140,10 +141,10 @@ class FlowParser:
             return None
 
     def _expression_problems(self, raw: Mapping[str, Any]) -> Iterator[Problem]:
-        """Expressions that do not compile.
+        """A warning for each expression that does not compile.
 
-        Kestra takes a flow with one, and fails the task that renders it. So do we: the author is
-        told, and a file that Kestra runs in part runs here in part.
+        Kestra takes a flow with such an expression, and fails the task that renders it. Penstock
+        does so too: a file that Kestra runs in part runs here in part.
         """
         for text in all_texts_of(raw):
             try:
@@ -153,7 +154,8 @@ class FlowParser:
 
 
 def _with_origin(problem: Problem, raw: dict[str, Any], merged: dict[str, Any]) -> Problem:
-    """A problem with what a plugin default gave says so: its author finds nothing at its place."""
+    """A problem that says if a plugin default gave the property: its author finds nothing at its
+    place."""
     place = problem.location
     if place and is_written(merged, place) and not is_written(raw, place):
         return replace(problem, message=f"{problem.message} (given by `pluginDefaults`)")
@@ -161,7 +163,7 @@ def _with_origin(problem: Problem, raw: dict[str, Any], merged: dict[str, Any]) 
 
 
 def _once(problems: Iterable[Problem]) -> list[Problem]:
-    """Each kind of problem once at its place, as it was told first."""
+    """The first problem of each kind at each place."""
     seen: dict[tuple[Location, str | None], Problem] = {}
     for problem in problems:
         seen.setdefault((problem.location, problem.code), problem)

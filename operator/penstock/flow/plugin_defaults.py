@@ -1,7 +1,7 @@
 """Plugin defaults: properties that a flow gives to many tasks at once.
 
-A default is for every map whose ``type`` is, or begins with, the default's: tasks, triggers, task
-runners. In most public flows it is a package prefix.
+A default applies to every map whose ``type`` is, or begins with, the default's: tasks, triggers,
+task runners. In most public flows it is the prefix of a package.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ def apply_plugin_defaults(
 ) -> dict[str, Any]:
     """The flow document with its own defaults put into its tasks and triggers.
 
-    A default under an old name of a type is for the name that it has today as well. The document is
-    not yet validated: what is malformed is left as it is, to be reported later.
+    A default under an old name of a type applies to today's name too. The document is not yet
+    validated: what is malformed is left as it is, to be reported later.
     """
     defaults = _defaults_of(document)
     today = [(default, name_today(default["type"])) for default in defaults]
@@ -35,9 +35,10 @@ def apply_plugin_defaults(
 def drop_foreign_defaults(
     raw: Mapping[str, Any], merged: dict[str, Any], error: ValidationError
 ) -> bool:
-    """Take back what a default by prefix gave to a type that has no such property.
+    """Take back the properties that a default by prefix gave to types which lack them. Tells
+    whether there were any.
 
-    Kestra reads such properties leniently. A default for exactly that type keeps its error.
+    Kestra ignores such properties. A default for exactly that type keeps its error.
     """
     dropped = False
     for line in error.errors(include_url=False):
@@ -76,7 +77,7 @@ def _has_exact_default(document: Mapping[str, Any], kind: str, name: str) -> boo
 
 
 def _defaults_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The defaults that are well formed."""
+    """The plugin defaults of a flow that are well formed."""
     return [
         default
         for name in ("pluginDefaults", "taskDefaults")
@@ -92,7 +93,7 @@ def _list(value: Any) -> Sequence[Any]:
 
 
 def _apply(value: Any, defaults: Sequence[Mapping[str, Any]]) -> Any:
-    """The value, in which each map that has a ``type`` got what the defaults give to it."""
+    """A value in which each map that has a ``type`` is completed by the defaults."""
     if isinstance(value, list):
         return [_apply(item, defaults) for item in value]
     if not isinstance(value, dict):
@@ -103,12 +104,12 @@ def _apply(value: Any, defaults: Sequence[Mapping[str, Any]]) -> Any:
 def _complete(
     own: Mapping[str, Any], given: Mapping[str, Any], defaults: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """A map as the flow has it, completed by what a default of the map around it gives to this
-    place, and by the defaults of its own type: also where that type comes from a default, such as a
-    task runner that one default names and another one equips.
+    """A map of the flow, completed by the default of the map around it and by the defaults of its
+    own type. That type may come from a default too, such as a task runner that one default names
+    and another one equips.
 
-    What stands in the flow wins; then the nearest default does: that of the type which the flow
-    names, or else what was given to this very place.
+    What stands in the flow wins, then the nearest default: that of the type which the flow names,
+    or else the one that was given to this very place.
     """
     kind = own.get("type", given.get("type"))
     matching = [item for item in defaults if isinstance(kind, str) and _matches(item["type"], kind)]
@@ -117,7 +118,7 @@ def _complete(
         if not default.get("forced"):
             of_type = merge(default["values"], of_type)
     base = merge(given, of_type) if "type" in own else merge(of_type, given)
-    # A default that holds its own type would go on for ever: within what it gives it is left out.
+    # A default that holds its own type would never end, so it does not apply within what it gives.
     inner = [item for item in defaults if item not in matching]
     result = {name: _apply(value, inner) for name, value in base.items() if name not in own}
     for name, value in own.items():
@@ -139,7 +140,8 @@ def _matches(prefix: str, kind: str) -> bool:
 
 
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
-    """Maps merged deeply, lists joined (the base's items first), else the override's value."""
+    """Two maps merged deeply: lists are joined (the base's items first), else the override's value
+    wins."""
     merged = dict(base)
     for key, value in override.items():
         if key in merged and isinstance(merged[key], dict) and isinstance(value, dict):

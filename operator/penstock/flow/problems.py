@@ -1,4 +1,4 @@
-"""What can be wrong with a flow file, in words for the person who wrote it."""
+"""The problems of a flow file, in words for the person who wrote it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Location = tuple[str | int, ...]
 
 
 def format_location(location: Location) -> str:
-    """``("tasks", 2, "message")`` as ``tasks[2].message``."""
+    """A location as people write it: ``("tasks", 2, "message")`` as ``tasks[2].message``."""
     text = ""
     for part in location:
         if isinstance(part, int):
@@ -27,17 +27,18 @@ def shortened(text: str, length: int) -> str:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, and where."""
+    """One thing that is wrong with a flow, and where."""
 
     location: Location
     message: str
     code: str = "invalid"
     line: int | None = None
-    """Line in the file, from 1, when the document came from text."""
+    """The line in the file, counted from 1; None where the document did not come from text."""
     warning: bool = False
-    """A warning is told to the person and does not refuse the flow."""
+    """Whether the problem is a warning: people are told, and the flow is not refused."""
     type_name: str | None = None
-    """The type that is wrong or not served, for a problem with one: it may come from a default."""
+    """The type that is wrong or not served, for a problem with a type. It may come from a
+    default."""
 
     @property
     def path(self) -> str:
@@ -51,7 +52,7 @@ class Problem:
 
 
 class InvalidFlow(Exception):
-    """A flow that can't be accepted. Carries every problem found, not only the first."""
+    """A flow can't be accepted. The error carries every problem, not only the first."""
 
     def __init__(self, problems: Sequence[Problem], warnings: Sequence[Problem] = ()) -> None:
         super().__init__("; ".join(str(problem) for problem in problems))

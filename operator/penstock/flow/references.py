@@ -1,9 +1,9 @@
-"""Names that expressions read and that the flow does not have.
+"""Warnings for names that expressions read and that the flow does not have.
 
 Kestra takes such a flow and fails the task that renders the expression, so each is a warning. What
 is known only when the flow runs is left alone: computed keys, what a task's outputs hold, and what
-is guarded by `??`, `default` or `is defined`. Expressions of triggers see another execution: of
-them only subtractions are told that can't be meant.
+is guarded by `??`, `default` or `is defined`. Expressions of triggers see another execution: they
+are only warned of subtractions that can't be meant.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ class Difference:
 
     first: Path
     others: tuple[Path, ...]
-    """What stands behind each dash; empty for what is no path and no whole number."""
+    """The path or whole number behind each dash; empty where there is neither."""
 
 
 @dataclass(frozen=True)
 class TemplateReads:
-    """What a template reads of the variables."""
+    """The variables that a template reads."""
 
     references: tuple[Reference, ...] = ()
     differences: tuple[Difference, ...] = ()
     bound: frozenset[str] = frozenset()
-    """Names that the template itself gives to something."""
+    """The names that the template itself binds."""
 
 
 ReadTemplate = Callable[[str], TemplateReads]
@@ -79,7 +79,7 @@ _MOST_ZEROS = 9
 
 
 class _Suggestions:
-    """Says what a missing name was probably meant to be, as long as it costs little."""
+    """Suggests what a missing name was meant to be, as long as the comparison costs little."""
 
     def __init__(self) -> None:
         self._left = _MOST_COMPARED
@@ -92,7 +92,7 @@ class _Suggestions:
 def unknown_references(
     document: Mapping[str, Any], types: TaskTypes, read: ReadTemplate
 ) -> Iterator[Problem]:
-    """A warning for each text of a flow with names that do not exist; one for each text."""
+    """A warning for each text of a flow that reads a name which does not exist: one for a text."""
     found = list(texts_of(document, types))
     if _is_too_much(found):
         return
@@ -152,9 +152,10 @@ def _wrong(
 
 
 def _misspelt(path: Path) -> Iterator[str]:
-    """A variable that there is nowhere, where another is near: `input.x`, `taskRun.value`.
+    """The problem of a root variable that does not exist but is near one that does: `input.x`,
+    `taskRun.value`.
 
-    Any other may be known to the task that reads it.
+    Any other name may be known to the task that reads it.
     """
     root = str(path[0])
     if not path[1:] or len(root) > _LONGEST_ROOT or root in _ROOTS | _FURTHER_ROOTS:
@@ -167,7 +168,8 @@ def _misspelt(path: Path) -> Iterator[str]:
 
 
 def _missing(path: Path, names: FlowNames, suggestions: _Suggestions) -> Iterator[str]:
-    """Why `inputs.x`, `outputs.x`, `tasks.x` or `vars.x` gives nothing."""
+    """The problem of `inputs.x`, `outputs.x`, `tasks.x` or `vars.x` where the flow has no such
+    name."""
     root, *keys = path
     kind = _KINDS.get(str(root))
     known = names.by_root.get(str(root))
@@ -190,7 +192,7 @@ def _missing(path: Path, names: FlowNames, suggestions: _Suggestions) -> Iterato
 def _dashed_name(
     difference: Difference, names: FlowNames, bound: frozenset[str], suggestions: _Suggestions
 ) -> str | None:
-    """What to write where a difference is meant as one name; None for one that may be meant."""
+    """What to write where a subtraction is meant as one name; None where it may be meant so."""
     *holder, last = difference.first
     values = _ROOTS | bound
     if not holder or not isinstance(last, str) or holder[0] not in values:
@@ -211,7 +213,7 @@ def _one_name(
 ) -> tuple[str, Path] | None:
     """The longest name with dashes that is meant, and the keys behind it.
 
-    None where both sides of the first dash have values: then it may be a subtraction.
+    None where both sides of the first dash have values: it may be a subtraction.
     """
     existing = [found for found in _joined(first, others, known) if found[0] in (known or ())]
     if _has_value(others[0], values) and not (existing and first not in (known or ())):
@@ -222,7 +224,7 @@ def _one_name(
 
 
 def _has_value(part: Path, values: frozenset[str]) -> bool:
-    """Whether what stands behind a dash is a number, or begins with a variable that there is."""
+    """Whether the part behind a dash is a number, or begins with a variable that exists."""
     return bool(part) and (part[0] in values or (isinstance(part[0], int) and len(part) == 1))
 
 
@@ -241,7 +243,7 @@ def _joined(
 
 
 def _numbered(name: str, number: int, known: Mapping[str, Any] | None) -> str:
-    """A name that ends in a number, with the zeros before it that the flow's own name has."""
+    """A name that ends in a number, with as many zeros before it as the flow's own name has."""
     written = (f"{name}-{'0' * zeros}{number}" for zeros in range(_MOST_ZEROS + 1))
     return next((own for own in written if own in (known or ())), f"{name}-{number}")
 

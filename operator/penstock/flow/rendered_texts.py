@@ -25,7 +25,7 @@ _OF_ANOTHER_EXECUTION = "outputs"
 
 @dataclass(frozen=True)
 class RenderedText:
-    """A text with expressions, and what is known of its place."""
+    """A text with expressions, and its place in the flow."""
 
     value: str
     at: Location
@@ -35,12 +35,12 @@ class RenderedText:
 
     @property
     def of_task(self) -> str:
-        """What a message adds to say whose text it is; empty where it is no task's."""
+        """The end of a message that says of which task the text is; empty where it is of none."""
         return f" (task `{self.task}`)" if self.task else ""
 
     @property
     def of_a_trigger(self) -> bool:
-        """Whether it sees another execution than one of its flow, or none at all."""
+        """Whether the text is of a trigger: it sees an execution of another flow, or none."""
         return self.at[0] == "triggers"
 
 
@@ -50,7 +50,7 @@ def texts_of(document: Mapping[str, Any], types: TaskTypes) -> Iterator[Rendered
 
 
 def all_texts_of(document: Mapping[str, Any]) -> Iterator[RenderedText]:
-    """Every text of a flow with expressions in it, whatever they see, but for what Kestra never
+    """Every text of a flow with expressions, whatever they see, but for what Kestra never
     renders."""
     return _texts_of(document, None)
 
@@ -62,9 +62,9 @@ def _texts_of(document: Mapping[str, Any], types: TaskTypes | None) -> Iterator[
 
 
 def _texts(value: Any, place: RenderedText, types: TaskTypes | None) -> Iterator[RenderedText]:
-    """The texts and keys with expressions below a place, but for those of disabled tasks.
+    """The texts and keys with expressions below a place, without those of disabled tasks.
 
-    With types, also but for those that see other variables than the flow's.
+    Where types are given, texts that see other variables than the flow's are left out too.
     """
     if is_expression(value):
         yield RenderedText(value, place.at, place.task, place.inputs)
@@ -96,7 +96,7 @@ def _below(place: RenderedText, key: str | int, item: Any = None) -> RenderedTex
 
 
 def _is_of_a_trigger(kind: str, place: RenderedText) -> bool:
-    """Whether a default is for triggers, whose expressions see another execution."""
+    """Whether a plugin default is for triggers, whose expressions see another execution."""
     return place.at[0] in _DEFAULTS and use_of(kind) in ("trigger", "condition")
 
 
@@ -106,7 +106,7 @@ def _task_of(value: Mapping[str, Any], place: RenderedText) -> str | None:
 
 
 def _seen_by_others(kind: str, types: TaskTypes) -> frozenset[str]:
-    """Properties whose expressions see variables of their own."""
+    """The properties of a type whose expressions see variables of their own."""
     task_type = types.find(kind)
     if task_type is None:
         return frozenset()

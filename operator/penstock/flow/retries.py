@@ -15,11 +15,11 @@ Behavior = Literal["RETRY_FAILED_TASK", "CREATE_NEW_EXECUTION"]
 
 class RetryBase(Document):
     max_attempts: Annotated[int, Field(ge=1)] | None = None
-    """How many attempts in all, the first included."""
+    """The number of attempts in all, the first included."""
     max_attempt: Annotated[int, Field(ge=1)] | None = None
     """The older name of `maxAttempts`."""
     max_duration: Duration | None = None
-    """No attempt starts later than this after the first."""
+    """The longest time from the start of the first attempt to the start of another."""
     warning_on_retry: bool = False
     """A success that needed a retry ends with WARNING."""
     behavior: Behavior = "RETRY_FAILED_TASK"
@@ -30,7 +30,7 @@ class RetryBase(Document):
         raise NotImplementedError
 
     def announcement(self, number: int, wait: timedelta) -> str:
-        """What a person is told of the attempt to come: `attempt 2 of 3 in 5s`."""
+        """The words that announce the next attempt: `attempt 2 of 3 in 5s`."""
         of = "" if self._limit is None else f" of {self._limit}"
         return f"attempt {number}{of} {_in_words(wait)}"
 
@@ -41,7 +41,7 @@ class RetryBase(Document):
     def next_date(
         self, attempts: int, first_start: datetime, last_end: datetime, random: Random
     ) -> datetime | None:
-        """When the next attempt starts, or None where none is left."""
+        """When the next attempt starts; None where no attempt is left."""
         limit = self._limit
         if limit is not None and attempts >= limit:
             return None
@@ -55,7 +55,7 @@ class RetryBase(Document):
 
 
 class ConstantRetry(RetryBase):
-    """The same wait before each attempt.
+    """A retry with an equal wait before each attempt.
 
     ```yaml
     type: constant
@@ -79,7 +79,9 @@ class ConstantRetry(RetryBase):
 
 
 class ExponentialRetry(RetryBase):
-    """Each wait is `delayFactor` times the last; Kestra's of 2024 grew linearly, a known fault.
+    """A retry whose waits each are `delayFactor` times the last.
+
+    In Kestra of 2024 the waits grew linearly, a known fault.
 
     ```yaml
     type: exponential
@@ -96,7 +98,7 @@ class ExponentialRetry(RetryBase):
     max_interval: Duration
     """The longest wait."""
     delay_factor: Annotated[float, Field(gt=0)] | None = None
-    """By how much each wait is longer than the last; 2 where it is not given."""
+    """How many times longer each wait is than the last; 2 where it is not given."""
 
     def delay(self, attempts: int, random: Random) -> timedelta:
         factor = self.delay_factor or 2.0
@@ -115,7 +117,7 @@ class ExponentialRetry(RetryBase):
 
 
 class RandomRetry(RetryBase):
-    """A random wait before each attempt.
+    """A retry with a random wait before each attempt.
 
     ```yaml
     type: random

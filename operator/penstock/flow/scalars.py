@@ -1,4 +1,5 @@
-"""What a scalar without quotes means: text unless it is clearly null, a truth value or a number.
+"""The meaning of a YAML scalar without quotes: text, unless it is clearly null, a truth value or a
+number.
 
 Jackson (Kestra) and kubectl agree on these; PyYAML's own rules (dates, `yes`, `on`) are not used.
 """
@@ -22,7 +23,7 @@ _MAX_DIGITS = 40
 
 
 def plain_value(text: str) -> str | int | float | bool | None:
-    """The value of a scalar without quotes."""
+    """The value of a YAML scalar without quotes."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if len(text) > _MAX_DIGITS:

@@ -1,4 +1,4 @@
-"""Tasks: the properties that all of them share, and how a list of them is read.
+"""The model of a task: the properties that all tasks share, and how a list of tasks is read.
 
 What a task *type* means is not known here. :mod:`penstock.flow.types` holds the types that the
 engine (flowable tasks) and the runnable tasks bring with them.
@@ -22,16 +22,17 @@ TaskId = Annotated[str, Field(pattern=TASK_ID_PATTERN, max_length=256)]
 
 
 class TaskCache(Document):
-    """Outputs of a task that are taken again where it would run with the same properties."""
+    """The cache of a task's outputs: they are used again where it would run with equal
+    properties."""
 
     enabled: bool = False
-    """Whether they are."""
+    """Whether the task's outputs are cached."""
     ttl: Duration | None = None
-    """For how long they are kept; for good where it is not said."""
+    """How long the outputs are kept; for good where it is not given."""
 
 
 class Task(Document):
-    """What every task has."""
+    """The properties of every task."""
 
     uses_timeout: ClassVar[bool] = False
     """Whether `timeout` means something to tasks of this kind."""
@@ -59,10 +60,10 @@ class Task(Document):
     log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"] | None = None
     """Log lines below this level are dropped."""
     log_to_file: bool = False
-    """Kept for compatibility: logs are always the pod's."""
+    """No effect: logs are always the pod's."""
     task_cache: TaskCache | None = None
-    """Whether the outputs of a run with the same properties are taken in place of a run. Of tasks
-    that run; it has no effect on those that hold others."""
+    """Whether outputs of an earlier run with equal properties spare the run. It has no effect on
+    tasks that hold others."""
     assets: Any = None
     """Read and not served: Kestra's lineage of data."""
     worker_selector: Any = None
@@ -74,7 +75,10 @@ class Task(Document):
     @classmethod
     def _no_worker_groups(cls, value: Any) -> Any:
         if value is not None:
-            raise ValueError("Worker Group is an Enterprise Edition functionality")
+            raise ValueError(
+                "Worker Group is an Enterprise Edition functionality; "
+                "the `taskRunner` places the pod, by `nodeSelector` and `tolerations`"
+            )
         return value
 
     @property
@@ -94,7 +98,7 @@ class Task(Document):
 
 
 class RunnableTask(Task):
-    """A task that runs in a pod: its own properties are rendered when it starts."""
+    """A task that runs in a pod. Its own properties are rendered when it starts."""
 
     open_properties: ClassVar[bool] = True
     uses_timeout = True
@@ -102,13 +106,13 @@ class RunnableTask(Task):
     properties: dict[str, Any] = {}
     """The properties of the task's own type, as they were written."""
     typed: SkipJsonSchema[frozenset[str]] = frozenset()
-    """Those of which a single expression keeps its type."""
+    """The properties in which a single expression keeps its type."""
     unrendered: SkipJsonSchema[frozenset[str]] = frozenset()
-    """Those that the task itself renders."""
+    """The properties that the task itself renders."""
 
     @classmethod
     def shared_names(cls) -> frozenset[str]:
-        """Names that belong to every task and never to a type."""
+        """The names of properties that every task has, so that no type has one of its own."""
         return _SHARED
 
 
@@ -117,13 +121,13 @@ _SHARED = frozenset(Task.property_names())
 
 @runtime_checkable
 class TaskReader(Protocol):
-    """Knows the types of tasks, and reads a task of each."""
+    """Reads a task with the type that it names."""
 
     def read(self, value: Any, context: Any) -> Task: ...
 
 
 def read_task(value: Any, info: ValidationInfo) -> Task:
-    """Read one task with the types of the validation's context."""
+    """Read one task with the types that the validation's context holds."""
     types = (info.context or {}).get("types")
     assert isinstance(types, TaskReader), "tasks can only be read with a context of task types"
     return types.read(value, info.context)

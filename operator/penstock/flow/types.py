@@ -37,23 +37,23 @@ class TaskType:
     name: str
     aliases: tuple[str, ...] = ()
     model: type[Task] | str | None = None
-    """The model of a task that the engine itself does or opens, or `module:Class` where it is: a
-    flow names few of them. None for a runnable one."""
+    """The model of a task that the engine itself does or opens, or `module:Class` to import it from
+    when a flow names it. None for a runnable task."""
     check: PropertyCheck | None = None
-    """Checks the own properties of a runnable task."""
+    """The check of a runnable task's own properties."""
     warnings: Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]] | None = None
-    """Properties that are accepted and have no effect, each with the reason."""
+    """Tells the properties that are accepted without effect, each with the reason."""
     plain_log: bool = False
-    """Whether its log is what a program of the user's prints: lines without levels."""
+    """Whether the task's log is what a program of the user's prints: lines without levels."""
     typed: frozenset[str] = frozenset()
-    """Properties of which a single expression keeps its type."""
+    """The properties in which a single expression keeps its type."""
     unrendered: frozenset[str] = frozenset()
-    """Properties that the task itself renders, with variables of its own."""
+    """The properties that the task itself renders, with variables of its own."""
     deprecated: str | None = None
-    """What to use in its place; None for a type that is not deprecated."""
+    """What to use in place of the type; None where it is not deprecated."""
 
     def read_model(self) -> type[Task] | None:
-        """The model, imported where nobody needed it before."""
+        """The model of the type, imported on its first use; None for a runnable task."""
         return _imported(self.model) if isinstance(self.model, str) else self.model
 
 
@@ -66,7 +66,7 @@ def _imported(source: str) -> type[Task]:
 
 @dataclass
 class TaskTypes:
-    """All the types that a flow may name."""
+    """All task types that a flow may name."""
 
     _by_name: dict[str, TaskType] = field(default_factory=dict)
     _canonical: dict[str, str] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class TaskTypes:
 
 
 def type_problem(name: str, use: Use) -> tuple[str, str]:
-    """The code and the words for a type that is not carried in this place."""
+    """The code and the message for a type that is not served in a place."""
     wrong = misplaced(name, use) if is_known(name) else None
     if wrong is not None:
         return UNKNOWN_TYPE, wrong
@@ -112,7 +112,8 @@ def type_problem(name: str, use: Use) -> tuple[str, str]:
 
 
 def _read_unknown(name: str, value: dict[str, Any], context: Any) -> Task:
-    """What is wrong with a task of a type that is not carried, besides its type."""
+    """Refuse a task of a type that is not served. Raises ``ValidationError`` with every problem in
+    it."""
     value = {**value, "type": name}
     code, message = type_problem(name, "task")
     errors = as_details(_error(code, message, ("type",), value))
@@ -130,7 +131,7 @@ def _as_it_is(name: str, value: dict[str, Any]) -> RunnableTask:
 
 
 def _shared(value: dict[str, Any], context: Any) -> RunnableTask:
-    """What all tasks have, of a task that may have more."""
+    """The shared properties of a task that may have more."""
     shared = RunnableTask.shared_names()
     return RunnableTask.model_validate(
         {key: item for key, item in value.items() if key in shared}, context=context
@@ -158,7 +159,7 @@ def _read_runnable(task_type: TaskType, value: dict[str, Any], context: Any) -> 
 
 
 def _with_shared_hint(detail: InitErrorDetails) -> InitErrorDetails:
-    """An unknown property of a task may be a slip in one that all tasks have."""
+    """An error for an unknown property, with a hint where it is near one that all tasks have."""
     kind, place = detail["type"], detail.get("loc", ())
     if not isinstance(kind, PydanticCustomError) or kind.type != "unknown_property":
         return detail

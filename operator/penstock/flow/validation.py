@@ -1,4 +1,5 @@
-"""Pydantic's errors as problems of a flow: in its author's words, at the place that was written."""
+"""How pydantic's errors become problems of a flow: in its author's words, at the place as it is
+written."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ _TYPE_ERRORS = {
 
 
 def from_validation(error: ValidationError, document: Any) -> list[Problem]:
-    """Every problem once, at a place of the document."""
+    """The problems of a failed validation, each once, at its place in the document."""
     problems: list[Problem] = []
     unions: dict[Location, list[str]] = {}
     for line in error.errors(include_url=False):
@@ -55,14 +56,14 @@ def from_validation(error: ValidationError, document: Any) -> list[Problem]:
 
 
 def _type_name(line: Mapping[str, Any]) -> str | None:
-    """The type that an error is about: its input is the map that names it."""
+    """The task type that an error is about; its input is the map that names the type."""
     holder = line["input"]
     name = holder.get("type") if isinstance(holder, Mapping) else None
     return name if isinstance(name, str) else None
 
 
 def _without_retry_type(parts: Location) -> Location:
-    """Without the type of a retry, which pydantic puts behind the property's name."""
+    """A location without the type of a retry, which pydantic puts behind the property's name."""
     return tuple(
         part
         for index, part in enumerate(parts)
@@ -71,7 +72,8 @@ def _without_retry_type(parts: Location) -> Location:
 
 
 def _union_branch(location: Location, document: Any) -> str | None:
-    """What a branch of a union wanted; None where the last part was really written."""
+    """The type that a branch of a union wants; None where the document has the last part of the
+    location."""
     last = location[-1] if location else None
     if not isinstance(last, str) or last not in _WANTED:
         return None

@@ -1,4 +1,4 @@
-"""From a given value to the declared type of an input or output, or to why it can't be.
+"""How a given value becomes the declared type of an input or output, or why it can't.
 
 Typed values stay JSON: a date-time is ISO text, a duration is ISO text, so that they can stand in
 an Execution's status as they are. Error texts follow Kestra's.
@@ -29,7 +29,7 @@ _PATTERN_SECONDS = 1.0
 
 
 class InvalidInput(Exception):
-    """A value that an input can't take. The message names the input and what was received."""
+    """An input can't take a value. The message names the input and the value."""
 
 
 class MissingInput(InvalidInput):
@@ -42,7 +42,7 @@ class MissingInput(InvalidInput):
 
 
 def type_value(declared: Input, value: Any) -> Any:
-    """Bring one value to the declared type and check its constraints.
+    """Convert one value to the declared type and check its constraints.
 
     Raises :class:`InvalidInput`. The value of a SECRET never stands in the message.
     """
@@ -59,10 +59,10 @@ def type_value(declared: Input, value: Any) -> Any:
 
 
 def given_value(declared: Input, value: Any) -> Any:
-    """What a value is before it is typed: an empty text is null for every type that is no text.
+    """The value before it is typed: an empty text is null for every type that is no text.
 
-    So a form's empty field, `--input n=` and an expression that gave null all leave the input
-    unset. A choice may be empty where the list of its values says so.
+    So a form's empty field, `--input n=` and an expression that gives null all leave the input
+    unset. A choice may be empty where an empty text is among its values.
     """
     if value != "" or declared.type in _KEEP_EMPTY_TEXT:
         return value
@@ -163,7 +163,7 @@ def _json(value: Any, declared: Input) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """JSON and nothing else: no NaN, no numbers too large to keep. Raises ``ValueError``."""
+    """Read strict JSON: no NaN, no numbers too large to keep. Raises ``ValueError``."""
     try:
         return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
@@ -223,7 +223,8 @@ def _choices(value: Any, declared: Input) -> list[Any]:
 
 
 def _array(value: Any, declared: Input) -> list[Any]:
-    """The elements as they are where no type is declared for them, as in a flow's output."""
+    """A list as an ARRAY. Elements stay as they are where no type is declared for them, as in a
+    flow's output."""
     items = _list(value)
     return items if declared.item_type is None else _elements(items, declared.item_type, declared)
 

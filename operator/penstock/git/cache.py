@@ -1,4 +1,4 @@
-"""From a commit to its files, by way of a cache that may be thrown away at any time."""
+"""How a commit becomes files, by way of a cache that may be deleted at any time."""
 
 from __future__ import annotations
 
@@ -95,14 +95,15 @@ def _attempt(
 
 
 def _mark(address: Address, commit: str, limits: Limits) -> str:
-    """What the cache was made for. A filter of another size left other files out."""
+    """The mark of a cache: it names what the cache was made for. A limit of another size left other
+    files out."""
     kind = "sha1" if len(commit) == 40 else "sha256"
     text = "\n".join((_LAYOUT, address.url, kind, str(limits.max_file_bytes)))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _usable(cache: Path, mark: str) -> bool:
-    """Whether the cache is for this remote and not worn out; wiped, if it is not."""
+    """Whether the cache is of this remote and not worn out. Any other is wiped."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         packs = os.listdir(cache / "repository.git" / "objects" / "pack")
         if (cache / "mark").read_text() == mark and len(packs) < 3 * MAX_PACKS:
@@ -112,7 +113,7 @@ def _usable(cache: Path, mark: str) -> bool:
 
 
 def _create(repository: HardenedGit, cache: Path, mark: str, commit: str) -> None:
-    """An empty bare repository: no template, so not even a sample of a hook."""
+    """Make an empty bare repository: without a template, so without even a sample of a hook."""
     kind = "sha1" if len(commit) == 40 else "sha256"
     assert repository.directory is not None
     try:
@@ -133,14 +134,14 @@ def _wipe(cache: Path) -> None:
     except FileNotFoundError:
         pass
     except OSError:
-        os.unlink(directory)  # A file or a symbolic link in its place; else this fails as well.
+        os.unlink(directory)  # a file or a symbolic link in its place
 
 
 @contextlib.contextmanager
 def _opened(cache: Path, deadline: float) -> Iterator[None]:
-    """The cache as a private directory, held by this call alone.
+    """Open the cache as a private directory that this call alone holds.
 
-    A caller that gave up waiting for an earlier call may come again while that one still runs.
+    A caller that gave up on an earlier call may come again while that call still runs.
     """
     try:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)

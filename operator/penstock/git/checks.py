@@ -1,4 +1,4 @@
-"""What a user may write into a GitSource: URL, reference and path, checked before git sees them.
+"""Checks of what a user writes into a GitSource: URL, reference and path, before git sees them.
 
 Whoever may create a GitSource would otherwise choose git's arguments and transports:
 ``--upload-pack=…`` as a branch and ``ext::sh -c …`` as a URL are code execution.
@@ -30,7 +30,7 @@ class Address:
     username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    """All spellings of the credentials that could turn up in a message."""
+    """All spellings of the credentials that a message could contain."""
 
     @property
     def authorization(self) -> str | None:
@@ -45,7 +45,7 @@ def _basic(username: str, password: str) -> str:
 
 
 def check_url(url: str) -> Address:
-    """The address of an ``http`` or ``https`` URL; any other is refused."""
+    """The address of an ``http`` or ``https`` URL. Raises :class:`GitError` for any other."""
 
     def refuse(why: str) -> GitError:
         return GitError("InvalidURL", f"The URL {redact_url(url)!r} is refused: {why}.")
@@ -88,8 +88,8 @@ def check_commit(commit: str) -> str:
 
 
 def is_refname(name: str) -> bool:
-    """The rules of ``git check-ref-format`` for the part behind ``refs/heads/``, and no ``-``
-    at its beginning, which is what ``git branch`` itself allows.
+    """Whether a name keeps the rules of ``git check-ref-format`` for the part behind
+    ``refs/heads/``, and begins with no ``-``, as ``git branch`` demands.
     """
     if not name or len(name) > MAX_REFERENCE_LENGTH or name == "@" or not name.isprintable():
         return False
@@ -101,7 +101,8 @@ def is_refname(name: str) -> bool:
 
 
 def check_reference(reference: Reference) -> Reference:
-    """Give back a reference of which at most one kind is given, and which is well-formed."""
+    """The reference, where at most one kind is given and it is well-formed. Raises
+    :class:`GitError`."""
     given = {
         kind: name
         for kind in ("branch", "tag", "commit")
@@ -109,7 +110,8 @@ def check_reference(reference: Reference) -> Reference:
     }
     if len(given) > 1:
         raise GitError(
-            "InvalidReference", f"Only one of {', '.join(given)} can be followed: leave the rest."
+            "InvalidReference",
+            f"Only one of {', '.join(given)} can be followed: leave out the others.",
         )
     if reference.commit is not None:
         return Reference(commit=check_commit(reference.commit))
@@ -124,7 +126,8 @@ def check_reference(reference: Reference) -> Reference:
 
 
 def check_path(path: str) -> str:
-    """The path in normal form, ``""`` for the top. Nothing leads out of the repository."""
+    """The path in normal form, ``""`` for the top. Raises :class:`GitError` for one that leads out
+    of the repository."""
 
     def refuse(why: str) -> GitError:
         return GitError("NotFound", f"The path {path[:MAX_LENGTH]!r} is refused: {why}.")

@@ -1,4 +1,4 @@
-"""What goes into this room and what comes out of it: plain values, and one error."""
+"""The values that the room of git takes and gives, and its one error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Reason = Literal[
 
 
 class GitError(Exception):
-    """The sync cannot go on, and why.
+    """A sync cannot go on; the error says why.
 
     ``reason`` is fit for a condition's reason, ``message`` for its message: it holds no
     credentials and says what to do. Only ``InvalidURL`` and ``InvalidReference`` are certain to
@@ -50,7 +50,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Remote:
-    """Where the files are.
+    """The address of the files: a repository, a reference and a path in it.
 
     ``path`` is a directory (or one file) of the repository. ``timeout`` is the time in seconds
     that one call, :func:`resolve` or :func:`snapshot`, may take as a whole. User and password are
@@ -72,18 +72,19 @@ class Remote:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one snapshot may cost. Beyond ``max_file_bytes`` the file is skipped; beyond the
-    others the whole snapshot fails: a part of the files would look as if the rest was deleted.
+    """The cost that one snapshot may have. A file beyond ``max_file_bytes`` is skipped; beyond the
+    other limits the whole snapshot fails: a part of the files would look as if the rest were
+    deleted.
     """
 
     max_files: int = 10_000
-    """Files and skipped entries together."""
+    """The most files and skipped entries together."""
     max_file_bytes: int = 1024 * 1024
     max_total_bytes: int = 64 * 1024 * 1024
-    """All files that match, whether they are read or known already."""
+    """The most bytes of all files that match, whether they are read or known already."""
     max_fetch_bytes: int = 512 * 1024 * 1024
-    """What the cache may take on disk. It is watched while git writes, so it may be exceeded by
-    what arrives within a fraction of a second."""
+    """The most bytes that the cache may take on disk. It is measured while git writes, so it may be
+    exceeded by what arrives within a fraction of a second."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ class SourceFile:
     path: str
     blob: str
     content: bytes | None
-    """``None``: not read, because the caller knows the blob already."""
+    """The bytes of the file; None where it is not read, because the caller knows the blob
+    already."""
 
 
 @dataclass(frozen=True)

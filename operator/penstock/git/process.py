@@ -1,4 +1,4 @@
-"""Running git so that a hostile repository, server or environment stays without effect.
+"""Runs git so that a hostile repository, server or environment stays without effect.
 
 GitPython's command object is used for what it is good at, and its way to start a process is
 replaced, because that one inherits the whole environment (``GIT_TRACE_CURL``, ``GIT_DIR``,
@@ -99,7 +99,7 @@ def _size(directory: str | os.PathLike[str]) -> int:
 
 
 class HardenedGit(Git):
-    """Git commands under one deadline; made by :func:`hardened_git`."""
+    """Runs git commands under one deadline; made by :func:`hardened_git`."""
 
     def __init__(self, home: Path, deadline: float, directory: Path | None = None) -> None:
         super().__init__(home)
@@ -119,7 +119,7 @@ class HardenedGit(Git):
         limit: int = OUTPUT_LIMIT,
         watch: Watch | None = None,
     ) -> tuple[bytes, bytes]:
-        """Run git to its end; what it printed, and what it complained about.
+        """Run git to its end; gives its standard output, and its standard error.
 
         ``config`` is handed over in the environment, so credentials are in nobody's process list.
         """
@@ -221,7 +221,7 @@ class HardenedGit(Git):
 
 
 def _feed(stream: IO[bytes], pending: memoryview) -> memoryview:
-    """Write what the pipe takes; what is left. A reader that went away needs no more."""
+    """Write as much as the pipe takes, and give the rest. A reader that went away gets no more."""
     try:
         return pending[os.write(stream.fileno(), pending[:_CHUNK]) :] if pending else pending
     except BlockingIOError:
@@ -264,7 +264,7 @@ def _timeout() -> GitError:
 
 @contextlib.contextmanager
 def hardened_git(timeout: float) -> Iterator[HardenedGit]:
-    """Git for one call, with a home of its own that is empty and goes away."""
+    """Give git commands for one call, with an empty home of their own that is deleted after it."""
     deadline = time.monotonic() + timeout
     try:
         home = tempfile.TemporaryDirectory(prefix="penstock-git-", ignore_cleanup_errors=True)

@@ -1,4 +1,4 @@
-"""Keeping credentials, and what a server wants to print on our terminal, out of messages."""
+"""Keeps credentials, and what a server wants to print on our terminal, out of messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def redact_url(url: str) -> str:
 
 
 def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
-    """What git or the server said, as one printable line without userinfo and ``secrets``."""
+    """A message of git or the server as one printable line, without userinfo and ``secrets``."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "***")
     text = _USERINFO.sub("://", text)

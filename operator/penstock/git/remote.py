@@ -1,7 +1,7 @@
-"""The two conversations with a server: which commit does a reference name, and give me it.
+"""The two conversations with a Git server: which commit a reference names, and to fetch it.
 
-Git's answers are sorted into the reasons of :class:`GitError` here, so that a user reads what to
-change instead of git's own words alone.
+What git says becomes one of the reasons of :class:`GitError` here, so that a user reads what to
+change, not git's own words alone.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Unclassified(GitError):
 
 
 def failure(error: GitCommandError, address: Address) -> GitError:
-    """What a failed conversation means for the user."""
+    """The error that a failed conversation is for the user."""
     text = _stderr(error)
     detail = redact_text(text, address.secrets)
     for pattern, reason, advice in _CAUSES:
@@ -82,12 +82,13 @@ def failure(error: GitCommandError, address: Address) -> GitError:
 
 
 def _stderr(error: GitCommandError) -> str:
-    # GitCommandError keeps a decorated text; the process's own words are inside it.
+    # GitCommandError puts quotes and a label around what the process wrote.
     return str(error.stderr).strip().removeprefix("stderr: '").removesuffix("'")
 
 
 def _config(address: Address) -> dict[str, str]:
-    """The credentials go to the given host only: with them no redirect is followed."""
+    """Git's configuration for an address. Credentials go to its host alone: with them no redirect
+    is followed."""
     if address.authorization is None:
         return {"http.followRedirects": "initial"}
     return {
@@ -97,7 +98,7 @@ def _config(address: Address) -> dict[str, str]:
 
 
 def check_remote(remote: Remote) -> tuple[Address, Reference]:
-    """All that can be refused without asking anybody."""
+    """Check a remote without asking it. Raises :class:`GitError` for what is refused."""
     address, reference = check_url(remote.url), check_reference(remote.reference)
     check_path(remote.path)
     return address, reference
@@ -117,7 +118,7 @@ def resolve(remote: Remote) -> str:
 
 
 def ask(git: HardenedGit, address: Address, reference: Reference) -> str:
-    """:func:`resolve` for a checked branch, tag or default branch."""
+    """The id of the commit that a checked branch, tag or default branch names now."""
     names = _names(reference)
     try:
         output, _ = git.run(
@@ -138,7 +139,7 @@ def ask(git: HardenedGit, address: Address, reference: Reference) -> str:
 
 
 def _names(reference: Reference) -> tuple[str, ...]:
-    """The full names to look for, the best first."""
+    """The full names under which a reference is looked for, the best first."""
     if reference.branch is not None:
         return (f"refs/heads/{reference.branch}",)
     if reference.tag is not None:
@@ -163,7 +164,7 @@ def fetch(
     limits: Limits,
     watch: Watch,
 ) -> str:
-    """Bring a commit into the cache; the id of the one that is there now.
+    """Bring a commit into the cache, and give the id of the one that is there now.
 
     That is ``commit``, whatever the branch names meanwhile. Only if the server does not hand it
     out any more (a force push in between, or a server that hands out the tips of refs alone) it is
@@ -199,8 +200,8 @@ def _fetch_history(
 ) -> None:
     """Look for a commit in the history of all branches and tags.
 
-    The way for servers that do not let a client ask for any commit (protocol version 0 without
-    ``uploadpack.allowReachableSHA1InWant``): they hand out the tips of refs, and what is below.
+    This serves servers that do not let a client ask for any commit (protocol version 0 without
+    ``uploadpack.allowReachableSHA1InWant``): they hand out the tips of refs, and their history.
     """
     for depth in _HISTORY_DEPTHS:
         _fetch(
@@ -226,11 +227,11 @@ def _fetch(
     *options: str,
     refspecs: list[str],
 ) -> None:
-    """One ``git fetch``. The URL is configuration, so it is not among the arguments at all.
+    """Do one ``git fetch``. The URL is configuration, so it is not among the arguments at all.
 
-    Files that would be skipped for their size are not even sent, if the server knows filters.
-    That the remote is a promisor is said to this command alone: the commands that read the cache
-    must not go back to the server for what is missing.
+    Files that would be skipped for their size are not even sent, if the server knows filters. Only
+    this command is told that the remote is a promisor: the commands that read the cache must not
+    ask the server for what is missing.
     """
     config = _config(address) | {
         "remote.origin.url": address.url,

@@ -1,7 +1,7 @@
-"""Reading a commit out of the cache: from its tree to the bytes of the files.
+"""Reads a commit out of the cache: its tree, then the bytes of the files.
 
-No path is ever a path of this machine. Names are checked all the same, because what comes next
-shows them to people and makes identifiers of them.
+No path is ever a path of this machine. Names are checked all the same, because callers show them to
+people and make identifiers of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_SHOWN = 512
 
 
 class CorruptCache(Unclassified):
-    """Git's answers do not fit together."""
+    """The cache is damaged: git's answers do not fit together."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("GitOperationFailed", f"The cached repository is damaged: {detail}")
@@ -41,10 +41,10 @@ class Entry:
 
 @dataclass
 class Listing:
-    """What of a commit is below a path: the files to read, and the entries that are not."""
+    """The entries of a commit below a path: the files to read, and the entries that are skipped."""
 
     files: dict[str, str]
-    """Path to blob."""
+    """The blob of each path."""
     skipped: list[Skipped]
 
 
@@ -90,7 +90,7 @@ def list_files(
 
 
 def _below(git: HardenedGit, commit: str, path: str) -> tuple[Iterator[Entry], bytes]:
-    """The entries below a path, and what to put in front of their names."""
+    """The entries below a path, and the prefix of their names."""
     if not path:
         output, _ = git.run("ls-tree", "-r", "-z", "--full-tree", f"{commit}^{{tree}}")
         return _entries(output), b""
@@ -116,7 +116,7 @@ def _below(git: HardenedGit, commit: str, path: str) -> tuple[Iterator[Entry], b
 
 
 def _judge(entry: Entry, name: bytes) -> tuple[str, str | None]:
-    """The printable path, and why the entry is skipped, if it is."""
+    """The printable path of an entry, and why it is skipped; None where it is read."""
     try:
         text = name.decode("utf-8")
     except UnicodeDecodeError:
@@ -138,7 +138,7 @@ def _judge(entry: Entry, name: bytes) -> tuple[str, str | None]:
 def read_files(
     git: HardenedGit, listing: Listing, known: frozenset[str], limits: Limits
 ) -> tuple[tuple[SourceFile, ...], tuple[Skipped, ...]]:
-    """The listed files with their content, but for blobs in ``known``."""
+    """The listed files with their content; those whose blob is in ``known`` come without it."""
     sizes = _sizes(git, sorted(set(listing.files.values())))
     skipped = list(listing.skipped)
     total = 0
@@ -171,9 +171,9 @@ def read_files(
 
 
 def _sizes(git: HardenedGit, blobs: list[str]) -> dict[str, int | None]:
-    """Sizes by blob. ``None``: the server left it out, as the filter of the fetch asked for.
+    """The sizes of blobs; None for one that the server left out, as the filter of the fetch asked.
 
-    Git also says "missing" of an object that it cannot read, and then complains as well.
+    Git also says "missing" of an object that it cannot read, but writes an error then.
     """
     if not blobs:
         return {}
@@ -194,7 +194,7 @@ def _sizes(git: HardenedGit, blobs: list[str]) -> dict[str, int | None]:
 
 
 def _contents(git: HardenedGit, blobs: list[str], total: int) -> dict[str, bytes]:
-    """Contents by blob, each checked against its id: the id decides later what is skipped."""
+    """The contents of blobs, each checked against its id: by the id a later sync knows the file."""
     if not blobs:
         return {}
     limit = total + 128 * len(blobs)
@@ -222,5 +222,6 @@ def _request(blobs: list[str]) -> bytes:
 
 
 def tree_failure(error: GitCommandError) -> CorruptCache:
-    """Reading the cache failed; the cause is on this machine, so a fresh fetch may help."""
+    """The error of a failed read of the cache: the cause is on this machine, so a fresh fetch may
+    help."""
     return CorruptCache(f"{error.command} ended with {error.status}")

@@ -1,1 +1,1 @@
-"""How actions become Jobs, pods become observations, and state is kept in the API server."""
+"""How actions become Jobs, how pods become observations, and how the API server keeps state."""

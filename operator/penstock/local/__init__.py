@@ -1,1 +1,2 @@
-"""Executions without a cluster: the same engine, with tasks as processes of this machine."""
+"""Executions without a cluster: the engine of the controller, with tasks as processes of this
+machine."""

@@ -1,4 +1,4 @@
-"""Answers to pauses that were given before anybody asked: `penstock run --resume`."""
+"""Answers to pauses that are given before an execution pauses: `penstock run --resume`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ it is where there is no such file."""
 
 @dataclass(frozen=True)
 class Answers:
-    """What is said to each pause."""
+    """The answer to the pauses of a run."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
-    """Values of its `onResume` inputs; one that a pause does not ask for is not looked at."""
+    """Values of `onResume` inputs. A pause ignores values that it does not ask for."""
     tasks: frozenset[str] = frozenset()
-    """The ids of the tasks that are resumed; all that pause where this is empty."""
+    """The ids of the tasks that are resumed; where it is empty, all tasks that pause."""
     stored: StoreFile | None = None
     """Keeps files that are given for inputs of type FILE."""
 
@@ -38,7 +38,7 @@ class Answering:
         self._given: set[tuple[str, str, datetime]] = set()
 
     def to(self, execution: LocalExecution) -> Iterator[Control]:
-        """What to ask of an execution now."""
+        """The controls to give an execution now."""
         for run in held_runs(execution):
             at = (execution.name, run.id, run.start_date)
             wanted = not self._answers.tasks or run.task_id in self._answers.tasks

@@ -1,4 +1,4 @@
-"""Runs one attempt on this machine, without a cluster: what `penstock run` does.
+"""Runs one attempt on this machine, without a cluster, for `penstock run`.
 
 Core tasks run in this process, in a thread of their own. Scripts run as local processes in a fresh
 directory, with this machine's interpreters: the image is not used. What a pod's end does to stray
@@ -41,18 +41,18 @@ OnLog = Callable[[str, str], None]
 
 
 def _ignore(stream: str, line: str) -> None:
-    """Logs that nobody wants."""
+    """Drop a line of a log."""
 
 
 class AttemptServices(Services, Protocol):
-    """What one attempt is offered, and what it made of it."""
+    """The services of one attempt, and what it published."""
 
     published: list[Metric]
-    """The metrics that it published so far."""
+    """The metrics that the attempt published so far."""
 
 
 class Host(Protocol):
-    """What an execution on this machine offers its attempts."""
+    """The services that an execution on this machine offers its attempts."""
 
     def services(
         self, task: str, task_run: str, value: str | None, directory: Path
@@ -60,7 +60,7 @@ class Host(Protocol):
         """The services of one attempt."""
 
     def keep_log(self, task: str, task_run: str, level: str, message: str) -> None:
-        """Remember what an attempt said."""
+        """Remember a message of an attempt."""
 
     def mask(self, text: str) -> str:
         """The text without the secrets that were read."""
@@ -76,10 +76,10 @@ async def run_locally(
 ) -> Observation:
     """Run an attempt to its end. Cancelling it kills the task.
 
-    ``directory`` is a working directory that the attempt shares with others; without one it has a
-    fresh one. Without a ``host`` there are no files, no pairs and no secrets. ``further`` gives
-    tasks that are in no catalog; it may raise :class:`TaskFailure`. ``started`` is called when the
-    task itself begins, and never where it is refused before.
+    ``directory`` is a working directory that the attempt shares with others; without it the attempt
+    gets a fresh one. Without a ``host`` there are no files, no pairs and no secrets. ``further``
+    gives tasks that are in no catalog; it may raise :class:`TaskFailure`. ``started`` is called
+    when the task itself begins, and never where it is refused before.
     """
     began = datetime.now(UTC)
     log = _Log(start, on_log, host)
@@ -117,7 +117,7 @@ def _core_task(start: StartAttempt, at: ScriptFolders) -> CoreTask | None:
 
 
 def _inner(start: StartAttempt) -> StartAttempt:
-    """The task that a templated task describes; every other one as it is."""
+    """The start of the task that a templated task describes; every other start as it is."""
     core = core_type(start.task.type)
     if core is None or core.name != TEMPLATED:
         return start
@@ -127,7 +127,7 @@ def _inner(start: StartAttempt) -> StartAttempt:
 
 
 class _Log:
-    """Where the lines of an attempt go."""
+    """Masks and passes on the lines of an attempt."""
 
     def __init__(self, start: StartAttempt, on_log: OnLog, host: Host | None) -> None:
         self._run = start.task_run
@@ -135,11 +135,11 @@ class _Log:
         self._host = host
 
     def line(self, stream: str, line: str) -> None:
-        """One line of a script."""
+        """Pass on one line of a script."""
         self._on_log(stream, self._kept("ERROR" if stream == "stderr" else "INFO", line))
 
     def message(self, level: str, message: str) -> None:
-        """One message of a core task."""
+        """Pass on one message of a core task."""
         shown = self._kept(level, message)
         for line in log_lines(shown, level):
             self._on_log("stdout", line)
@@ -169,7 +169,7 @@ async def _run_core(
 
 
 class _Script:
-    """One attempt of a script."""
+    """Runs one attempt of a script."""
 
     def __init__(
         self, what: Container, at: ScriptFolders, log: _Log, services: Services | None
@@ -180,7 +180,7 @@ class _Script:
         self._services = services
 
     async def run(self, timeout: timedelta | None, started: Callable[[], None]) -> Observation:
-        """Raises :class:`TaskFailure` and :class:`StorageError`."""
+        """Run the script to its end. Raises :class:`TaskFailure` and :class:`StorageError`."""
         warnings: list[str] = []
         what = await asyncio.to_thread(
             prepare, self._what, self._at, self._services, warnings.append
@@ -206,7 +206,8 @@ class _Script:
         return seen
 
     def _environment(self, what: Container) -> dict[str, str]:
-        """The variables of the process; where it installs packages, with a place for them."""
+        """The variables of the process. Where it installs packages, they name an environment for
+        these."""
         given = {"PIP_CACHE_DIR": _pip_cache(), **self._at.environment(what.env)}
         if not installs_packages(what, self._at.work):
             return given
@@ -215,7 +216,7 @@ class _Script:
 
 
 def _lacking(what: Container, environment: Mapping[str, str]) -> str:
-    """Says that this machine has no interpreter of a script, where that is so."""
+    """The end of a message where this machine has no interpreter of a script; else nothing."""
     path = environment.get("PATH")
     if not what.programs or any(shutil.which(program, path=path) for program in what.programs):
         return ""
@@ -226,7 +227,8 @@ def _lacking(what: Container, environment: Mapping[str, str]) -> str:
 
 
 def _pip_cache() -> str:
-    """Where pip keeps packages on this machine: the home of an attempt is its own, and empty."""
+    """The folder where pip keeps packages on this machine: the home of an attempt is its own, and
+    empty."""
     caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return os.environ.get("PIP_CACHE_DIR") or f"{caches}/pip"
 

@@ -1,4 +1,4 @@
-"""Attempts on this machine: a coroutine each, in place of a Job."""
+"""The attempts on this machine: each is a coroutine, in place of a Job."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from penstock.local.watching import Watcher
 from penstock.resources.execution import State
 
 OnLog = Callable[[str, str], None]
-"""Is given the stream (`stdout` or `stderr`) and one line."""
+"""Takes the stream (`stdout` or `stderr`) and one line of a log."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an attempt stands."""
+    """The execution and the flow to which an attempt belongs."""
 
     identity: Identity
     flow: Flow
 
 
 Started = Callable[[], None]
-"""Is called when the task itself begins: what is refused before that has never run."""
+"""Is called when the task itself begins: an attempt that is refused before has never run."""
 
 RunTask = Callable[[Place, StartAttempt, OnLog, Started], Awaitable[Observation]]
 """Runs one attempt to its end. Cancelling it kills the task."""
@@ -39,7 +39,7 @@ MAX_PROCESSES = 64
 
 @dataclass(frozen=True)
 class Seen:
-    """Something that happened to an attempt."""
+    """A change of an attempt."""
 
     execution: str
     key: AttemptKey
@@ -47,7 +47,7 @@ class Seen:
 
 
 class LocalAttempts:
-    """The attempts of all executions."""
+    """Runs the attempts of all executions."""
 
     def __init__(self, run_task: RunTask, on_fault: Callable[[Exception], None]) -> None:
         self._run_task = run_task
@@ -58,11 +58,11 @@ class LocalAttempts:
 
     @property
     def busy(self) -> bool:
-        """Whether something runs, or has happened that was not taken in."""
+        """Whether an attempt runs, or a change was not taken in yet."""
         return bool(self._running) or not self._events.empty()
 
     def start(self, place: Place, start: StartAttempt, watcher: Watcher) -> None:
-        """Begin an attempt; does nothing where it runs."""
+        """Start an attempt, unless it runs already."""
         name, key = place.identity.name, start.key
         if (name, key) in self._running:
             return
@@ -72,20 +72,21 @@ class LocalAttempts:
         self._running[name, key] = task
 
     def stop(self, execution: str, key: AttemptKey) -> None:
-        """Kill an attempt; that it is over is told like any other end."""
+        """Kill an attempt. Its end is told like any other."""
         if (task := self._running.get((execution, key))) is not None:
             task.cancel()
 
     def wake(self) -> None:
-        """Let whoever waits look around, although nothing happened."""
+        """Let `happened` return, although nothing happened."""
         self._events.put_nowait(None)
 
     def tell(self, seen: Seen) -> None:
-        """Something happened to an attempt that is no coroutine."""
+        """Tell a change of an attempt that is no coroutine."""
         self._events.put_nowait(seen)
 
     async def happened(self, until: datetime | None) -> list[Seen]:
-        """What happens next, and whatever else has happened by then; nothing when it is time."""
+        """Wait for the next change, and give all changes by then; none where ``until`` comes
+        first."""
         seconds = None if until is None else max((until - now()).total_seconds(), 0)
         found: list[Seen | None] = []
         with suppress(TimeoutError):
@@ -96,7 +97,7 @@ class LocalAttempts:
         return [seen for seen in found if seen is not None]
 
     async def end_all(self) -> None:
-        """Kill whatever runs, and wait for its end."""
+        """Kill all attempts, and wait for their ends."""
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
@@ -127,7 +128,7 @@ class LocalAttempts:
         self.tell(Seen(execution, key, seen))
 
     def _guarded(self, start: StartAttempt, watcher: Watcher) -> OnLog:
-        """Tells the watcher of each line, until it can't take any more."""
+        """The function that tells the watcher of each line, until the watcher fails."""
         faulty = False
 
         def on_log(stream: str, line: str) -> None:
@@ -136,7 +137,7 @@ class LocalAttempts:
                 return
             try:
                 watcher.logged(start.task_run, stream, line)
-            except Exception as error:  # such as a pipe that nobody reads any more
+            except Exception as error:  # such as a broken pipe
                 faulty = True
                 self._on_fault(error)
 

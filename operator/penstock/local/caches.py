@@ -1,4 +1,5 @@
-"""Files that a WorkingDirectory keeps from one execution to the next: as long as the world is."""
+"""The files that a WorkingDirectory keeps from one execution to the next, while the world
+exists."""
 
 from __future__ import annotations
 
@@ -15,14 +16,14 @@ Key = tuple[str, str, str]
 
 
 class Caches:
-    """A folder for each task of each flow."""
+    """Keeps the cache of each WorkingDirectory in a folder of its own."""
 
     def __init__(self, base: Path) -> None:
         self._base = base
         self._saved: dict[Path, datetime] = {}
 
     def restore(self, key: Key, directory: Path, cache: Mapping[str, Any], now: datetime) -> None:
-        """Put the files back, unless they were kept for longer than they may be.
+        """Put the kept files back, unless they are older than they may be.
 
         `cache` holds `patterns` and `ttl`, in seconds.
         """
@@ -34,7 +35,7 @@ class Caches:
         shutil.copytree(folder, directory, dirs_exist_ok=True)
 
     def save(self, key: Key, directory: Path, cache: Mapping[str, Any], now: datetime) -> None:
-        """Keep the files that match, in place of those that were kept before."""
+        """Keep the files that match, in place of those kept before."""
         folder = self._base.joinpath(*key)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

@@ -1,4 +1,5 @@
-"""What tasks ask of the world: to let an execution go on, to toggle a trigger, to keep house."""
+"""The commands that tasks give on this machine: resume an execution, toggle a trigger, purge,
+count."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from penstock.storage.errors import StorageError
 
 
 class LocalCommands:
-    """Does them, and tells how they ended."""
+    """Does the commands of tasks, and tells how they ended."""
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class LocalCommands:
         self._enabled: dict[tuple[str, str, str], bool] = {}
 
     def perform(self, execution: str, action: Perform) -> None:
-        """Do what a task run of an execution asks for."""
+        """Do the command of a task run of an execution."""
         command = action.command
         match command:
             case ToggleTrigger():
@@ -53,18 +54,18 @@ class LocalCommands:
                 self._look_after(execution, action, command)
 
     def noticed(self, execution: LocalExecution) -> None:
-        """Look whether an execution has done what was asked of it."""
+        """End the commands that an execution has done or refused."""
         for result in execution.status.controls:
             asked = self._asked.pop((execution.name, result.id), None)
             if asked is not None:
                 self._finish(*asked, None if result.done else _refusal(result))
 
     def is_enabled(self, namespace: str, flow_id: str, trigger: str) -> bool | None:
-        """What tasks made of a trigger; None where none did anything to it."""
+        """Whether tasks enabled or disabled a trigger; None where none did either."""
         return self._enabled.get((namespace, flow_id, trigger))
 
     def _toggle(self, command: ToggleTrigger) -> str | None:
-        """Why it can't be done; None where it was."""
+        """Toggle a trigger. Gives the reason where it can't be done, else None."""
         flow = self._flows.get(command.namespace, command.flow_id)
         if flow is None:
             return f"there is no flow {command.namespace}.{command.flow_id}"

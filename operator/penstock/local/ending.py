@@ -1,4 +1,4 @@
-"""The end that a person or a timeout makes of an execution."""
+"""The end of an execution that a person or a timeout ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One execution on this machine: what is asked for, what came of it, and its next decision.
+"""One execution on this machine: its spec, its status, and the next decision about it.
 
 The status lives in memory only. The world around it (:mod:`penstock.local.world`) does what the
 engine asks for.
@@ -50,18 +50,18 @@ class LocalExecution:
         self.watcher = watcher
         self.status = ExecutionStatus()
         self.begun = False
-        """Whether the engine has decided about it."""
+        """Whether the engine has decided about the execution."""
         self.wake: datetime | None = None
         """When to decide again although nothing happened."""
         self.refusal: str | None = None
-        """In one word why it was refused before anything of it ran."""
+        """The reason, in one word, why the execution was refused before anything of it ran."""
         self._engine = engine
         self._surroundings = surroundings
         self._seen: dict[AttemptKey, Observation] = {}
 
     @property
     def identity(self) -> Identity:
-        """As the engine wants it, for the spec as it is now."""
+        """The execution's identity for the engine, by its present spec."""
         around = self._surroundings
         return identity_of(
             self.name,
@@ -74,7 +74,7 @@ class LocalExecution:
 
     @property
     def flow(self) -> Flow | None:
-        """None where the flow was not found."""
+        """The flow of the execution; None where it was not found."""
         return None if self._engine is None else self._engine.flow
 
     @property
@@ -83,38 +83,38 @@ class LocalExecution:
 
     @property
     def holds(self) -> bool:
-        """Whether it takes a place of its flow's `concurrency`."""
+        """Whether the execution takes a place of its flow's `concurrency`."""
         return self.begun and self.status.state not in _WAITING and not self.status.state.terminated
 
     def waits(self, now: datetime) -> bool:
-        """Whether it would run now if there were a place."""
+        """Whether the execution would run now if its flow had a free place."""
         date = self.spec.schedule_date
         scheduled = self.status.state is State.CREATED and date is not None and date > now
         return self.status.state in _WAITING and not scheduled
 
     @property
     def for_somebody(self) -> bool:
-        """Whether it stands still until a person says something."""
+        """Whether the execution stands still until a person resumes it."""
         return self.status.state in _FOR_SOMEBODY
 
     def add(self, control: Control) -> None:
-        """Ask for something, once."""
+        """Add a control, once."""
         if all(other.id != control.id for other in self.spec.controls):
             controls = [*self.spec.controls, control]
             self.spec = self.spec.model_copy(update={"controls": controls})
 
     def kill(self) -> None:
-        """Ask for its end."""
+        """Ask the execution to end."""
         self.spec = self.spec.model_copy(update={"kill": True})
 
     def observe(self, key: AttemptKey, seen: Observation) -> None:
-        """Note what happened to an attempt, for the next decision."""
+        """Note a change of an attempt for the next decision."""
         known = self._seen.get(key)
         if known is None or not known.state.terminated:
             self._seen[key] = seen
 
     def knows(self, key: AttemptKey) -> bool:
-        """Whether an attempt was begun and its end not told yet."""
+        """Whether an attempt has begun and its end was not told yet."""
         return key in self._seen
 
     def decide(
@@ -133,12 +133,12 @@ class LocalExecution:
         self._seen = {key: seen for key, seen in self._seen.items() if not seen.state.terminated}
         self.refusal = step.refusal or self.refusal
         self.status = step.status
-        # What was due and did not happen now waits for something else than the time.
+        # What was due and did not happen waits for something else than the time.
         self.wake = step.wake if step.wake is not None and step.wake > now else None
         return step
 
     def end_by(self, reason: str, now: datetime) -> None:
-        """End it at once, for a reason from outside."""
+        """End the execution at once, for a reason from outside."""
         self.status = killed(self.status, reason, now)
         self.begun, self.wake = True, None
         self.watcher.changed(self.status)

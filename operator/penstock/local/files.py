@@ -31,14 +31,14 @@ class FoundFlow:
     """One flow of a file, valid or not."""
 
     document: SourceDocument
-    """The flow as it was written, without the envelope of a manifest."""
+    """The flow as it is written, without the envelope of a manifest."""
     flow: Flow | None
     """The flow; None where it is not valid."""
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
     def value_at(self, location: Location) -> Any:
-        """What was written at a place; None where nothing was."""
+        """The value at a place of the flow as it is written; None where there is none."""
         value = self.document.value
         for part in location:
             try:
@@ -50,13 +50,13 @@ class FoundFlow:
 
 @dataclass(frozen=True)
 class FlowFile:
-    """Everything that was found in one file."""
+    """A file, its flows, and what is wrong with it."""
 
     name: str
     """The file's name as the person gave it."""
     flows: tuple[FoundFlow, ...]
     own_problems: tuple[Problem, ...] = ()
-    """What is wrong with the file as a whole."""
+    """The problems of the file as a whole."""
 
     @property
     def problems(self) -> list[Problem]:
@@ -68,10 +68,10 @@ class FlowFile:
 
 
 def find_files(paths: Iterable[Path], exclude: Iterable[str] = ()) -> Iterator[Path]:
-    """Files as they are named; of folders, every YAML file below them that is not hidden.
+    """Yield the named files, and of named folders every YAML file below them that is not hidden.
 
-    Nothing is found twice. What `.penstockignore` or ``exclude`` names is left out of folders, and
-    so is a link that leads out of its folder. Raises :class:`FolderProblem`.
+    No file is found twice. In folders, the files that `.penstockignore` or ``exclude`` names are
+    left out, and so is a link that leads out of its folder. Raises :class:`FolderProblem`.
     """
     patterns = tuple(exclude)
     seen: set[Path] = set()
@@ -114,8 +114,8 @@ def _yaml_below(folder: Path, exclude: Sequence[str]) -> Iterator[Path]:
 
 
 def read_flow_file(path: Path, parser: FlowParser) -> FlowFile:
-    """Read and check every flow in a file that was named. Manifests of other kinds are passed over,
-    anything else is taken for a flow.
+    """Read and check every flow in a file that was named. Manifests of other kinds are skipped, any
+    other document is taken for a flow.
     """
     try:
         return read_flows(str(path), _content(path), parser)
@@ -124,7 +124,7 @@ def read_flow_file(path: Path, parser: FlowParser) -> FlowFile:
 
 
 def read_flows(name: str, content: bytes, parser: FlowParser) -> FlowFile:
-    """As `read_flow_file`, of what stands nowhere."""
+    """Read and check every flow in the content of a file, as `read_flow_file` does."""
     try:
         documents = load_documents(content)
     except InvalidFlow as error:
@@ -138,7 +138,7 @@ def read_flows(name: str, content: bytes, parser: FlowParser) -> FlowFile:
 def read_flows_among_others(path: Path, parser: FlowParser) -> FlowFile | None:
     """Read and check the flows in a file of a folder in which any YAML may lie.
 
-    None where nothing in the file is meant as a flow, by what stands at the top of its documents.
+    None where no document of the file is meant as a flow, by its top-level keys.
     """
     try:
         content = _content(path)
@@ -154,7 +154,7 @@ def read_flows_among_others(path: Path, parser: FlowParser) -> FlowFile | None:
 
 
 def _content(path: Path) -> bytes:
-    with path.open("rb") as file:  # one byte more than may be, so that what is huge is refused
+    with path.open("rb") as file:  # one byte more than allowed, so that a huge file is refused
         return file.read(MAX_BYTES + 1)
 
 

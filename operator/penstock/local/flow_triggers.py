@@ -36,7 +36,7 @@ IsEnabled = Callable[[str, str, str], bool | None]
 
 @dataclass
 class _Armed:
-    """One trigger and what it remembers."""
+    """A Flow trigger and what it remembers."""
 
     flow: Flow
     trigger: Trigger
@@ -45,7 +45,7 @@ class _Armed:
 
 
 class FlowTriggers:
-    """The Flow triggers of all flows."""
+    """Decides which Flow triggers fire."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class FlowTriggers:
         ]
 
     def reached(self, execution: LocalExecution, step: Transition) -> Iterator[StartExecution]:
-        """The executions to start because one has reached a state."""
+        """The executions to start because an execution has reached a state."""
         listening = [
             armed
             for armed in self._armed
@@ -124,7 +124,7 @@ class FlowTriggers:
         yield StartExecution(f"{slug(armed.flow.id)}-{fire.key[:10]}", spec)
 
     def _chain(self, execution: LocalExecution) -> int:
-        """How many executions led to this one."""
+        """The length of the chain of triggered executions that ends with one."""
         length = 0
         at: LocalExecution | None = execution
         while at is not None and at.spec.trigger is not None:
@@ -152,7 +152,7 @@ class FlowTriggers:
 
 
 def _properties(trigger: Trigger) -> FlowTrigger | None:
-    """Those of a Flow trigger that is served."""
+    """The properties of a Flow trigger that is served; None for any other trigger."""
     known = find(trigger.type)
     if known is None or known.name != FLOW:
         return None

@@ -1,4 +1,4 @@
-"""The flows that stand ready on this machine, as a cluster's Flows do."""
+"""The flows that executions on this machine can name, as Flows of a cluster."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from penstock.flow.document import Flow
 
 
 class DuplicateFlow(Exception):
-    """Two of the given flows have the same namespace and id."""
+    """Two given flows have one namespace and id."""
 
 
 class LocalFlows:
-    """Flows by namespace and id."""
+    """The flows by namespace and id."""
 
     def __init__(self) -> None:
         self._flows: dict[tuple[str, str], Flow] = {}
@@ -24,7 +24,7 @@ class LocalFlows:
         return len(self._flows)
 
     def add(self, flow: Flow) -> None:
-        """Raises :class:`DuplicateFlow`."""
+        """Add a flow. Raises :class:`DuplicateFlow`."""
         key = (flow.namespace, flow.id)
         if key in self._flows:
             raise DuplicateFlow(f"the flow {flow.namespace}.{flow.id} is given twice")

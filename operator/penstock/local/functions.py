@@ -1,4 +1,4 @@
-"""The functions of expressions that read something: what a local run gives them."""
+"""The functions of expressions that read something, as a local run provides them."""
 
 from __future__ import annotations
 

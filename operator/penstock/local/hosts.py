@@ -1,4 +1,4 @@
-"""What each execution of a world is offered, and which files it may read."""
+"""The services of each execution of a world, and the files that it may read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from penstock.storage.uris import ExecutionPlace
 
 
 class LocalHosts:
-    """The services of executions, by name."""
+    """Gives executions their services, by name."""
 
     def __init__(self, services: LocalServices) -> None:
         self.services = services
@@ -33,7 +33,7 @@ class LocalHosts:
         return self.of(identity, flow).functions()
 
     def stored_input(self, execution: str, flow: Flow, input_id: str, file: Path) -> str:
-        """Keep a file of this machine as an input of an execution; its URI.
+        """Keep a file of this machine as an input of an execution, and give its URI.
 
         Raises :class:`~penstock.storage.errors.StorageError` and ``OSError``.
         """

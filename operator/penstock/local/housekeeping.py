@@ -1,4 +1,4 @@
-"""Tasks that count executions, or delete what there is no use for any more: in this run's world."""
+"""The tasks that count executions, or purge executions, logs and keys, in the world of this run."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from penstock.tasks.contract.services import LogEntry
 
 
 class LocalHousekeeping:
-    """Does it. A purged execution is shown at the end of the run all the same."""
+    """Counts and purges. A purged execution is shown at the end of the run all the same."""
 
     def __init__(
         self, executions: Mapping[str, LocalExecution], services: LocalServices | None
     ) -> None:
-        """``services`` keep logs, files and keys; there are none of these where it is None."""
+        """Purge from ``services``, which keep logs, files and keys; None where there are none."""
         self._executions = executions
         self._services = services
         self._purged: set[str] = set()
 
     def has(self, name: str) -> bool:
-        """Whether there is such an execution, for tasks."""
+        """Whether an execution exists, as tasks see it."""
         return name in self._executions and name not in self._purged
 
     def facts(self) -> list[ExecutionFacts]:
-        """Of all that are not purged."""
+        """The facts of all executions that are not purged."""
         return [_facts(item) for name, item in self._executions.items() if self.has(name)]
 
     def purge(self, own: str, asked: Purge) -> Mapping[str, int]:
-        """The outputs of the task. Raises ``StorageError`` and ``OSError``."""
+        """Purge, and give the outputs of the task. Raises ``StorageError`` and ``OSError``."""
         if isinstance(asked, PurgeExecutions):
             return self._purge_executions(asked, asked.meant(self.facts(), own))
         if isinstance(asked, PurgeLogs):

@@ -1,4 +1,4 @@
-"""Which files of a folder are left out: by `.penstockignore`, and by patterns of the command line.
+"""The files of a folder that are left out, by `.penstockignore` or by patterns of the command line.
 
 Patterns are those of `.gitignore`. A file named `.penstockignore` counts for its own folder and all
 below it; the one that stands nearest to a file decides.
@@ -20,12 +20,12 @@ _MAX_BYTES = 100_000
 
 
 class FolderProblem(Exception):
-    """Why a folder can't be searched, in words for the person who named it."""
+    """A folder can't be searched; the text tells the person who named it why."""
 
 
 @dataclass(frozen=True)
 class Patterns:
-    """Patterns, and the folder from which they are read."""
+    """Patterns, and the folder to which they are relative."""
 
     folder: Path
     """The absolute path of the folder."""
@@ -41,7 +41,7 @@ class Patterns:
 
 
 def excluded(patterns: Iterable[str], folder: Path) -> list[Patterns]:
-    """The patterns of the command line: from the folder that is named, and from where one stands.
+    """The patterns of the command line, relative to the named folder and to the working directory.
 
     Raises :class:`FolderProblem`.
     """
@@ -80,7 +80,7 @@ def is_left_out(path: Path, rules: Iterable[Patterns], *, is_folder: bool) -> bo
 
 
 def _absolute(path: Path) -> Path:
-    """The whole path without `..`, which patterns know nothing of."""
+    """The absolute path without `..`, which patterns do not understand."""
     return Path(os.path.abspath(path))
 
 

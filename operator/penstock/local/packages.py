@@ -1,4 +1,4 @@
-"""Python packages that a script installs on this machine: into an environment of its attempt's own.
+"""The Python packages that a script installs here: into a virtual environment of its attempt.
 
 In a pod, pip changes a copy of the image that goes with the pod. Here it would change the packages
 of whoever runs the flow, or be refused, as by Debian's Python. So an attempt that installs packages
@@ -91,7 +91,7 @@ def _texts(what: Container, work: Path) -> Iterator[str]:
     yield from what.command
     yield from what.files.values()
     for path in islice(_files(work), _MOST_FILES):
-        # A pipe that an earlier task left, or a link to one, would be waited for without end.
+        # Reading a pipe that an earlier task left, or a link to one, would never end.
         if (path.suffix in _SCRIPTS or path.name == "Makefile") and path.is_file():
             yield _beginning(path)
 
@@ -115,13 +115,13 @@ class PackageEnvironment:
     """A virtual environment in the folder of one attempt."""
 
     at: Path
-    """Its folder."""
+    """The folder of the environment."""
     shims: Path
-    """Programs that come before all others on the script's PATH."""
+    """The folder of programs that comes first on the script's PATH."""
 
     @classmethod
     def make(cls, base: Path, path: str) -> PackageEnvironment | None:
-        """The environment of the first Python on ``path``; None where there is no Python.
+        """Make the environment with the first Python on ``path``; None where there is no Python.
 
         Raises :class:`TaskFailure` where that Python can't have one.
         """
@@ -142,7 +142,7 @@ class PackageEnvironment:
         return made
 
     def variables(self, given: Mapping[str, str]) -> dict[str, str]:
-        """The variables of a process that installs here, whatever way it goes about it."""
+        """The variables of a process that installs packages here, in whatever way."""
         return {
             **_settings(),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -155,7 +155,7 @@ class PackageEnvironment:
         }
 
     def _provide_pip(self, python: str, path: str) -> None:
-        """Let there be a pip: that Python's own, the one it brings along, or Penstock's."""
+        """Provide a pip: that Python's own, the one it brings along, or Penstock's."""
         own = self.at / "bin" / "python"
         if _run([str(own), "-I", "-c", _HAS_PIP], path).returncode != 0:
             done = _run([str(own), "-I", "-m", "ensurepip"], path)
@@ -169,7 +169,7 @@ class PackageEnvironment:
 
 
 def _place_pip(site: Path, python: str) -> None:
-    """Put Penstock's own pip there, or something that tells how to get one."""
+    """Put Penstock's own pip into the environment, or a program that tells how to get one."""
     ours = importlib.util.find_spec("pip")
     places = ours.submodule_search_locations if ours is not None else None
     if places:
@@ -181,7 +181,7 @@ def _place_pip(site: Path, python: str) -> None:
 
 
 def _settings() -> dict[str, str]:
-    """From where this machine's pip and uv take packages, and where they keep what they got."""
+    """The settings by which this machine's pip and uv find and keep packages."""
     caches = os.environ.get("XDG_CACHE_HOME") or f"{Path.home()}/.cache"
     found = {"UV_CACHE_DIR": f"{caches}/uv"}
     for name in (".config/pip/pip.conf", ".pip/pip.conf"):

@@ -37,7 +37,7 @@ class PluginType(TaskType):
 
 
 def task_type(name: str, task: type[Any], *aliases: str) -> PluginType:
-    """The type of a dataclass with a method `run(context)`."""
+    """Make a task type of a dataclass with a method `run(context)`."""
     return PluginType(name, aliases, check=partial(check, task), task=task)
 
 
@@ -70,7 +70,7 @@ class Plugins:
         register(self.types)
 
     def task(self, start: StartAttempt) -> CoreTask | None:
-        """The task of an attempt, where its type is a plugin's. Raises ``TaskFailure``."""
+        """The task of an attempt; None where its type is no plugin's. Raises ``TaskFailure``."""
         found = self.types.find(start.task.type)
         if not isinstance(found, PluginType) or found.task is None:
             return None

@@ -29,11 +29,12 @@ class Ended:
     """How a process ended."""
 
     code: int
-    """The exit code as a shell gives it: 128 and the signal's number where one ended it."""
+    """The exit code as a shell gives it: 128 plus the signal's number where a signal ended the
+    process."""
     timed_out: bool
     captured: Captured
     too_large: bool
-    """Whether more was printed as values than outputs may be."""
+    """Whether the process printed more values than outputs may hold."""
 
 
 async def run_process(
@@ -44,9 +45,9 @@ async def run_process(
     on_line: OnLine,
     started: Callable[[], None],
 ) -> Ended:
-    """Raises ``OSError`` where the command can't be started, and has not called ``started`` then.
+    """Run a command to the end of its process group. Cancelling this kills the process.
 
-    Cancelling it kills the process.
+    Raises ``OSError`` where the command can't be started, and has not called ``started`` then.
     """
     pipes = {"stdout": await _Pipe.open(), "stderr": await _Pipe.open()}
     try:
@@ -92,8 +93,9 @@ async def run_process(
 
 @dataclass
 class _Pipe:
-    """One stream of a script. The process does not own it: with pipes of its own, asyncio's `wait`
-    would wait for whatever the script left behind in the background, which holds them open.
+    """The pipe of one stream of a script. The process does not own it: with pipes of its own,
+    asyncio's `wait` would wait for every process that the script left in the background, which
+    holds them open.
     """
 
     reader: asyncio.StreamReader
@@ -114,7 +116,7 @@ class _Pipe:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask the whole group to end, and make it end."""
+    """Ask the whole process group to end, then kill it."""
     _signal(process, signal.SIGTERM)
     with suppress(TimeoutError):
         async with asyncio.timeout(GRACE_SECONDS):
@@ -129,7 +131,7 @@ def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None
 
 
 class _Lines:
-    """Splits both streams into lines, passes them on, and keeps what may hold values."""
+    """Splits both streams into lines, passes them on, and keeps the lines that may hold values."""
 
     def __init__(self, on_line: OnLine) -> None:
         self._on_line = on_line

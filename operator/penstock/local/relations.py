@@ -1,4 +1,4 @@
-"""Which executions of a world have to do with each other."""
+"""The relations between the executions of a world: by parent, by retry, by flow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from penstock.storage.uris import ExecutionPlace
 
 
 class Relations:
-    """All executions, by what connects them. What does is fixed when they are made."""
+    """Finds related executions. What relates them is fixed when they are made."""
 
     def __init__(self) -> None:
         self._children: dict[str, list[LocalExecution]] = defaultdict(list)
@@ -23,7 +23,7 @@ class Relations:
         self._by_name: dict[str, LocalExecution] = {}
 
     def add(self, execution: LocalExecution) -> None:
-        """There is a further execution."""
+        """Take in a further execution."""
         parent = execution.spec.parent
         if parent is not None:
             self._children[parent.execution].append(execution)
@@ -32,7 +32,7 @@ class Relations:
         self._by_name[execution.name] = execution
 
     def children(self, execution: LocalExecution) -> Children:
-        """The executions that it made, and those that are tries of the same one."""
+        """The executions that an execution made, and the other retries of its original."""
         seen = [*self._children[execution.name], *self._tries[_original(execution)]]
         return {
             other.name: ChildSeen(other.status)
@@ -41,7 +41,7 @@ class Relations:
         }
 
     def turn(self, execution: LocalExecution, date: datetime) -> Turn:
-        """The others of its flow."""
+        """The place of an execution among those of its flow, for `concurrency`."""
         flow = execution.flow
         if flow is None or flow.concurrency is None:
             return ALONE
@@ -51,7 +51,7 @@ class Relations:
         return Turn(flow.concurrency, holders, sum(other.waits(date) for other in before))
 
     def concerned(self, execution: LocalExecution, date: datetime) -> Iterator[LocalExecution]:
-        """Those for whom it matters that an execution is another."""
+        """The executions that a change of an execution concerns."""
         parent = execution.spec.parent
         if parent is not None and parent.execution in self._by_name:
             yield self._by_name[parent.execution]
@@ -63,7 +63,7 @@ class Relations:
 
 
 def file_records(executions: Mapping[str, LocalExecution]) -> Records:
-    """What is recorded of the executions of a world, as far as files are handed by it."""
+    """The records of the executions of a world, for the rule which files they may use."""
 
     def record(name: str) -> ExecutionRecord | None:
         execution = executions.get(name)

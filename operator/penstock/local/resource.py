@@ -1,4 +1,4 @@
-"""An execution as the resource that a cluster would hold of it."""
+"""How an execution becomes the Execution that a cluster would hold."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 @dataclass(frozen=True)
 class Made:
-    """What the API server gives an object when it is made."""
+    """The metadata that the API server gives an object when it is made."""
 
     name: str
     uid: str
@@ -33,7 +33,8 @@ class Made:
 
     @classmethod
     def new(cls, flow_id: str, name: str | None = None) -> Made:
-        """Named as `generateName` would name it, where it has no name yet."""
+        """The metadata of a new execution. Without a name it is named as `generateName` would name
+        it."""
         uid = uuid4()
         created = datetime.now(UTC).replace(microsecond=0)
         return cls(name or _generated(flow_id, Random(uid.int)), str(uid), created)
@@ -44,12 +45,12 @@ def _generated(flow_id: str, random: Random) -> str:
 
 
 def slug(flow_id: str) -> str:
-    """How the names of a flow's executions begin."""
+    """The beginning of the names of a flow's executions."""
     return re.sub(r"[^a-z0-9]+", "-", flow_id.lower()).strip("-")[:50].strip("-") or "flow"
 
 
 def new_spec(flow: Flow, inputs: Mapping[str, Any], labels: Mapping[str, str]) -> ExecutionSpec:
-    """What is asked for."""
+    """The spec of a new execution of a flow."""
     reference = FlowReference(namespace=flow.namespace, id=flow.id)
     return ExecutionSpec(flow=reference, inputs=dict(inputs), labels=dict(labels))
 

@@ -1,4 +1,4 @@
-"""The files around a script that runs on this machine: what it finds, and what is kept of it."""
+"""The files around a script that runs on this machine: those it finds, and those that are kept."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class ScriptFolders:
-    """Where one attempt of a script runs."""
+    """The folders in which one attempt of a script runs."""
 
     base: Path
     """A folder of the attempt's own."""
     work: Path
-    """The working directory; it may be shared with other tasks."""
+    """The working directory, which other tasks may share."""
 
     @classmethod
     def make(cls, base: Path, shared: Path | None) -> ScriptFolders:
@@ -34,7 +34,7 @@ class ScriptFolders:
     def environment(self, own: Mapping[str, str]) -> dict[str, str]:
         """The variables of the process: few of this machine's, and the task's own.
 
-        What npm and gem install for all users of a machine is for this attempt alone.
+        Packages that npm and gem would install for all users of a machine go to this attempt alone.
         """
         home = f"{self.base}/home"
         path = os.environ.get("PATH", _PATH)
@@ -54,7 +54,8 @@ class ScriptFolders:
 def prepare(
     what: Container, at: ScriptFolders, services: Services | None, warn: Callable[[str], None]
 ) -> Container:
-    """Put all files in place; the container as it runs here, with paths in place of URIs."""
+    """Put all files in place, and give the container as it runs here, with paths in place of
+    URIs."""
     if what.namespace_files is not None and what.namespace_files.enabled:
         for warning in place_namespace_files(at.work, what.namespace_files, _needed(services)):
             warn(warning)
@@ -79,7 +80,8 @@ def prepare(
 def keep_outputs(
     what: Container, at: ScriptFolders, services: Services | None, *, strict: bool
 ) -> Kept:
-    """Keep what the script was to make; ``strict`` where it said that it made it."""
+    """Keep the files that the script was to make. With ``strict``, since it succeeded, none may be
+    missing."""
     kept = Kept()
     if what.output_directory or what.output_files:
         keep_made(

@@ -1,4 +1,4 @@
-"""Secrets of this machine's environment, and keeping them from logs."""
+"""The secrets of this machine's environment, and how they are kept from logs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SAME_LENGTH = 64
 
 
 class SecretMissing(Exception):
-    """There is no such secret, or it can't be read."""
+    """A secret does not exist, or can't be read."""
 
 
 class Secrets:
@@ -26,7 +26,7 @@ class Secrets:
         self._lock = Lock()
 
     def get(self, key: str, subkey: str | None = None) -> str:
-        """The secret, or a field of one that is JSON. Raises :class:`SecretMissing`."""
+        """The value of a secret, or a field of one that is JSON. Raises :class:`SecretMissing`."""
         value = self._given.get(key.upper())
         if value is None:
             value = _from_environment(key)
@@ -51,7 +51,8 @@ class Secrets:
         return text
 
     def _remember(self, value: str) -> None:
-        """Also line by line: that is how a script prints a secret of several lines."""
+        """Remember a value for masking, also line by line: a script prints a secret of several
+        lines so."""
         with self._lock:
             self._read |= {part for part in (value, *value.splitlines()) if part.strip()}
 

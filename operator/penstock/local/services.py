@@ -1,4 +1,4 @@
-"""What `penstock run` offers its executions: files, key-value pairs, secrets, logs, metrics.
+"""The services that `penstock run` offers: files, key-value pairs, secrets, logs, metrics.
 
 One :class:`LocalServices` for each run of the command; one :class:`ExecutionServices` for each
 execution in it, and, of that, one set of services for each attempt.
@@ -32,7 +32,7 @@ _MAX_MESSAGE = 10 * 1024
 
 
 class LocalServices:
-    """What all executions of one run share."""
+    """The services that all executions of one run share."""
 
     def __init__(self, folder: Path, *, secrets: Mapping[str, str] | None = None) -> None:
         self.storage = Storage.local(str(folder.absolute()))
@@ -48,7 +48,8 @@ class LocalServices:
     def opened(
         cls, folder: Path | None = None, *, secrets: Mapping[str, str] | None = None
     ) -> Iterator[LocalServices]:
-        """Services in a folder that stays, or in one that is gone at the end of the block."""
+        """Open services in a folder that stays, or in one that is deleted at the end of the
+        block."""
         if folder is not None:
             yield cls(folder, secrets=secrets)
             return
@@ -60,22 +61,24 @@ class LocalServices:
     def execution(
         self, place: ExecutionPlace, parents: Sequence[ExecutionPlace] = ()
     ) -> ExecutionServices:
-        """What one execution is offered; ``parents`` are those that called it, nearest first."""
+        """The services of one execution; ``parents`` are those that called it, nearest first."""
         return ExecutionServices(self, place, parents)
 
     def ancestors(self, name: str) -> tuple[ExecutionPlace, ...]:
-        """The executions all of whose files that one may use, nearest first."""
+        """The executions all of whose files an execution may use, nearest first."""
         record = self.records(name)
         return () if record is None else ancestors(record, self.records)
 
     def set_pairs(self, pairs: Mapping[str, Mapping[str, Any]]) -> None:
-        """Key-value pairs to begin with, by namespace and key. Raises :class:`StorageError`."""
+        """Set key-value pairs before the run, by namespace and key. Raises
+        :class:`StorageError`."""
         for namespace, values in pairs.items():
             for key, value in values.items():
                 self.pairs.set(namespace, key, value)
 
     def add_namespace_files(self, namespace: str, folder: Path) -> None:
-        """Copy all files below a folder. Raises :class:`StorageError` and ``OSError``."""
+        """Copy all files below a folder to a namespace. Raises :class:`StorageError` and
+        ``OSError``."""
         target = NamespaceFiles(self.storage, namespace)
         for file in sorted(folder.rglob("*")):
             if file.is_file():
@@ -87,7 +90,7 @@ class LocalServices:
         return self.secrets.mask(text)
 
     def logs(self, execution: str | None = None) -> list[LogEntry]:
-        """What was logged, oldest first; of one execution where it is named."""
+        """The log entries, oldest first; those of one execution where it is named."""
         with self._lock:
             entries = list(self._entries)
         return [entry for entry in entries if execution in (None, entry.execution)]
@@ -97,7 +100,7 @@ class LocalServices:
             self._entries.append(entry)
 
     def drop_logs(self, is_meant: Callable[[LogEntry], bool]) -> int:
-        """Forget what was logged, as far as it is meant; how much that was."""
+        """Forget the log entries that are meant, and give their number."""
         with self._lock:
             kept = [entry for entry in self._entries if not is_meant(entry)]
             count = len(self._entries) - len(kept)
@@ -106,7 +109,7 @@ class LocalServices:
 
 
 class ExecutionServices:
-    """What one execution is offered: the host of its attempts and of its expressions."""
+    """The services of one execution: the host of its attempts and of its expressions."""
 
     def __init__(
         self, local: LocalServices, place: ExecutionPlace, parents: Sequence[ExecutionPlace]
@@ -119,12 +122,13 @@ class ExecutionServices:
         )
 
     def functions(self) -> Mapping[str, Callable[..., Any]]:
-        """For the expressions of the execution: see :class:`~penstock.expressions.Host`."""
+        """The functions for the expressions of the execution: see
+        :class:`~penstock.expressions.Host`."""
         local = self.local
         return functions(self.place, self.files, local.pairs, local.secrets, local.logs)
 
     def store_input(self, input_id: str, given: Path | str) -> str:
-        """Keep the value of an input of type FILE; its URI.
+        """Keep the value of an input of type FILE, and give its URI.
 
         ``given`` is a file that the person at this machine named, or a URI that the execution may
         read. Raises :class:`StorageError` and ``OSError``.
@@ -148,7 +152,7 @@ class ExecutionServices:
     def services(
         self, task: str, task_run: str, value: str | None, directory: Path
     ) -> TaskServices:
-        """What one attempt may use."""
+        """The services of one attempt."""
         origin = self._origin(task, task_run, value)
         local = self.local
         return TaskServices(local.storage, local.pairs, local.logs, self.files, origin, directory)

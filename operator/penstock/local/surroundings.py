@@ -1,4 +1,4 @@
-"""What every execution of a run finds around it."""
+"""The surroundings of every execution of a run."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all executions of a world share."""
+    """The variables, functions and services that all executions of a world share."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What expressions see as `envs.…`."""
+    """The variables that expressions see as `envs.…`."""
     variables: Mapping[str, Any] = field(default_factory=dict)
-    """What expressions see as `globals.…`."""
+    """The variables that expressions see as `globals.…`."""
     functions: HostFunctions = no_functions
     """The functions of expressions that read something."""
     services: LocalServices | None = None
-    """Where logs, files and key-value pairs are kept, for tasks that delete such."""
+    """The services that keep logs, files and key-value pairs, for tasks that purge them."""
 
 
 def local_environment(prefix: str = "ENV_") -> Mapping[str, str]:
-    """What expressions see as `envs.…`: the same choice by prefix as in the controller."""
+    """The variables that expressions see as `envs.…`, chosen by their prefix as the controller
+    does."""
     return {
         name.removeprefix(prefix).lower(): value
         for name, value in os.environ.items()

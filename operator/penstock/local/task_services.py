@@ -1,4 +1,4 @@
-"""What one attempt on this machine may use: see :mod:`penstock.tasks.contract.services`."""
+"""The services of one attempt on this machine: see :mod:`penstock.tasks.contract.services`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from penstock.types import expressions
 
 @dataclass(frozen=True)
 class TaskFiles:
-    """The execution's files; what is put is the task run's."""
+    """The execution's files; a file that is put belongs to the task run."""
 
     _files: ExecutionFiles
     _origin: Origin
@@ -45,7 +45,7 @@ class TaskFiles:
 
 @dataclass(frozen=True)
 class TaskPairs:
-    """The pairs of a namespace."""
+    """The key-value pairs of a namespace."""
 
     _pairs: KeyValues
     _namespace: str
@@ -67,7 +67,8 @@ class TaskPairs:
         overwrite: bool,
         description: str | None = None,
     ) -> None:
-        """The description is for those who look at a cluster's keys: there are none here."""
+        """Set a key. The description is dropped: it is for people who look at the keys of a
+        cluster."""
         self._pairs.set(self._namespace, key, value, ttl, overwrite=overwrite)
 
     def merge(self, key: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +82,7 @@ class TaskPairs:
 
 
 class TaskServices:
-    """What one attempt may use."""
+    """The services of one attempt."""
 
     def __init__(
         self,

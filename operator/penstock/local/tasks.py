@@ -1,4 +1,4 @@
-"""Runs the attempts of a world, with all that an execution on this machine is offered."""
+"""Runs the attempts of a world, with the services of their executions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class LocalTasks:
         return seen
 
     def _cached(self, place: Place, start: StartAttempt) -> Observation | None:
-        """The end of an earlier run with the same properties, which spares this one."""
+        """The end of an earlier run with equal properties, which spares this one; None where there
+        is none."""
         if start.cache is None:
             return None
         began = _now()
@@ -73,7 +74,7 @@ class LocalTasks:
     async def _close(
         self, place: Place, start: StartAttempt, host: ExecutionServices
     ) -> Observation:
-        """The attempt of a WorkingDirectory itself: keep what its tasks left."""
+        """Run the attempt of a WorkingDirectory itself: keep the files that its tasks left."""
         workspace = start.workspace
         assert workspace is not None
         began = _now()

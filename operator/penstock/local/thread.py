@@ -54,7 +54,8 @@ async def run_in_thread(
     services: Services | None = None,
     log_level: str | None = None,
 ) -> Mapping[str, Any] | None:
-    """The outputs of the task. Raises ``TimeoutError``, and whatever the task raises."""
+    """Run a task in a thread, and give its outputs. Raises ``TimeoutError``, and whatever the task
+    raises."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Mapping[str, Any] | None] = loop.create_future()
     context = ThreadContext(
@@ -64,7 +65,7 @@ async def run_in_thread(
     def work() -> None:
         try:
             outputs = task.run(context)
-        except TimeoutError as error:  # of a connection, not the task's own
+        except TimeoutError as error:  # a connection's timeout, not the task's own
             _call(loop, _set_exception, ended, TaskFailure(f"TimeoutError: {error}"))
         except BaseException as error:
             _call(loop, _set_exception, ended, error)
@@ -80,7 +81,7 @@ async def run_in_thread(
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *given: Any) -> None:
-    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+    with suppress(RuntimeError):  # the loop is closed: nothing waits any more
         loop.call_soon_threadsafe(function, *given)
 
 

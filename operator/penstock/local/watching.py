@@ -1,4 +1,4 @@
-"""Whoever looks on while executions run on this machine."""
+"""The watchers of executions on this machine, such as the terminal of `penstock run`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from penstock.resources.execution import ExecutionStatus, TaskRun
 
 
 class Watcher(Protocol):
-    """Looks at one execution."""
+    """Watches one execution."""
 
     def changed(self, status: ExecutionStatus) -> None:
-        """The execution's status is another."""
+        """The execution's status has changed."""
 
     def logged(self, run: TaskRun, stream: str, line: str) -> None:
         """A task wrote a line."""
 
     def reported(self, report: Report) -> None:
-        """The engine has something to say."""
+        """The engine reports something."""
 
 
 class Audience(Protocol):
-    """Looks at all of them."""
+    """Watches all executions."""
 
     def opened(self, execution: str, flow: str, maker: str | None) -> Watcher:
-        """There is a further execution. `flow` is `namespace.id`, `maker` the execution that made
-        it."""
+        """An execution begins; the watcher of it is given back. `flow` is `namespace.id`, `maker`
+        the execution that made it."""

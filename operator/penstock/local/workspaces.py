@@ -21,7 +21,7 @@ from penstock.tasks.registry.properties import read
 
 
 class Workspaces:
-    """One directory for each workspace of each execution, gone when the world is."""
+    """Keeps a directory for each workspace of each execution, until the world ends."""
 
     def __init__(self) -> None:
         self._base = tempfile.TemporaryDirectory(
@@ -42,11 +42,12 @@ class Workspaces:
         self._base.cleanup()
 
     def path(self, execution: str, workspace: Workspace) -> Path:
-        """Where a workspace is."""
+        """The folder of a workspace."""
         return Path(self._base.name) / "work" / execution / workspace.id
 
     async def open(self, execution: str, workspace: Workspace, services: Services) -> Path:
-        """The directory, with what stands in it at first. Raises :class:`TaskFailure`."""
+        """Make the directory, with the files that stand in it at first. Raises
+        :class:`TaskFailure`."""
         key = (execution, workspace.id)
         if key not in self._ready:
             path = self.path(execution, workspace)
@@ -57,7 +58,7 @@ class Workspaces:
     async def take(
         self, execution: str, workspace: Workspace, services: Services
     ) -> Mapping[str, Any] | None:
-        """Keep what its tasks left. Raises :class:`TaskFailure`."""
+        """Keep the files that the tasks of a workspace left. Raises :class:`TaskFailure`."""
         path = await self.open(execution, workspace, services)
         return await asyncio.to_thread(self._keep, path, workspace, services)
 

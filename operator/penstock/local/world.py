@@ -1,8 +1,8 @@
-"""All executions of one run on this machine: ask the engine, do what it asks for, tell it.
+"""All executions of one run on this machine: the loop that asks the engine, acts, and tells it.
 
-What a cluster's API server and its watches do for the controller, this does in one loop: an
-execution is decided when something happened to it, to one that it made, or to one of whose flow's
-places it waits for.
+The loop does what a cluster's API server and its watches do for the controller: an execution is
+decided when something happened to it, to one that it made, or to one that held a place for which it
+waits.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class NothingLeft(Exception):
 
 
 class LocalWorld:
-    """The flows that stand ready, and their executions."""
+    """Flows, and the executions that run on this machine."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class LocalWorld:
         return self._executions[name]
 
     def start(self, spec: ExecutionSpec, name: str | None = None) -> LocalExecution:
-        """Let there be an execution; where there is one of that name it is the same."""
+        """Make an execution; where one of that name exists, give that one."""
         if name is not None and name in self._executions:
             return self._executions[name]
         asked = spec.flow
@@ -115,7 +115,7 @@ class LocalWorld:
         return execution
 
     def control(self, name: str, control: Control) -> None:
-        """Ask something of an execution, as a person would."""
+        """Give an execution a control, as a person would."""
         self._executions[name].add(control)
         self._touch(name)
 
@@ -125,12 +125,12 @@ class LocalWorld:
         self._touch(name)
 
     def stop(self, reason: str) -> None:
-        """Kill whatever runs; executions that are open end KILLED for that reason."""
+        """Kill all attempts; executions that are open end KILLED for that reason."""
         self._stop_reason = self._stop_reason or reason
         self._attempts.wake()
 
     async def run(self, timeout: timedelta | None = None) -> None:
-        """Let things happen until all executions have ended, or wait for somebody.
+        """Run until all executions have ended, or wait for somebody.
 
         Raises :class:`NothingLeft`, and whatever the audience raised.
         """
@@ -164,7 +164,8 @@ class LocalWorld:
             self._due |= {item.name: None for item in self if _is_due(item, now())}
 
     def _close(self) -> None:
-        """Kill what is open, where it was stopped; else see that it waits for somebody."""
+        """End the open executions where the run was stopped; else check that each waits for
+        somebody."""
         still = [execution for execution in self if not execution.finished]
         if self._stop_reason is not None:
             for execution in still:
@@ -184,7 +185,7 @@ class LocalWorld:
         if execution.status == before:
             self._take(execution, step)
             return
-        # What ended is told before what follows from it.
+        # An end is told before what follows from it.
         execution.watcher.changed(execution.status)
         self._take(execution, step)
         if step.wake is not None and step.wake <= date:
@@ -248,7 +249,7 @@ class LocalWorld:
 
     def _on_fault(self, fault: Exception) -> None:
         self._fault = self._fault or fault
-        self.stop("killed: nobody can look on any more")
+        self.stop("killed: the output of the run can't be written any more")
 
 
 def _is_due(execution: LocalExecution, date: datetime) -> bool:
@@ -256,7 +257,7 @@ def _is_due(execution: LocalExecution, date: datetime) -> bool:
 
 
 def _maker(spec: ExecutionSpec) -> str | None:
-    """The execution because of which one is made."""
+    """The name of the execution because of which another is made; None where there is none."""
     if spec.parent is not None and spec.retry is None:
         return spec.parent.execution
     if spec.retry is not None:

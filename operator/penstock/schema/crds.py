@@ -25,7 +25,7 @@ class Column:
     path: str
     type: str = "string"
     wide: bool = False
-    """Shown with `-o wide` only."""
+    """Whether the column is shown with `-o wide` only."""
     description: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -45,12 +45,12 @@ class Kind:
     description: str
     spec: Schema
     status: Schema | None
-    """None for a kind that is data only, as a ConfigMap is."""
+    """The model of the status; None for a kind that has none, as a ConfigMap."""
     columns: Sequence[Column]
     selectable: Sequence[str] = ()
-    """Fields that `--field-selector` takes."""
+    """The fields that `--field-selector` takes."""
     rules: Sequence[tuple[str, str]] = ()
-    """Of the object as a whole."""
+    """The rules for the object as a whole."""
 
     @property
     def file_name(self) -> str:
@@ -143,7 +143,8 @@ has its inputs from the status.)"""
 
 
 def _restrict_controls(controls: Schema) -> None:
-    """Each is one wish, known by its id; it may be taken away, but never becomes another."""
+    """Add the rules for controls: each is one wish, known by its id. It may be removed, but never
+    changed."""
     controls |= {
         "maxItems": 100,
         "x-kubernetes-list-type": "map",
@@ -167,7 +168,7 @@ def _restrict_controls(controls: Schema) -> None:
 
 
 def _hides_inputs(properties: Schema) -> str:
-    """Whether a control became one whose inputs are hidden, once, with all else as it was."""
+    """The rule that lets a control hide its inputs, once, with all else unchanged."""
     wishes = {name: properties[name]["properties"] for name in ("resume", "replay")}
     assert all("inputs" in fields for fields in wishes.values())
     same = [f"has(self.{wish}) == has(oldSelf.{wish})" for wish in wishes]
@@ -176,7 +177,8 @@ def _hides_inputs(properties: Schema) -> str:
         for name, field in fields.items():
             if name != "inputs":
                 by_type.setdefault(field["type"], []).append(f".?{wish}.?{name}")
-    # As lists, whose elements have one type: text by text, the API server takes it for too dear.
+    # Compared as lists, whose elements have one type: compared text by text, the API server refuses
+    # the rule as too costly.
     for paths in by_type.values():
         now, before = (", ".join(of + path for path in paths) for of in ("self", "oldSelf"))
         same.append(f"[{now}] == [{before}]")
@@ -219,7 +221,7 @@ def _git_source() -> Kind:
 
 def _key_value() -> Kind:
     spec = structural(KeyValueSpec)
-    # The API server takes a null out of a field that is not nullable, and null is a value.
+    # The API server removes a null from a field that is not nullable, and here null is a value.
     spec["properties"]["value"]["nullable"] = True
     for name in ("namespace", "key"):
         spec["properties"][name] |= _rules(
@@ -252,7 +254,8 @@ def _rules(*rules: tuple[str, str]) -> Schema:
 
 
 def _fixed(name: str) -> tuple[str, str]:
-    """A property that can't be changed, added or taken away once the object exists."""
+    """The rule and its message for a property that can't be changed, added or removed once the
+    object exists."""
     same = f"!has(self.{name}) || self.{name} == oldSelf.{name}"
     return (
         f"has(self.{name}) == has(oldSelf.{name}) && ({same})",
@@ -284,7 +287,8 @@ def definition(kind: Kind) -> dict[str, Any]:
         },
     }
     if kind.status is not None:
-        # kstatus takes an object without conditions for finished; -1 says that nobody looked at it.
+        # kstatus takes an object without conditions for ready; -1 says that no controller looked at
+        # it.
         kind.status["properties"]["observedGeneration"]["default"] = -1
         properties["status"] = {"default": {"observedGeneration": -1}} | kind.status
         version["subresources"] = {"status": {}}
@@ -295,7 +299,7 @@ def definition(kind: Kind) -> dict[str, Any]:
         "kind": "CustomResourceDefinition",
         "metadata": {
             "name": f"{kind.plural}.{GROUP}",
-            # Flux would take `${…}` in the descriptions for its own variables.
+            # Flux would replace `${…}` in the descriptions by its own variables.
             "annotations": {"kustomize.toolkit.fluxcd.io/substitute": "disabled"},
             "labels": {"app.kubernetes.io/part-of": "penstock"},
         },

@@ -1,6 +1,6 @@
-"""JSON Schema in which each property is described by the text below the attribute of its model.
+"""Makes JSON Schema whose properties are described by the texts below the attributes of the model.
 
-The models do not read those texts themselves: it would be a third of the start of every command.
+The models do not read those texts themselves: it would take a third of every command's start.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from penstock.schema.reference_docstrings import attribute_docstrings
 
 
 class DescribedSchema(GenerateJsonSchema):
-    """As pydantic makes it, with descriptions."""
+    """Pydantic's generator of JSON Schema, which adds the descriptions."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         result = super().model_schema(schema)

@@ -1,7 +1,7 @@
 """The JSON Schema of a flow file, for editors: completion, hints and early warnings.
 
-It says what the models say, and in two places more: a task's properties follow from its type, and
-an expression may stand where the model takes one.
+It follows the models, and says more in two places: a task's properties follow from its type, and an
+expression may stand where the model takes one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LABELS = {
 
 
 class _Generator(DescribedSchema):
-    """Pydantic's generator, taught what our validators accept."""
+    """Pydantic's generator, extended by what our validators accept."""
 
     def function_plain_schema(self, schema: core_schema.PlainValidatorFunctionSchema) -> Any:
         if schema["function"].get("function") is read_task:

@@ -1,4 +1,4 @@
-"""Which files are generated, and whether those in the repository are up to date."""
+"""The generated files, and whether those in the repository are up to date."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def generated_files() -> dict[str, str]:
 
 
 def write(root: Path, files: Mapping[str, str]) -> list[str]:
-    """Write what is stale; the paths that were."""
+    """Write the files that are stale, and give their paths."""
     written = stale(root, files)
     for path in written:
         target = root / path
@@ -41,12 +41,12 @@ def write(root: Path, files: Mapping[str, str]) -> list[str]:
 
 
 def stale(root: Path, files: Mapping[str, str]) -> list[str]:
-    """The paths whose content is not what it should be."""
+    """The paths of the files that are missing or have another content."""
     return [path for path, text in files.items() if _read(root / path) != text]
 
 
 def dump(value: Mapping[str, Any]) -> str:
-    """YAML with the keys in the order in which they were written, and no aliases."""
+    """A value as YAML, with its keys in their order, and without aliases."""
     text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     return text
 

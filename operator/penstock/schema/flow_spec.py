@@ -1,9 +1,9 @@
-"""The schema of a Flow's spec: strict only where a wrong type can't be meant.
+"""The schema of a Flow's spec: it refuses only types that can't be meant.
 
 What is wrong inside a flow is reported by the controller, with the path and a hint, for flows from
 Git and from kubectl alike. So the API server refuses only what isn't a flow at all, keeps what it
-does not know (to be reported), and neither fills in nor takes out anything: the spec stays as it
-was written. That is why optional properties are `nullable` here, and none has a default.
+does not know (to be reported), and neither adds nor removes anything: the spec stays as it is
+written. That is why optional properties are `nullable` here, and none has a default.
 """
 
 from __future__ import annotations

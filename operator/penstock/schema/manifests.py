@@ -1,7 +1,7 @@
 """The Kustomize base, made of the chart: one description of what is installed, not two.
 
-What belongs to Helm is taken out (its labels, the checksum of the settings); the settings become a
-file for a `configMapGenerator`, whose hash does what the checksum did.
+What belongs to Helm is removed (its labels, the checksum of the settings). The settings become a
+file for a `configMapGenerator`, whose hash replaces the checksum.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FILES = {
 
 
 def find_helm(root: Path) -> str | None:
-    """Helm from the PATH, or the one that comes with the test cluster."""
+    """The path of Helm, from the PATH or from the test cluster; None where there is neither."""
     places = os.pathsep.join([os.environ.get("PATH", ""), str(root / "build/cluster/bin")])
     return shutil.which("helm", path=places)
 

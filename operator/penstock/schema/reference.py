@@ -20,7 +20,7 @@ _INDEX = f"{FOLDER}/README.md"
 
 
 def reference_files() -> dict[str, str]:
-    """The pages of the reference."""
+    """The pages of the reference, by their paths."""
     return {
         _INDEX: _index(),
         FLOW_PAGE: flow_page(),

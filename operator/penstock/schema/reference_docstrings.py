@@ -1,8 +1,8 @@
-"""What docstrings say to users: of classes, and of their attributes.
+"""Reads the docstrings of classes and of their attributes, which are shown to users.
 
-A class says what it is in prose. A paragraph that begins with `Outputs:` says what a task gives
-back, and fenced YAML is an example. An attribute is described by the text below it; a last sentence
-`Rendered.` says that an expression may stand there.
+The prose of a class describes it. A paragraph that begins with `Outputs:` describes the outputs of
+a task, and fenced YAML is an example. An attribute is described by the text below it; a last
+sentence `Rendered.` says that an expression may stand there.
 """
 
 from __future__ import annotations
@@ -49,13 +49,14 @@ def describe(text: str | None) -> Described:
 
 
 def prose(text: str) -> str:
-    """A paragraph as Markdown on one line, without what is only for readers of the code."""
+    """A paragraph as Markdown on one line, without marks that are only for readers of the code."""
     text = _ROLE.sub(r"`\1`", text)
     return " ".join(_LITERAL.sub(r"`\1`", text).split())
 
 
 def describe_class(cls: type) -> Described:
-    """A class; outputs that it does not speak of are those of its bases."""
+    """The parts of a class's docstring. Outputs that it does not describe are those of its
+    bases."""
     own = describe(_class_docstring(cls))
     if own.outputs is None:
         inherited = [describe(_class_docstring(base)).outputs for base in cls.__mro__[1:]]
@@ -65,7 +66,7 @@ def describe_class(cls: type) -> Described:
 
 
 def attribute_docstrings(cls: type) -> dict[str, str]:
-    """The text below each attribute, by name; a class's own counts before that of its bases."""
+    """The text below each attribute, by name; a class's own comes before that of its bases."""
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         found |= _own_docstrings(base)
@@ -73,7 +74,8 @@ def attribute_docstrings(cls: type) -> dict[str, str]:
 
 
 def _class_docstring(cls: type) -> str | None:
-    """As written: a dataclass without a docstring gets one made from its fields."""
+    """The docstring as it is written: a dataclass without one gets one made from its fields, which
+    is none."""
     node = _syntax(cls)
     return ast.get_docstring(node) if node is not None else None
 

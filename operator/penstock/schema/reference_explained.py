@@ -1,4 +1,4 @@
-"""What is said of an operator, filter, function or test: a sentence or two, then examples.
+"""Reads the docstring of an operator, filter, function or test: a sentence or two, then examples.
 
 An example is a template, an arrow and what it renders to, each on a line of its own or, where it is
 too long, on two: `{{ 'a' | upper }} → A`. `⏎` stands for a line break. A result that begins with
@@ -20,7 +20,7 @@ ERROR = "error: "
 
 @dataclass(frozen=True)
 class Example:
-    """A template and what it renders to, as it is written."""
+    """An example: a template and the text that it renders to."""
 
     template: str
     result: str
@@ -38,7 +38,7 @@ class Explained:
 
 
 def explain(docstring: str | None) -> Explained:
-    """Take the words that stand with an entry apart."""
+    """Take the docstring of an entry apart."""
     lines = inspect.cleandoc(docstring or "").splitlines()
     first = next((at for at, line in enumerate(lines) if _begins(line)), len(lines))
     return Explained(prose("\n".join(lines[:first])), tuple(_examples(lines[first:])))

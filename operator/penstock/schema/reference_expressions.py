@@ -1,4 +1,5 @@
-"""The page of the expressions, made from the tables of the language and the words at each entry."""
+"""The page of the expressions, made from the tables of the language and the docstring of each
+entry."""
 
 from __future__ import annotations
 
@@ -89,12 +90,12 @@ class Described:
 
     @property
     def family(self) -> Any:
-        """The module in which it is written."""
+        """The module in which the entry is defined."""
         return sys.modules[self.entry.call.__module__]
 
     @property
     def signature(self) -> str:
-        """Name and arguments, with what those are where they are not given."""
+        """The name and the arguments, with their defaults."""
         values = inspect.signature(self.entry.call).parameters
         shown = [_parameter(values[name]) for name in self.entry.parameters]
         shown += [f"{p.name}…" for p in values.values() if p.kind is p.VAR_POSITIONAL]
@@ -102,7 +103,7 @@ class Described:
 
 
 def described(table: Mapping[str, Entry]) -> list[Described]:
-    """Every entry of a table once, under the first of its names."""
+    """Each entry of a table once, under the first of its names."""
     families.load()
     names: dict[Any, list[str]] = {}
     for name, entry in table.items():
@@ -134,7 +135,7 @@ def expressions_page() -> str:
 
 
 def _methods() -> list[str]:
-    """A table for each kind of value."""
+    """The lines of the methods: a table for each kind of value."""
     lines: list[str] = []
     for heading, table in TABLES.items():
         lines += [f"### {heading}", "", "| method | what it gives | example |", "|---|---|---|"]
@@ -147,13 +148,14 @@ def _methods() -> list[str]:
 
 
 def method_example(method: Method) -> Example:
-    """The example of a method, as that of a filter: a template and what it renders to."""
+    """The example of a method, in the form of a filter's: a template and the text that it renders
+    to."""
     expression, _, result = method.example.partition(f" {ARROW} ")
     return Example(f"{{{{ {expression} }}}}", result)
 
 
 def _entries(table: Mapping[str, Entry]) -> list[str]:
-    """The entries of a table under the families in which they are written."""
+    """The lines of a table's entries, under the families in which they are defined."""
     lines: list[str] = []
     family = None
     for item in described(table):

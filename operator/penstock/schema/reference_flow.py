@@ -113,7 +113,8 @@ def triggers_page() -> str:
 
 
 def trigger_types() -> list[TriggerType]:
-    """The models of triggers: those in the room of triggers whose example names a type."""
+    """The triggers that are served: the models in the room of triggers whose example names a
+    type."""
     found = []
     for module in trigger_modules():
         for model in vars(module).values():

@@ -1,4 +1,4 @@
-"""The types of inputs, each with a value as it is given and as expressions see it."""
+"""The page of the types of inputs, each with a value as it is given and as expressions see it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class InputExample:
     given: Any
     """A value as an Execution may give it."""
     becomes: Any
-    """The same value as expressions see it."""
+    """That value as expressions see it."""
     declared: Mapping[str, Any] = field(default_factory=dict)
-    """What else the input of the example says."""
+    """The further properties of the example's input."""
 
     def row(self, name: str) -> str:
-        """Its line of the table."""
+        """The row of the type in the table."""
         extra = "".join(f", `{key}: {json.dumps(value)}`" for key, value in self.declared.items())
         cells = [f"`{name}`{extra}", self.text, _shown(self.given), _shown(self.becomes)]
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,4 +1,4 @@
-"""The properties of a model or of a task's dataclass, in the words of a flow's author."""
+"""The properties of a model or of a task's dataclass, described for a flow's author."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Property:
     """Whether an expression may stand there."""
 
     def row(self, link: LinkTo) -> str:
-        """Its line of a table."""
+        """The row of the property in a table."""
         default = "**required**" if self.required else _default(self.default)
         cells = [
             f"`{self.name}`",

@@ -1,4 +1,4 @@
-"""What the pages of the reference have in common: where they are, and how they link."""
+"""The parts that the pages of the reference share: their paths, links and sections."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def page(heading: str, lines: Iterable[str]) -> str:
 
 
 def legend(path: str) -> str:
-    """What the dot in a table means."""
+    """The sentence that explains the dot in a table."""
     return LEGEND % relative(path, f"{FOLDER}/expressions.md")
 
 
 def relative(path: str, target: str) -> str:
-    """The address of a file, seen from another."""
+    """The path of a file relative to another."""
     return posixpath.relpath(target, posixpath.dirname(path))
 
 
@@ -48,7 +48,7 @@ def linker(path: str, places: Mapping[type, str]) -> LinkTo:
 
 
 def section(cls: type, link: LinkTo, level: str = "##") -> list[str]:
-    """The section of a map type: what it is, its properties, an example."""
+    """The section of a map type: its description, its properties, an example."""
     described = describe_class(cls)
     return [
         f"{level} {title(cls).capitalize()}",

@@ -1,4 +1,4 @@
-"""The syntax of expressions, and the functions that a host gives: what has no function to stand at.
+"""The descriptions of the syntax and of the functions that a host gives, which have no docstring.
 
 A test compares the names with those that the grammar knows, and runs every example.
 """

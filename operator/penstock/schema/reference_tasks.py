@@ -54,7 +54,8 @@ def family(task_type: TaskType) -> str:
 
 
 def task_class(task_type: TaskType) -> type:
-    """Where a type's own properties are written: its model, or the dataclass of a runnable task."""
+    """The class that defines a type's own properties: its model, or the dataclass of a runnable
+    task."""
     model = task_type.read_model()
     if model is not None:
         return model
@@ -68,7 +69,7 @@ def task_class(task_type: TaskType) -> type:
 
 
 def own_properties(task_type: TaskType) -> list[Property]:
-    """The properties of a type beside those of every task; first those that its class adds."""
+    """The properties of a type beside those of every task; those that its class adds come first."""
     shared, cls = set(Task.property_names()), task_class(task_type)
     own = [item for item in properties(cls) if item.name not in shared]
     inherited = {item.name for base in cls.__bases__ if base is not object for item in _of(base)}
@@ -80,7 +81,7 @@ def _of(base: type) -> list[Property]:
 
 
 def examples(task_type: TaskType) -> list[str]:
-    """The examples that name the type: one class may serve several."""
+    """The examples that name the type, since one class may serve several types."""
     return [
         text
         for text in describe_class(task_class(task_type)).examples
@@ -98,7 +99,7 @@ def _short(task_type: TaskType) -> str:
 
 
 def _begin(family_name: str) -> str:
-    """What the types of a family begin with."""
+    """The beginning of the names of a family's types."""
     return _OLD if family_name == _OLD_FAMILY else f"{_PREFIX}{family_name}."
 
 
@@ -162,7 +163,7 @@ def _family_page(name: str, members: list[TaskType]) -> str:
 
 
 def _common(members: list[TaskType]) -> list[Property]:
-    """The properties that all types of a large family share, told once."""
+    """The properties that all types of a large family share, so that they are told once."""
     if len(members) < 3:
         return []
     first, *others = ([*own_properties(task_type)] for task_type in members)

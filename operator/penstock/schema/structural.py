@@ -1,4 +1,4 @@
-"""From a pydantic model to the structural schema that the API server wants in a CRD.
+"""Converts a pydantic model to the structural schema that the API server wants in a CRD.
 
 JSON Schema and structural schemas differ just enough that a CRD made of the former is refused: no
 `$ref`, no `title`, no `const`, no unions but a few. Where a structural schema can't say what the
@@ -30,9 +30,10 @@ _NUMERIC = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 
 
 def structural(model: type[BaseModel], *, defaults: bool = False) -> Schema:
-    """The schema of a model. `defaults`: whether the API server fills in its simple defaults.
+    """The structural schema of a model. With `defaults` the API server fills in its simple
+    defaults.
 
-    No property is `nullable`: the API server takes a null out where a value is optional, as the
+    No property is `nullable`: the API server removes a null where a value is optional, as the
     models do.
     """
     raw = model.model_json_schema(
@@ -52,7 +53,8 @@ class _Converter:
         self._defaults = defaults
 
     def convert(self, schema: Mapping[str, Any], inside: tuple[str, ...]) -> Schema:
-        """`inside`: the definitions around this place, by which recursion is seen."""
+        """Convert a JSON Schema. `inside` are the definitions around this place, by which recursion
+        is found."""
         if "$ref" in schema:
             return self._reference(schema, inside)
         if "allOf" in schema and len(schema["allOf"]) == 1:
@@ -111,7 +113,8 @@ class _Converter:
         return _ordered(result)
 
     def _further(self, schema: Mapping[str, Any], value: Any, inside: tuple[str, ...]) -> Schema:
-        """Properties beside the named ones: open, of one kind, or none (which is the rule)."""
+        """The part of a schema for properties beside the named ones: open, of one kind, or none
+        (the rule)."""
         if value is True or value == {}:
             return dict(OPEN)
         if value is False or "properties" in schema:
@@ -120,14 +123,15 @@ class _Converter:
 
 
 def _list_kind(items: Schema) -> Schema:
-    """Conditions are merged by their type; other lists are replaced whole."""
+    """The part of a schema that says how a list is merged: conditions by type, other lists as a
+    whole."""
     if {"type", "status", "lastTransitionTime"} <= set(items.get("properties", {})):
         return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
     return {}
 
 
 def _ordered(schema: Schema) -> Schema:
-    """What a reader looks for first comes first."""
+    """A schema with the keys first for which a reader looks first."""
     return {key: schema[key] for key in _ORDER if key in schema} | schema
 
 

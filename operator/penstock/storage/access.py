@@ -1,4 +1,4 @@
-"""Which files of other executions an execution may use: one rule, wherever it is asked.
+"""The rule which files of other executions an execution may use: one rule, whoever asks.
 
 An execution uses its own files, those of the executions that called it, and those of one that it
 does again. Any other file it uses where that was handed to it, execution by execution:
@@ -6,10 +6,10 @@ does again. Any other file it uses where that was handed to it, execution by exe
 * up, to the one whose task called it, by an execution whose outputs name the file;
 * down, to one whose inputs name the file, by the one that called it.
 
-The chain begins at the execution in whose folder the file lies. So a text that names a file of
-somebody else (typed by a person, printed by a script, given as an output) hands on nothing. What
-hands on is what was recorded of executions; nothing here is read, and nothing is looked for but by
-its name.
+The chain begins at the execution in whose folder the file lies. So a text that names somebody
+else's file (typed by a person, printed by a script, given as an output) hands on nothing: only what
+was recorded of executions does. No file is read here, and executions are looked up by their names
+alone.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ handed on."""
 
 @dataclass(frozen=True)
 class ExecutionRecord:
-    """What is recorded of an execution, as far as files are handed by it."""
+    """The part of an execution's record that decides on the use of files."""
 
     name: str
     place: ExecutionPlace | None
-    """Where its files lie; None where it has not begun."""
+    """The place of its files; None where it has not begun."""
     parent: str | None = None
     """The execution whose task called it, and takes its outputs."""
     started_by: str | None = None
@@ -44,16 +44,16 @@ class ExecutionRecord:
     """The executions that it does again, as a retry or a replay: what was handed to them was
     handed to it."""
     inputs: Any = None
-    """What it was given, as a JSON value."""
+    """Its inputs, as a JSON value."""
     outputs: Any = None
     """The outputs of its flow, as a JSON value."""
     taken: Mapping[str, Any] = field(default_factory=dict)
-    """What its tasks took from executions that they called, by their names: a Subflow may name
-    outputs of its own."""
+    """The outputs that its tasks took from executions which they called, by the names of these: a
+    Subflow may name outputs of its own."""
 
     @property
     def callers(self) -> Sequence[str]:
-        """The executions that called it, or whose state started it."""
+        """The names of the executions that called it, or whose state started it."""
         return [name for name in (self.parent, self.started_by) if name is not None]
 
 
@@ -62,11 +62,12 @@ Records = Callable[[str], ExecutionRecord | None]
 
 
 def ancestors(execution: ExecutionRecord, records: Records) -> tuple[ExecutionPlace, ...]:
-    """The places of the executions all of whose files one may use, nearest first: those that called
-    it, and theirs; and what any of these does again.
+    """The places of the executions all of whose files an execution may use, nearest first: its
+    callers and theirs, and the executions that any of these does again.
 
-    Anybody may ask for a replay, with inputs of their choice. So whoever called what is done again
-    is not among them: of its files, the replay uses those that were handed to the first one.
+    Anybody may ask for a replay, with inputs of their choice. So the callers of an execution that
+    is done again are not among them: of their files, the replay uses those that were handed to the
+    first one.
     """
     return tuple(
         item.place for item in _line(execution, records, further=False) if item.place is not None
@@ -74,15 +75,15 @@ def ancestors(execution: ExecutionRecord, records: Records) -> tuple[ExecutionPl
 
 
 def needed(execution: ExecutionRecord, records: Records) -> tuple[str, ...]:
-    """The names of the executions whose files one may have to do with, nearest first."""
+    """The names of the executions whose files may matter to an execution, nearest first."""
     return tuple(item.name for item in _line(execution, records, further=True))
 
 
 def _line(
     execution: ExecutionRecord, records: Records, *, further: bool
 ) -> Iterator[ExecutionRecord]:
-    """Yields the executions that led to one and have begun, nearest first. ``further``: with the
-    callers of what was done again."""
+    """Yield the executions that led to one and have begun, nearest first. With ``further`` the
+    callers of those that are done again are among them."""
     seen = {execution.name}
     pending = [(execution, True)]
     while pending and len(seen) <= MAX_ANCESTORS:
@@ -99,8 +100,8 @@ def _line(
 
 
 def why_not_handed(path: str, execution: ExecutionRecord, records: Records) -> str | None:
-    """Says why a file that is neither the execution's own nor an ancestor's may not be used by it;
-    None where the file was handed to it."""
+    """Why an execution may not use a file that is neither its own nor an ancestor's; None where the
+    file was handed to it."""
     names = executions_in(path)
     owners = [owner for name in names if (owner := records(name)) is not None]
     owner = next((item for item in owners if _holds(item, path)), None)
@@ -108,7 +109,9 @@ def why_not_handed(path: str, execution: ExecutionRecord, records: Records) -> s
         return f"there is no execution `{names[0]}` any more, and its files went with it"
     if owner is not None and _Handing(path, owner, records).reaches(execution):
         return None
-    return "that was given it neither as an input, nor as an output of an execution that it called"
+    return (
+        "the execution got it neither as an input, nor as an output of an execution that it called"
+    )
 
 
 def _holds(execution: ExecutionRecord, path: str) -> bool:
@@ -139,7 +142,8 @@ class _Handing:
         return any(giver is not None and self.reaches(giver) for giver in found)
 
     def _upwards(self, owner: ExecutionRecord) -> Iterator[str]:
-        """The owner, and those above to which it was handed as an output, one after the other."""
+        """The names of the owner, and of the callers above to which the file was handed as an
+        output."""
         child, seen = owner, {owner.name}
         yield owner.name
         while child.parent is not None and len(seen) < _MAX_STEPS:
@@ -151,7 +155,7 @@ class _Handing:
             child = parent
 
     def _is_taken(self, child: ExecutionRecord, parent: ExecutionRecord) -> bool:
-        """Whether what a parent took from its child names the file."""
+        """Whether the outputs that a parent took from its child name the file."""
         if self._is_named_in(child.outputs):
             return True
         asked = (child.name, *child.repeats)

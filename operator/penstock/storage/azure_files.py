@@ -1,7 +1,7 @@
-"""Azure Blob Storage as a file system: adlfs, and what it does differently from the others.
+"""Azure Blob Storage as a file system: adlfs, made to behave as the other stores do.
 
-Names of blobs are taken as they are: adlfs reads `?` and `#` in them as parts of a URL. What is
-read is one version of a blob. Errors are those of a file system.
+Names of blobs are taken as they are, where adlfs reads `?` and `#` as parts of a URL. An open file
+reads one version of a blob. Errors are those of a file system.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ T = TypeVar("T")
 
 
 def opened(options: dict[str, Any]) -> AzureFiles:
-    """The file system, with the credentials of the environment."""
+    """Open the file system of a storage account, with the credentials of the environment."""
     if "account_name" not in options and not any(map(os.environ.get, _NAMES)):
         raise StorageError(
             "az:// needs the name of the storage account: set `storage.options.account_name`, or "
             f"one of the variables {' and '.join(_NAMES)}, which may come from a Secret"
         )
-    logging.getLogger("azure").setLevel(logging.WARNING)  # it tells of every request
+    logging.getLogger("azure").setLevel(logging.WARNING)  # it logs every request
     return AzureFiles(use_listings_cache=False, **options)
 
 
 def _told(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """The errors of the service as errors of a file system."""
+    """Turn the errors of the service into errors of a file system."""
 
     @wraps(act)
     async def told(*arguments: P.args, **named: P.kwargs) -> T:
@@ -49,7 +49,7 @@ def _told(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
             return await act(*arguments, **named)
         except ResourceNotFoundError as error:
             raise FileNotFoundError(_said(error)) from error
-        except RuntimeError as error:  # adlfs wraps what an upload breaks off with
+        except RuntimeError as error:  # adlfs wraps the errors of an upload
             if getattr(error.__cause__, "error_code", None) == "InvalidBlockList":
                 raise StorageUnavailable(
                     "somebody else wrote the file at the same time, and came first"
@@ -73,7 +73,7 @@ class AzureFiles(AzureBlobFileSystem):  # type: ignore[misc]
 
     def do_connect(self) -> None:
         super().do_connect()
-        # Four tries in 9 s, not in 84: who asks for a file tries again himself.
+        # Four tries in 9 s, not in 84: the client that asks for a file tries again itself.
         policy = self.service_client._config.retry_policy
         policy.initial_backoff, policy.increment_base, policy.random_jitter_range = 0.5, 1.5, 0.5
 
@@ -109,13 +109,14 @@ class AzureFiles(AzureBlobFileSystem):  # type: ignore[misc]
 
 
 def _is_folder(blob: Any) -> bool:
-    """Accounts with a hierarchical namespace list their folders too."""
+    """Whether a listed blob is a folder: accounts with a hierarchical namespace list those too."""
     metadata = {name.lower(): value for name, value in (blob.metadata or {}).items()}
     return metadata.get("hdi_isfolder") == "true"
 
 
 class _AzureFile(AzureBlobFile):  # type: ignore[misc]
-    """A blob that is open: one that is replaced meanwhile is not sewn together with the old one."""
+    """An open blob. Where it is replaced meanwhile, parts of the old and the new one are not
+    mixed."""
 
     @_told
     async def _async_fetch_range(self, start: int, end: int | None = None, **_: Any) -> bytes:

@@ -24,19 +24,19 @@ _MARGIN = timedelta(minutes=5)
 
 
 class AccountKey:
-    """What signs: the key of the storage account."""
+    """The key of the storage account, which signs URLs."""
 
     def __init__(self, account: str, key: str) -> None:
         self.account = account
         self._key = key
 
     def arguments(self) -> dict[str, Any]:
-        """What the signature is made with."""
+        """The arguments with which a signature is made."""
         return {"account_key": self._key}
 
 
 class DelegatedKey:
-    """What signs: a key of an identity, asked for anew before it ends."""
+    """A key of an identity, which signs URLs; it is asked for anew before it ends."""
 
     def __init__(self, client: BlobServiceClient) -> None:
         self.account = str(client.account_name)
@@ -44,7 +44,7 @@ class DelegatedKey:
         self._key, self._until = self._asked()
 
     def arguments(self) -> dict[str, Any]:
-        """What the signature is made with."""
+        """The arguments with which a signature is made."""
         if self._until < datetime.now(UTC) + timedelta(seconds=LIFETIME) + _MARGIN:
             self._key, self._until = self._asked()
         return {"user_delegation_key": self._key}
@@ -65,7 +65,7 @@ class AzureUrls:
 
     @classmethod
     def of(cls, files: AzureFiles) -> AzureUrls:
-        """Raises :class:`NoPresigning`."""
+        """The URLs of an account. Raises :class:`NoPresigning` where nothing signs them."""
         return cls(files, _key_of(files))
 
     def get(self, at: str) -> SignedUrl:

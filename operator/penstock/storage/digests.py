@@ -25,7 +25,7 @@ _BLOCK = 1024 * 1024
 
 
 def digest_of(source: BinaryIO) -> tuple[str, int]:
-    """The digest and the size of what is left of a stream."""
+    """The digest and the size of the rest of a stream."""
     made, size = hashlib.sha256(), 0
     while block := source.read(_BLOCK):
         made.update(block)
@@ -46,7 +46,7 @@ def digests_of(source: BinaryIO, part_bytes: int) -> tuple[str, int, list[str]]:
 
 
 def keep(file: BinaryIO, digest: str) -> bool:
-    """Keep the digest of a local file with it. Whether the file system can."""
+    """Keep the digest of a local file with it; tells whether the file system can."""
     try:
         os.setxattr(file.fileno(), _ATTRIBUTE, digest.encode("ascii"))
     except OSError:
@@ -62,7 +62,8 @@ def kept(file: BinaryIO) -> str | None:
 
 
 def metadata_of(protocol: Collection[str], digest: str | None) -> dict[str, Any]:
-    """What an object is opened with to be written, so that the digest is kept with it."""
+    """The arguments with which an object is opened for writing, so that its digest is kept with
+    it."""
     if digest is None:
         return {}
     if "s3" in protocol:
@@ -73,13 +74,13 @@ def metadata_of(protocol: Collection[str], digest: str | None) -> dict[str, Any]
 
 
 def digest_in(details: Mapping[str, Any]) -> str | None:
-    """The digest that was kept with an object of which these are the details."""
+    """The digest that was kept with an object, from its details."""
     metadata = details.get("metadata") or {}
     return metadata.get(METADATA) or metadata.get(AZURE_METADATA)
 
 
 class Hashed:
-    """A file to write, whose digest is made on the way."""
+    """A file to write, whose digest is computed on the way."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -91,12 +92,12 @@ class Hashed:
 
     @property
     def digest(self) -> str:
-        """The digest of what was written so far."""
+        """The digest of the bytes that were written so far."""
         return self._made.hexdigest()
 
     def check(self, expected: str | None) -> None:
         """Raises :class:`FileDamaged` where another digest was expected."""
         if expected is not None and expected != self.digest:
             raise FileDamaged(
-                f"the file changed on its way: its SHA-256 is {self.digest}, {expected} was said"
+                f"the file changed on its way: its SHA-256 is {self.digest}, not {expected}"
             )

@@ -1,4 +1,4 @@
-"""What can go wrong with a file or a key, in words for the flow's author."""
+"""The errors of the storage, in words for the flow's author."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class StorageError(Exception):
 
 
 class FileMissing(StorageError):
-    """There is no such file."""
+    """The file does not exist."""
 
 
 class AccessDenied(StorageError):
@@ -16,11 +16,11 @@ class AccessDenied(StorageError):
 
 
 class FileDamaged(StorageError):
-    """What arrived is not what was sent: its digest or its size is another."""
+    """A file changed on its way: its digest or its size is another."""
 
 
 class StorageFull(StorageError):
-    """There is no space left."""
+    """The storage has no space left."""
 
 
 class FileTooLarge(StorageError):
@@ -28,4 +28,4 @@ class FileTooLarge(StorageError):
 
 
 class StorageUnavailable(StorageError):
-    """The storage did not answer, or broke off; later it may."""
+    """The storage did not answer, or broke off. It may answer later."""

@@ -20,7 +20,10 @@ from penstock.storage.uris import (
 
 @dataclass(frozen=True)
 class ExecutionFiles:
-    """What an execution may read, and what it makes. Every method raises :class:`StorageError`."""
+    """The files that an execution may read, and those that it makes.
+
+    Every method raises :class:`StorageError`.
+    """
 
     storage: Storage
     place: ExecutionPlace
@@ -32,31 +35,32 @@ class ExecutionFiles:
     """Says which files of further executions were handed to this one."""
 
     def open(self, uri: str) -> BinaryIO:
-        """The file as a stream; the caller closes it."""
+        """Open a file as a stream; the caller closes it."""
         return self.storage.open(self._path(uri))
 
     def size(self, uri: str) -> int:
-        """In bytes."""
+        """The size of a file in bytes."""
         return self.storage.size(self._path(uri))
 
     def exists(self, uri: str) -> bool:
         return self.storage.exists(self._path(uri))
 
     def delete(self, uri: str) -> bool:
-        """Whether there was such a file. Other namespaces' files are never deleted by URI."""
+        """Delete a file; tells whether it existed. Other namespaces' files are never deleted by
+        URI."""
         path = readable(uri, self.place, self.parents, refused=self.refused)
         return self.storage.delete(path)
 
     def put_output(self, task: str, task_run: str, name: str, source: BinaryIO) -> str:
-        """Keep a file that a task made; its URI."""
+        """Keep a file that a task made, and give its URI."""
         return self._put(self.place.task_file(task, task_run, name), source)
 
     def put_input(self, input_id: str, name: str, source: BinaryIO) -> str:
-        """Keep a file that was given to the execution; its URI."""
+        """Keep a file that was given to the execution, and give its URI."""
         return self._put(self.place.input_file(input_id, name), source)
 
     def purge(self) -> list[str]:
-        """Delete every file of the execution; their URIs."""
+        """Delete every file of the execution, and give their URIs."""
         paths = [path for path in self.storage.list(self.place.folder) if self.place.holds(path)]
         return [uri_of(path) for path in paths if self.storage.delete(path)]
 
@@ -89,7 +93,7 @@ class NamespaceFiles:
         return self.storage.open(namespace_file(self.namespace, path))
 
     def put(self, path: str, source: BinaryIO) -> str:
-        """Write a file; its URI."""
+        """Write a file, and give its URI."""
         at = namespace_file(self.namespace, path)
         self.storage.put(at, source)
         return uri_of(at)
@@ -98,5 +102,5 @@ class NamespaceFiles:
         return self.storage.exists(namespace_file(self.namespace, path))
 
     def delete(self, path: str) -> bool:
-        """Whether there was such a file."""
+        """Delete a file; tells whether it existed."""
         return self.storage.delete(namespace_file(self.namespace, path))

@@ -49,12 +49,12 @@ class Storage:
 
     @classmethod
     def local(cls, folder: str, *, durable: bool = False) -> Storage:
-        """A storage in a folder of this machine. ``durable``: what was written is on the disk."""
+        """A storage in a folder of this machine. With ``durable`` a written file is on the disk."""
         return cls(LocalFileSystem(auto_mkdir=True), folder, durable=durable)
 
     def of(self, tenant: str) -> Storage:
-        """What is below the folder of a tenant, which is a Kubernetes namespace. No path of it
-        leads out again. Raises :class:`StorageError` where it can't be the name of one.
+        """The storage of a tenant, which is a Kubernetes namespace; no path leads out of its
+        folder. Raises :class:`StorageError` for what can't be the name of a tenant.
         """
         if _TENANT.fullmatch(tenant) is None:
             raise StorageError(f"`{tenant[:100]}` is not the name of a Kubernetes namespace")
@@ -62,7 +62,7 @@ class Storage:
         return Storage(self.filesystem, root, self._unfinished, durable=self._durable)
 
     def open(self, path: str) -> BinaryIO:
-        """The file as a stream to read; the caller closes it. Raises :class:`FileMissing`."""
+        """Open a file as a stream to read; the caller closes it. Raises :class:`FileMissing`."""
         try:
             file = self.filesystem.open(self.at(path), "rb")
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
@@ -72,13 +72,14 @@ class Storage:
         return cast("BinaryIO", file)
 
     def opened(self, path: str) -> OpenFile:
-        """Open a file with what is known of it. Raises :class:`FileMissing`."""
+        """Open a file to read, together with its size, tag and digest. Raises
+        :class:`FileMissing`."""
         return OpenFile.of(self.open(path))
 
     def put(self, path: str, source: BinaryIO) -> None:
-        """Write a file, or write it anew, as :meth:`writing` does."""
+        """Write a stream to a file, as :meth:`writing` does."""
         digest = None
-        if not self.is_local and source.seekable():  # an object's metadata is said before its bytes
+        if not self.is_local and source.seekable():  # an object's metadata comes before its bytes
             start = source.tell()
             digest, _ = digest_of(source)
             source.seek(start)
@@ -87,8 +88,8 @@ class Storage:
 
     @contextmanager
     def writing(self, path: str, digest: str | None = None) -> Iterator[Hashed]:
-        """A file to write: it is there, whole, when the block ends, and stays what it was when the
-        block raises. Raises :class:`FileDamaged` where its digest is not the one that was said.
+        """Open a file to write: it is there, whole, when the block ends, and stays as it was when
+        the block raises. Raises :class:`FileDamaged` where its digest is not the given one.
         """
         target = self.at(path)
         if self.filesystem.isdir(target):
@@ -106,7 +107,7 @@ class Storage:
             raise
 
     def delete(self, path: str) -> bool:
-        """Whether there was such a file."""
+        """Delete a file; tells whether it existed."""
         if not self.exists(path):
             return False
         with suppress(FileNotFoundError):
@@ -118,14 +119,15 @@ class Storage:
         return self._size(path) is not None
 
     def size(self, path: str) -> int:
-        """In bytes. Raises :class:`FileMissing`."""
+        """The size of a file in bytes. Raises :class:`FileMissing`."""
         size = self._size(path)
         if size is None:
             raise _missing(path)
         return size
 
     def _size(self, path: str) -> int | None:
-        """None where there is no such file. `isfile` would say so of a store that is away, too."""
+        """The size of a file; None where it does not exist. `isfile` would say so of a store that
+        does not answer, too."""
         try:
             found = self.filesystem.info(self.at(path))
         except (FileNotFoundError, NotADirectoryError):
@@ -150,14 +152,15 @@ class Storage:
         return []
 
     def clear(self, folder: str, spared: Collection[str] = ()) -> int:
-        """Delete all files below a folder but those below a folder of a spared name; how many."""
+        """Delete all files below a folder, but for those below folders of spared names; gives their
+        number."""
         count = 0
         for path in list(self.list(folder)):
             if not set(path.removeprefix(folder).split("/")[:-1]).intersection(spared):
                 count += self.delete(path)
         if self.is_local:
             for parent, _, _ in os.walk(self.at(folder.rstrip("/")), topdown=False):
-                with suppress(OSError):  # what is not empty stays
+                with suppress(OSError):  # a folder that is not empty stays
                     Path(parent).rmdir()
         return count
 
@@ -167,7 +170,8 @@ class Storage:
         return isinstance(self.filesystem, LocalFileSystem)
 
     def discard_unfinished(self, older_than: float) -> None:
-        """Remove what was begun and never ended, where nobody wrote to it for so many seconds."""
+        """Remove files that were begun and never finished, where nobody wrote to them for so many
+        seconds."""
         if self.is_local and Path(self._unfinished).is_dir():
             for file in Path(self._unfinished).iterdir():
                 with suppress(FileNotFoundError):
@@ -175,7 +179,7 @@ class Storage:
                         file.unlink()
 
     def at(self, path: str) -> str:
-        """Where a file lies in the file system."""
+        """The path of a file in the file system."""
         return self._root + checked(path)
 
     def _written(self, target: str, digest: str | None) -> AbstractContextManager[Hashed]:

@@ -1,7 +1,7 @@
-"""What stands for the folders of an attempt in rendered text.
+"""Placeholders for the folders of an attempt in rendered text.
 
-Where an attempt will run is not known when its expressions are rendered. Whoever runs it puts the
-real folders in the place of these.
+When the expressions of an attempt are rendered, nobody knows where it will run. Whatever runs it
+replaces these texts by its real folders.
 """
 
 from __future__ import annotations

@@ -16,12 +16,12 @@ MAX_READ_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class FileFunctions:
-    """By the names that a template writes. Every one raises :class:`StorageError`."""
+    """The functions that look at files. Each raises :class:`StorageError`."""
 
     files: ExecutionFiles
 
     def by_name(self) -> Mapping[str, Callable[..., Any]]:
-        """Those that have to look at the storage."""
+        """The functions by the names that a template writes."""
         return {
             "read": self.read,
             "fileSize": self.size,
@@ -32,7 +32,7 @@ class FileFunctions:
 
     # The names of the arguments are those that a template may write.
     def read(self, path: str, version: int | None = None) -> str:
-        """The file as text."""
+        """The text of a file, for `read()`."""
         if version is not None:
             raise StorageError("read(): files have no versions")
         with self.files.open(self._uri(path)) as file:
@@ -42,7 +42,7 @@ class FileFunctions:
         return content.decode("utf-8", "replace")
 
     def size(self, path: str) -> int:
-        """In bytes."""
+        """The size of a file in bytes, for `fileSize()`."""
         return self.files.size(self._uri(path))
 
     def exists(self, uri: str) -> bool:
@@ -52,7 +52,7 @@ class FileFunctions:
         return self.files.size(self._uri(uri)) == 0
 
     def _uri(self, path: object) -> str:
-        """What is no URI is the path of a namespace file."""
+        """The URI of a file: a text that is no URI is the path of a namespace file."""
         text = str(path)
         if is_uri(text) or "://" in text:
             return text

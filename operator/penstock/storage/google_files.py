@@ -1,6 +1,6 @@
-"""Google Cloud Storage as a file system: gcsfs, with credentials that are said or found.
+"""Google Cloud Storage as a file system: gcsfs, with credentials that are given or found.
 
-What is read is one generation of an object. Errors are those of a file system.
+An open file reads one generation of an object. Errors are those of a file system.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _ERRORS = (
 
 
 def opened(options: dict[str, Any]) -> GoogleFiles:
-    """The file system, with the credentials of the environment."""
+    """Open the file system of Google Cloud Storage, with the credentials of the environment."""
     credentials, project = _credentials()
-    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # errors are raised, too
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # what it logs is raised, too
     named = {"project": project, **options}
     return GoogleFiles(token=credentials, use_listings_cache=False, **named)
 
@@ -53,7 +53,7 @@ def _credentials() -> tuple[Credentials, str | None]:
         return google.auth.default(scopes=_SCOPES)
     except (GoogleAuthError, ValueError) as error:
         reason = f"the variable {CREDENTIALS} is not right" if text else "no credentials"
-        # What Google says of a key that is not right may show a part of it.
+        # Google's message about a wrong key may show a part of it.
         said = "" if text else f": {str(error).partition('. ')[0]}"
         raise StorageError(
             f"gs:// has {reason}{said}. Set {CREDENTIALS} to the JSON key of a service account, by "
@@ -70,7 +70,7 @@ class GoogleFiles(GCSFileSystem):  # type: ignore[misc]
     _request = retry_request(retries=_TRIES)(GCSFileSystem._request.__wrapped__)
 
     async def _call(self, *arguments: Any, **named: Any) -> Any:
-        """Everything that is asked of Google."""
+        """Call Google. Raises its errors as those of a file system."""
         try:
             return await super()._call(*arguments, **named)
         except _ERRORS as error:
@@ -90,7 +90,8 @@ class GoogleFiles(GCSFileSystem):  # type: ignore[misc]
 
 
 class _GoogleFile(GCSFile):  # type: ignore[misc]
-    """An object that is open: one that is replaced is not sewn together with the old one."""
+    """An open object. Where it is replaced meanwhile, parts of the old and the new one are not
+    mixed."""
 
     def _fetch_range(self, start: int | None = None, end: int | None = None) -> bytes:
         if start is not None and start >= min(self.size, self.size if end is None else end):

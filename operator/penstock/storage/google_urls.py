@@ -28,7 +28,7 @@ class GoogleUrls:
 
     @classmethod
     def of(cls, files: GoogleFiles) -> GoogleUrls:
-        """Raises :class:`NoPresigning`."""
+        """The URLs of a store. Raises :class:`NoPresigning` where nothing signs them."""
         credentials = files.credentials.credentials
         if not isinstance(credentials, service_account.Credentials):
             raise NoPresigning(

@@ -1,4 +1,4 @@
-"""What the controller gives a pod that has to do with files: a signed word on who it is.
+"""The grant that the controller gives a pod which works with files: a signed word on who it is.
 
 The storage service exchanges it for URLs of single objects, while the Job that it names runs.
 """
@@ -19,12 +19,13 @@ Right = Literal["delete", "namespaces", "logs"]
 
 @dataclass(frozen=True)
 class Grant:
-    """Which attempt of a task asks, and what it may do beyond reading what its execution may read
-    and writing below its own folder.
+    """The identity of an attempt, and its rights beyond the usual ones.
+
+    It may always read what its execution may read, and write below the folder of its task run.
     """
 
     tenant: str
-    """The Kubernetes namespace."""
+    """The Kubernetes namespace of the Job."""
     place: ExecutionPlace
     owner: str
     """The uid of the Execution, which owns the Job."""
@@ -38,7 +39,8 @@ class Grant:
     rights: frozenset[Right] = frozenset()
 
     def token(self, key: bytes) -> str:
-        """The grant as text: the same whenever it is asked for, since a Job's spec has it."""
+        """The grant as text. It is always the same text for the same grant, since a Job's spec has
+        it."""
         return sealed(key, "grant", self._document())
 
     @classmethod
@@ -50,7 +52,7 @@ class Grant:
         return found
 
     def needs(self, right: Right) -> None:
-        """Raises :class:`AccessDenied` where the grant is without that right."""
+        """Refuse a grant that lacks a right. Raises :class:`AccessDenied`."""
         if right not in self.rights:
             raise AccessDenied(f"this task was not given the right `{right}`")
 

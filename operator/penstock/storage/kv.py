@@ -46,7 +46,8 @@ class Pair:
 
 
 class Readable(Protocol):
-    """Pairs of several namespaces. Both raise :class:`StorageError` for what is no key."""
+    """Reads the pairs of several namespaces. Both methods raise :class:`StorageError` for what is
+    no key."""
 
     def get(self, namespace: str, key: str) -> Pair | None: ...
 
@@ -92,7 +93,8 @@ class KeyValues:
         *,
         overwrite: bool = True,
     ) -> None:
-        """Raises :class:`KeyExists` where the key has a value and must not be overwritten."""
+        """Set the value of a key. Raises :class:`KeyExists` where it has one that must not be
+        overwritten."""
         path = _path(namespace, key)
         expires = (datetime.now(UTC) + ttl).isoformat() if ttl is not None else None
         text = json.dumps({"value": value, "expires": expires}, ensure_ascii=False)
@@ -102,7 +104,8 @@ class KeyValues:
             self._storage.put(path, BytesIO(text.encode("utf-8", "surrogatepass")))
 
     def merge(self, namespace: str, key: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Put entries into the map that the key holds, and in no other value; the map."""
+        """Put entries into the map that the key holds, and give the map. Any other value is
+        replaced by it."""
         with self._lock:
             known = self.get(namespace, key)
             merged = merged_value(None if known is None else known.value, values)
@@ -110,14 +113,14 @@ class KeyValues:
             return merged
 
     def delete(self, namespace: str, key: str) -> bool:
-        """Whether the key had a value."""
+        """Delete a key; tells whether it had a value."""
         with self._lock:
             found = self.get(namespace, key) is not None
             self._storage.delete(_path(namespace, key))
             return found
 
     def namespaces(self) -> list[str]:
-        """Those that have keys, in order."""
+        """The namespaces that have keys, in order."""
         with self._lock:
             parts = [path.strip("/").split("/") for path in self._storage.list("/")]
         found = {".".join(part[:-2]) for part in parts if part[-2:-1] == [PAIRS]}
@@ -144,12 +147,13 @@ def ancestry(namespace: str) -> Iterator[str]:
 
 
 def merged_value(known: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The map with those entries; what was no map is replaced."""
+    """A map with further entries; a value that is no map is replaced."""
     return {**(known if isinstance(known, dict) else {}), **values}
 
 
 def kv_function(pairs: Readable, own: str) -> Callable[..., Any]:
-    """`kv()` of expressions, for the flows of a namespace. It raises :class:`StorageError`."""
+    """The function `kv()` of expressions, for the flows of a namespace. It raises
+    :class:`StorageError`."""
 
     # The names of the arguments are those that a template may write.
     def kv(key: str, namespace: str | None = None, errorOnMissing: bool = True) -> Any:
@@ -163,7 +167,7 @@ def kv_function(pairs: Readable, own: str) -> Callable[..., Any]:
 
 
 def check_key(namespace: str, key: str) -> None:
-    """Raises :class:`StorageError` where there can't be such a key, or such a namespace."""
+    """Refuse a text that can't be a key, or a namespace. Raises :class:`StorageError`."""
     _path(namespace, key)
 
 

@@ -1,6 +1,6 @@
-"""Who may read the archived logs of an execution: whoever shows the token in its status.
+"""The token that opens the archived logs of an execution: it stands in the execution's status.
 
-The token says nothing else and opens nothing else; it is good for as long as the logs are there.
+It opens nothing else, and it is good for as long as the logs are there.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ HEADER = "Penstock-Token"
 
 
 def log_token(key: bytes, tenant: str, place: ExecutionPlace) -> str:
-    """The token for one execution's logs, always the same."""
+    """The token for the logs of one execution. It never changes."""
     parts = [tenant, place.namespace, place.flow, place.execution]
     return sign(key, "logs", json.dumps(parts).encode())
 
 
 def check_log_token(key: bytes, tenant: str, place: ExecutionPlace, given: str) -> None:
-    """Raises :class:`AccessDenied` where the token is not this execution's."""
+    """Refuse a token that is not this execution's. Raises :class:`AccessDenied`."""
     if not matches(log_token(key, tenant, place), given):
         raise AccessDenied("the token is not the one of this execution's logs")

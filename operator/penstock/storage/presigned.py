@@ -18,13 +18,13 @@ class NoPresigning(StorageError):
 
 @dataclass(frozen=True)
 class SignedUrl:
-    """What a client asks for, and the headers that it has to send along."""
+    """A signed URL, and the headers that a client has to send along."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     checked: bool = True
-    """Whether whoever takes the file refuses it where its digest is not the one that was said.
-    Where not, the client has to see to it."""
+    """Whether the server refuses a file whose digest is not the announced one. Where it does not,
+    the client has to compare."""
 
 
 class Presigner(Protocol):
@@ -32,7 +32,7 @@ class Presigner(Protocol):
 
     @property
     def largest(self) -> int:
-        """The most bytes that one PUT may bring."""
+        """The most bytes that one PUT may send."""
 
     def get(self, at: str) -> SignedUrl: ...
 

@@ -1,4 +1,4 @@
-"""Which presigner a store has: its credentials sign URLs, or there is none."""
+"""The presigner of a store: its credentials sign URLs, or there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that is open to be read, and what is known of it."""
+"""A file that is open to be read, with its size, tag and digest."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from penstock.storage.digests import digest_in, kept
 
 @dataclass(frozen=True)
 class OpenFile:
-    """What is read is the file that was there when it was opened, whoever replaces it meanwhile."""
+    """An open file. It reads what was there when it was opened, whoever replaces it meanwhile."""
 
     file: BinaryIO
     size: int
     tag: str
-    """Another one for another content: two files of one path are told apart by it."""
+    """A text that differs for another content: it tells two files of one path apart."""
     digest: str | None
-    """Its SHA-256, where one was kept."""
+    """The SHA-256 of the file; None where none was kept."""
 
     @classmethod
     def of(cls, file: Any) -> OpenFile:

@@ -14,12 +14,13 @@ logger = logging.getLogger(__name__)
 
 
 class S3(S3FileSystem):  # type: ignore[misc]
-    """Whoever uses it need not know the errors of its client. What a server answers comes as
-    ``OSError`` already; this is for a server that does not.
+    """S3, without the errors of its client: callers need not know them.
+
+    An error that a server answers is an ``OSError`` already; this is for a server that is silent.
     """
 
     retries = 2
-    """On top of those of the client itself. Whoever asks tries again."""
+    """The tries on top of those of the client itself. Callers try again too."""
 
     async def _call_s3(self, method: str, *arguments: Any, **named: Any) -> Any:
         try:

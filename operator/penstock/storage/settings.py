@@ -1,4 +1,4 @@
-"""What an administrator says of the internal storage, and the storage that comes of it."""
+"""The settings of the internal storage, and the storage that they open."""
 
 from __future__ import annotations
 
@@ -33,18 +33,19 @@ _S3_BLOCK = 8 * 1024 * 1024
 
 
 class StorageSettings(Document):
-    """Where the internal storage is. Credentials are no settings: they come as variables of the
-    environment, from a Secret.
+    """An administrator's settings of the internal storage. Credentials are no settings: they come
+    as variables of the environment, from a Secret.
     """
 
     url: str = "file:///var/lib/penstock"
-    """A folder (`file:///…`, on a volume), or a bucket: `s3://bucket/prefix`, `gs://…`, `az://…`."""
+    """The place of the files: a folder (`file:///…`, on a volume), or a bucket:
+    `s3://bucket/prefix`, `gs://…`, `az://…`."""
     options: dict[str, Any] = {}
-    """Options for the file system of that URL, such as `endpoint_url` for S3."""
+    """Options of that file system, such as `endpoint_url` for S3."""
     service_url: str | None = None
-    """Where pods reach the storage service; the address of its Service where it is null."""
+    """The address at which pods reach the storage service; that of its Service where it is null."""
     max_file_gib: Annotated[float, Field(gt=0)] = 100
-    """How large one file may be. S3 takes 5 TiB at most in any case."""
+    """The most GiB that one file may have. S3 takes 5 TiB at most in any case."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -75,7 +76,7 @@ class StorageSettings(Document):
 
     @property
     def scheme(self) -> str:
-        """What kind of file system it is."""
+        """The scheme of the URL, which names the kind of file system."""
         return self.url.partition("://")[0]
 
     @property
@@ -84,10 +85,10 @@ class StorageSettings(Document):
 
 
 def opened(settings: StorageSettings) -> Storage:
-    """The storage of the settings: all tenants. Nothing is read yet."""
+    """Open the storage of all tenants that the settings describe. Nothing is read yet."""
     if settings.scheme == "file":
         return Storage.local(urlsplit(settings.url).path, durable=True)
-    # Two processes write: what one of them remembered of a listing may be wrong.
+    # Two processes write: a listing that one of them remembers may be out of date.
     return Storage(_STORES[settings.scheme](dict(settings.options)), settings.url)
 
 
@@ -118,7 +119,8 @@ _STORES: Mapping[str, Callable[[dict[str, Any]], AbstractFileSystem]] = {
 
 @contextmanager
 def _installed(scheme: str, extra: str, package: str) -> Iterator[None]:
-    """Say what to do where a package is missing, which Penstock's image has."""
+    """Turn a failed import into a message that says what to do; Penstock's image has every
+    package."""
     try:
         yield
     except ImportError as error:
@@ -129,8 +131,9 @@ def _installed(scheme: str, extra: str, package: str) -> Iterator[None]:
 
 
 def _for_s3(options: dict[str, Any]) -> dict[str, Any]:
-    """Signatures of version 4, which every S3 server takes; an end of trying when nobody answers,
-    since who asks tries again; and bounded memory.
+    """The options with which S3 is used here. They ask for signatures of version 4, which every S3
+    server takes; for few tries when nobody answers, since callers try again; and for bounded
+    memory.
     """
     config = {
         "signature_version": "s3v4",

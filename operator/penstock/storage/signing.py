@@ -1,7 +1,7 @@
-"""Signatures of Penstock's own: who holds the key can say what is allowed, and tell it is true.
+"""Penstock's own signatures: whoever holds the key can grant something, and verify that it did.
 
-A signature is HMAC-SHA256 over a word that says what kind of thing is signed and over its parts, so
-that what was signed as one thing is never taken for another.
+A signature is HMAC-SHA256 over a word that names the kind of the signed thing and over its parts,
+so that a thing of one kind is never taken for one of another.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class OneObject:
     tenant: str
     path: str
     expires: int
-    """Seconds since 1970."""
+    """The end of the permission, in seconds since 1970."""
     size: int | None = None
-    """Of what is put, in bytes."""
+    """The size of the file that is put, in bytes."""
     digest: str | None = None
-    """The SHA-256 of what is put."""
+    """The SHA-256 of the file that is put."""
 
     def signature(self, key: bytes) -> str:
         parts = (self.method, self.tenant, self.path, self.expires, self.size, self.digest)
@@ -48,7 +48,7 @@ class OneObject:
         return sign(key, "url", text.encode())
 
     def check(self, key: bytes, signature: str) -> None:
-        """Raises :class:`AccessDenied` where the signature is wrong, or its time is over."""
+        """Refuse a wrong signature, or one whose time is over. Raises :class:`AccessDenied`."""
         if not matches(self.signature(key), signature):
             raise AccessDenied("the URL's signature is not right")
         if self.expires < time.time():
@@ -56,24 +56,24 @@ class OneObject:
 
 
 def sign(key: bytes, kind: str, data: bytes) -> str:
-    """The signature, in hexadecimal digits."""
+    """Sign data of a kind; the signature is in hexadecimal digits."""
     return hmac.new(key, f"penstock/1 {kind}\n".encode() + data, hashlib.sha256).hexdigest()
 
 
 def matches(right: str, given: str) -> bool:
-    """Whether two signatures are the same; how long that takes tells nothing."""
+    """Whether two signatures are equal, compared in a time that tells nothing."""
     return hmac.compare_digest(right.encode(), given.encode("utf-8", "surrogatepass"))
 
 
 def sealed(key: bytes, kind: str, document: Any) -> str:
-    """A document of JSON as text that can't be changed; the same text for the same document."""
+    """A JSON document as a signed text. It is always the same text for the same document."""
     text = json.dumps(document, separators=(",", ":"), sort_keys=True)
     payload = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
     return f"{payload}.{sign(key, kind, payload.encode())}"
 
 
 def unsealed(key: bytes, kind: str, token: str) -> Any:
-    """The document of such a text. Raises :class:`AccessDenied` where it is none of this kind."""
+    """The document of a signed text. Raises :class:`AccessDenied` where it is none of this kind."""
     payload, _, signature = token.partition(".")
     if not matches(sign(key, kind, payload.encode("utf-8", "surrogatepass")), signature):
         raise AccessDenied(f"the {kind}'s signature is not right")
@@ -81,7 +81,8 @@ def unsealed(key: bytes, kind: str, token: str) -> Any:
 
 
 def create_key(storage: Storage) -> bytes:
-    """The key; it is made where there is none yet. One process alone calls this."""
+    """The signing key of a storage, which is made where there is none yet. Only one process calls
+    this."""
     if not storage.exists(KEY_PATH):
         with storage.writing(KEY_PATH) as file:
             file.write(secrets.token_hex(_KEY_BYTES).encode())
@@ -89,7 +90,7 @@ def create_key(storage: Storage) -> bytes:
 
 
 def read_key(storage: Storage) -> bytes:
-    """The key. Raises :class:`StorageUnavailable` where there is none yet."""
+    """The signing key of a storage. Raises :class:`StorageUnavailable` where there is none yet."""
     try:
         with storage.open(KEY_PATH) as file:
             text = file.read()
@@ -98,5 +99,5 @@ def read_key(storage: Storage) -> bytes:
             "the storage has no signing key yet; the storage service makes it when it starts"
         ) from None
     if _KEY.fullmatch(text) is None:
-        raise StorageUnavailable(f"what the storage has as its signing key ({KEY_PATH}) is none")
+        raise StorageUnavailable(f"the storage's file {KEY_PATH} holds no signing key")
     return bytes.fromhex(text.decode())

@@ -1,7 +1,8 @@
-"""Outputs of tasks that are taken again in place of a run (`taskCache`).
+"""The cache of tasks' outputs, which are used again in place of a run (`taskCache`).
 
 An entry belongs to one task of one flow and to the properties with which it ran. Files that the
-outputs name are another execution's by then, so whoever takes them gets copies of its own.
+outputs name are another execution's by then, so the execution that uses them gets copies of its
+own.
 """
 
 from __future__ import annotations
@@ -35,23 +36,23 @@ _KEPT = 80
 
 @dataclass(frozen=True)
 class Use:
-    """Which run of which task it is that may be spared."""
+    """The run of a task that the cache may spare."""
 
     place: ExecutionPlace
     task: str
     task_run: str
     digest: str
-    """Of the task's type and properties: see :func:`digest_of`."""
+    """The digest of the task's type and properties: see :func:`digest_of`."""
 
     @property
     def path(self) -> str:
-        """Where the entry lies."""
+        """The path of the entry."""
         folder = flow_folder(self.place.namespace, self.place.flow)
         return checked(f"{folder}{_CACHE}/{own_part(self.task)}/{slug(self.digest)}.json")
 
 
 def digest_of(task_type: str, properties: Mapping[str, Any]) -> str:
-    """Tells runs apart whose type or rendered properties differ."""
+    """The digest that tells runs apart whose type or rendered properties differ."""
     text = json.dumps([task_type, properties], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -63,7 +64,8 @@ class TaskCaches:
         self._storage = storage
 
     def find(self, use: Use, ttl: timedelta | None, now: datetime) -> Mapping[str, Any] | None:
-        """The outputs of an earlier run, its files copied; None where there are none that count.
+        """The outputs of an earlier run, with copies of its files; None where there are none, or
+        they are too old.
 
         Raises :class:`StorageError` where the storage fails.
         """
@@ -78,8 +80,8 @@ class TaskCaches:
         return outputs
 
     def keep(self, use: Use, outputs: Mapping[str, Any] | None, now: datetime) -> None:
-        """Let the outputs be found from now on, and the oldest ones of the task no more where there
-        are too many. Raises :class:`StorageError`.
+        """Keep the outputs of a run, and drop the oldest ones of the task where there are too many.
+        Raises :class:`StorageError`.
         """
         entry = {"date": now.isoformat(), "outputs": outputs or {}}
         text = json.dumps(entry, ensure_ascii=False, default=str)
@@ -90,7 +92,7 @@ class TaskCaches:
                 self._storage.delete(path)
 
     def _date(self, path: str) -> str:
-        """When an entry was kept, all in UTC; nothing where it is none."""
+        """The date of an entry, in UTC as all are; nothing where it is no entry."""
         try:
             with self._storage.open(path) as file:
                 return str(json.load(file)["date"])
@@ -105,8 +107,8 @@ class TaskCaches:
         return self._copy(use, value) if isinstance(value, str) else value
 
     def _copy(self, use: Use, text: str) -> str:
-        """A file of the task that ran, as one of the task run that is spared; every other text as
-        it is."""
+        """A text of the outputs. The URI of a file of the task that ran becomes that of a copy,
+        which belongs to the spared task run; every other text stays."""
         folder = flow_folder(use.place.namespace, use.place.flow)
         try:
             path = parse(text, use.place.namespace) if text.startswith("kestra:///") else ""

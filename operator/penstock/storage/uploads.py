@@ -1,6 +1,6 @@
-"""An upload in parts that has begun, as a word that is handed out and comes back.
+"""A begun upload in parts, as a token that a client is given and shows again.
 
-It says for which file it is, and how large: whoever holds it brings these bytes and no others.
+The token names the file and its size: its holder can upload these bytes and no others.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _KIND = "upload"
 
 @dataclass(frozen=True)
 class Upload:
-    """One file on its way."""
+    """An upload of one file in parts."""
 
     tenant: str
     path: str
     id: str
-    """The object store's name of it."""
+    """The object store's id of the upload."""
     size: int
     digest: str
     """The SHA-256 of the whole file."""
     part_bytes: int
-    """How large each part is but the last."""
+    """The size of each part but the last."""
 
     def token(self, key: bytes) -> str:
         """The upload as text."""
@@ -38,6 +38,6 @@ class Upload:
 
     @property
     def sizes(self) -> Sequence[int]:
-        """Of the parts, in order."""
+        """The sizes of the parts, in order."""
         whole, rest = divmod(self.size, self.part_bytes)
         return [self.part_bytes] * whole + [rest] * bool(rest)

@@ -1,4 +1,4 @@
-"""Where files lie, and which of them an execution may use.
+"""The URIs of files, the paths that they name, and which of them an execution may use.
 
     kestra:///company/team/flow/executions/<id>/tasks/<task>/<task run>/<file>
     kestra:///company/team/flow/executions/<id>/inputs/<input>/<file>
@@ -44,7 +44,7 @@ _MAX_PART = 240
 
 @dataclass(frozen=True)
 class ExecutionPlace:
-    """One execution, and where its files are."""
+    """An execution, and the folders of its files."""
 
     namespace: str
     flow: str
@@ -64,12 +64,12 @@ class ExecutionPlace:
         return checked(f"{self.task_folder(task, task_run)}{name}")
 
     def cache_file(self, name: str) -> str:
-        """The path of what the executions of the flow have in common under a name."""
+        """The path of a file that the executions of the flow have in common under a name."""
         flow = f"{namespace_folder(self.namespace)}{slug(self.flow)}/"
         return checked(f"{flow}cache/{slug(name)}.tar")
 
     def input_file(self, input_id: str, name: str) -> str:
-        """The path of a file that was given as an input."""
+        """The path of a file that is given as an input."""
         return checked(f"{self.folder}inputs/{slug(input_id)}/{name}")
 
     def holds(self, path: str) -> bool:
@@ -110,7 +110,7 @@ def namespace_file(namespace: str, path: str) -> str:
 
 
 def checked(path: str) -> str:
-    """The path, where it is one. Raises :class:`StorageError`."""
+    """The path, where it is valid. Raises :class:`StorageError`."""
     parts = path.split("/")[1:]
     if not path.startswith("/") or any(part in ("", ".", "..") for part in parts):
         raise StorageError(f"`{path}` is not the path of a file: a part is empty, `.` or `..`")
@@ -166,7 +166,7 @@ def paths_in(text: str) -> Iterator[str]:
 
 
 def executions_in(path: str) -> list[str]:
-    """The names of executions of which a path may be a file. There is one, unless a namespace or a
+    """The names of the executions to which a path may belong. There is one, unless a namespace or a
     flow has the name of the folder."""
     parts = path.split("/")
     names = [after for part, after in pairwise(parts) if part == _EXECUTIONS]
@@ -198,8 +198,8 @@ def readable(
 ) -> str:
     """The path of a URI that the execution may read. Raises :class:`StorageError`.
 
-    ``any_namespace`` opens what `nsfile://other.namespace/…` names as well; ``refused`` is asked
-    about files of executions that are not its parents.
+    With ``any_namespace`` it may read what `nsfile://other.namespace/…` names as well. ``refused``
+    is asked about files of executions that are not its parents.
     """
     path = parse(uri, execution.namespace)
     match = _SCHEME.match(uri)

@@ -1,4 +1,4 @@
-"""How a file is written so that whoever reads sees the old one or the whole new one."""
+"""How a file is written so that a reader sees the old one or the whole new one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PRIVATE = 0o600
 def into_folder(
     unfinished: Path, target: Path, digest: str | None, *, durable: bool
 ) -> Iterator[Hashed]:
-    """Write a local file beside, and move it to its place when it is whole."""
+    """Write a local file in a folder beside, and move it to its place when it is whole."""
     unfinished.mkdir(parents=True, exist_ok=True)
     made = unfinished / uuid4().hex
     try:
@@ -41,7 +41,7 @@ def into_folder(
 
 @contextmanager
 def into_store(files: AbstractFileSystem, target: str, digest: str | None) -> Iterator[Hashed]:
-    """Write an object: it is there once it is closed, and not at all where it is not."""
+    """Write an object: it exists once it is closed, and not at all where the block raises."""
     file = cast("BinaryIO", files.open(target, "wb", **metadata_of(files.protocol, digest)))
     try:
         written = Hashed(file)
@@ -54,7 +54,8 @@ def into_store(files: AbstractFileSystem, target: str, digest: str | None) -> It
 
 
 def _throw_away(file: Any) -> None:
-    """An object that is not closed must not be closed by the garbage collector either."""
+    """Discard an object that is not whole, so that the garbage collector does not close it
+    either."""
     file.discard()
     if isinstance(file, AbstractBufferedFile):
         file.closed = True

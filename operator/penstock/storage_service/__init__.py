@@ -1,4 +1,4 @@
-"""The storage service: what pods ask for files, and what streams them where no object store does.
+"""The storage service: pods ask it for files, and it streams them where no object store does.
 
 It holds the key and the credentials of the storage, so that no pod has to. A pod shows its grant
 and gets URLs of single files.

@@ -1,4 +1,4 @@
-"""How errors are told over HTTP: as JSON, with a reason that the client knows."""
+"""How errors become HTTP answers: JSON, with a reason that the client knows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _REASONS: Mapping[type[StorageError], tuple[str, int]] = {
 
 
 def described(error: StorageError) -> dict[str, Any]:
-    """An error as the client reads it."""
+    """An error as the JSON that the client reads."""
     return {"error": {"reason": _reason(error)[0], "message": str(error)}}
 
 
@@ -39,7 +39,7 @@ def described(error: StorageError) -> dict[str, Any]:
 async def errors_as_json(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Every error that a handler raises before it began to answer."""
+    """Answer each error that a handler raises before it began to answer."""
     try:
         return await handler(request)
     except StorageError as error:

@@ -1,4 +1,4 @@
-"""Who may ask: whoever shows a grant whose Job runs."""
+"""The check of who may ask: whoever shows a grant whose Job runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from penstock.storage.errors import AccessDenied, StorageUnavailable
 from penstock.storage.grants import Grant, Right
 
 REMEMBERED = 5.0
-"""Seconds for which what was seen of a Job counts."""
+"""Seconds for which the last look at a Job counts."""
 _MOST = 10_000
 _ENDED = frozenset({"Complete", "SuccessCriteriaMet", "Failed", "FailureTarget"})
 """Conditions of a Job whose pod has ended; two of them come a second before the others."""
@@ -27,7 +27,8 @@ class Door:
         self._key = key
         self._api = api
         self._seen: OrderedDict[Grant, tuple[float, str | None]] = OrderedDict()
-        """Until when it counts, and what is wrong with the grant's Job."""
+        """For each grant: until when the last look at its Job counts, and what was wrong with the
+        Job."""
 
     async def admitted(self, request: web.Request, right: Right | None = None) -> Grant:
         """The grant of a request. Raises :class:`AccessDenied` where there is none, its Job does
@@ -70,7 +71,7 @@ def wrong_with(grant: Grant, job: Object) -> str | None:
     labels = meta.get("labels") or {}
     owners = [owner["uid"] for owner in meta.get("ownerReferences") or ()]
     wanted = {EXECUTION_UID: label_value(grant.owner)}
-    if DIRECTORY not in labels:  # whose pod has the attempts of several task runs
+    if DIRECTORY not in labels:  # the pod of a WorkingDirectory has attempts of several task runs
         wanted[TASK_RUN] = label_value(grant.task_run)
     if grant.owner not in owners or wanted.items() - labels.items():
         return "which is another task's"

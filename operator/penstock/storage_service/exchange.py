@@ -1,4 +1,4 @@
-"""What a grant is good for: operations on files, each answered with a URL or with what was done."""
+"""The operations on files that a grant allows, each answered with a URL or with what was done."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class _Strict(BaseModel):
 
 
 class Operation(_Strict):
-    """One thing to do. The file is named by `uri`, by `namespace` and `path`, or, where it is a
-    new one of the task run, by `name`.
+    """One operation on a file. The file is named by `uri`, by `namespace` and `path`, or, where it
+    is a new one of the task run, by `name`.
 
     A large file is put in parts, where the store takes them: `parts` says how large they are,
     `begin` gives the `upload` that `part`, `complete` and `abort` name beside the file.
@@ -44,22 +44,22 @@ class Operation(_Strict):
     cache: str | None = None
     """The name of a file that the executions of the flow have in common."""
     size: Annotated[int, Field(ge=0)] | None = None
-    """Of what is put, in bytes."""
+    """The size of the file that is put, in bytes."""
     sha256: Sha256 | None = None
-    """Of what is put; with `part`, of that part."""
+    """The SHA-256 of the file that is put; with `part`, of that part."""
     upload: str | None = None
     number: int | None = None
-    """Which part, from 1 on."""
+    """The number of the part, counted from 1."""
 
 
 class Operations(_Strict):
-    """What is asked at once."""
+    """The operations of one request."""
 
     operations: Annotated[list[Operation], Field(min_length=1, max_length=1000)]
 
 
 class Exchange:
-    """Answers operations; each by itself, so that one that fails does not spoil the others."""
+    """Answers operations, each by itself, so that one that fails does not spoil the others."""
 
     def __init__(
         self, storage: Storage, urls: Urls, max_file_bytes: int, parts: S3Parts | None = None
@@ -74,9 +74,10 @@ class Exchange:
     def answers(
         self, grant: Grant, asked: Operations, refused: Refused | None = None
     ) -> list[dict[str, Any]]:
-        """In the order of the operations. It reads and writes: call it in a thread.
+        """The answers in the order of the operations. It reads and writes: call it in a thread.
 
-        ``refused`` tells which files of further executions were not handed to the grant's.
+        ``refused`` tells which files of further executions were not handed to the grant's
+        execution.
         """
         asking = copy(self)
         asking._refused = refused or self._refused
@@ -160,7 +161,7 @@ class Exchange:
         return upload
 
     def _measured(self, asked: Operation, path: str) -> tuple[int, str]:
-        """Size and digest of what is put. Raises :class:`FileTooLarge`."""
+        """The size and the digest of the file that is put. Raises :class:`FileTooLarge`."""
         if asked.size is None or asked.sha256 is None:
             raise StorageError(f"`{asked.do}` needs `size` and `sha256`")
         if asked.size > self._largest:

@@ -1,4 +1,4 @@
-"""Which files of further executions were handed to that of a grant, by what their statuses say."""
+"""Tells which files of further executions were handed to that of a grant, from their statuses."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ class HandedFiles:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._handed: OrderedDict[tuple[str, str, str], float] = OrderedDict()
-        """Until when it counts that a file of a tenant was handed to the execution of a uid."""
+        """Until when it counts that a file was handed to an execution, by tenant, uid and path."""
 
     async def refused(self, grant: Grant, uris: Iterable[str]) -> Refused:
-        """Looks at all that is asked for, and gives what tells of each. The URIs of files to which
-        the grant itself gives a right, and those that are none, cost nothing.
+        """Check all URIs of a request, and give the function that tells why a file was not handed.
+        URIs of files to which the grant itself gives a right, and texts that are no URI, cost
+        nothing.
 
         Raises :class:`StorageUnavailable` where the API server does not answer.
         """
@@ -85,11 +86,11 @@ class _Looking:
             if error.transient:
                 message = f"the execution `{name}` can't be looked up: {error}"
                 raise StorageUnavailable(message) from error
-            return None  # there is none, or the name is not one that an execution can have
+            return None  # there is none, or no execution can have this name
 
 
 class _NotSeen(Exception):
-    """The rule asks for an execution that was not looked up yet."""
+    """The rule needs an execution that was not looked up yet."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

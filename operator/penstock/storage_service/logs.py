@@ -1,8 +1,8 @@
-"""Archived logs: for people who may read the Execution, and for tasks that have the right to them.
+"""Serves archived logs to people who may read the Execution, and to tasks that have the right.
 
-    GET  /v1/logs/TENANT/NAMESPACE/FLOW/EXECUTION           with the token of the Execution's status
-    GET  /v1/logs/TENANT/NAMESPACE/FLOW/EXECUTION/attempts  the same: what there is
-    POST /v1/logs                                           with a grant
+    GET  /v1/logs/TENANT/NAMESPACE/FLOW/EXECUTION           the entries, for the status's token
+    GET  /v1/logs/TENANT/NAMESPACE/FLOW/EXECUTION/attempts  which attempts have a log, likewise
+    POST /v1/logs                                           the entries, for a task's grant
 
 Entries are lines of JSON: see :func:`penstock.kubernetes.logs.lines.entry`.
 """
@@ -36,22 +36,22 @@ Entry = dict[str, Any]
 
 
 class AskedLogs(BaseModel):
-    """What a task asks for."""
+    """The logs that a task asks for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     namespace: str
-    """The flow's."""
+    """The flow's namespace."""
     flow: str
     execution: str
     tasks: list[str] = []
-    """Ids; all where none is named."""
+    """The ids of the tasks; all where none is named."""
     level: str = "TRACE"
-    """The lowest that is wanted."""
+    """The lowest level that is wanted."""
 
 
 class Logs:
-    """Reads the archive for whoever may."""
+    """Answers requests for archived logs."""
 
     def __init__(self, storage: Storage, key: bytes, door: Door) -> None:
         self._storage = storage
@@ -66,12 +66,13 @@ class Logs:
         app.router.add_post("/v1/logs", self.fetch)
 
     async def attempts(self, request: web.Request) -> web.Response:
-        """Of which attempts something is there: all of their log, or up to when."""
+        """Answer which attempts have an archived log, and whether it is whole, or how far it
+        goes."""
         archive = self._shown(request)
         return web.json_response(await asyncio.to_thread(_told, archive))
 
     async def read(self, request: web.Request) -> web.StreamResponse:
-        """The entries of an execution, or those of one attempt."""
+        """Answer with the entries of an execution, or of one attempt."""
         archive, query = self._shown(request), request.query
         run, attempt = query.get("taskRunId"), query.get("attempt")
 
@@ -81,7 +82,7 @@ class Logs:
         return await self._send(request, archive, is_wanted, lambda entry: True)
 
     async def fetch(self, request: web.Request) -> web.StreamResponse:
-        """What a task asks for with its grant: logs of executions of its own tenant."""
+        """Answer a task that shows its grant with logs of executions of its own tenant."""
         grant = await self._door.admitted(request, "logs")
         try:
             asked = AskedLogs.model_validate_json(await request.read())
@@ -97,7 +98,7 @@ class Logs:
         return await self._send(request, archive, lambda key: True, is_wanted)
 
     def _shown(self, request: web.Request) -> LogArchive:
-        """The archive to which a token was shown. Raises :class:`AccessDenied`."""
+        """The log archive that a request's token opens. Raises :class:`AccessDenied`."""
         named = request.match_info
         tenant = named["tenant"]
         place = ExecutionPlace(named["namespace"], named["flow"], named["execution"])

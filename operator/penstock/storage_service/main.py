@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def run(settings: StorageSettings, port: int = PORT) -> None:
-    """Serve until SIGTERM."""
+    """Start the service, and serve until SIGTERM."""
     logging.basicConfig(
         level=os.environ.get("PENSTOCK_LOG_LEVEL", "INFO"),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
@@ -43,7 +43,7 @@ async def _run(settings: StorageSettings, port: int) -> None:
 
 
 async def serve(settings: StorageSettings, port: int, api: Api) -> None:
-    """Serve until told to stop. The API server tells which Jobs still run."""
+    """Serve until SIGTERM or SIGINT. The API server tells which Jobs still run."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,5 +1,5 @@
-"""Uploads in parts, to an S3 bucket: what breaks off is one part, and a file may be larger than one
-PUT may bring. The client brings the parts to presigned URLs; the service begins and completes.
+"""Uploads in parts, to an S3 bucket: only one part can break off, and a file may be larger than one
+PUT. The client sends the parts to presigned URLs; the service begins and completes the upload.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ _LOOK_SECONDS = 0.5
 
 
 class S3Parts:
-    """Each part has its own SHA-256, by which the server refuses what changed on its way; that of
-    the whole file is metadata of the object, as with a file that is sent as one.
+    """Begins, signs and completes uploads in parts.
+
+    Each part has its own SHA-256, by which the server refuses a part that changed on its way; that
+    of the whole file is metadata of the object, as with a file that is sent as one.
     """
 
     largest = 5 * 1024**4
-    """Bytes that one object has at most."""
+    """The most bytes that one object may have."""
 
     def __init__(self, storage: Storage, key: bytes, part_bytes: int = PART_BYTES) -> None:
         self._storage = storage
@@ -40,11 +42,11 @@ class S3Parts:
         self._part_bytes = part_bytes
 
     def part_bytes(self, size: int) -> int:
-        """How large the parts of a file of that size are."""
+        """The size of the parts of a file of some size."""
         return max(self._part_bytes, -(-size // (_MOST_PARTS * _MIB)) * _MIB)
 
     def begin(self, tenant: str, path: str, size: int, digest: str) -> str:
-        """The token of a new upload. Whoever begins one completes or aborts it."""
+        """Begin an upload, and give its token. Whoever begins one completes or aborts it."""
         begun = self._call(
             "create_multipart_upload",
             tenant,
@@ -60,7 +62,7 @@ class S3Parts:
         return Upload.verified(token, self._key)
 
     def put(self, upload: Upload, number: int, digest: str) -> SignedUrl:
-        """Where one part goes. They are counted from 1."""
+        """The URL to which one part is sent. Parts are counted from 1."""
         sizes = upload.sizes
         if not 1 <= number <= len(sizes):
             raise StorageError(f"the upload has {len(sizes)} parts, and no number {number}")
@@ -77,8 +79,8 @@ class S3Parts:
         return SignedUrl(url, {"x-amz-checksum-sha256": checksum})
 
     def complete(self, upload: Upload) -> None:
-        """Let the file be there. Done again where the first answer was lost, it does nothing.
-        Raises :class:`StorageError` where not all of its bytes came.
+        """Make the parts a file. Repeated after the first answer was lost, it does nothing. Raises
+        :class:`StorageError` where not all bytes of the file came.
         """
         try:
             parts = list(self._parts(upload))
@@ -96,7 +98,7 @@ class S3Parts:
                 ) from None
 
     def abort(self, upload: Upload) -> None:
-        """Let nothing of it be left."""
+        """Delete all parts of the upload."""
         with suppress(FileNotFoundError):
             self._on("abort_multipart_upload", upload)
 
@@ -110,15 +112,15 @@ class S3Parts:
             marker = page["NextPartNumberMarker"]
 
     def _await(self, upload: Upload) -> None:
-        """A store may still copy when it says that all is done: asked a second time, since the
-        first answer took too long, versitygw does.
+        """Wait until the object exists. A store may still copy when it says that all is done:
+        versitygw does where it is asked a second time, since its first answer took too long.
         """
         deadline = time.monotonic() + COMPLETE_SECONDS
         while not self._is_there(upload):
             if time.monotonic() > deadline:
                 raise StorageUnavailable(
-                    f"`{uri_of(upload.path)}` is not there, {COMPLETE_SECONDS:.0f} s after all its "
-                    "parts were"
+                    f"`{uri_of(upload.path)}` is not there yet, {COMPLETE_SECONDS:.0f} s after "
+                    "all of its parts came"
                 )
             time.sleep(_LOOK_SECONDS)
 
@@ -145,5 +147,5 @@ _TOLD = ("PartNumber", "ETag", "ChecksumSHA256")
 
 
 def parts_for(storage: Storage, key: bytes) -> S3Parts | None:
-    """With a store that takes uploads in parts."""
+    """The uploads in parts of a store; None where it takes none."""
     return S3Parts(storage, key) if "s3" in storage.filesystem.protocol else None

@@ -1,4 +1,4 @@
-"""Single files under signed URLs: streamed, in either direction, with little memory."""
+"""Serves single files under signed URLs: streamed in either direction, with little memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Objects:
-    """The files of the storage, each to whoever has a URL for it."""
+    """Serves the files of the storage, each to whoever has a URL for it."""
 
     def __init__(self, storage: Storage, key: bytes) -> None:
         self._storage = storage
@@ -35,7 +35,7 @@ class Objects:
         self._most = AT_ONCE if storage.is_local else AT_ONCE_OF_STORE
 
     async def get(self, request: web.Request) -> web.StreamResponse:
-        """The file, or the part of it from a byte on."""
+        """Answer with a file, or with the part of it from a byte on."""
         wanted = self._wanted("GET", request)
         with self._transfer():
             found = await asyncio.to_thread(self._storage.of(wanted.tenant).opened, wanted.path)
@@ -45,7 +45,7 @@ class Objects:
                 await asyncio.to_thread(found.file.close)
 
     async def put(self, request: web.Request) -> web.StreamResponse:
-        """Write the file: it is there once all of it came."""
+        """Write a file: it exists once all of it came."""
         wanted = self._wanted("PUT", request)
         if wanted.size is None or request.content_length != wanted.size:
             raise StorageError("Content-Length is not the size that the URL was signed for")
@@ -77,7 +77,7 @@ class Objects:
 
 
 class _Place:
-    """One of the transfers that go on at the same time."""
+    """A place among the transfers that may go on at once."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
@@ -108,7 +108,7 @@ async def _answered(request: web.Request, found: OpenFile) -> web.StreamResponse
     left = stop - start
     while left:
         data = await asyncio.to_thread(found.file.read, min(BLOCK, left))
-        if not data:  # it became shorter; whoever reads sees that the connection breaks
+        if not data:  # the file became shorter: the client sees that the connection breaks
             raise ConnectionAbortedError("the file became shorter")
         async with asyncio.timeout(TIMEOUT):
             await response.write(data)
@@ -117,7 +117,8 @@ async def _answered(request: web.Request, found: OpenFile) -> web.StreamResponse
 
 
 def _range(request: web.Request, size: int) -> tuple[int, int]:
-    """From which byte to before which; the whole file where nothing is said."""
+    """The bytes that a request asks for: the first, and the one after the last. It is the whole
+    file without a header."""
     if "Range" not in request.headers:
         return 0, size
     try:
@@ -147,7 +148,7 @@ async def _received(request: web.Request, size: int) -> AsyncIterator[bytes]:
 
 @asynccontextmanager
 async def _in_thread(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
-    """A context manager that reads and writes while it is entered and left."""
+    """Enter and leave a context manager in a thread, since it reads and writes then."""
     entered = await asyncio.to_thread(manager.__enter__)
     try:
         yield entered

@@ -1,4 +1,4 @@
-"""URLs of one object and one direction: the object store's own, or this service's."""
+"""The URLs of single files, each for one direction: the object store's own, or this service's."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ OBJECTS = "/o"
 
 
 class Urls(Protocol):
-    """Makes URLs of the files of a tenant."""
+    """Makes URLs of the files of tenants."""
 
     @property
     def largest(self) -> int | None:
-        """The most bytes that one PUT may bring; None for any number."""
+        """The most bytes that one PUT may send; None for any number."""
 
     def get(self, tenant: str, path: str) -> SignedUrl: ...
 
@@ -33,7 +33,7 @@ class Urls(Protocol):
 
 
 class OwnUrls:
-    """URLs of this service, relative to its own."""
+    """Makes URLs of this service, relative to its own address."""
 
     largest = None
 
@@ -51,7 +51,7 @@ class OwnUrls:
 
 
 def url_of(wanted: OneObject, signature: str) -> str:
-    """The URL that says what is wanted."""
+    """The URL that carries a permission and its signature."""
     query: dict[str, str | int] = {"expires": wanted.expires}
     if wanted.size is not None and wanted.digest is not None:
         query |= {"size": wanted.size, "sha256": wanted.digest}
@@ -60,8 +60,9 @@ def url_of(wanted: OneObject, signature: str) -> str:
 
 
 class S3Urls:
-    """Presigned by the S3 client. The digest goes along twice: as the checksum, by which the server
-    refuses what changed on its way, and as metadata, by which whoever reads the object checks it.
+    """Makes URLs that the S3 client signs. The digest goes along twice: as the checksum, by which
+    the server refuses a file that changed on its way, and as metadata, by which readers check the
+    object.
     """
 
     largest = 5 * 1024**3
@@ -87,7 +88,8 @@ class S3Urls:
 
 
 class StoreUrls:
-    """Presigned by an object store; a file that is too large for one PUT goes by the service."""
+    """Makes URLs that an object store takes. A file that is too large for one PUT goes by the
+    service."""
 
     largest = None
 
@@ -106,8 +108,8 @@ class StoreUrls:
 
 
 def urls_for(storage: Storage, key: bytes) -> Urls:
-    """Those of the object store where it makes them, else the service's own. It may ask the store:
-    call it in a thread.
+    """The maker of a storage's URLs: the object store where it can sign them, else the service. It
+    may ask the store: call it in a thread.
     """
     if "s3" in storage.filesystem.protocol:
         return S3Urls(storage)

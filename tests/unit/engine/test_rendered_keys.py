@@ -58,8 +58,16 @@ def test_keys_in_the_properties_of_scripts(given: Flow) -> None:
 @pytest.mark.parametrize(
     ("n", "properties", "told"),
     [
-        ("../../x", {"inputFiles": {"{{ inputs.n }}": ""}}, "is not a file name below the task's"),
-        ("/x", {"inputFiles": {"{{ inputs.n }}": ""}}, "is not a file name below the task's"),
+        (
+            "../../x",
+            {"inputFiles": {"{{ inputs.n }}": ""}},
+            "does not name a file below the working directory",
+        ),
+        (
+            "/x",
+            {"inputFiles": {"{{ inputs.n }}": ""}},
+            "does not name a file below the working directory",
+        ),
         ("", {"inputFiles": {"{{ inputs.n }}": ""}}, "`` is not a file name"),
         ("A=B", {"env": {"{{ inputs.n }}": "1"}}, "`A=B` is not the name of a variable"),
         ("A\n", {"env": {"{{ inputs.n }}": "1"}}, "is not the name of a variable"),

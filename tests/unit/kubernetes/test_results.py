@@ -147,11 +147,11 @@ POD_CASES: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
     "deleted after it failed": (pod(ended(3), meta=DELETED), "FAILED", "ExitCode", "exit code 3"),
     "drained and deleted": (pod(ended(143), meta=DELETED, **disrupted("DeletionByTaintManager")),
                             "RESUBMITTED", "DeletionByTaintManager", "why"),
-    "failed without a word": (
+    "failed without a reason": (
         pod(phase="Failed"),
         "FAILED",
         "PodFailed",
-        "the pod failed without a word",
+        "the pod failed, and Kubernetes tells no reason",
     ),
     "being disrupted": (pod({"running": {"startedAt": START}}, **disrupted("x")), "RUNNING", None,
                         None),

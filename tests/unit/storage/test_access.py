@@ -112,7 +112,7 @@ def test_the_refusal_says_what_is_missing() -> None:
     assert told is not None
     assert f"Unable to read the file '{file('child', 'draft.csv')}'" in told
     assert told.endswith(
-        "that was given it neither as an input, nor as an output of an execution that it called"
+        "the execution got it neither as an input, nor as an output of an execution that it called"
     )
     gone = FAMILY.refusal("parent", file("deleted"))
     assert gone is not None

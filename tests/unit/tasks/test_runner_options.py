@@ -134,11 +134,11 @@ CACHE = {"name": "cache", "emptyDir": {}}
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"volumes": [HOST]}, "`taskRunner.volumes[0]`: its kind is one of"),
-        ({"podSpec": {"volumes": [CACHE, HOST]}}, "podSpec.volumes[1]`: its kind is one of"),
+        ({"volumes": [HOST]}, "`taskRunner.volumes[0]`: must be of one kind of"),
+        ({"podSpec": {"volumes": [CACHE, HOST]}}, "podSpec.volumes[1]`: must be of one kind of"),
         ({"volumes": [{"name": "x", "nfs": {}}]}, "here it is `nfs`"),
         ({"volumes": [{"name": "x"}]}, "here it is none"),
-        ({"volumes": [{"name": "x", "emptyDir": {}, "secret": {}}]}, "its kind is one of"),
+        ({"volumes": [{"name": "x", "emptyDir": {}, "secret": {}}]}, "must be of one kind of"),
         ({"volumes": [{"emptyDir": {}}]}, "a volume has a `name`"),
         ({"volumes": [{"name": "Up", "emptyDir": {}}]}, "a volume has a `name`"),
         (
@@ -172,7 +172,7 @@ CACHE = {"name": "cache", "emptyDir": {}}
                     {"name": "cache", "mountPath": "/x", "mountPropagation": "Bidirectional"}
                 ],
             },
-            "`mountPropagation` has no place here",
+            "`mountPropagation` is not allowed in the mount of a volume",
         ),
         ({"labels": {"penstock.dev/execution": "x"}}, "not a flow's to set"),
         ({"labels": {"app.kubernetes.io/managed-by": "x"}}, "not a flow's to set"),

@@ -20,11 +20,11 @@ class ExactDate:
 
     @property
     def epoch_nanos(self) -> int:
-        """Nanoseconds since 1970."""
+        """The date as nanoseconds since 1970."""
         return (self.date - EPOCH) // timedelta(microseconds=1) * 1000 + self.nanos
 
     def within(self, into: tzinfo) -> ExactDate:
-        """The same instant in another zone. Raises ``ExpressionError`` outside of years 1–9999."""
+        """This instant in another zone. Raises ``ExpressionError`` outside of years 1–9999."""
         try:
             return ExactDate(self.date.astimezone(into), self.nanos)
         except (OverflowError, ValueError):

@@ -1,4 +1,4 @@
-"""Values to dates: what the filters and functions on dates share."""
+"""How values become dates, for all filters and functions on dates."""
 
 from __future__ import annotations
 
@@ -57,14 +57,15 @@ def to_exact(value: Any, default_zone: tzinfo, existing: str | None, locale: Nam
 
 
 def to_moment(value: Any, default_zone: tzinfo, existing: str | None, locale: Names) -> datetime:
-    """As `to_exact`, without what is below the microsecond."""
+    """A value as an aware date, cut to the microsecond; see `to_exact`."""
     return to_exact(value, default_zone, existing, locale).date
 
 
 def from_epoch(number: int, into: tzinfo) -> ExactDate:
-    """A number since 1970: seconds, milliseconds, microseconds or nanoseconds, by its size.
+    """The date of a number of seconds, milliseconds, microseconds or nanoseconds since 1970.
 
-    Seconds end in the year 5138, which is where milliseconds are past 1973.
+    The unit follows from its size: seconds are read up to the year 5138, so milliseconds from 1973
+    on.
     """
     unit = next((unit for below, unit in _UNITS if abs(number) < below), 1)
     micros, nanos = divmod(number * unit, 1000)
@@ -107,7 +108,7 @@ def _read_iso(text: str, default_zone: tzinfo) -> ExactDate:
 
 
 def _read_week_date(text: str, default_zone: tzinfo) -> ExactDate:
-    """``2026-W01-4``, with or without an offset."""
+    """The date of a week date such as ``2026-W01-4``, with or without an offset."""
     return _read(text, "YYYY-'W'ww-e[XXX]", default_zone, ISO_WEEKS, "iso_week_date")
 
 

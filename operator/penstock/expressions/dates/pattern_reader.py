@@ -137,7 +137,8 @@ def _take(fields: _Fields, part: Part, text: str, names: Names) -> None:
 
 
 def _day(fields: _Fields, names: Names) -> date:
-    """The day, of the year with month and day, with a number of days, or with week and weekday."""
+    """The day that the fields name: by month and day, by its number in the year, or by week and
+    weekday."""
     numbers = fields.numbers
     if {"y", "M", "d"} <= numbers.keys():
         return date(numbers["y"], numbers["M"], numbers["d"])

@@ -21,7 +21,8 @@ _MONTHS = {"MONTHS": 1, "YEARS": 12, "DECADES": 120, "CENTURIES": 1200, "MILLENN
 
 
 def add(value: ExactDate, amount: int, unit: str) -> ExactDate:
-    """Hours and less move the instant; days and more move the date and keep the local time."""
+    """The date some units later. Hours and less move the instant; days and more move the date and
+    keep the local time."""
     try:
         if unit == "NANOS":
             micros, nanos = divmod(value.nanos + amount, 1000)
@@ -46,7 +47,7 @@ def _later(value: datetime, by: timedelta) -> datetime:
 
 
 def _months(value: datetime, count: int) -> datetime:
-    """The same day, or the last one of a month that is shorter."""
+    """The date some months later: the day stays, or becomes the last one of a shorter month."""
     year, month = divmod(value.year * 12 + value.month - 1 + count, 12)
     return value.replace(
         year=year, month=month + 1, day=min(value.day, monthrange(year, month + 1)[1])

@@ -62,7 +62,7 @@ def zone(name: str) -> tzinfo:
 
 
 def _prefixed(name: str, prefix: str, offset: str | None) -> tzinfo:
-    """``UTC``, ``GMT+2``: Java keeps the prefix in the zone's name."""
+    """The zone of ``UTC`` or ``GMT+2``, in whose name Java keeps the prefix."""
     if offset is None:
         return NamedOffset(prefix, timedelta(0))
     by = _offset(offset, name)
@@ -96,7 +96,7 @@ def _regions() -> tuple[str, ...]:
 
 
 def offset_text(value: datetime, *, colon: bool, zulu: bool, minutes: bool = True) -> str:
-    """The offset: ``+02:00``, ``+0200``, ``+02``, or ``Z`` for zero."""
+    """A date's offset as text: ``+02:00``, ``+0200``, ``+02``, or ``Z`` for zero."""
     seconds = int((value.utcoffset() or timedelta(0)).total_seconds())
     if seconds == 0 and zulu:
         return "Z"
@@ -109,7 +109,7 @@ def offset_text(value: datetime, *, colon: bool, zulu: bool, minutes: bool = Tru
 
 
 def zone_id(value: datetime) -> str:
-    """``Europe/Paris``, ``GMT+02:00``, ``Z`` or an offset."""
+    """The id of a date's zone: ``Europe/Paris``, ``GMT+02:00``, ``Z`` or an offset."""
     key = zone_key(value)
     if key is not None:
         return key

@@ -118,7 +118,7 @@ def merge(run: Rendering, value: Any, items: Any) -> Any:
 
 @register_filter("reverse")
 def reverse(run: Rendering, value: Any) -> Any:
-    """From the last to the first.
+    """The items or letters from the last to the first.
 
     {{ inputs.numbers | reverse }} → [2,1,3]
     {{ 'abc' | reverse }} → cba
@@ -131,7 +131,7 @@ def reverse(run: Rendering, value: Any) -> Any:
 
 @register_filter("sort")
 def sort(run: Rendering, value: Any) -> list[Any]:
-    """From the least to the greatest.
+    """The items from the least to the greatest.
 
     {{ inputs.numbers | sort }} → [1,2,3]
     """
@@ -140,7 +140,7 @@ def sort(run: Rendering, value: Any) -> list[Any]:
 
 @register_filter("rsort")
 def rsort(run: Rendering, value: Any) -> list[Any]:
-    """From the greatest to the least.
+    """The items from the greatest to the least.
 
     {{ inputs.numbers | rsort }} → [3,2,1]
     """
@@ -189,7 +189,7 @@ def slice_(run: Rendering, value: Any, fromIndex: Any = 0, toIndex: Any = None) 
 
 @register_filter("chunk")
 def chunk(run: Rendering, value: Any, size: Any) -> list[list[Any]]:
-    """Lists of at most so many items each.
+    """The items in lists of at most `size` items each.
 
     {{ [1, 2, 3, 4, 5] | chunk(2) }} → [[1,2],[3,4],[5]]
     """
@@ -202,7 +202,7 @@ def chunk(run: Rendering, value: Any, size: Any) -> list[list[Any]]:
 
 @register_filter("flatten")
 def flatten(run: Rendering, value: Any) -> list[Any]:
-    """Lists inside a list dissolved, one level deep.
+    """The items of the lists in a list, dissolved one level deep.
 
     {{ [[1, 2], [3, [4]]] | flatten }} → [1,2,3,[4]]
     """

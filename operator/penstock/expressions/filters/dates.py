@@ -64,9 +64,9 @@ def date_add(
     existingFormat: Any = None,
     locale: Any = None,
 ) -> str:
-    """Add an amount of time, in the zone the date was written in; then as `date`. Units are
-    `SECONDS`, `MINUTES`, `HOURS`, `DAYS`, `WEEKS`, `MONTHS`, `YEARS` and the others of Java's
-    `ChronoUnit`.
+    """Add an amount of time, in the zone in which the date was written, and write the date as
+    `date` does. Units are `SECONDS`, `MINUTES`, `HOURS`, `DAYS`, `WEEKS`, `MONTHS`, `YEARS` and the
+    others of Java's `ChronoUnit`.
 
     {{ inputs.date | dateAdd(-1, 'DAYS') }} → 2026-01-14T10:30:00.000000Z
     {{ inputs.date | dateAdd(2, 'HOURS', 'HH:mm') }} → 12:30
@@ -79,7 +79,7 @@ def date_add(
 
 @register_filter("timestamp")
 def timestamp(run: Rendering, value: Any, timeZone: Any = None, existingFormat: Any = None) -> int:
-    """Seconds since 1970.
+    """The date as seconds since 1970.
 
     {{ inputs.date | timestamp }} → 1768473000
     """
@@ -90,7 +90,7 @@ def timestamp(run: Rendering, value: Any, timeZone: Any = None, existingFormat: 
 def timestamp_milli(
     run: Rendering, value: Any, timeZone: Any = None, existingFormat: Any = None
 ) -> int:
-    """Milliseconds since 1970.
+    """The date as milliseconds since 1970.
 
     {{ inputs.date | timestampMilli }} → 1768473000000
     """
@@ -101,7 +101,7 @@ def timestamp_milli(
 def timestamp_micro(
     run: Rendering, value: Any, timeZone: Any = None, existingFormat: Any = None
 ) -> int:
-    """Microseconds since 1970.
+    """The date as microseconds since 1970.
 
     {{ inputs.date | timestampMicro }} → 1768473000000000
     """
@@ -112,7 +112,7 @@ def timestamp_micro(
 def timestamp_nano(
     run: Rendering, value: Any, timeZone: Any = None, existingFormat: Any = None
 ) -> int:
-    """Nanoseconds since 1970.
+    """The date as nanoseconds since 1970.
 
     {{ inputs.date | timestampNano }} → 1768473000000000000
     """

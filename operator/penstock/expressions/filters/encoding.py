@@ -22,7 +22,7 @@ def _bytes(run: Rendering, value: Any) -> bytes:
 
 @register_filter("urlencode")
 def urlencode(run: Rendering, value: Any) -> str:
-    """Text for an address, as in a form: a space is `+`.
+    """The text as a part of an address, as in a form: a space becomes `+`.
 
     {{ 'a b&c=ø' | urlencode }} → a+b%26c%3D%C3%B8
     """
@@ -31,7 +31,7 @@ def urlencode(run: Rendering, value: Any) -> str:
 
 @register_filter("urldecode")
 def urldecode(run: Rendering, value: Any) -> str:
-    """Back from `urlencode`.
+    """The text that `urlencode` encoded.
 
     {{ 'a+b%26c' | urldecode }} → a b&c
     """
@@ -49,7 +49,7 @@ def base64encode(run: Rendering, value: Any) -> str:
 
 @register_filter("base64decode")
 def base64decode(run: Rendering, value: Any) -> str:
-    """Back from Base64.
+    """The text that Base64 encodes.
 
     {{ 'QWRh' | base64decode }} → Ada
     """

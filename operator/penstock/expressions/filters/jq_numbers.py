@@ -1,4 +1,4 @@
-"""Numbers that pass through jq as they are.
+"""How numbers pass through jq as they are.
 
 jq keeps a number that it only passes on as it was written, however long, but hands it to Python
 as a double. So every output leaves jq as JSON text. What jq computes is a double as well: where

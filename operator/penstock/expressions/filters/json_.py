@@ -13,7 +13,7 @@ from penstock.expressions.rendering import Rendering
 
 @register_filter("toJson", "json", "jsonEncode", takes_null=True)
 def json_filter(run: Rendering, value: Any) -> str:
-    """JSON; null entries of maps are dropped, null itself is ``null``.
+    """The value as JSON; null entries of maps are dropped, null itself is ``null``.
 
     {{ {'a': [1, null], 'b': null} | toJson }} → {"a":[1,null]}
     {{ inputs.name | toJson }} → "Ada"
@@ -23,7 +23,7 @@ def json_filter(run: Rendering, value: Any) -> str:
 
 @register_filter("toIon", takes_null=True)
 def ion_filter(run: Rendering, value: Any) -> str:
-    """ION text; null entries stay.
+    """The value as ION text; null entries stay.
 
     {{ {'a': [1, null], 'b': null} | toIon }} → {a:[1,null],b:null}
     """
@@ -32,7 +32,7 @@ def ion_filter(run: Rendering, value: Any) -> str:
 
 @register_filter("yaml", takes_null=True)
 def yaml_filter(run: Rendering, value: Any) -> str:
-    """YAML, with a line break at its end.
+    """The value as YAML, with a line break at its end.
 
     {{ {'a': 1, 'b': ['x', 'y']} | yaml }} → a: 1⏎b:⏎ - x⏎ - "y"⏎
     """

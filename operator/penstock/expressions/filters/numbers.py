@@ -27,7 +27,7 @@ def _need_number(value: Any) -> Any:
 
 @register_filter("abs")
 def absolute(run: Rendering, value: Any) -> Any:
-    """Without the sign.
+    """The number without its sign.
 
     {{ -3 | abs }} → 3
     """

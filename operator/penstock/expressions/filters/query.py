@@ -27,7 +27,7 @@ _MAX_STEPS = 2_000_000
 _WORKER = Path(__file__).with_name("jq_worker.py")
 _TEXT = re.compile(r'"(?:[^"\\]|\\[^(])*"')
 _WORD = re.compile(r"\.?\$?[A-Za-z_][A-Za-z0-9_]*(?::)?")
-# What reaches outside, or speaks to the process.
+# Builtins that reach outside, or speak to the process.
 _REFUSED = frozenset(
     [
         "env",
@@ -178,7 +178,7 @@ def _is_bounded(program: str, size: int) -> bool:
 
 @lru_cache(maxsize=200)
 def _compiled(program: str, whole: str) -> Any:
-    """The compiled ``whole``, which is a program with something around it."""
+    """The compiled ``whole``: the ``program``, which messages show, with something around it."""
     import jq
 
     try:
@@ -238,7 +238,7 @@ def _here(run: Rendering, program: str, text: str) -> list[Any]:
 
 
 def _apart(run: Rendering, program: str, text: str) -> list[Any]:
-    """In a process of its own, ended when the time is over."""
+    """Run a program in a process of its own, which is ended when the time is over."""
     request = json.dumps(
         {
             "program": program,

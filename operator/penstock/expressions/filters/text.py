@@ -18,7 +18,7 @@ _ELLIPSIS = "..."
 
 
 def _text(run: Rendering, value: Any) -> str:
-    """Any value as text, counted."""
+    """Any value as text, counted against the budget."""
     text = to_text(value, run.budget)
     run.budget.text(len(text))
     return text
@@ -26,7 +26,7 @@ def _text(run: Rendering, value: Any) -> str:
 
 @register_filter("abbreviate")
 def abbreviate(run: Rendering, value: Any, length: Any) -> str:
-    """Cut to a length that includes `...`.
+    """The text cut to a length that includes `...`.
 
     {{ 'a long sentence' | abbreviate(9) }} → a long...
     """
@@ -83,7 +83,7 @@ def upper(run: Rendering, value: Any) -> str:
 
 @register_filter("trim")
 def trim(run: Rendering, value: Any) -> str:
-    """Without blanks at both ends.
+    """The text without blanks at both ends.
 
     {{ '  a b ' | trim }} → a b
     """
@@ -115,8 +115,8 @@ def split(run: Rendering, value: Any, delimiter: Any, limit: Any = None) -> list
 
 @register_filter("replace")
 def replace(run: Rendering, value: Any, replace_pairs: Any, regexp: Any = False) -> Any:
-    """Each pair in turn; in lists and maps, in every value (which becomes text). With `regexp=true`
-    by Java regular expressions.
+    """Replace each pair in turn; in lists and maps, in every value (which becomes text). With
+    `regexp=true` the pairs begin with Java regular expressions.
 
     {{ 'a-b-c' | replace({'-': '+', 'a': 'A'}) }} → A+b+c
     {{ 'a1b22' | replace({'([0-9]+)': '<$1>'}, regexp=true) }} → a<1>b<22>
@@ -145,7 +145,7 @@ def _replaced(run: Rendering, value: Any, pairs: list[tuple[str, str]], regexp: 
 
 
 def _plain(run: Rendering, text: str, old: str, new: str) -> str:
-    """Know the size before the text is built."""
+    """Replace plain text, after asking for the size of the result."""
     count = len(text) + 1 if old == "" else text.count(old)
     run.budget.text(len(text) + count * (len(new) - len(old)))
     return text.replace(old, new)
@@ -171,7 +171,7 @@ def ends_with(run: Rendering, value: Any, end: Any) -> bool:
 
 @register_filter("substringBefore")
 def substring_before(run: Rendering, value: Any, separator: Any) -> str:
-    """What is before the first separator; all of it if there is none.
+    """The text before the first separator; all of it if there is none.
 
     {{ 'a.b.c' | substringBefore('.') }} → a
     """
@@ -181,7 +181,7 @@ def substring_before(run: Rendering, value: Any, separator: Any) -> str:
 
 @register_filter("substringBeforeLast")
 def substring_before_last(run: Rendering, value: Any, separator: Any) -> str:
-    """What is before the last separator; all of it if there is none.
+    """The text before the last separator; all of it if there is none.
 
     {{ 'a.b.c' | substringBeforeLast('.') }} → a.b
     """
@@ -191,7 +191,7 @@ def substring_before_last(run: Rendering, value: Any, separator: Any) -> str:
 
 @register_filter("substringAfter")
 def substring_after(run: Rendering, value: Any, separator: Any) -> str:
-    """What is after the first separator; nothing if there is none.
+    """The text after the first separator; nothing if there is none.
 
     {{ 'a.b.c' | substringAfter('.') }} → b.c
     """
@@ -201,7 +201,7 @@ def substring_after(run: Rendering, value: Any, separator: Any) -> str:
 
 @register_filter("substringAfterLast")
 def substring_after_last(run: Rendering, value: Any, separator: Any) -> str:
-    """What is after the last separator; nothing if there is none.
+    """The text after the last separator; nothing if there is none.
 
     {{ 'a.b.c' | substringAfterLast('.') }} → c
     """
@@ -265,7 +265,7 @@ def _indented(run: Rendering, value: Any, amount: Any, prefix: Any, start: str) 
 
 @register_filter("indent")
 def indent(run: Rendering, value: Any, amount: Any, prefix: Any = " ") -> str:
-    """Spaces, or another prefix, after each line break.
+    """The text with spaces, or another prefix, after each line break.
 
     {{ inputs.note | indent(2) }} → one⏎  two
     """
@@ -274,7 +274,7 @@ def indent(run: Rendering, value: Any, amount: Any, prefix: Any = " ") -> str:
 
 @register_filter("nindent")
 def nindent(run: Rendering, value: Any, amount: Any, prefix: Any = " ") -> str:
-    """A line break first, then as `indent`.
+    """The text after a line break, indented as `indent` does.
 
     {{ inputs.note | nindent(2) }} → ⏎  one⏎  two
     """

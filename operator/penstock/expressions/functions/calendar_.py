@@ -74,7 +74,7 @@ def hour_of_day(run: Rendering, date: Any) -> int:
 
 @register_function("isWeekend")
 def is_weekend(run: Rendering, date: Any) -> bool:
-    """Whether it is Saturday or Sunday.
+    """Whether a date is a Saturday or Sunday.
 
     {{ isWeekend(inputs.date) }} → false
     {{ isWeekend('2026-01-17') }} → true
@@ -84,8 +84,8 @@ def is_weekend(run: Rendering, date: Any) -> bool:
 
 @register_function("isDayWeekInMonth")
 def is_day_week_in_month(run: Rendering, date: Any, dayOfWeek: Any, position: Any) -> bool:
-    """Whether it is, say, the last Friday of its month. Positions are `FIRST`, `SECOND`, `THIRD`,
-    `FOURTH` and `LAST`.
+    """Whether a date is, say, the last Friday of its month. Positions are `FIRST`, `SECOND`,
+    `THIRD`, `FOURTH` and `LAST`.
 
     {{ isDayWeekInMonth(inputs.date, 'THURSDAY', 'THIRD') }} → true
     {{ isDayWeekInMonth(inputs.date, 'THURSDAY', 'LAST') }} → false
@@ -103,7 +103,8 @@ def is_day_week_in_month(run: Rendering, date: Any, dayOfWeek: Any, position: An
 
 @register_function("isLastWorkingDay")
 def is_last_working_day(run: Rendering, date: Any, workingDays: Any = None) -> bool:
-    """Whether it is the last working day of its month, Monday to Friday if not said otherwise.
+    """Whether a date is the last working day of its month. Working days are Monday to Friday unless
+    others are given.
 
     {{ isLastWorkingDay('2026-01-30') }} → true
     {{ isLastWorkingDay('2026-01-30', 'SATURDAY,SUNDAY') }} → false

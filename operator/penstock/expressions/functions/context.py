@@ -13,7 +13,7 @@ from penstock.expressions.values import is_map, need_text
 
 @register_function("printContext", "fetchContext")
 def print_context(run: Rendering) -> dict[str, Any]:
-    """All variables as a map; for looking around.
+    """All variables as a map, to see what there is.
 
     {{ printContext() | keys | sort | slice(0, 3) }} → ["envs","flow","inputs"]
     """
@@ -53,9 +53,8 @@ def _value(taskrun: Any) -> Any:
 
 @register_function("env")
 def env(run: Rendering, name: Any, default: Any = None) -> Any:
-    """A variable of the environment, as in `envs`: of those which begin with the prefix that the
-    administrator chose, in lower case and without the prefix. The default, or null, where it is
-    missing or empty.
+    """A variable of the environment, as in `envs`: one that begins with the administrator's prefix,
+    named in lower case and without the prefix. The default, or null, where it is missing or empty.
 
     {{ env('stage') }} → test
     {{ env('region', 'eu') }} → eu
@@ -82,7 +81,7 @@ def tasks_with_state(run: Rendering, state: Any) -> list[dict[str, Any]]:
 
 
 def _in_state(task_id: str, item: Any, wanted: str) -> list[dict[str, Any]]:
-    """A task has its state, or one entry for each value of the loop it is in."""
+    """The entries of a task in a state: one, or one for each value of the loop around it."""
     if not is_map(item):
         return []
     state = item.get("state")

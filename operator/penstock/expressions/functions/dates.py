@@ -1,4 +1,4 @@
-"""The clock."""
+"""The function that reads the clock."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ def _cipher(key: Any) -> Any:
 
 @register_function("encrypt")
 def encrypt(run: Rendering, key: Any, plaintext: Any) -> str:
-    """Encrypt a text with a key of 16, 24 or 32 bytes in Base64. It gives another text each time.
+    """Encrypt a text with a key of 16, 24 or 32 bytes in Base64. The result is another text each
+    time.
 
     {{ encrypt(vars.key, 'hello') | length }} → 44
     """
@@ -42,7 +43,7 @@ def encrypt(run: Rendering, key: Any, plaintext: Any) -> str:
 
 @register_function("decrypt")
 def decrypt(run: Rendering, key: Any, encrypted: Any) -> str:
-    """Back from `encrypt`.
+    """The text that `encrypt` encrypted.
 
     {{ decrypt(vars.key, encrypt(vars.key, 'hello')) }} → hello
     """

@@ -1,4 +1,4 @@
-"""Functions of chance. All of it comes from the host's seeded generator."""
+"""Functions that give random values. All of them come from the host's seeded generator."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def random_int(run: Rendering, lower: Any, upper: Any) -> int:
 
 @register_function("randomPort")
 def random_port(run: Rendering) -> int:
-    """The number of a port that anyone may use. No port is tried.
+    """The number of a port that anyone may use. Whether the port is free is not tried.
 
     {{ randomPort() }} → 61775
     """

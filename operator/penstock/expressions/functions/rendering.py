@@ -25,7 +25,7 @@ def render(run: Rendering, toRender: Any, recursive: Any = True) -> Any:
 
 @register_function("renderOnce")
 def render_once(run: Rendering, toRender: Any) -> Any:
-    """Render one pass: what the variables hold is not rendered in turn.
+    """Render text in one pass: what the variables hold is not rendered in turn.
 
     {{ renderOnce(vars.greeting) }} → Hello Ada
     """
@@ -46,7 +46,7 @@ def block(run: Rendering, name: Any) -> str:
 
 @register_function("parent", "i18n")
 def not_here(run: Rendering, *args: Any) -> str:
-    """Pebble's functions for inherited and translated templates, which Kestra does not have.
+    """Refuse Pebble's functions for inherited and translated templates, which Kestra does not have.
 
     {{ parent() }} → error: is not available
     """

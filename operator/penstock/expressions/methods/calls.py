@@ -61,14 +61,16 @@ def call(run: Rendering, name: str, value: Any, args: Sequence[Any]) -> Any:
 
 
 def has_property(run: Rendering, value: Any, name: Any) -> bool:
-    """Whether a name without parentheses is a method of a value. Of a map it is only a key."""
+    """Whether a name without parentheses means a method of a value. Of a map it means a key
+    alone."""
     if not isinstance(name, str) or value is None or isinstance(value, Mapping):
         return False
     return _find(run, name, value, 0) is not None
 
 
 def _find(run: Rendering, name: str, value: Any, count: int) -> tuple[Any, Method] | None:
-    """The method, and the value as it takes it: a text that is a date is one for dates' methods."""
+    """The method that a name means, and the value as it takes it: a text that is a date becomes one
+    for the methods of dates."""
     value = value if isinstance(value, DayOfWeek | Month) else plain(value)
     method = _in(_tables(value), name, count)
     if method is None and type(value) is str and _in((DAY, MOMENT), name, count):
@@ -103,7 +105,7 @@ def _tables(value: Any) -> tuple[Methods, ...]:
 
 
 def _result(run: Rendering, value: Any) -> Any:
-    """What a method gives counts as if the template had built it."""
+    """The result of a method, counted as if the template had built it."""
     if isinstance(value, str):
         run.budget.text(len(value))
     elif isinstance(value, list):

@@ -22,7 +22,7 @@ ENTRY = Methods("entries of maps")
 
 
 def java_text(value: Any, budget: Budget, depth: int = 0) -> str:
-    """``toString``: ``[a, b]`` and ``{a=1, b=2}``, null as `null`."""
+    """A value as Java's ``toString`` writes it: ``[a, b]`` and ``{a=1, b=2}``, null as `null`."""
     if depth > MAX_JSON_DEPTH:
         raise LimitError("a value is nested too deeply to print")
     if value is None:

@@ -39,7 +39,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DayOfWeek(StrEnum):
-    """Java's constants: text wherever text is wanted, with a number of their own."""
+    """Java's constants of the days: text wherever text is wanted, each with a number."""
 
     MONDAY = "MONDAY"
     TUESDAY = "TUESDAY"
@@ -51,7 +51,7 @@ class DayOfWeek(StrEnum):
 
 
 class Month(StrEnum):
-    """Java's constants, as the days."""
+    """Java's constants of the months: text wherever text is wanted, each with a number."""
 
     JANUARY = "JANUARY"
     FEBRUARY = "FEBRUARY"
@@ -101,7 +101,7 @@ def _is_day(value: date) -> bool:
 
 
 def _moved(run: Rendering, value: date, amount: int, unit: str) -> date:
-    """A date some time later. One without a zone is moved as if there were none to mind."""
+    """A date some time later. One without a zone is moved as if no clock were ever changed."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return units.add(ExactDate(value), amount, unit).date
     whole = value if isinstance(value, datetime) else datetime.combine(value, datetime.min.time())
@@ -123,7 +123,8 @@ def _with(run: Rendering, value: date, field: str, number: int) -> date:
 
 
 def _compare(run: Rendering, value: date, other: Any) -> int:
-    """Days by the difference of year, month or day; moments by -1, 0 or 1, as in Java."""
+    """The order of two dates as in Java: days by the difference of year, month or day, moments by
+    -1, 0 or 1."""
     if _is_day(value):
         that = _moment(run, other)
         pairs = [(value.year, that.year), (value.month, that.month), (value.day, that.day)]

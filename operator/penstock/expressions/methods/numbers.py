@@ -22,7 +22,8 @@ BOOLEAN = Methods("booleans")
 
 
 def _narrowed(value: Any, bits: int) -> int:
-    """As Java casts: integers lose their upper bits, decimals end at the greatest number."""
+    """A number as Java casts it: an integer loses its upper bits, a decimal ends at the greatest
+    number."""
     greatest = (1 << bits - 1) - 1
     least = -greatest - 1
     if isinstance(value, float):
@@ -36,7 +37,7 @@ def _narrowed(value: Any, bits: int) -> int:
 
 
 def _equals(run: Rendering, value: Any, other: Any) -> bool:
-    """The same type and value: in Java 1 does not equal 1.0."""
+    """Whether two numbers are equal in type and value: in Java 1 does not equal 1.0."""
     same = is_number(other) and _kind(value) is _kind(other)
     return same and _compare(value, other) == 0
 
@@ -54,7 +55,7 @@ def _hash(run: Rendering, value: Any) -> int:
 
 
 def sign(value: int) -> int:
-    """-1, 0 or 1."""
+    """The sign of a number: -1, 0 or 1."""
     return (value > 0) - (value < 0)
 
 

@@ -1,4 +1,4 @@
-"""What a message says of a method that is not served, beside that it is not."""
+"""Advice for the methods that are not served: why, and what to write instead."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Parameter:
 
     @classmethod
     def read(cls, text: str) -> Parameter:
-        """``end: int?``"""
+        """Read a parameter as a row writes it: ``end: int?``."""
         name, _, type_ = text.partition(":")
         return cls(name.strip(), type_.strip().rstrip("?"), type_.endswith("?"))
 
@@ -64,7 +64,8 @@ class Method:
     gives: str
     example: str
     call: Callable[..., Any]
-    """It takes the running template, the value and the arguments."""
+    """The function behind the method: it takes the running template, the value and the
+    arguments."""
 
     @property
     def signature(self) -> str:
@@ -85,9 +86,9 @@ class Methods:
     """The methods of one kind of value."""
 
     of: str
-    """The values, as a message calls them."""
+    """What a message calls the values."""
     rows: dict[str, Method] = field(default_factory=dict)
-    """By name in lower case: Pebble does not tell the cases apart."""
+    """The methods by their name in lower case: Pebble does not tell the cases apart."""
 
     def add(self, signature: str, gives: str, example: str, call: Callable[..., Any]) -> None:
         """Add a row: ``substring(begin: int, end: int?)``."""
@@ -102,7 +103,7 @@ class Methods:
             self.add(*row)
 
     def named(self, name: str) -> Iterator[Method]:
-        """What a name may mean, the first first: ``getX``, ``isX``, ``hasX``, ``X``."""
+        """The methods that a name may mean, in this order: ``getX``, ``isX``, ``hasX``, ``X``."""
         for prefix in _PREFIXES:
             method = self.rows.get(f"{prefix}{name}".lower())
             if method is not None:

@@ -20,7 +20,7 @@ def _units(text: str) -> bytes:
 
 
 def length(text: str) -> int:
-    """How many units a text has."""
+    """The number of units in a text."""
     return len(_units(text)) // 2 if _is_wide(text) else len(text)
 
 
@@ -78,7 +78,7 @@ def find_last(text: str, wanted: str, begin: int) -> int:
 def compare(left: str, right: str) -> int:
     """``String.compareTo``: the difference of the first units that differ, else of the lengths."""
     one, two = _units(left), _units(right)
-    least, most = 0, min(len(one), len(two)) // 2  # how many units are surely, and may be, the same
+    least, most = 0, min(len(one), len(two)) // 2  # how many units are equal at least, and at most
     while least < most:
         middle = (least + most + 1) // 2
         same = one[2 * least : 2 * middle] == two[2 * least : 2 * middle]

@@ -2,7 +2,7 @@
 
 One attempt is one Job of one pod: the Job never tries again by itself. Whether there is another
 attempt is the engine's decision, so a pod that was lost with its node fails its Job too, with a
-word that tells the two apart.
+reason that tells it from other failures.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Owner:
 
 @dataclass(frozen=True)
 class JobObjects:
-    """What has to be created, the ConfigMap first."""
+    """A Job, and the ConfigMap that has to be created before it."""
 
     job: dict[str, Any]
     config_map: dict[str, Any] | None = None
@@ -78,11 +78,11 @@ def build_job(
 ) -> JobObjects:
     """The Job of an attempt, and the ConfigMap that it needs where its texts are long.
 
-    With other paths than in a pod of its own it is to be folded into the pod of a WorkingDirectory
-    (:mod:`penstock.kubernetes.jobs.working_directory`), and has no ConfigMap.
+    With other paths than those of a pod of its own the Job is to be folded into the pod of a
+    WorkingDirectory (:mod:`penstock.kubernetes.jobs.working_directory`), and has no ConfigMap.
 
-    Raises :class:`~penstock.tasks.contract.task.TaskFailure` where it needs files and has no
-    storage, or where a secret stands in what no pod can put in its place.
+    Raises :class:`~penstock.tasks.contract.task.TaskFailure` where the attempt needs files and
+    there is no storage, or where a secret stands in a text that no pod can fill.
     """
     run, attempt = start.task_run, start.attempt.number
     container = _with_log_level(container, start.task)
@@ -124,7 +124,7 @@ def build_job(
 def job_spec(
     meta: Mapping[str, Any], pod: Mapping[str, Any], defaults: JobDefaults
 ) -> dict[str, Any]:
-    """What all Jobs have in common: one pod, once."""
+    """The spec of a Job that runs one pod once, as all Jobs do."""
     return {
         "backoffLimit": 0,
         "completions": 1,
@@ -151,9 +151,9 @@ def _with_log_level(container: Container, task: Task) -> Container:
 
 
 def spec_hash(start: StartAttempt, owner: Owner) -> str:
-    """Tells whether a Job is the one that this attempt means.
+    """The hash that tells whether a Job is the one that an attempt means.
 
-    It is made of the task as it was written, not as it was rendered: an expression that reads the
+    It is made of the task as it is written, not as it was rendered: an expression that reads the
     environment must not make a restarted controller take its own Job for a foreign one.
     """
     return digest(
@@ -184,7 +184,7 @@ def _identity(job: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 
 def labels_of(owner: Owner, task_id: str, task_run_id: str, attempt: int) -> dict[str, str]:
-    """By which an attempt's Job and pod are found."""
+    """The labels by which an attempt's Job and pod are found."""
     return {
         EXECUTION: label_value(owner.name),
         EXECUTION_UID: label_value(owner.uid),
@@ -202,7 +202,7 @@ def job_meta(
     annotations: Mapping[str, str],
     identity: str,
 ) -> dict[str, Any]:
-    """A Job's metadata; by its ``identity`` (a hash) and its owner it is known as ours."""
+    """A Job's metadata. By its ``identity`` (a hash) and its owner the Job is known as ours."""
     return {
         "name": name,
         "namespace": owner.namespace,
@@ -224,7 +224,7 @@ def _owner_reference(owner: Owner) -> dict[str, Any]:
 
 
 def config_map(meta: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, Any]:
-    """That of a Job, with the same name."""
+    """The ConfigMap of a Job, which has the Job's metadata and so its name."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

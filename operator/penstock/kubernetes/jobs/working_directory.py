@@ -1,13 +1,14 @@
 """The pod of a WorkingDirectory, in which its tasks run one after the other.
 
-It is the pod of one Job. An init container puts in place what stands in the directory at first; the
-container `directory` does nothing but keep the pod, until all is over. Each attempt of a task is an
-*ephemeral container* that is added when its turn has come: what it runs is known only then, since
-it may read what the tasks before have given. It is what the attempt's own pod would have, folded
-into one that is there. A container of Penstock's that moves its files is added beside it.
+It is the pod of one Job. An init container puts the first files of the directory in place; the
+container `directory` does nothing but keep the pod, until all tasks are over. Each attempt of a
+task is an *ephemeral container* that is added when its turn has come: what it runs is known only
+then, since it may read outputs of the tasks before. It is the container of what would be the
+attempt's own pod, folded into this one. A container of Penstock's that moves its files is added
+beside it.
 
 Ephemeral containers have no resources of their own: they live on the pod's, which are the largest
-that any of its tasks asks for. They are never begun anew, and end for good with the pod.
+that any of its tasks asks for. They are never restarted, and end for good with the pod.
 """
 
 from __future__ import annotations
@@ -82,18 +83,18 @@ _NOT_EPHEMERAL = ("resources", "restartPolicy")
 
 @dataclass(frozen=True)
 class Guest:
-    """What is added to the pod for one attempt."""
+    """The containers that are added to the pod for one attempt."""
 
     name: str
-    """Of the attempt's own container."""
+    """The name of the attempt's own container."""
     before: tuple[dict[str, Any], ...]
-    """Containers that have to end well before."""
+    """Containers that have to end successfully before the others are added."""
     containers: tuple[dict[str, Any], ...]
-    """The attempt's own, and what runs beside it."""
+    """The attempt's own container, and those that run beside it."""
 
 
 def shared_by(workspace: Workspace | None) -> Sharing | None:
-    """What the tasks of a directory ask of a pod in common; None where they have none."""
+    """The demands of a directory's tasks on a pod that they share; None where they share none."""
     if workspace is None:
         return None
     return sharing((task.type, getattr(task, "properties", {})) for task in workspace.tasks)
@@ -106,12 +107,12 @@ def directory_name(execution: Mapping[str, Any], workspace: Workspace) -> str:
 
 
 def name_in_directory(start: StartAttempt) -> str:
-    """The name of an attempt's container there."""
+    """The name of an attempt's container in the pod of its directory."""
     return guest_name(start.task_run.task_id, *start.key)
 
 
 def needs_storage(workspace: Workspace) -> bool:
-    """Whether what stands in the directory at first comes from the storage."""
+    """Whether the first files of a directory come from the storage."""
     return any(name in workspace.properties for name in _STEPS)
 
 
@@ -158,7 +159,7 @@ def _holding_pod(asked: Sharing, defaults: JobDefaults) -> dict[str, Any]:
         {"name": "end", "emptyDir": memory},
         *pod.get("volumes", ()),
     ]
-    # Each container says as whom it runs; what is in the common folder belongs to them all.
+    # Each container has its own user; the files in the common folder belong to the group of all.
     pod["securityContext"] = {"seccompProfile": {"type": "RuntimeDefault"}, "fsGroup": _USER}
     if asked.placement.volumes:
         pod["securityContext"]["fsGroupChangePolicy"] = "OnRootMismatch"
@@ -174,14 +175,15 @@ def _begin(
     secrets: Secrets,
     places: SecretPlaces,
 ) -> dict[str, str]:
-    """Put what comes before all tasks into the pod; what has to stand in a ConfigMap for it."""
+    """Put the init container that runs before all tasks into the pod; gives the data of its
+    ConfigMap."""
     env: list[Mapping[str, Any]] = []
     mounts = [_WORK]
     data: dict[str, str] = {}
     if needs_storage(workspace):
         if storage is None:
             raise TaskFailure(
-                "the directory has to do with files, and this installation has no internal storage"
+                "the WorkingDirectory uses files, and this installation has no internal storage"
             )
         plan = Plan(_origin(workspace, storage), shared=of_directory(workspace))
         env, data = plan_environment(plan, storage)
@@ -203,7 +205,7 @@ def _origin(workspace: Workspace, storage: PodStorage) -> Origin:
 
 
 def fold(objects: JobObjects, start: StartAttempt) -> Guest:
-    """The Job of an attempt as containers of the pod of its WorkingDirectory."""
+    """Fold the Job of an attempt into containers for the pod of its WorkingDirectory."""
     job, name = objects.job, name_in_directory(start)
     pod = job["spec"]["template"]["spec"]
     inits = pod.get("initContainers", ())
@@ -226,14 +228,15 @@ def fold(objects: JobObjects, start: StartAttempt) -> Guest:
 
 
 def end_container(defaults: JobDefaults) -> dict[str, Any]:
-    """Lets the pod end."""
+    """The ephemeral container that lets the pod end."""
     made = own_container(ENDER, (*_MODULE, "end"), [], [_END], defaults)
     made["securityContext"] = _as_user(made["securityContext"], _USER)
     return _without_resources(made)
 
 
 def timeout_of(container: Mapping[str, Any]) -> int | None:
-    """The limit of an attempt in such a container, in seconds."""
+    """The timeout of an attempt in a container of a shared pod, in seconds; None where it has
+    none."""
     for entry in container.get("env") or ():
         if entry.get("name") == TIMEOUT_VARIABLE and str(entry.get("value")).isdigit():
             return int(entry["value"])
@@ -245,17 +248,19 @@ def _beside_name(name: str, container: Mapping[str, Any]) -> str:
 
 
 def files_name(name: str) -> str:
-    """The container that moves the files of the attempt whose container has this name."""
+    """The name of the container that moves the files of an attempt, from that of the attempt's
+    container."""
     return _beside_name(name, {"name": FILES_CONTAINER})
 
 
 def _goes_on(container: Mapping[str, Any]) -> bool:
-    """Whether it runs as long as the task does: a sidecar."""
+    """Whether an init container runs as long as the task does, as a sidecar."""
     return container.get("restartPolicy") == "Always"
 
 
 def _folded(container: Mapping[str, Any], name: str, pod: Mapping[str, Any]) -> dict[str, Any]:
-    """A container of a pod of its own, as one of a pod that has no user of its own."""
+    """A container of an attempt's own pod, made fit for a shared pod, which has no user of its
+    own."""
     made = _without_resources({**container, "name": name})
     whole = pod.get("securityContext", {})
     user = {key: whole[key] for key in ("runAsUser", "runAsGroup", "runAsNonRoot") if key in whole}
@@ -269,8 +274,8 @@ def _without_resources(container: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_parts(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """A variable of Penstock's own that is longer than one may be, as
-    :func:`penstock.tasks.contract.plan.read_long` takes it."""
+    """A variable, cut into several where it is one of Penstock's long ones:
+    :func:`penstock.tasks.contract.plan.read_long` puts them together."""
     name = entry["name"]
     if name not in _LONG:
         return [entry]

@@ -1,11 +1,11 @@
-"""Logs in the internal storage, below the folder of their execution:
+"""The archived logs in the internal storage, below the folder of their execution:
 
     …/executions/<id>/logs/<task run>.<attempt>.00000.log
     …/executions/<id>/logs/<task run>.<attempt>.00001.log     as the task runs on
     …/executions/<id>/logs/<task run>.<attempt>.end.log       when it has ended
 
 A part begins with a line of JSON that says whose log it is; after it stand the kubelet's own lines,
-with their times. Nothing of this is a file of the execution: no URI leads to it.
+with their times. They are no files of the execution: no URI leads to them.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class Part:
-    """What the first line of a part says."""
+    """The first line of a part: whose log it is, and how far it goes."""
 
     source: Source
     first: str
-    """When its first line was printed."""
+    """When the first line of the part was printed."""
     last: str
-    """When its last line was printed."""
+    """When the last line of the part was printed."""
     size: int
-    """Bytes of all parts up to this one."""
+    """The bytes of all parts up to this one, itself included."""
 
     def to_json(self) -> dict[str, Any]:
         source = self.source
@@ -62,7 +62,7 @@ class Part:
 
     @classmethod
     def from_json(cls, text: bytes) -> Part:
-        """Raises ``ValueError``."""
+        """Read the first line of a part. Raises ``ValueError``."""
         try:
             found = json.loads(text)
             source = Source(
@@ -78,41 +78,41 @@ class Part:
 
 
 class LogArchive:
-    """The logs of one execution."""
+    """The archived logs of one execution."""
 
     def __init__(self, storage: Storage, place: ExecutionPlace) -> None:
         self._storage = storage
         self._folder = f"{place.folder}{_FOLDER}"
 
     def write(self, part: Part, number: int | None, lines: BinaryIO) -> None:
-        """Keep the lines as a part; without a number as the last one."""
+        """Keep lines as a part of a log; without a number they are the last part."""
         key = (part.source.task_run, part.source.attempt)
         self.rewrite(self._path(key, number), part, lines)
 
     def has_ended(self, key: Key) -> bool:
-        """Whether all of an attempt's log is there."""
+        """Whether the whole log of an attempt is archived."""
         return self._storage.exists(self._path(key, None))
 
     def parts(self, key: Key) -> tuple[int, Part | None]:
-        """How many parts there are of a log that has not ended, and what the last one says."""
+        """The number of parts of a log that has not ended, and the first line of the last one."""
         count = 0
         while self._storage.exists(self._path(key, count)):
             count += 1
         return count, self._part(self._path(key, count - 1)) if count else None
 
     def delete(self) -> None:
-        """Let nothing of it be left."""
+        """Delete all logs of the execution."""
         for path in list(self._storage.list(self._folder)):
             self._storage.delete(path)
 
     def ended(self) -> Iterator[list[str]]:
-        """The paths of the parts of each attempt's log that is there to its end, in order."""
+        """Yield the paths of the parts of each log that is archived to its end, in order."""
         return (paths for _, paths in self._paths() if paths[-1].endswith(f".{_END}.log"))
 
     @contextmanager
     def open(self, path: str) -> Iterator[tuple[Part, BinaryIO]]:
-        """What a part says of itself, and its lines. Raises ``FileMissing``, also where it is no
-        part."""
+        """Open a part: gives its first line and the rest. Raises ``FileMissing``, also for a file
+        that is no part."""
         with self._storage.open(path) as file:
             try:
                 part = Part.from_json(file.readline())
@@ -121,23 +121,24 @@ class LogArchive:
             yield part, file
 
     def rewrite(self, path: str, part: Part, lines: BinaryIO) -> None:
-        """Let a part have other lines."""
+        """Replace the lines of a part."""
         with self._storage.writing(path) as file:
             file.write(json.dumps(part.to_json()).encode() + b"\n")
             shutil.copyfileobj(lines, file)
 
     def remove(self, path: str) -> None:
-        """Let a part be gone."""
+        """Delete a part."""
         self._storage.delete(path)
 
     def attempts(self) -> dict[Key, bool]:
-        """All attempts of which something is there, and whether it is all of their log."""
+        """The attempts that have archived logs; for each, whether the whole log is archived."""
         return {key: _END in parts for key, parts in self._found().items()}
 
     def entries(self, wanted: Callable[[Key], bool]) -> Iterator[dict[str, Any]]:
-        """What the attempts that are wanted logged, in the order of time: see :func:`entry`.
+        """The entries of the wanted attempts, in the order of time: see :func:`entry`.
 
-        Where more than some logs run side by side, those that began last come a little late.
+        Where too many logs run side by side, the entries of those that began last come a little
+        late.
         """
         waiting = [
             (part.first, key, part.source, paths)
@@ -168,7 +169,7 @@ class LogArchive:
             yield key, [parts[name] for name in sorted(parts)]
 
     def _found(self) -> dict[Key, dict[str, str]]:
-        """The paths of the parts, by attempt and name; the name of the last one sorts last."""
+        """The paths of the parts, by attempt and name; the name of the last part sorts last."""
         found: dict[Key, dict[str, str]] = {}
         for path in self._storage.list(self._folder):
             match = _NAME.fullmatch(path.removeprefix(self._folder))
@@ -193,8 +194,8 @@ class LogArchive:
 def merged(
     logs: Iterable[tuple[str, Key, Source, Iterator[Line]]], limit: int = _MAX_OPEN
 ) -> Iterator[dict[str, Any]]:
-    """Entries in the order of time, of logs in the order in which they begin (the first thing that
-    is said of each). No more than so many are read at once.
+    """Merge logs into entries in the order of time. The logs come in the order of their beginnings,
+    the first item of each; no more than ``limit`` are read at once.
     """
     open_: list[tuple[str, Key, int, Line, Source, Iterator[Line]]] = []
     to_come = iter(logs)

@@ -1,7 +1,7 @@
-"""What a pod's log has beyond what is known of it: as much as is kept of one attempt.
+"""Reads the part of a pod's log that was not read yet, as far as an attempt's log is kept.
 
-Of one attempt's log are kept its first 8 MiB and, where there is more, its last 1000 lines, with a
-note in between. Whoever reads it from the pod sees the same as who reads it from the archive.
+An attempt's log is kept up to 8 MiB and, where there is more, with its last 1000 lines and a note
+in between. Readers see the same log whether it comes from the pod or from the archive.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ def has_begun(pod: Object) -> bool:
 
 
 def has_ended(pod: Object) -> bool:
-    """Whether nothing more will be printed."""
+    """Whether the task's container will print nothing more."""
     return podstatus.terminated(pod) is not None or podstatus.is_over(pod)
 
 
 async def caught(api: Api, pod: Object, size: int, last: str | None, *, ends: bool) -> Piece:
-    """What was printed after ``last``, of which so many bytes are known.
+    """The lines that were printed after the time ``last``; ``size`` bytes of the log are known
+    already.
 
-    Where it ``ends`` this is all that is left: of a pod that is being deleted what it still prints
-    is waited for. Raises :class:`Unreadable` and ``ApiError``.
+    With ``ends`` this is all that is left of the log: where a pod is being deleted, its last lines
+    are waited for. Raises :class:`Unreadable` and ``ApiError``.
     """
     room = HEAD_BYTES - size
     piece = Piece()

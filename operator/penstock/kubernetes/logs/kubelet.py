@@ -1,4 +1,5 @@
-"""Reading a container's log from the kubelet into a file, up to a limit, and knowing its times."""
+"""Reads a container's log from the kubelet into a file, up to a limit, with the times of its
+lines."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def _file() -> BinaryIO:
 
 @dataclass
 class Piece:
-    """Whole lines of a log, that follow each other. Larger ones are on the disk meanwhile."""
+    """Whole lines of a log that follow each other, in a temporary file; a large one is on the
+    disk."""
 
     file: BinaryIO = field(default_factory=_file)
     size: int = 0
@@ -29,18 +31,18 @@ class Piece:
     last: str | None = None
     """When the last line was printed."""
     is_cut: bool = False
-    """Whether there was more than was wanted."""
+    """Whether the log has more than the limit."""
     follows: bool = True
-    """Whether nothing is missing between what was there before and this."""
+    """Whether no line is missing between the lines before and this piece."""
 
     def add_note(self, text: str) -> None:
-        """Put in a word of Penstock's own, at the end."""
+        """Append a note of Penstock's own."""
         line = note(self.last or self.first or "1970-01-01T00:00:00.000000000Z", text)
         self.file.seek(self.size)
         self.size += self.file.write(line)
 
     def add(self, other: Piece) -> None:
-        """Put in what follows."""
+        """Append the piece that follows."""
         other.file.seek(0)
         self.file.seek(self.size)
         while block := other.file.read(_LONGEST_FIRST):
@@ -53,17 +55,18 @@ class Piece:
 
 
 class Unreadable(Exception):
-    """The kubelet has no such log; its own words."""
+    """The kubelet has no such log; the text is the kubelet's."""
 
 
 async def read_piece(
     answer: AsyncIterator[bytes], limit: int, after: str | None = None, *, is_whole: bool
 ) -> Piece:
-    """What the kubelet answers, up to so many bytes.
+    """Read the kubelet's answer into a piece of at most ``limit`` bytes.
 
-    Lines up to the time ``after`` are left out: the kubelet is asked by whole seconds. They are
-    there unless the log was moved away meanwhile, which shows so. The last line is taken only
-    where it has its end, or nothing follows it. Raises :class:`Unreadable`.
+    Lines up to the time ``after`` are left out: the kubelet is asked by whole seconds. Where none
+    is left out, the log was rotated meanwhile: then the piece does not follow. The last line is
+    taken only where it has its end, or where ``is_whole`` says that nothing follows it. Raises
+    :class:`Unreadable`.
     """
     piece = Piece()
     piece.follows = after is None
@@ -88,11 +91,11 @@ class _Reader:
         self._limit = limit
         self._after = after
         self._pending = bytearray()
-        """Bytes at the beginning of which it is not known yet whether they are wanted."""
+        """Bytes whose first line may still be one that is known already."""
         self._started = False
         self._looked = False
         self._ends = 0
-        """Where the last line that is whole ends."""
+        """The end of the last whole line."""
 
     def take(self, block: bytes) -> None:
         if self._started:
@@ -116,12 +119,12 @@ class _Reader:
             piece.last = self._time_at(self._start_of_last())
 
     def _is_worth_its_rest(self) -> bool:
-        """Whether a line that was cut is all there is, and more of it than a part of its time."""
+        """Whether a line that was cut is the only one, and has more than a part of its time."""
         self._piece.file.seek(0)
         return not self._ends and is_stamped(self._piece.file.read(_STAMP_BYTES))
 
     def _drop_known(self, *, is_end: bool) -> None:
-        """Leave out the lines that are there already."""
+        """Leave out the lines up to the time ``after``."""
         pending = self._pending
         while pending:
             end = pending.find(b"\n")
@@ -151,7 +154,7 @@ class _Reader:
         self._piece.size += self._piece.file.write(block)
 
     def _start_of_last(self) -> int:
-        """Where the last line begins."""
+        """The place where the last line begins."""
         end = self._piece.size - 1
         while end > 0:
             start = max(end - _LONGEST_FIRST, 0)

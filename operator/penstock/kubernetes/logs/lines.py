@@ -1,8 +1,8 @@
-"""The log of a task's container, as the kubelet tells it and as Penstock keeps it: its lines.
+"""The lines of the log of a task's container, as the kubelet gives them and as Penstock keeps them.
 
     2026-11-21T16:29:51.123456789Z WARN three rows were left out
 
-What is no part of the task's own log is dropped here: the result that stands at the end where it
+The result of a task is dropped here, since it is no part of the log: it stands at the end where it
 was too long for the termination message (see :mod:`penstock.tasks.contract.framing`).
 
 Levels: a core task says its level before each line. A script's lines are INFO, since the kubelet
@@ -43,7 +43,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Source:
-    """Which attempt's log it is."""
+    """The attempt whose log it is."""
 
     task: str
     task_run: str
@@ -51,11 +51,11 @@ class Source:
     value: str | None = None
     """The value of the loop in which the task stands."""
     levels: bool = False
-    """Whether its lines say their level: those of a core task."""
+    """Whether the lines say their level, as those of a core task do."""
 
 
 class LineReader:
-    """Makes lines of what the kubelet says, in the order in which it comes."""
+    """Makes lines of the kubelet's lines, in their order."""
 
     def __init__(self, levels: bool) -> None:
         self._levels = levels
@@ -66,7 +66,7 @@ class LineReader:
         self._in_result = False
 
     def read(self, raw: bytes) -> list[Line]:
-        """The lines that a line of the kubelet's is; mostly one."""
+        """The lines that a line of the kubelet's holds: mostly one."""
         self._at, text = stamped(raw, self._at)
         if self._in_result:
             self._skip(raw, text)
@@ -85,7 +85,7 @@ class LineReader:
         return before if text == END_MARK else [*before, *self._lines(text)]
 
     def end(self) -> list[Line]:
-        """What was held back until it was sure that nothing follows."""
+        """The lines that were held back until nothing follows."""
         held, self._blank = self._blank, None
         return [] if held is None else [held]
 
@@ -115,7 +115,7 @@ class LineReader:
 
 
 def stamped(raw: bytes, otherwise: str = _NO_TIME) -> tuple[str, str]:
-    """When a line of the kubelet's was printed, and its text."""
+    """The time of a line of the kubelet's, and its text."""
     text = raw.decode("utf-8", "replace").removesuffix("\n")
     match = _STAMPED.match(text)
     if match is None:
@@ -128,17 +128,17 @@ def stamped(raw: bytes, otherwise: str = _NO_TIME) -> tuple[str, str]:
 
 
 def is_stamped(raw: bytes) -> bool:
-    """Whether a line has a time: what the kubelet says of a log that it lacks has none."""
+    """Whether a line has a time. The kubelet's message about a log that it lacks has none."""
     return _STAMPED.match(raw[:40].decode("utf-8", "replace")) is not None
 
 
 def note(at: str, text: str) -> bytes:
-    """A line of Penstock's own, to be put into a log."""
+    """A line of Penstock's own for a log."""
     return f"{at} {NOTE_MARK} {text}\n".encode()
 
 
 def entry(source: Source, line: Line) -> dict[str, Any]:
-    """A line and whose it is, as JSON values."""
+    """A line and its attempt, as JSON values."""
     made: dict[str, Any] = {
         "timestamp": line.at,
         "level": line.level,
@@ -151,7 +151,7 @@ def entry(source: Source, line: Line) -> dict[str, Any]:
 
 
 def _said(text: str) -> list[tuple[str, str]] | None:
-    """What a script says by a `::{"logs": […]}::` line; None where it is no such line."""
+    """The levels and texts of a script's `::{"logs": […]}::` line; None for any other line."""
     shown = text.strip()
     if not (shown.startswith("::{") and shown.endswith("}::") and '"logs"' in shown):
         return None

@@ -1,8 +1,8 @@
-"""Taking lines out of archived logs.
+"""Takes lines out of archived logs.
 
 A part of a log is written anew without them. The last part stays even where it is empty: it says
-that the log has ended, else it would be read from the kubelet once more. So what is done twice,
-since the controller was killed in between, is done once.
+that the log has ended, else it would be read from the kubelet once more. So a purge that is
+repeated, since the controller was killed in between, changes nothing more.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _RESULT = BEGIN_MARK.encode()
 
 @dataclass(frozen=True)
 class Window:
-    """Which lines are meant."""
+    """The lines that a purge means: by time and level."""
 
     start: str = ""
-    """As the kubelet writes times, so that they compare as text."""
+    """A time as the kubelet writes it, so that times compare as text."""
     end: str = "9"
     levels: frozenset[str] = frozenset()
-    """All where it is empty."""
+    """The levels that are meant; all where it is empty."""
 
     @classmethod
     def between(
@@ -55,12 +55,12 @@ ALL = Window()
 
 
 def count_lines(archive: LogArchive, window: Window) -> int:
-    """How many lines of ended attempts are meant."""
+    """The number of lines of ended attempts in a window."""
     return sum(_count(archive, path, window) for paths in archive.ended() for path in paths)
 
 
 def purge_lines(archive: LogArchive, window: Window) -> None:
-    """Let them be gone."""
+    """Delete the lines of ended attempts in a window."""
     for *earlier, last in archive.ended():
         for path in earlier:
             if _purge(archive, path, window, is_last=False):
@@ -72,12 +72,12 @@ def _count(archive: LogArchive, path: str, window: Window) -> int:
     try:
         with archive.open(path) as (part, file):
             return sum(meant for _, meant, is_line in _read(part, file, window) if is_line)
-    except FileMissing:  # its execution is gone meanwhile
+    except FileMissing:  # the execution is gone meanwhile
         return 0
 
 
 def _purge(archive: LogArchive, path: str, window: Window, *, is_last: bool) -> bool:
-    """Write a part without what is meant; whether nothing is left of it."""
+    """Write a part without the lines that are meant; tells whether none is left."""
     with cast("BinaryIO", SpooledTemporaryFile(_IN_MEMORY, prefix="penstock-log-")) as rest:
         try:
             with archive.open(path) as (part, file):
@@ -96,8 +96,8 @@ def _purge(archive: LogArchive, path: str, window: Window, *, is_last: bool) -> 
 
 
 def _read(part: Part, file: BinaryIO, window: Window) -> Iterator[tuple[bytes, bool, bool]]:
-    """Each line of the kubelet's: whether it is meant, and whether it is one of the log. The result
-    of the task at the end is none, and stays or goes as a whole.
+    """Yield each line of the kubelet's, whether it is meant, and whether it is a line of the log.
+    The result of the task at the end is none, and stays or goes as a whole.
     """
     at = ""
     of_result: bool | None = None
@@ -120,7 +120,7 @@ def _begins_result(raw: bytes) -> bool:
 
 
 def _level(part: Part, raw: bytes) -> str:
-    """The level of a line; the first one where it says several."""
+    """The level of a line of the kubelet's; the first one where it holds several lines."""
     lines = LineReader(part.source.levels).read(raw)
     return lines[0].level if lines else "INFO"
 

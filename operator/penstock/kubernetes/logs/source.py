@@ -1,4 +1,4 @@
-"""Which attempt's log a pod's is."""
+"""Tells whose log a pod's log is: the attempt's."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _OF_CORE_TASKS = ("PENSTOCK_TASK", "PENSTOCK_TASK_FILE")
 
 
 def source_of(pod: Object) -> Source | None:
-    """None where the pod is of no Job that Penstock made. Labels are anyone's to write, but a Job's
-    name follows from what they say.
+    """The attempt whose log a pod's is; None where Penstock made no Job of the pod. Anyone may
+    write labels, but the name of the pod's Job follows from those that Penstock writes.
     """
     meta = pod["metadata"]
     labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
@@ -42,7 +42,8 @@ def source_of(pod: Object) -> Source | None:
 
 
 def _job_name(meta: Mapping[str, Any], execution: str, uid: str) -> str | None:
-    """By what its labels say. Of a pod that attempts share, by what those of the pod itself say."""
+    """The name of the Job that the labels of a pod imply; for a pod that attempts share, the labels
+    of the pod itself."""
     own = meta.get("directory") or {**meta["labels"], "annotations": meta.get("annotations") or {}}
     number, task = str(own.get(ATTEMPT)), own["annotations"].get(TASK_ID)
     if not number.isdigit() or task is None:
@@ -51,7 +52,7 @@ def _job_name(meta: Mapping[str, Any], execution: str, uid: str) -> str | None:
 
 
 def _is_core(pod: Object) -> bool:
-    """Whether its lines say their level."""
+    """Whether the log of a pod says the level of its lines, as that of a core task does."""
     for container in (pod.get("spec") or {}).get("containers") or ():
         if container.get("name") == podstatus.container_name(pod):
             names = {item.get("name") for item in container.get("env") or ()}

@@ -1,1 +1,1 @@
-"""What pods, Jobs and Events tell of an attempt."""
+"""How pods, Jobs and Events tell what happened to an attempt."""

@@ -1,4 +1,4 @@
-"""Why a Job has no pod, and a pod no container: what only Events tell."""
+"""The reasons that only Events tell: why a Job has no pod, and a pod no container."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LASTING = ("is forbidden", "is invalid", "denied the request", "violates PodSec
 
 
 def refusals(events: Iterable[Mapping[str, Any]]) -> dict[str, PendingProblem]:
-    """Why Jobs have no pod, by their uid; of several reasons the newest."""
+    """The newest reason why a Job has no pod, by the uid of the Job."""
     found: dict[str, tuple[str, PendingProblem]] = {}
     for event in events:
         uid = (event.get("regarding") or {}).get("uid")
@@ -32,7 +32,7 @@ def refusals(events: Iterable[Mapping[str, Any]]) -> dict[str, PendingProblem]:
 
 
 def last_warning(events: Iterable[Mapping[str, Any]]) -> PendingProblem | None:
-    """The newest of the Events about a pod."""
+    """The newest problem that Events tell of a pod; None where they tell none."""
     newest = max(events, key=_seen, default=None)
     if newest is None:
         return None
@@ -41,7 +41,7 @@ def last_warning(events: Iterable[Mapping[str, Any]]) -> PendingProblem | None:
 
 
 def start_within(job: Mapping[str, Any], default: float) -> float:
-    """How many seconds a Job's pod may wait for its start."""
+    """The seconds that a Job's pod may wait for its start."""
     said = (job["metadata"].get("annotations") or {}).get(START_WITHIN, "")
     return float(said) if said.isdigit() and len(said) < 12 else default
 
@@ -54,7 +54,7 @@ def _problem(note: str) -> PendingProblem:
 
 
 def _seen(event: Mapping[str, Any]) -> str:
-    """When an event was last seen; dates of the API server compare as text."""
+    """The date at which an Event was last seen; dates of the API server compare as text."""
     series = event.get("series") or {}
     last = series.get("lastObservedTime") or event.get("deprecatedLastTimestamp")
     return str(last or event.get("eventTime") or "")

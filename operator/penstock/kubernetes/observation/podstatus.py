@@ -1,6 +1,6 @@
-"""Reading a pod's status: small questions, and the words in which a cause is told.
+"""Reads a pod's status: small questions, and the messages that tell a cause.
 
-Objects come from a watch and may be of any version, so every part may be missing.
+Objects come from a watch, so every part of one may be missing.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 
 @dataclass(frozen=True)
 class Cause:
-    """Why something is as it is."""
+    """The cause of a failure, as a reason and a message."""
 
     reason: str
     message: str
@@ -55,17 +55,17 @@ class Cause:
 
 @dataclass(frozen=True)
 class Disruption(Cause):
-    """Why a pod was taken away."""
+    """The reason why a pod was taken from its node."""
 
     own_fault: bool = False
 
 
 @dataclass(frozen=True)
 class PendingProblem(Cause):
-    """Why a pod does not start."""
+    """The problem that keeps a pod from starting."""
 
     hopeless: bool = False
-    """Waiting can't help."""
+    """Whether waiting can't help."""
 
 
 def main_pod(pods: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -91,28 +91,28 @@ def terminated(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def started(pod: Mapping[str, Any]) -> datetime | None:
-    """Since when the task's container runs; None where it does not."""
+    """The date since which the task's container runs; None where it does not run."""
     running = _state(pod, "running")
     return date(running.get("startedAt")) if running is not None else None
 
 
 def is_over(pod: Mapping[str, Any]) -> bool:
-    """Whether the pod ended, with or without a word on its container."""
+    """Whether the pod has ended, whether or not it has a status of its container."""
     return _status(pod).get("phase") in ("Failed", "Succeeded")
 
 
 def was_deleted(pod: Mapping[str, Any]) -> bool:
-    """Whether the pod is about to go, or gone."""
+    """Whether the pod is being deleted, or is gone."""
     return is_gone(pod) or (pod.get("metadata") or {}).get("deletionTimestamp") is not None
 
 
 def is_gone(pod: Mapping[str, Any]) -> bool:
-    """Whether the pod is not there any more, and nothing more will be heard of it."""
+    """Whether the pod is gone, so that no further event of it comes."""
     return _GONE in (pod.get("metadata") or {})
 
 
 def gone(pod: Mapping[str, Any]) -> dict[str, Any]:
-    """A pod as it is remembered when it is not there any more."""
+    """A pod as the controller remembers it once it is gone."""
     return {**pod, "metadata": {**pod["metadata"], _GONE: True}}
 
 
@@ -122,13 +122,13 @@ def out_of_time(pod: Mapping[str, Any]) -> bool:
 
 
 def job_condition(job: Mapping[str, Any] | None, kind: str) -> Mapping[str, Any] | None:
-    """A Job's condition, if it holds."""
+    """A Job's condition of a type; None where it is not True."""
     conditions = ((job or {}).get("status") or {}).get("conditions")
     return _condition(conditions, kind)
 
 
 def job_has_ended(job: Mapping[str, Any] | None) -> bool:
-    """Whether a Job has come to its end, or is about to."""
+    """Whether a Job has ended, or is about to."""
     kinds = ("Complete", "SuccessCriteriaMet", "Failed", "FailureTarget")
     return any(job_condition(job, kind) is not None for kind in kinds)
 
@@ -136,14 +136,15 @@ def job_has_ended(job: Mapping[str, Any] | None) -> bool:
 def dates(
     pod: Mapping[str, Any], ended: Mapping[str, Any] | None
 ) -> tuple[datetime | None, datetime | None]:
-    """From when to when the container ran."""
+    """The dates between which the container ran."""
     if ended is None:
         return date(_status(pod).get("startTime")), None
     return date(ended.get("startedAt")), date(ended.get("finishedAt"))
 
 
 def disruption(pod: Mapping[str, Any], ended: Mapping[str, Any] | None) -> Disruption | None:
-    """Why the pod was taken from its node, if it was, and its container did not end before."""
+    """The disruption that took a pod from its node before its container ended; None where there was
+    none."""
     status = _status(pod)
     reason, message = status.get("reason") or "", status.get("message") or ""
     target = _condition(status.get("conditions"), "DisruptionTarget")
@@ -161,11 +162,13 @@ def disruption(pod: Mapping[str, Any], ended: Mapping[str, Any] | None) -> Disru
 
 
 def cause(pod: Mapping[str, Any], ended: Mapping[str, Any] | None) -> Cause:
-    """Why a container failed that nobody disturbed."""
+    """The cause of a failure that no disruption explains."""
     if ended is None:
         status = _status(pod)
         reason = status.get("reason") or "PodFailed"
-        return Cause(reason, status.get("message") or "the pod failed without a word")
+        return Cause(
+            reason, status.get("message") or "the pod failed, and Kubernetes tells no reason"
+        )
     reason, code = ended.get("reason") or "", ended.get("exitCode", 1)
     if reason == "OOMKilled":
         limit = _memory_limit(pod)
@@ -181,7 +184,7 @@ def cause(pod: Mapping[str, Any], ended: Mapping[str, Any] | None) -> Cause:
 
 
 def pending_problem(pod: Mapping[str, Any]) -> PendingProblem | None:
-    """Why a pod that has not started will perhaps never do so."""
+    """The problem that may keep a pod from ever starting; None where there is none."""
     if is_over(pod) or terminated(pod) is not None or started(pod) is not None:
         return None
     for waiting in _waiting(pod):
@@ -198,7 +201,8 @@ def pending_problem(pod: Mapping[str, Any]) -> PendingProblem | None:
 
 
 def _missing_secret(pod: Mapping[str, Any], message: str) -> PendingProblem | None:
-    """A secret that is not there: nobody can know whether it will be, so the task ends at once."""
+    """The problem of a Secret that does not exist. Nobody can know whether it ever will, so the
+    task ends at once."""
     found = _MISSING_KEY.match(message) or _MISSING_SECRET.match(message)
     if found is None:
         return None
@@ -213,7 +217,7 @@ def _missing_secret(pod: Mapping[str, Any], message: str) -> PendingProblem | No
 
 
 def failed_init(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The terminated state of a container that had to end well before the task's own."""
+    """The terminated state of an init container that failed; None where none did."""
     for status in _status(pod).get("initContainerStatuses") or ():
         ended: Mapping[str, Any] | None = (status.get("state") or {}).get("terminated")
         if ended is not None and ended.get("exitCode") != 0:
@@ -222,7 +226,7 @@ def failed_init(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def date(text: object) -> datetime | None:
-    """A date of the API server."""
+    """Read a date of the API server; None for anything else."""
     try:
         return datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
@@ -234,7 +238,7 @@ def _status(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _waiting(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """What each container waits for; those that come before the task's own are among them."""
+    """The waiting state of each container, those of init containers among them."""
     status = _status(pod)
     for kind in ("initContainerStatuses", "containerStatuses"):
         for container in status.get(kind) or ():

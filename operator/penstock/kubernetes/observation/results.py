@@ -1,4 +1,4 @@
-"""What a pod and its Job say about an attempt. Pure functions from plain objects.
+"""How a pod and its Job become the observation of an attempt. Pure functions of plain objects.
 
 How a controller uses them, each time the pod or the Job of an attempt changed::
 
@@ -49,7 +49,7 @@ Job = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class LogRequest:
-    """Which end of which container's log holds the outputs."""
+    """The part of a container's log that holds the outputs: its last lines."""
 
     pod: str
     container: str
@@ -58,16 +58,17 @@ class LogRequest:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What an ended container gave back."""
+    """The outputs of an ended container, and what came with them."""
 
     outputs: Mapping[str, Any] | None = None
     message: str | None = None
-    """A core task's own word on its failure, or what was ignored in a script's output."""
+    """A core task's own message about its failure, or a note on what was ignored in a script's
+    output."""
     metrics: Sequence[Metric] = ()
     effects: tuple[Any, ...] = ()
-    """What a core task wants changed in the world."""
+    """The changes of key-values that a core task asks for."""
     error: str | None = None
-    """Set where the outputs cannot be had: the attempt has failed, whatever the exit code."""
+    """Why the outputs can't be read: the attempt has failed, whatever the exit code."""
 
 
 def observe(
@@ -76,7 +77,8 @@ def observe(
     timeout: timedelta | None = None,
     log: str | None = None,
 ) -> Observation:
-    """What is known of an attempt. `log` is the answer to :func:`needs_log`, where it asked."""
+    """The observation of an attempt. `log` is the log for which :func:`needs_log` asked, if it
+    did."""
     pod = podstatus.main_pod(pods)
     failed = podstatus.job_condition(job, "Failed") or podstatus.job_condition(job, "FailureTarget")
     if pod is None:
@@ -129,8 +131,8 @@ def observe(
 
 
 def with_own_files(seen: Observation, folder: str) -> Observation:
-    """The observation, where the output files that it names are those of the task run, below the
-    folder of this URI. A pod's word is not taken for the files of others.
+    """The observation, failed where it names output files that are not below the folder of the task
+    run. A pod can't claim the files of others.
     """
     files = (seen.outputs or {}).get("outputFiles")
     if not isinstance(files, Mapping):
@@ -148,14 +150,14 @@ def with_own_files(seen: Observation, folder: str) -> Observation:
 
 
 def job_deleted() -> Observation:
-    """For a Job that was there and is gone, with its pods."""
+    """The observation of an attempt whose Job was there and is gone, with its pods."""
     return Observation(
         State.FAILED, reason="JobDeleted", message="the Job was deleted while the task ran"
     )
 
 
 def needs_log(pods: Pod | Sequence[Pod]) -> LogRequest | None:
-    """The part of the log that has to be fetched before :func:`observe`; mostly none."""
+    """The part of the log that has to be read before :func:`observe`; mostly None."""
     pod = podstatus.main_pod([pods] if isinstance(pods, Mapping) else pods)
     ended = podstatus.terminated(pod) if pod is not None else None
     marker = parse_marker(ended.get("message")) if ended is not None else None
@@ -172,7 +174,7 @@ def outputs_of(pod: Pod, log: str | None = None) -> Outputs:
     marker = parse_marker(ended.get("message"))
     code = ended.get("exitCode", 0)
     if marker is None:
-        # Killed with all its processes before it could say anything.
+        # The container was killed with all its processes before it could write a message.
         return Outputs()
     if marker.form == "oversized":
         return Outputs(error=TOO_LARGE)
@@ -200,8 +202,8 @@ def _script_shape(values: dict[str, Any], exit_code: int, files: dict[str, str])
 
 
 def _kept(lines: str) -> tuple[str, dict[str, str], list[str]]:
-    """The lines of the script itself; and what the container beside it says of its files, in the
-    last one: their URIs by name, and notes.
+    """The lines of the script itself; the URIs of its files by name; and notes. The container
+    beside the script tells the last two, in the last line.
     """
     begin = lines.rfind(KEPT_MARK)
     if begin < 0 or (begin > 0 and lines[begin - 1] != "\n"):
@@ -229,13 +231,13 @@ def _result(payload: str) -> Outputs:
 
 
 def _failure_before(pod: Pod) -> str | None:
-    """Why a container of Penstock's before the task's own failed, in its own words."""
+    """The message of a failed init container of Penstock's; None where none failed."""
     ended = podstatus.failed_init(pod)
     return told_by(ended) if ended is not None else None
 
 
 def told_by(ended: Mapping[str, Any]) -> str | None:
-    """What an ended container of Penstock's own says of its failure."""
+    """The message of a failed container of Penstock's own; None where it wrote none."""
     marker = parse_marker(ended.get("message"))
     return _result(marker.payload).message if marker is not None else None
 
@@ -278,8 +280,8 @@ def _without_pod(
 
 
 def _without_end(pod: Pod, told: Observation) -> Observation:
-    """What a Job tells of an attempt whose pod went before its end was seen: where the pod was
-    disrupted, that was why."""
+    """The observation of an attempt whose pod was gone before its end was seen. Where the pod was
+    disrupted, the disruption is the reason."""
     disruption = podstatus.disruption(pod, None)
     if told.reason != "PodDeleted" or disruption is None or disruption.own_fault:
         return told

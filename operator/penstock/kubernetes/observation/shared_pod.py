@@ -1,8 +1,7 @@
 """Attempts in a pod that they share, each seen as if the pod were its own.
 
-Whoever reads what became of an attempt (its result, its log, why it does not start) sees a pod with
-one task in it. The pod of a WorkingDirectory is shown to them once for each container that an
-attempt has in it.
+The code that reads an attempt's result, its log or why it does not start expects a pod with one
+task in it. So the pod of a WorkingDirectory is shown once for each container of an attempt in it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from penstock.tasks.pod.main import LATE
 Pod = Mapping[str, Any]
 
 DIRECTORY_OF = "directory"
-"""In the metadata of a pod as one of its attempts sees it: whose directory the pod is."""
+"""A field in the metadata of a pod as one of its attempts sees it: the labels of the pod itself."""
 
 
 def is_shared(body: Mapping[str, Any]) -> bool:
@@ -35,7 +34,7 @@ def is_shared(body: Mapping[str, Any]) -> bool:
 
 
 def attempts_in(pod: dict[str, Any]) -> list[dict[str, Any]]:
-    """The pod itself, or one for each attempt in it, in their order."""
+    """The pods that a pod is shown as: itself, or one for each attempt in it, in their order."""
     if not is_shared(pod):
         return [pod]
     # The API server lists the latest first.
@@ -48,8 +47,8 @@ def attempts_in(pod: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def with_message_size(pod: Pod, containers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Containers that are to be added to a pod, told how much their messages may hold there. More
-    containers come only when theirs are read."""
+    """Containers for a pod, with a variable that says how many bytes their termination messages may
+    have in it. Further containers come only when these messages are read."""
     spec = pod.get("spec") or {}
     kinds = ("initContainers", "containers", "ephemeralContainers")
     there = sum(len(spec.get(kind) or ()) for kind in kinds)
@@ -58,20 +57,20 @@ def with_message_size(pod: Pod, containers: Sequence[Mapping[str, Any]]) -> list
 
 
 def has_guest(pod: Pod, name: str) -> bool:
-    """Whether a container of this name was added to the pod."""
+    """Whether an ephemeral container of this name was added to the pod."""
     return any(container.get("name") == name for container in _guests(pod))
 
 
 def guest_end(pod: Pod, name: str) -> Mapping[str, Any] | None:
-    """How a container that was added ended; None where it has not."""
+    """The terminated state of an ephemeral container; None where it has not ended."""
     status = _statuses(pod).get(name, {})
     ended: Mapping[str, Any] | None = (status.get("state") or {}).get("terminated")
     return ended
 
 
 def waiting_before(pod: Pod, name: str) -> dict[str, Any] | None:
-    """What has to end before the container of this name is added, as a pod that has not started;
-    None where there is no such thing, or no longer."""
+    """A pod that has not started, made of the containers that have to end before the container of
+    this name is added; None where there are none, or it was added."""
     statuses = [status for other, status in _statuses(pod).items() if other.startswith(f"{name}-")]
     if not statuses or has_guest(pod, name):
         return None
@@ -80,7 +79,7 @@ def waiting_before(pod: Pod, name: str) -> dict[str, Any] | None:
 
 
 def holder_state(pod: Pod) -> Mapping[str, Any]:
-    """The state of the container that keeps the pod: a mapping with one key, if any."""
+    """The state of the container that keeps the pod: a mapping with at most one key."""
     for status in (pod.get("status") or {}).get("containerStatuses") or ():
         if status.get("name") == HOLDER:
             state: Mapping[str, Any] = status.get("state") or {}
@@ -98,7 +97,8 @@ def _statuses(pod: Pod) -> dict[str, dict[str, Any]]:
 
 
 def _told(container: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Whose container it is; None for one beside it, and for a person's who looks for an error."""
+    """The labels, annotations and start of the attempt to which a container belongs; None for one
+    beside it, and for one with which a person debugs."""
     for entry in container.get("env") or ():
         if entry.get("name") == GUEST_VARIABLE:
             try:
@@ -148,7 +148,7 @@ def _status(pod: Pod, name: str, limit: int | None) -> dict[str, Any]:
         return {**made, "phase": "Failed", "reason": "DeadlineExceeded"}
     files = guest_end(pod, files_name(name))
     if ended is None and files is not None and files.get("exitCode") != 0:
-        # It is not begun anew, and the script would wait for it for ever.
+        # An ephemeral container is not restarted, so the script would wait for it for ever.
         words = files.get("reason") or ""
         words = words if words not in ("", "Error") else exit_words(files.get("exitCode", 1))
         message = f"the container that moves the task's files ended: {words}"
@@ -157,7 +157,7 @@ def _status(pod: Pod, name: str, limit: int | None) -> dict[str, Any]:
 
 
 def _is_late(ended: Mapping[str, Any], limit: int) -> bool:
-    """Whether it was its limit that ended it: a program may have that exit code of its own."""
+    """Whether its timeout ended a container: a program may have that exit code of its own."""
     start, end = (podstatus.date(ended.get(key)) for key in ("startedAt", "finishedAt"))
     if ended.get("exitCode") != LATE or start is None or end is None:
         return False

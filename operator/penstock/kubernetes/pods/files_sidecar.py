@@ -1,7 +1,8 @@
-"""What an attempt's pod has to do with files: its plan, and the container that follows it.
+"""The files of an attempt's pod: the plan for them, and the container that follows it.
 
 A script's files are moved by a container of Penstock's own beside it, which alone holds the grant.
-It is a native sidecar, since it works before and after the script. A script without files has none.
+That container is a native sidecar, since it works before and after the script. A script without
+files has none.
 """
 
 from __future__ import annotations
@@ -49,11 +50,11 @@ _WORK_MOUNT: dict[str, Any] = {"name": "work", "mountPath": BASE}
 
 @dataclass(frozen=True)
 class PodStorage:
-    """How the pod of an attempt reaches the internal storage."""
+    """The access of an attempt's pod to the internal storage."""
 
     place: ExecutionPlace
     environment: Mapping[str, str]
-    """Where the service is, and the grant."""
+    """The variables with the address of the storage service and with the grant."""
 
 
 def needs_storage(start: StartAttempt, container: Container, paths: Paths = OWN) -> bool:
@@ -70,12 +71,13 @@ def needs_storage(start: StartAttempt, container: Container, paths: Paths = OWN)
 
 
 def wants_storage(start: StartAttempt, container: Container, paths: Paths = OWN) -> bool:
-    """Whether it gets a grant where it can: without one the task does its work all the same."""
+    """Whether the pod of an attempt gets a grant where there is a storage. It may work without
+    one."""
     return needs_storage(start, container, paths) or bool(_packages(start, container))
 
 
 def rights(start: StartAttempt, container: Container) -> frozenset[Right]:
-    """What the grant of an attempt that moves files has to allow beyond the usual."""
+    """The rights beyond the usual ones that the grant of an attempt needs."""
     options = [container.namespace_files]
     uris = list(container.fetched.values())
     if start.workspace is not None:
@@ -95,7 +97,8 @@ def rights(start: StartAttempt, container: Container) -> frozenset[Right]:
 def staged(
     start: StartAttempt, container: Container, storage: PodStorage | None, paths: Paths = OWN
 ) -> tuple[Container, Plan | None]:
-    """The container with paths in its texts, and the plan for its files; None where it has none.
+    """The container with paths in place of URIs, and the plan for its files; None where it has
+    none.
 
     Raises :class:`TaskFailure` where files are needed and there is no storage.
     """
@@ -103,9 +106,7 @@ def staged(
     if not needs_storage(start, container, paths) and not packages:
         return _localized(container, _localizing(paths, with_uris=False)), None
     if storage is None:
-        raise TaskFailure(
-            "the task has to do with files, and this installation has no internal storage"
-        )
+        raise TaskFailure("the task uses files, and this installation has no internal storage")
     localizing = _localizing(paths, with_uris=container.image is not None)
     made = _localized(container, localizing)
     option = container.namespace_files
@@ -131,7 +132,7 @@ def with_files(
     defaults: JobDefaults,
     mounted: Mounted | None,
 ) -> dict[str, Any]:
-    """The pod with all that its plan needs."""
+    """The pod with the sidecar, variables and folders that its plan needs."""
     grant = _environment(plan, storage, mounted)
     task = dict(pod["containers"][0])
     if container.image is None:
@@ -144,7 +145,7 @@ def with_files(
         task["env"] = [place, *task["env"]]
     security = dict(pod["securityContext"])
     if defaults.script_user != _USER:
-        security["fsGroup"] = _USER  # both users may write to what is in the common folder
+        security["fsGroup"] = _USER  # both users may write to the files in the common folder
     return {
         **pod,
         "securityContext": security,
@@ -159,7 +160,7 @@ def with_files(
 def _with_room(
     pod: Mapping[str, Any], task: dict[str, Any], grant: list[dict[str, str]]
 ) -> dict[str, Any]:
-    """A pod of Penstock's own image alone: it holds the grant itself, and gets a disk."""
+    """A pod of a core task with the grant in its own container, and with a folder on the disk."""
     task["env"] = [*task.get("env", ()), *grant]
     task["volumeMounts"] = [*task.get("volumeMounts", ()), _WORK_MOUNT]
     volumes = [*pod.get("volumes", ()), {"name": "work", "emptyDir": {}}]
@@ -169,7 +170,8 @@ def _with_room(
 def plan_environment(
     plan: Plan, storage: PodStorage
 ) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
-    """The variables of a container that follows a plan, and what has to come from a ConfigMap."""
+    """The variables of a container that follows a plan, and the data of the ConfigMap that it
+    needs."""
     text = plan.to_json()
     data = {PLAN_FILE: text} if len(text.encode()) > MAX_ARGUMENT_BYTES else {}
     return [*_environment(plan, storage, Mounted({}, data))], data
@@ -212,7 +214,7 @@ def _files_container(
 
 
 def _packages(start: StartAttempt, container: Container) -> str:
-    """Tells the packages of an attempt from others; empty where none are kept."""
+    """The key of the packages of an attempt; empty where they are not kept."""
     wanted = container.packages
     return "" if wanted is None else wanted.key(start.secrets.told) or ""
 
@@ -257,14 +259,14 @@ def _shared(start: StartAttempt, place: ExecutionPlace, paths: Paths) -> SharedD
 
 
 def of_directory(workspace: Workspace) -> SharedDirectory:
-    """What the containers of a WorkingDirectory know of it, where its tasks share a pod."""
+    """The WorkingDirectory as the containers of a pod that its tasks share know it."""
     return SharedDirectory(
         id=workspace.id, failed=workspace.failed, properties=_checked(workspace.properties)
     )
 
 
 def _checked(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Properties of a WorkingDirectory as its pods read them."""
+    """The properties of a WorkingDirectory as its pods read them."""
     made = dict(properties)
     if (option := made.get("namespaceFiles")) is not None:
         made["namespaceFiles"] = asdict(read(NamespaceFilesOption, option))
@@ -272,5 +274,6 @@ def _checked(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _archive(attempt: int) -> str:
-    """Under which name an attempt leaves the directory, as a file of its task run."""
+    """The name of the file, among those of its task run, in which an attempt leaves the
+    directory."""
     return f".penstock/directory-{attempt}.tar"

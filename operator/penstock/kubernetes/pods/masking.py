@@ -1,9 +1,9 @@
-"""Keeping secrets out of a script's log: the part of the prelude that a script with secrets has.
+"""Keeps secrets out of a script's log: the part of the prelude that a script with secrets has.
 
-An `awk` of the user's image stands before the copy, so what is kept of the output (its log, and the
-lines with values) never had them. It reads the values from the environment and replaces texts, not
-patterns; line by line, and each line at once. What it can't know is a value that the script itself
-encodes. As it works by lines, output that ends in none gets a line end.
+An `awk` of the user's image stands before the copy, so whatever is kept of the output (the log, and
+the lines with values) never has secrets in it. It reads the values from the environment and
+replaces texts, not patterns; line by line, and each line at once. It can't know a value that the
+script itself encodes. As it works by lines, output without a line end at its end gets one.
 
 Without `awk` the script does not run: its output would show what must not be shown.
 """

@@ -29,14 +29,14 @@ MAX_SECONDS = 2**31 - 1
 
 @dataclass(frozen=True)
 class JobDefaults:
-    """What an administrator decides for all Jobs."""
+    """An administrator's settings for all Jobs."""
 
     image: str = "penstock"
     """Penstock's own image, for core tasks."""
     image_pull_policy: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
     task_command: tuple[str, ...] = ("python", "-I")
-    """How Penstock's own image starts Python; the module of the task follows."""
+    """The command with which Penstock's own image starts Python; the module of the task follows."""
     script_user: int | None = 65532
     """The user of scripts; None for the image's own, which Pod Security `restricted` may refuse."""
     resources: Resources = field(default_factory=Resources)
@@ -47,11 +47,11 @@ class JobDefaults:
     ttl_seconds_after_finished: int = 3600
     termination_grace_period_seconds: int = 10
     pending_seconds: int = 600
-    """How long a pod may wait for its start, beyond the task's timeout."""
+    """The seconds that a pod may wait for its start, beyond the task's timeout."""
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """From camel-case settings. Raises ``ValueError`` for a setting that does not exist."""
+        """Read settings in camel case. Raises ``ValueError`` for a setting that does not exist."""
         names = {camel(item.name): item.name for item in fields(cls)}
         unknown = sorted(set(values) - set(names))
         if unknown:
@@ -69,15 +69,16 @@ class JobDefaults:
 
 @dataclass(frozen=True)
 class Mounted:
-    """Files that come from a ConfigMap, by the name in the working directory."""
+    """The files of a pod that come from a ConfigMap."""
 
     keys: Mapping[str, str]
-    """The ConfigMap's key of each file."""
+    """The ConfigMap's key of each file, by its name in the working directory."""
     data: Mapping[str, str]
 
 
 def mounted_files(container: Container, plan: Plan | None = None) -> Mounted | None:
-    """What does not fit a command line or the environment and so has to be mounted."""
+    """The texts that fit neither a command line nor the environment, so that they have to be
+    mounted."""
     keys: dict[str, str] = {}
     data: dict[str, str] = {}
     task = container.env.get(TASK_VARIABLE, "") if container.image is None else ""
@@ -128,7 +129,7 @@ def pod_spec(
         "volumes": [*volumes, *map(dict, chosen.volumes)],
     }
     if chosen.volumes and defaults.script_user is not None:
-        # A claim's volume belongs to root: the group makes it the task's too.
+        # A claim's volume belongs to root: with the group it belongs to the task's user too.
         spec["securityContext"] |= {
             "fsGroup": defaults.script_user,
             "fsGroupChangePolicy": "OnRootMismatch",
@@ -143,7 +144,8 @@ def own_container(
     mounts: list[Mapping[str, Any]],
     defaults: JobDefaults,
 ) -> dict[str, Any]:
-    """A container of Penstock's own image beside the user's. The texts are literal already."""
+    """A container of Penstock's own image beside the user's. Its texts are escaped for the kubelet
+    already."""
     made: dict[str, Any] = {
         "name": name,
         "image": defaults.image,
@@ -160,12 +162,12 @@ def own_container(
 
 
 def deadline(timeout: timedelta) -> int:
-    """Whole seconds, at least one."""
+    """A time limit in whole seconds, at least one."""
     return min(max(1, math.ceil(timeout.total_seconds())), MAX_SECONDS)
 
 
 def literal(text: str) -> str:
-    """Text as the kubelet has to be given it so as to expand nothing in it."""
+    """A text escaped so that the kubelet expands nothing in it."""
     return text.replace("$", "$$")
 
 
@@ -225,8 +227,8 @@ def _arguments(container: Container, mounted: Mounted | None, paths: Paths) -> l
 
 
 def in_pieces(text: str) -> list[str]:
-    """A text in pieces that each fit an argument or a variable; at least one."""
-    length = MAX_ARGUMENT_BYTES // 4  # no character has more bytes
+    """A text cut into pieces, at least one, that each fit an argument or a variable."""
+    length = MAX_ARGUMENT_BYTES // 4  # no character has more than 4 bytes
     if len(text) <= length or not _is_long(text):
         return [text]
     return [text[start : start + length] for start in range(0, len(text), length)]
@@ -245,7 +247,8 @@ def _environment(
 
 
 def merged_resources(wanted: Resources, default: Resources) -> dict[str, dict[str, str]]:
-    """What is said of a resource counts alone: a default may not contradict it."""
+    """The resources of a container. Where a task names a resource, no default of it counts, which
+    could contradict it."""
     said = {*wanted.requests, *wanted.limits}
     made = {}
     for name, own, defaults in (

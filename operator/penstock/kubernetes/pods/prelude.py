@@ -1,7 +1,7 @@
-"""The few lines of POSIX shell that stand before a script in the user's own image.
+"""The prelude: a few lines of POSIX shell before a script in the user's own image.
 
 No container, sidecar or program of ours is put into a script's pod, so the shell that is there has
-to keep what the script gives back. It runs the command in a work directory, passes both streams
+to keep the outputs of the script. It runs the command in a work directory, passes both streams
 through byte by byte, and beside that keeps the lines that may hold values; at the end it publishes
 them as :mod:`penstock.tasks.contract.framing` says.
 
@@ -17,13 +17,14 @@ What it has to get right, and how:
 - If the copy breaks, the output goes on: the copying `tee` ignores SIGPIPE.
 - The kubelet looks at a log every 10 s and moves it away once it has 10 MiB, and what was moved
   can't be read through the API. So after much output the values wait for the move that is due, and
-  come at the beginning of the next file (before: 1 of 16 such scripts lost its values on a busy
-  node). How much that was stands in `/proc`, which counts for the children of a process as well.
+  come at the beginning of the next file (without this wait, 1 of 16 such scripts lost its values on
+  a busy node). The amount of output stands in `/proc`, which counts for the children of a process
+  as well.
 - Without the tools (a bare image) the command runs plainly, and the log itself is looked through.
 - Where the pod has files, a second container moves them (:mod:`penstock.tasks.contract.pod_folders`
-  says how the two talk). The command waits until they are in place; when it has ended, its end
-  waits until what it made is kept, unless it was stopped. What they tell is read by the shell
-  alone.
+  says how the two talk). The command waits until they are in place. When it has ended, the prelude
+  waits until the files that it made are kept, unless it was stopped. The shell alone reads what the
+  two containers tell each other.
 
 - In a pod of many tasks (:mod:`penstock.kubernetes.jobs.working_directory`) no deadline of the pod
   ends the command: `PENSTOCK_TIMEOUT` says after how many seconds it is told to end, 10 s later it

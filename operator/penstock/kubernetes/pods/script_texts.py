@@ -1,4 +1,4 @@
-"""The texts of a script that the kubelet can't make, and what stands in their place.
+"""The texts of a script that the kubelet can't make, and what replaces them.
 
 An init container of Penstock's image writes them into a folder that the script's container reads.
 """
@@ -15,12 +15,13 @@ from penstock.tasks.scripts.definition import MAX_ARGUMENT_BYTES
 from penstock.tasks.scripts.languages import POSIX, dialect_of
 
 TEXTS = "/penstock-texts"
-"""Where a script's container finds the texts that were rendered in its pod."""
+"""The folder in which a script's container finds the texts that were rendered in its pod."""
 _SHELL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class ScriptTexts:
-    """The texts of a script that only Penstock's image can render, and what stands for them."""
+    """Takes out the texts of a script that only Penstock's image can render, and puts shell in
+    their place."""
 
     def __init__(self, secrets: Secrets, container: Container) -> None:
         self._secrets = secrets
@@ -30,7 +31,8 @@ class ScriptTexts:
         self.files: dict[str, str] = {}
 
     def taken_out(self) -> Container:
-        """The container without them."""
+        """The container without these texts: files, variables and commands read them from a
+        folder."""
         container = self._container
         size = sum(len(text.encode()) for text in container.files.values())
         is_mounted = size > MAX_ARGUMENT_BYTES
@@ -87,5 +89,5 @@ class ScriptTexts:
 
 
 def _read(variable: str, text: str) -> str:
-    """Shell that reads a whole text, with the line ends at its end."""
+    """Shell that reads a whole text into a variable, with the line ends at its end."""
     return f"{variable}=$(cat {TEXTS}/{text} && printf x) || exit 125\n{variable}=${{{variable}%x}}"

@@ -1,4 +1,5 @@
-"""What the pod of many tasks asks for: they run one after the other, so the most that one wants."""
+"""The resources of the pod of several tasks: the most that one of them asks for, since they run in
+turn."""
 
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ _BESIDE = parse_quantity("64Mi")
 
 
 def pooled(wanted: Sequence[Resources], default: Resources) -> dict[str, dict[str, str]]:
-    """Requests and limits of the pod's one lasting container. A limit holds for the pod as a whole,
-    so there is none where one of the tasks has none.
+    """The requests and limits of the pod's one lasting container. A limit holds for the pod as a
+    whole, so there is none where one of the tasks has none.
 
     Raises ``ValueError`` for what is no quantity.
     """
-    # Penstock's own tasks run there too, and want what an administrator says of all.
+    # Core tasks run in the pod too, and need the administrator's defaults.
     merged = [merged_resources(one, default) for one in (*wanted, Resources())]
     scripts = merged[:-1] or merged
     limits = [one.get("limits", {}) for one in scripts]

@@ -1,1 +1,1 @@
-"""How secrets reach a pod by name, and where they stand."""
+"""How secrets reach a pod by name, and in which Secrets they stand."""

@@ -1,4 +1,7 @@
-"""In which Kubernetes Secret a flow's `secret('NAME')` stands. Pure: only names, never values."""
+"""The places of secrets: in which Kubernetes Secret a flow's `secret('NAME')` stands.
+
+Pure functions of names; no value is known here.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class SecretKey:
     """One value in a Kubernetes Secret."""
 
     name: str
-    """Of the Secret, in the namespace of the Flow."""
+    """The name of the Secret, in the namespace of the Flow."""
     key: str
 
     def __post_init__(self) -> None:
@@ -34,7 +37,7 @@ class SecretKey:
 
     @classmethod
     def read(cls, value: Any) -> SecretKey:
-        """From `secret/key`, or a map of both. Raises ``ValueError``."""
+        """Read `secret/key`, or a map of both. Raises ``ValueError``."""
         if isinstance(value, str) and value.count("/") == 1:
             return cls(*value.split("/"))
         if isinstance(value, Mapping) and set(value) == {"name", "key"}:
@@ -44,15 +47,17 @@ class SecretKey:
 
 @dataclass(frozen=True)
 class SecretPlaces:
-    """Where the secrets of a flow are."""
+    """The places of a flow's secrets."""
 
     name: str = DEFAULT_NAME
-    """The Secret that holds those that are not mapped, each under its own name."""
+    """The Secret of all secrets that are not mapped, each under its own name."""
     mapped: Mapping[str, SecretKey] = field(default_factory=dict)
-    """By the secret's name; `namespace/NAME` for one of another namespace of flows."""
+    """Keys of Secrets by the secret's name; by `namespace/NAME` for one of another namespace of
+    flows."""
 
     def with_annotation(self, text: str | None) -> SecretPlaces:
-        """These places, after those that a Flow names itself. Raises ``TaskFailure``."""
+        """The places, overridden by those that a Flow's annotation names. Raises
+        ``TaskFailure``."""
         if text is None:
             return self
         import yaml
@@ -60,7 +65,7 @@ class SecretPlaces:
         try:
             given = yaml.safe_load(text)
             if not isinstance(given, Mapping):
-                raise ValueError("a map from names to `secret-name/key` is wanted")
+                raise ValueError("it must be a map from names to `secret-name/key`")
             own = {str(name): SecretKey.read(value) for name, value in given.items()}
         except (ValueError, yaml.YAMLError) as error:
             raise TaskFailure(f"the Flow's annotation {ANNOTATION}: {error}") from None

@@ -1,7 +1,7 @@
-"""Taking out of an Execution's spec the texts that are in a Secret by now. Pure functions.
+"""Takes texts out of an Execution's spec that are in a Secret by now. Pure functions.
 
-The status says which: it is written once the Secrets are there. So it does not matter when the
-controller is stopped, and doing it twice is doing it once.
+The status says which: it is written once the Secrets exist. So the controller may be stopped at any
+moment, and a repeated redaction changes nothing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from penstock.engine.interface.secrets import key_reference
 from penstock.kubernetes.api.client import Object
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""Of `kubectl apply`: all that was applied, as text."""
+"""The annotation in which `kubectl apply` keeps the whole applied object as text."""
 
 
 def hiding(body: Object) -> Object | None:
-    """The patch that makes the spec of an Execution name its Secrets; None where it does."""
+    """The patch that makes the spec of an Execution name its Secrets; None where it does so
+    already."""
     meta, spec = body["metadata"], body.get("spec") or {}
     inputs, controls = _inputs(body), _controls(body)
     if not inputs and not controls:
@@ -32,7 +33,7 @@ def hiding(body: Object) -> Object | None:
             else item
             for item in spec["controls"]
         ]
-    # The version guards what others add meanwhile: the list of controls is replaced as a whole.
+    # The version guards controls that others add meanwhile: the list is replaced as a whole.
     patched: dict[str, Any] = {"resourceVersion": meta["resourceVersion"]}
     applied = (meta.get("annotations") or {}).get(LAST_APPLIED)
     if applied is not None:
@@ -41,14 +42,14 @@ def hiding(body: Object) -> Object | None:
 
 
 def _inputs(body: Object) -> dict[str, Any]:
-    """What of the inputs has to be another value."""
+    """The inputs of the spec that have to be replaced, with their new values."""
     given = (body.get("status") or {}).get("givenInputs") or {}
     written = (body.get("spec") or {}).get("inputs") or {}
     return {id: value for id, value in given.items() if written.get(id) != value}
 
 
 def _controls(body: Object) -> dict[str, dict[str, Any]]:
-    """The inputs that have to be others, by the ids of the controls."""
+    """The inputs of controls that have to be replaced, by the ids of the controls."""
     meta = body["metadata"]
     asked = (body.get("spec") or {}).get("controls") or ()
     shown = {control["id"] for control in asked if not control.get("hidden")}
@@ -63,7 +64,7 @@ def _controls(body: Object) -> dict[str, dict[str, Any]]:
 
 
 def _hidden(control: Mapping[str, Any], references: Mapping[str, Any]) -> dict[str, Any]:
-    """A control with these in place of the inputs that it has."""
+    """A control with references to Secrets in place of its inputs."""
     changed = dict(control)
     for wish in ("resume", "replay"):
         if isinstance(asked := control.get(wish), Mapping):
@@ -80,7 +81,8 @@ def _in_place(inputs: Any, references: Mapping[str, Any]) -> Any:
 def _applied(
     text: str, inputs: Mapping[str, Any], controls: Mapping[str, Mapping[str, Any]]
 ) -> str | None:
-    """The annotation without the texts; None, which removes it, where it can't be read."""
+    """The annotation of `kubectl apply` without the texts; None, which removes it, where it can't
+    be read."""
     try:
         applied = json.loads(text)
         spec = applied["spec"]

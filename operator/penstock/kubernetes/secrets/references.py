@@ -1,6 +1,6 @@
 """How the secrets of an attempt reach its pod. Pure functions: no value is ever known here.
 
-Each secret is an environment variable from a `secretKeyRef`. What stands in the place of a token:
+Each secret is an environment variable from a `secretKeyRef`. A token is replaced by:
 
 - in a core task the value itself, put in by the task's own process after it has read its JSON;
 - in a script's command, `env` and short files `$(VARIABLE)`, which the kubelet expands;
@@ -44,24 +44,24 @@ _PLAN_FILE = "secret-texts.json"
 
 @dataclass(frozen=True)
 class PodSecrets:
-    """What the pod of an attempt needs for its secrets."""
+    """The variables, plan and files that the pod of an attempt needs for its secrets."""
 
     variables: tuple[Mapping[str, Any], ...]
     """Entries of a container's `env`."""
     tokens: Mapping[str, str] = field(default_factory=dict)
     """The variable of each token that the kubelet expands."""
     plan: str | None = None
-    """What the init container is to write; None where there is nothing."""
+    """The plan of the texts that the init container writes; None where there are none."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Which of its texts stands where in the working directory."""
+    """The number of the plan's text that belongs into each file of the working directory."""
     beside: str | None = None
-    """What a container of Penstock's own has to know of the tokens in its plan for files."""
+    """The plan by which a container of Penstock's own fills the tokens in its plan for files."""
     mounts: bool = True
     """Whether the pod may have a ConfigMap of its own."""
 
     @property
     def mounted(self) -> Mapping[str, str]:
-        """What has to come from a ConfigMap."""
+        """The data that has to come from a ConfigMap."""
         if not self.mounts or self.plan is None or len(self.plan.encode()) <= MAX_ARGUMENT_BYTES:
             return {}
         return {_PLAN_FILE: self.plan}
@@ -74,9 +74,9 @@ def prepare(
     staging: Plan | None = None,
     paths: Paths = OWN,
 ) -> tuple[Container, PodSecrets | None]:
-    """What the pod runs, and what it needs for its secrets. Raises ``TaskFailure``.
+    """The container that the pod runs, and what it needs for its secrets. Raises ``TaskFailure``.
 
-    ``staging`` is the plan for its files, in which tokens may stand as well.
+    ``staging`` is the plan for the pod's files, in which tokens may stand as well.
     """
     if not secrets:
         return container, None
@@ -95,7 +95,7 @@ def prepare(
     text = json.dumps(plan, ensure_ascii=False)
     text = text.replace(WORKING_DIR, WORK).replace(OUTPUT_DIR, paths.output)
     if len(text.encode()) > MAX_FILES_BYTES:
-        raise TaskFailure("the texts of the task with secrets are larger than 1 MiB in all")
+        raise TaskFailure("the task's texts with secrets are larger than 1 MiB in all")
     return made, PodSecrets(variables, names, text, texts.files, beside, not paths.within)
 
 
@@ -123,7 +123,7 @@ def add_to_pod(
 
 
 def add_beside(pod: Mapping[str, Any], needed: PodSecrets) -> None:
-    """Let the container that moves a script's files have the secrets that stand in its plan."""
+    """Give the container that moves a script's files the secrets that stand in its plan."""
     if needed.beside is None:
         return
     for container in pod.get("initContainers", ()):
@@ -148,7 +148,7 @@ def _beside(plan: Mapping[str, Any]) -> str:
     text = json.dumps(plan, ensure_ascii=False)
     if len(text.encode()) > MAX_ARGUMENT_BYTES:
         raise TaskFailure(
-            "what the secrets in the files of a WorkingDirectory need is larger than 96 KiB"
+            "the secrets in the task's files, with the texts that read them, need more than 96 KiB"
         )
     return text
 
@@ -182,7 +182,7 @@ def _add_init_container(
 
 
 def _plan(secrets: Secrets, places: SecretPlaces) -> dict[str, Any]:
-    """What the pod has to know, in `penstock.tasks.pod.secret_texts`'s words."""
+    """The plan by which a pod fills tokens: see :mod:`penstock.tasks.pod.secret_texts`."""
     order = _order(secrets)
     return {
         "mark": secrets.mark,
@@ -228,12 +228,15 @@ def _core(container: Container, plan: Mapping[str, Any]) -> Container:
     task = {**json.loads(container.env[TASK_VARIABLE]), "secrets": plan}
     text = json.dumps(task, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > MAX_FILES_BYTES:
-        raise TaskFailure("the task's properties, with what its secrets need, exceed 1 MiB")
+        raise TaskFailure(
+            "the task's properties, with what its secrets need, are larger than 1 MiB"
+        )
     return replace(container, env={**container.env, TASK_VARIABLE: text})
 
 
 def _refuse_elsewhere(container: Container, secrets: Secrets) -> None:
-    """Everything but the texts of a script is decided before there is a pod."""
+    """Refuse secrets elsewhere than in the texts of a script: all else is decided before there is a
+    pod."""
     fixed = {
         name: getattr(container, name)
         for name in ("image", "fetched", "namespace_files", "output_files", "pull_policy",
@@ -249,7 +252,7 @@ def _refuse_elsewhere(container: Container, secrets: Secrets) -> None:
 
 
 def _expanded(text: str, needed: PodSecrets) -> str:
-    """A text that was made literal, with what the kubelet is to expand in it."""
+    """An escaped text, with the variables in it that the kubelet expands."""
     for token, variable in needed.tokens.items():
         text = text.replace(token, f"$({variable})")
     return text

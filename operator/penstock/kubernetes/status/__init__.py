@@ -1,1 +1,1 @@
-"""What of an Execution's status is kept beside it, and the Executions that it makes."""
+"""The parts of an Execution's status that are kept beside it, and the Executions that it makes."""

@@ -17,9 +17,10 @@ from penstock.resources.execution import ExecutionSpec
 def build_execution(
     maker: Object, action: StartExecution, places: SecretPlaces | None = None
 ) -> Object:
-    """The Execution that another asks for; it belongs to its parent where it has one.
+    """The Execution that another asks for. Its parent owns it, where it has one.
 
-    ``places``: of the secrets that it is given. Raises ``TaskFailure`` where one has none.
+    ``places`` are those of the secrets in its inputs. Raises ``TaskFailure`` for a secret without a
+    place.
     """
     meta = maker["metadata"]
     labels: dict[str, str] = {MANAGED_BY: "penstock"}
@@ -66,8 +67,8 @@ def _by_name(spec: ExecutionSpec, secrets: Secrets, places: SecretPlaces | None)
 
 
 def is_meant(existing: Object, wanted: Object) -> bool:
-    """Whether an Execution that is there is the one that is wanted: for the same task run, retry
-    or replay, of the same owner."""
+    """Whether an existing Execution is the wanted one: made for the same task run, retry or replay,
+    and of the same owner."""
     try:
         theirs = ExecutionSpec.model_validate(existing.get("spec"))
     except ValueError:
@@ -77,14 +78,16 @@ def is_meant(existing: Object, wanted: Object) -> bool:
 
 
 def _made_for(spec: ExecutionSpec) -> tuple[object, ...]:
-    """Whatever the attempt: one that restarts an execution means that of an earlier one."""
+    """The task run, retry or replay for which an Execution was made. The attempt does not matter:
+    one that restarts an execution means that of an earlier attempt."""
     parent = spec.parent
     of_parent = None if parent is None else (parent.execution, parent.task_run)
     return of_parent, spec.retry, spec.replay
 
 
 def is_left_over(existing: Object, wanted: Object) -> bool:
-    """Whether it is on its way out: its owner, a namesake of the one that wants it, is gone."""
+    """Whether an existing Execution is being deleted, or belongs to an owner that is gone and had
+    the name of the present one."""
     if existing["metadata"].get("deletionTimestamp"):
         return True
     parent = (wanted["spec"].get("parent") or {}).get("execution")
@@ -99,7 +102,7 @@ def owners(body: Object) -> set[str]:
 
 
 def _written(spec: ExecutionSpec) -> dict[str, Any]:
-    """A spec without what says nothing."""
+    """A spec as JSON, without empty properties."""
     written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     empty: tuple[object, ...] = ({}, [], False)
     return {key: value for key, value in written.items() if value not in empty}

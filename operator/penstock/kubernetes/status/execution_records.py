@@ -1,7 +1,7 @@
-"""What the objects of a cluster record of executions, as far as files are handed by it.
+"""Makes the records of executions from Executions, for the rule which files they may use.
 
-It is read from what the controller wrote: a status, which nobody else may write, and of a spec only
-which execution of the same flow is done again.
+A record is made of what the controller wrote: the status, which nobody else may write, and of the
+spec only which execution of the same flow is done again.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ class ExecutionRecords:
         )
 
     def caller(self, name: str | None, uid: str | None) -> str | None:
-        """The name of a caller, if the execution of that name is still the one that it was."""
+        """The name of a caller; None where the execution of that name is another one by now."""
         found = self.find(name) if name and uid else None
         return name if found is not None and found["metadata"].get("uid") == uid else None
 
     def _repeated(self, body: Object) -> Iterator[str]:
-        """The executions that one does again. Anybody may ask for that, of the same flow."""
+        """The names of the executions that an execution does again. Anybody may ask for that,
+        within one flow."""
         spec = body.get("spec") or {}
         for name in (
             (spec.get("retry") or {}).get("original"),
@@ -59,7 +60,7 @@ class ExecutionRecords:
 
 
 def place_of(body: Object) -> ExecutionPlace | None:
-    """Where the files of an execution lie; None where it has not begun."""
+    """The place of an execution's files; None where it has not begun."""
     flow = (body.get("status") or {}).get("flow") or {}
     namespace, flow_id = flow.get("namespace"), flow.get("id")
     if not namespace or not flow_id:
@@ -68,7 +69,8 @@ def place_of(body: Object) -> ExecutionPlace | None:
 
 
 def _taken(status: Object) -> dict[str, Any]:
-    """The outputs of the task runs that executions did, by the names of these."""
+    """The outputs that task runs took from the executions which they called, by the names of
+    these."""
     return {
         str(attempt["execution"]): run.get("outputs")
         for run in status.get("taskRuns") or ()

@@ -35,10 +35,11 @@ class OutputsKeeper:
         status: ExecutionStatus,
         before: ExecutionStatus | None = None,
     ) -> ExecutionStatus:
-        """The status with a reference for every large output; the outputs stay beside it.
+        """The status with a reference for every large output; the outputs themselves stay in it
+        too.
 
-        `before` is the status as it was last written: what has a reference there and did not
-        change is left as it is.
+        `before` is the status as it was last written: outputs that have a reference there and did
+        not change are left alone.
         """
         known = {} if before is None else {run.id: run.outputs for run in before.task_runs}
         total = 0
@@ -61,7 +62,7 @@ class OutputsKeeper:
         return status.model_copy(update={"task_runs": runs}) if changed else status
 
     async def fetch(self, namespace: str, status: ExecutionStatus) -> ExecutionStatus:
-        """The status with every output beside its reference."""
+        """The status with all outputs read to which it refers."""
         runs = [await self._with_outputs(namespace, run) for run in status.task_runs]
         return status.model_copy(update={"task_runs": runs})
 
@@ -88,7 +89,7 @@ class OutputsKeeper:
 
 
 def without_large_outputs(status: ExecutionStatus) -> dict[str, Any]:
-    """The status as it is written: outputs that have a reference stand only there."""
+    """The status as it is written: without the outputs that have a reference."""
     written = status.to_json()
     for run in written.get("taskRuns", []):
         if "outputsRef" in run:

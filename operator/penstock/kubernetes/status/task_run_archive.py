@@ -1,10 +1,10 @@
-"""Task runs that have ended, and would make an Execution's status too large: kept in ConfigMaps.
+"""Keeps ended task runs that would make an Execution's status too large in ConfigMaps.
 
-In memory a status always has all its task runs. What is written has those that are open, the ones
-that ended last, and for the others how many ended in which state and where they are.
+In memory a status always has all its task runs. The written status has those that are open, those
+that ended last, and for the others how many ended in which state and in which ConfigMap they are.
 
 A ConfigMap is written before the status that refers to it, and never changed: where task runs that
-were put away are different, as after a restart, all of them are put away anew.
+were put away have changed, as after a restart, all of them are put away anew.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _INLINE_VALUES = 8 * 1024
 
 @dataclass
 class _Archive:
-    """What of one execution was put away."""
+    """The parts of one execution's status that were put away."""
 
     references: list[ArchiveReference] = field(default_factory=list)
     runs: dict[str, TaskRun] = field(default_factory=dict)
     values: dict[str, OutputsReference] = field(default_factory=dict)
-    """Where the many values of loops are, by the id of the task run."""
+    """The references to the values of loops that have many, by the id of the task run."""
 
 
 class TaskRunArchive:
@@ -84,7 +84,7 @@ class TaskRunArchive:
         return status.model_copy(update={"task_runs": merged}), ids
 
     def remember(self, execution: Object, status: ExecutionStatus, archived: Set[str]) -> None:
-        """Go on from a status that was fetched, with all that belongs to its task runs."""
+        """Remember what was put away of a status that was fetched."""
         self._archives[execution["metadata"]["uid"]] = _Archive(
             references=list(status.archive),
             runs={run.id: run for run in status.task_runs if run.id in archived},
@@ -97,7 +97,7 @@ class TaskRunArchive:
     async def _put_values_away(
         self, execution: Object, archive: _Archive, runs: Iterable[TaskRun]
     ) -> None:
-        """Keep the values of loops that have many; they are fixed when the loop opens."""
+        """Put away the values of loops that have many; they are fixed when the loop opens."""
         for run in runs:
             if run.values is None or run.id in archive.values:
                 continue
@@ -126,7 +126,8 @@ class TaskRunArchive:
         kept: list[tuple[int, TaskRun]],
         wanted: int,
     ) -> list[tuple[int, TaskRun]]:
-        """Put away as much as is wanted of what has ended, the oldest and innermost first."""
+        """Put away ended task runs of ``wanted`` bytes, the oldest and innermost first. Gives those
+        that stay."""
         moved: dict[int, TaskRun] = {}
         freed = 0
         entries: list[tuple[int, TaskRun, dict[str, Any]]] = []
@@ -164,7 +165,8 @@ class TaskRunArchive:
 def _not_archived(
     archive: _Archive, task_runs: Sequence[TaskRun]
 ) -> list[tuple[int, TaskRun]] | None:
-    """What is not put away, with its position; None where something that is has changed."""
+    """The task runs that are not put away, with their positions; None where one that is has
+    changed."""
     if not archive.runs:
         return list(enumerate(task_runs))
     kept = []
@@ -215,7 +217,8 @@ def _chunks(
 
 
 def _merged(placed: dict[int, TaskRun], kept: Sequence[TaskRun]) -> list[TaskRun]:
-    """All task runs in their order: each that was put away at its position, the others between."""
+    """All task runs in their order: those that were put away at their positions, the others
+    between."""
     rest = iter(kept)
     return [
         placed[position] if position in placed else next(rest)

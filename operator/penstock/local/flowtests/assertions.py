@@ -1,4 +1,4 @@
-"""What an assertion makes of a value."""
+"""The conditions of assertions, and how a value is compared with them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from penstock.local.flowtests.model import Assertion
 
 @dataclass(frozen=True)
 class Outcome:
-    """One condition of an assertion, looked at."""
+    """The outcome of one condition of an assertion."""
 
     operator: str
     expected: Any
     actual: Any
     passed: bool
     error: str | None = None
-    """Why it could not be looked at."""
+    """Why the condition could not be checked."""
 
 
 def look_at(assertion: Assertion, evaluator: BoundEvaluator) -> list[Outcome]:
-    """Each condition of an assertion."""
+    """Check each condition of an assertion."""
     return [
         _look_at(operator, wanted, assertion.value, evaluator)
         for operator, wanted in assertion.conditions().items()
@@ -63,17 +63,17 @@ def _evaluated(value: Any, evaluator: BoundEvaluator) -> Any:
 
 
 class _CannotCompare(Exception):
-    """Two values have no order; the text says which."""
+    """Two values can't be compared; the text says which."""
 
 
 def as_text(value: Any) -> str:
-    """A value as people read it: text as it is, anything else as JSON."""
+    """A value as people read it: a text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _same(actual: Any, expected: Any) -> bool:
-    """Values that are the same, or that are written in the same way: an expression in the middle of
-    a text, or an output of a script, is text."""
+    """Whether two values are equal, or are written alike: an expression in the middle of a text, or
+    an output of a script, is text."""
     if isinstance(actual, bool) is isinstance(expected, bool) and actual == expected:
         return True
     if isinstance(actual, str) is isinstance(expected, str):
@@ -82,7 +82,8 @@ def _same(actual: Any, expected: Any) -> bool:
 
 
 def _order(actual: Any, expected: Any) -> int:
-    """Below 0, 0 or above: of numbers, else of texts such as ISO dates."""
+    """The order of two values, as a number below 0, 0, or above: of numbers, else of texts such as
+    ISO dates."""
     numbers = _number(actual), _number(expected)
     if numbers[0] is not None and numbers[1] is not None:
         return (numbers[0] > numbers[1]) - (numbers[0] < numbers[1])

@@ -1,4 +1,4 @@
-"""What stands in the place of tasks and of people while a case runs."""
+"""The doubles of tasks and of people while a test case runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from penstock.resources.execution import ExecutionStatus, TaskRun
 
 
 class TasksOfCase:
-    """Runs tasks, but for those of the tested execution that are fixtures."""
+    """Runs tasks, but for those that are fixtures of the tested execution."""
 
     def __init__(self, fixed: FixedTasks, tasks: LocalTasks) -> None:
         self._fixed = fixed
@@ -30,7 +30,7 @@ class TasksOfCase:
 
 
 class Nobody:
-    """Looks on without a word."""
+    """A watcher that says nothing."""
 
     def opened(self, execution: str, flow: str, maker: str | None) -> Watcher:
         return self

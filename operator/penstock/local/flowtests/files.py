@@ -1,4 +1,4 @@
-"""Test files, and the flows that lie beside them."""
+"""How test files are found and read, and the flows that lie beside them."""
 
 from __future__ import annotations
 
@@ -36,22 +36,23 @@ class FoundTest:
     test: FlowTest
 
     def line(self, *at: str | int) -> int:
-        """The line on which a part of the test stands."""
+        """The line of a part of the test."""
         return self.document.line_of(at) or 1
 
 
 @dataclass
 class TestFile:
-    """What was found in one file."""
+    """A file, its tests, and what is wrong with it."""
 
     path: Path
     tests: list[FoundTest] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    """What is wrong with the file, or with tests in it: these are not among ``tests``."""
+    """The problems of the file and of the tests in it that are not among ``tests``."""
 
 
 def find_test_files(path: Path, expressions: Expressions) -> Iterator[TestFile]:
-    """The test files below a folder, or the file that is named; in a folder any YAML may lie."""
+    """Yield the test files below a folder, or the file that is named. A folder may hold any other
+    YAML."""
     for file in find_files([path]):
         found = read_test_file(file, expressions, among_others=path.is_dir())
         if found.tests or found.problems:
@@ -59,9 +60,10 @@ def find_test_files(path: Path, expressions: Expressions) -> Iterator[TestFile]:
 
 
 def read_test_file(path: Path, expressions: Expressions, *, among_others: bool = False) -> TestFile:
-    """Read and check every test in a file; flows in it are passed over.
+    """Read and check every test in a file; flows in it are skipped.
 
-    ``among_others``: what is no YAML, such as a template, is passed over too if it has no test.
+    With ``among_others`` a file that is no YAML, such as a template, is skipped too if it has no
+    test.
     """
     found = TestFile(path)
     try:
@@ -139,7 +141,7 @@ class FlowShelf:
 
 
 def no_such_flow(test: FlowTest, known: Iterable[FlowName]) -> str:
-    """What to say where the flow of a test is not there."""
+    """The message for a test whose flow does not exist."""
     names = [f"{namespace}.{flow_id}" for namespace, flow_id in known]
     wanted = f"{test.namespace}.{test.flow_id}"
     hint = (

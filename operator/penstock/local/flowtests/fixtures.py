@@ -1,4 +1,4 @@
-"""Fixtures put into effect: tasks that are not run, files and inputs that are there."""
+"""How fixtures take effect: tasks that are not run, files and inputs that exist."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _LISTS_OF_TASKS = ("tasks", "errors", "finally", "afterExecution")
 
 
 class InvalidFixture(Exception):
-    """A fixture that does not fit the flow; the text tells why."""
+    """A fixture does not fit the flow; the text tells why."""
 
 
 def with_fixture_type(types: TaskTypes) -> TaskTypes:
-    """The types, and that of tasks that are not run."""
+    """The types of tasks, and the one for tasks that are not run."""
     more = TaskTypes()
     for known in types:
         more.register(known)
@@ -39,10 +39,10 @@ def with_fixture_type(types: TaskTypes) -> TaskTypes:
 
 
 def replace_tasks(document: SourceDocument, fixtures: Iterable[TaskFixture]) -> SourceDocument:
-    """The flow with the tasks that are never run replaced; what is inside of them is gone.
+    """The flow with the tasks replaced that are never run; tasks inside of them are gone.
 
-    A task of which only single iterations are fixtures stays. Raises :class:`InvalidFixture` where
-    there is no such task.
+    A task stays where only single iterations of it are fixtures. Raises :class:`InvalidFixture`
+    where there is no such task.
     """
     fixtures = list(fixtures)
     ids = list(_task_ids([document.value.get(key) for key in _LISTS_OF_TASKS]))
@@ -86,7 +86,8 @@ def _task_ids(value: Any) -> Iterator[str]:
 
 
 def check_fixtures(flow: Flow, fixtures: Fixtures) -> None:
-    """Raises :class:`InvalidFixture` where one names what the flow has not."""
+    """Refuse fixtures that name something which the flow does not have. Raises
+    :class:`InvalidFixture`."""
     tree = FlowTree(flow)
     for fixture in fixtures.tasks:
         if fixture.id not in tree:
@@ -107,7 +108,7 @@ def check_fixtures(flow: Flow, fixtures: Fixtures) -> None:
 
 
 class Rendering:
-    """Renders what stands in fixtures: it sees `files` and the functions of the flow."""
+    """Renders the expressions of fixtures, which see `files` and the functions of the flow."""
 
     def __init__(self, expressions: Expressions, variables: Mapping[str, Any], host: Host) -> None:
         self._expressions = expressions
@@ -115,12 +116,13 @@ class Rendering:
         self._host = host
 
     def tree(self, value: Any) -> Any:
-        """A single expression keeps its type. Raises ``ExpressionError``."""
+        """Render every text of a value; a single expression keeps its type. Raises
+        ``ExpressionError``."""
         return self._expressions.evaluate_tree(value, self._variables, self._host)
 
 
 def store_files(files: NamespaceFiles, fixtures: Fixtures) -> dict[str, str]:
-    """Put the files where the execution finds them; their URIs by name."""
+    """Store the files of fixtures where the execution finds them, and give their URIs by name."""
     return {
         name: files.put(name.lstrip("/"), BytesIO(content.encode()))
         for name, content in fixtures.files.items()
@@ -128,17 +130,17 @@ def store_files(files: NamespaceFiles, fixtures: Fixtures) -> dict[str, str]:
 
 
 class FixedTasks:
-    """The ends of tasks that are not run."""
+    """Gives the ends of tasks that are not run."""
 
     def __init__(self, fixtures: Iterable[TaskFixture], rendering: Rendering) -> None:
-        """Raises ``ExpressionError``."""
+        """Render the fixtures. Raises ``ExpressionError``."""
         self._fixed = [
             fixture.model_copy(update={"outputs": rendering.tree(fixture.outputs)})
             for fixture in fixtures
         ]
 
     def end_of(self, start: StartAttempt) -> Observation | None:
-        """How an attempt ends; None where the task is really run."""
+        """The end of an attempt; None where the task is really run."""
         fixture = self._of(start.task_run)
         if fixture is None:
             return None

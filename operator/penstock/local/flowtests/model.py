@@ -1,4 +1,4 @@
-"""The document of a test."""
+"""The models of a test's document."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class TaskFixture(Document):
     state: FixtureState = "SUCCESS"
     """How the task ends."""
     outputs: dict[str, Any] = {}
-    """What it gives back."""
+    """The outputs of the task."""
     description: str | None = None
-    """Why it is not run."""
+    """Why the task is not run."""
 
 
 class TriggerFixture(Document):
@@ -38,13 +38,14 @@ class TriggerFixture(Document):
     id: str
     """The id of a trigger of the flow."""
     type: str | None = None
-    """Its type; that of the flow's trigger where it is not given."""
+    """The type of the trigger; that of the flow's trigger where it is not given."""
     variables: dict[str, Any] = {}
-    """What expressions see as `trigger.…`."""
+    """The variables that expressions see as `trigger.…`."""
 
 
 class Fixtures(Document):
-    """What an execution finds, and which of its tasks are not run."""
+    """The inputs, files and trigger that an execution finds, and the tasks of it that are not
+    run."""
 
     inputs: dict[str, Any] = {}
     """Values of the flow's inputs."""
@@ -57,23 +58,23 @@ class Fixtures(Document):
 
 
 class Assertion(Document):
-    """What must be true of a value. Several conditions must all be true."""
+    """A value, and what must be true of it. Several conditions must all be true."""
 
     value: str | int | float | bool | list[Any] | dict[str, Any]
-    """The value, mostly an expression: it sees what the outputs of the flow see."""
+    """The value, mostly an expression. It sees what the outputs of the flow see."""
     task_id: str | None = None
-    """The expression sees what this task saw."""
+    """The id of a task: the expression sees what this task saw."""
     description: str | None = None
-    """What is asserted."""
+    """What the assertion is for."""
     error_message: str | None = None
-    """What to say where it is not true."""
+    """The message where the assertion is not true."""
     equal_to: Any = None
-    """Kestra's documentation also writes `equalsTo`."""
+    """What the value must equal. Kestra's documentation also writes `equalsTo`."""
     equals_to: Any = None
-    """The same as `equalTo`."""
+    """Means `equalTo`."""
     not_equal_to: Any = None
     not_equals_to: Any = None
-    """The same as `notEqualTo`."""
+    """Means `notEqualTo`."""
     greater_than: Any = None
     greater_than_or_equal_to: Any = None
     less_than: Any = None
@@ -94,7 +95,7 @@ class Assertion(Document):
         return self
 
     def conditions(self) -> dict[str, Any]:
-        """What is wanted, by the operator as it is written."""
+        """The wanted values by their operators, as they are written."""
         fields = type(self).model_fields
         return {
             fields[name].alias or name: getattr(self, name)
@@ -113,24 +114,25 @@ OPERATORS = tuple(Assertion.model_fields[name].alias or name for name in _CONDIT
 
 
 class TestCase(Document):
-    """One execution, and what is asserted of it."""
+    """A case: one execution, and the assertions about it."""
 
     id: TestId
     """The name of the case, unique in its test."""
     type: Literal["io.kestra.core.tests.flow.UnitTest"]
     """Always `io.kestra.core.tests.flow.UnitTest`."""
     description: str | None = None
-    """What is tested."""
+    """What is tested, in words."""
     disabled: bool = False
     """A disabled case is not run."""
     fixtures: Fixtures = Fixtures()
-    """What the execution finds, and which of its tasks are not run."""
+    """The inputs, files and trigger that the execution finds, and the tasks of it that are not
+    run."""
     assertions: Annotated[list[Assertion], Field(min_length=1)]
-    """What must be true of the execution when it has ended."""
+    """The assertions about the execution when it has ended."""
 
 
 class FlowTest(Document):
-    """Cases for one flow."""
+    """A test: cases for one flow."""
 
     id: TestId
     """The name of the test."""
@@ -139,7 +141,7 @@ class FlowTest(Document):
     flow_id: Annotated[str, Field(pattern=FLOW_ID_PATTERN)]
     """The id of the flow."""
     description: str | None = None
-    """What is tested."""
+    """What is tested, in words."""
     disabled: bool = False
     """None of the cases of a disabled test is run."""
     test_cases: Annotated[list[TestCase], Field(min_length=1)]

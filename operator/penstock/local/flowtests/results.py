@@ -1,4 +1,4 @@
-"""What came of a test case."""
+"""The result of a test case."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from penstock.resources.execution import ExecutionStatus
 class Verdict(StrEnum):
     PASSED = "PASSED"
     FAILED = "FAILED"
-    """An assertion is not true."""
+    """An assertion of the case is not true."""
     ERROR = "ERROR"
     """The case could not be run."""
     SKIPPED = "SKIPPED"
-    """It is disabled."""
+    """The case is disabled."""
 
 
 @dataclass(frozen=True)
 class Looked:
-    """An assertion and what was found."""
+    """An assertion and the outcomes of its conditions."""
 
     assertion: Assertion
     line: int
@@ -37,7 +37,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One case."""
+    """The result of one case."""
 
     found: FoundTest
     case: TestCase
@@ -45,14 +45,14 @@ class CaseResult:
     line: int
     seconds: float = 0
     error: str | None = None
-    """Why it could not be run."""
+    """Why the case could not be run."""
     looked: list[Looked] = field(default_factory=list)
     execution: str | None = None
-    """The name of the execution."""
+    """The name of the case's execution."""
     status: ExecutionStatus | None = None
 
     def failures(self) -> Iterator[str]:
-        """Each condition that is not true: `file:line: why`."""
+        """A line for each condition that is not true: `file:line: why`."""
         for looked in self.looked:
             for outcome in looked.outcomes:
                 if not outcome.passed:

@@ -58,17 +58,18 @@ class _CannotRun(Exception):
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs cases with these types of tasks."""
+    """Runs test cases."""
 
     parser: FlowParser
     plugins: Plugins
     timeout: timedelta
-    """After which an execution is killed."""
+    """The time after which an execution is killed."""
 
     async def run(
         self, tests: Iterable[tuple[FoundTest, Mapping[FlowName, FoundFlow]]]
     ) -> list[CaseResult]:
-        """All cases of the tests, each with the flows that it sees, in their order."""
+        """Run all cases of the tests, each with the flows that it sees, and give their results in
+        order."""
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def one(
@@ -101,7 +102,7 @@ class Runner:
                     Looked(assertion, found.line("testCases", index, "assertions", number), seen)
                     for number, (assertion, seen) in enumerate(run.assertions(execution))
                 ]
-        except Exception as error:  # whatever it is, the other cases are run
+        except Exception as error:  # whatever the error is, the other cases run
             told = (
                 str(error) if isinstance(error, _CannotRun) else f"{type(error).__name__}: {error}"
             )
@@ -119,7 +120,7 @@ class Runner:
 
 
 class _CaseRun:
-    """One case: its world and its execution."""
+    """Runs one case: its world and its execution."""
 
     def __init__(
         self,
@@ -141,7 +142,7 @@ class _CaseRun:
         self._world = LocalWorld(ready, self._tasks, Nobody(), surroundings, triggers=False)
 
     async def execute(self) -> LocalExecution:
-        """Run the flow. Raises :class:`_CannotRun` where it is refused."""
+        """Run the flow of the case. Raises :class:`_CannotRun` where it is refused."""
         try:
             inputs = self._rendering.tree(self._case.fixtures.inputs)
         except ExpressionError as error:
@@ -156,7 +157,7 @@ class _CaseRun:
         return execution
 
     def assertions(self, execution: LocalExecution) -> Iterable[tuple[Assertion, list[Outcome]]]:
-        """Each assertion, looked at."""
+        """Check each assertion of the case."""
         for assertion in self._case.assertions:
             evaluator = self._evaluator(execution, assertion.task_id)
             if evaluator is None:

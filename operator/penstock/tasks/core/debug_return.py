@@ -1,4 +1,4 @@
-"""Return a rendered value."""
+"""The task `Return`, which gives a rendered value back."""
 
 from __future__ import annotations
 

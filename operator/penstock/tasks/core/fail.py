@@ -1,4 +1,4 @@
-"""Fail on purpose."""
+"""The task `Fail`, which fails on purpose."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ class Fail:
     """
 
     condition: str | None = None
-    """Fail only where this renders to something other than `false`, `0`, `-0` or nothing."""
+    """The task fails only where this renders to something other than `false`, `0`, `-0` or
+    nothing."""
     error_message: Text = "Task failure"
-    """What the failed task says."""
+    """The message of the failed task."""
 
     def run(self, context: Context) -> None:
         if self.condition is not None and self.condition in _FALSE:

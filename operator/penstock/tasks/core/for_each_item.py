@@ -1,4 +1,4 @@
-"""The first and the last task of a ForEachItem."""
+"""The first and the last task of a ForEachItem: one splits the items, one merges the outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from penstock.tasks.core.split import Split
 
 @dataclass(frozen=True)
 class Batch:
-    """How the items are put together; see :class:`Split`."""
+    """How many items a batch has; see :class:`Split`."""
 
     rows: int | None = None
     partitions: int | None = None
@@ -24,7 +24,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class SplitItems:
-    """Makes a file for each batch of the items."""
+    """Splits the items into files, one for each batch."""
 
     items: str
     """The URI of the file with the items."""
@@ -44,7 +44,7 @@ class SplitItems:
 
 
 class _Batches(Split):
-    """Files whose names are counted from 0, whatever the items' file is called."""
+    """Keeps files under names that are counted from 0, whatever the items' file is called."""
 
     @staticmethod
     def name(number: int | str) -> str:

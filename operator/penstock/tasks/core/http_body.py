@@ -1,4 +1,4 @@
-"""What an HTTP request carries: text, a form, or files."""
+"""The body of an HTTP request: text, a form, or files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def body(
     content_type: str | None,
     charset: str,
 ) -> Iterator[tuple[BinaryIO | None, int, str | None]]:
-    """The body, its length in bytes, and its type."""
+    """Yield the body, its length in bytes, and its content type."""
     if text is None and form is None:
         yield None, 0, content_type
         return
@@ -49,7 +49,8 @@ def body(
 
 
 def _write_part(context: Context, file: Any, boundary: str, name: str, value: Any) -> None:
-    """A text, or the JSON of a list or map; a file, where the value is a URI or has `content`."""
+    """Write a part of a form: a text, the JSON of a list or map, or a file where the value is a URI
+    or has `content`."""
     file_name = None
     if isinstance(value, Mapping) and "content" in value:
         file_name, value = str(value.get("name", "file")), value.get("content")
@@ -73,7 +74,8 @@ def _write_part(context: Context, file: Any, boundary: str, name: str, value: An
 
 
 def plain_text(value: Any) -> str:
-    """A value where a server reads text: a boolean and a map as JSON has them, null as nothing."""
+    """A value as the text that a server reads: a boolean and a map as JSON has them, null as
+    nothing."""
     if isinstance(value, dict | list):
         return json_text(value)
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)

@@ -25,25 +25,25 @@ CheckAddress = Callable[[str], None]
 
 
 def any_address(address: str) -> None:
-    """Every server may be asked."""
+    """Allow every server."""
 
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """What is sent."""
+    """An HTTP request."""
 
     method: str
     uri: str
     headers: Mapping[str, str]
     body: BinaryIO | None = None
-    """Can be read again from its start."""
+    """The body, which can be read again from its start; None for no body."""
     length: int = 0
-    """The body's bytes."""
+    """The number of the body's bytes."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; the body is read from the stream while the block is open."""
+    """An HTTP response. Its body is read from the stream while the block is open."""
 
     code: int
     headers: Mapping[str, list[str]]
@@ -60,7 +60,7 @@ class Answer:
 def send(
     request: HttpRequest, options: HttpOptions, check: CheckAddress = any_address
 ) -> Iterator[Answer]:
-    """Send a request, and follow where it leads. Raises :class:`TaskFailure`."""
+    """Send a request, and follow redirects. Raises :class:`TaskFailure`."""
     if (authorization := options.authorization) is not None:
         request = replace(request, headers={**request.headers, "Authorization": authorization})
     try:
@@ -125,7 +125,7 @@ def _exchange(
         target = f"http://{url.netloc.rpartition('@')[2]}{target}"
         authorization = basic(proxy.username, proxy.password)
         headers |= {"Proxy-Authorization": authorization} if authorization else {}
-    # `Host` is the server's, also where the connection is the proxy's.
+    # `Host` names the server, even where the connection is to the proxy.
     headers.setdefault("Host", url.netloc.rpartition("@")[2])
     if request.body is not None:
         headers["Content-Length"] = str(request.length)
@@ -136,7 +136,8 @@ def _exchange(
 
 
 def _redirected(request: HttpRequest, code: int, target: str) -> HttpRequest:
-    """The next request: another server gets neither the credentials nor the cookies."""
+    """The request that follows a redirect. Another server gets neither the credentials nor the
+    cookies."""
     uri = urljoin(request.uri, target)
     headers = dict(request.headers)
     dropped = {"host"}

@@ -1,4 +1,4 @@
-"""`http()` in an expression: what a server answers, while somebody waits for it."""
+"""The function `http()` of expressions, which asks a server while the rendering waits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def http(
     *,
     check: CheckAddress = any_address,
 ) -> Any:
-    """What a server answers: JSON as what it stands for, everything else as text.
+    """The response of a server: JSON as the value that it stands for, everything else as text.
 
     Raises :class:`TaskFailure`, also where the whole takes longer than 10 seconds.
     """
@@ -63,7 +63,7 @@ def http(
 
 
 def _sent(body: Any) -> str:
-    """The body as text; a map or a list as its JSON."""
+    """The body of a request as text; a map or a list as its JSON."""
     return json_text(body) if isinstance(body, dict | list) else str(body)
 
 

@@ -1,4 +1,5 @@
-"""The options of HTTP tasks: those of today, nested, and the flat ones that they replaced."""
+"""The options of HTTP tasks: those of today, which are nested, and the flat ones that they
+replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask a server over HTTP, for a text or for a file."""
+"""The tasks that ask a server over HTTP: `Request` for a text, `Download` for a file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Http:
     form_data: dict[str, Any] | None = None
     """A form to send: text, the URI of a file, or a map of `name` and `content`."""
     content_type: str | None = None
-    """The type of what is sent."""
+    """The content type of the request's body."""
     params: dict[str, Any] = field(default_factory=dict)
     """Parameters to put at the end of the URI."""
     headers: dict[str, Any] = field(default_factory=dict)
@@ -49,7 +49,8 @@ class _Http:
 
     @contextmanager
     def asked(self, context: Context) -> Iterator[Answer]:
-        """The server's answer. Raises :class:`TaskFailure` for one that is no success."""
+        """Send the request and yield the response. Raises :class:`TaskFailure` for one that is no
+        success."""
         if _METHOD.fullmatch(self.method) is None:
             raise TaskFailure(f"property `method`: `{self.method}` is not a method")
         options = self.options
@@ -73,14 +74,14 @@ class _Http:
                 yield answer
 
     def _asked_uri(self) -> str:
-        """With the parameters; a list is a parameter that comes several times."""
+        """The URI with the parameters; a list is a parameter that comes several times."""
         given = {name: parameter(value) for name, value in self.params.items()}
         given = {name: value for name, value in given.items() if value is not None}
         if not given:
             return self.uri
         uri, mark, fragment = self.uri.partition("#")
         joint = "&" if "?" in uri else "?"
-        # Spaces as `%20`: so a secret in it is known to what masks messages.
+        # A space becomes `%20`, so that a secret in the URI is found where messages are masked.
         text = urlencode(given, doseq=True, quote_via=quote)
         return f"{uri}{joint}{text}{mark}{fragment}"
 
@@ -88,13 +89,13 @@ class _Http:
         headers = {name: value for name, value in self.headers.items() if value is not None}
         for name, value in headers.items():
             if isinstance(value, dict | list):
-                raise TaskFailure(f"property `headers.{name}`: text is wanted")
+                raise TaskFailure(f"property `headers.{name}`: must be text")
         made = {"User-Agent": "penstock", "Accept": "*/*"}
         if content_type is not None:
             made["Content-Type"] = content_type
         given = {name.lower() for name in headers}
         if self.form_data is not None:
-            given.discard("content-type")  # its boundary is not known to the flow's author
+            given.discard("content-type")  # the flow's author can't know the boundary
             headers = {key: item for key, item in headers.items() if key.lower() in given}
         kept = {name: value for name, value in made.items() if name.lower() not in given}
         return kept | {name: plain_text(value) for name, value in headers.items()}
@@ -102,7 +103,7 @@ class _Http:
 
 @dataclass(frozen=True, kw_only=True)
 class Request(_Http):
-    """Asks a server, and gives its answer as text.
+    """Asks a server, and gives its response as text.
 
     ```yaml
     id: call
@@ -139,7 +140,7 @@ class Request(_Http):
 
 @dataclass(frozen=True, kw_only=True)
 class Download(_Http):
-    """Asks a server, and keeps its answer as a file.
+    """Asks a server, and keeps its response as a file.
 
     ```yaml
     id: fetch
@@ -149,7 +150,7 @@ class Download(_Http):
     """
 
     fail_on_empty_response: bool = True
-    """Whether an answer without content fails the task."""
+    """Whether a response without content fails the task."""
 
     def run(self, context: Context) -> Mapping[str, Any]:
         with self.asked(context) as answer, making(context, self._name(answer)) as made:
@@ -179,7 +180,7 @@ class Download(_Http):
             raise TaskFailure(f"{self.uri}: the response has no content")
 
     def _name(self, answer: Answer) -> str:
-        """The name that the server gives the file, or else the last of the URI's path."""
+        """The name that the server gives the file, or else the last part of the URI's path."""
         message = Message()
         message["Content-Disposition"] = answer.header("Content-Disposition") or ""
         named = message.get_filename() or unquote(urlsplit(self.uri).path)
@@ -188,7 +189,7 @@ class Download(_Http):
 
 
 def parameter(value: Any) -> Any:
-    """A parameter's text, or the texts of one that comes several times."""
+    """The text of a parameter, or the texts of one that comes several times."""
     if isinstance(value, list):
         return [parameter(item) for item in value]
     if isinstance(value, bool):
@@ -197,7 +198,7 @@ def parameter(value: Any) -> Any:
 
 
 def text_of(answer: Answer, content: bytes, default_charset: str) -> str:
-    """The body as text. Raises :class:`TaskFailure` where it is none."""
+    """The body of a response as text. Raises :class:`TaskFailure` where it is no text."""
     message = Message()
     message["Content-Type"] = answer.header("Content-Type") or ""
     charset = str(message.get_param("charset") or default_charset)

@@ -1,4 +1,4 @@
-"""Tasks over the items of a file: ION or JSON, one a line."""
+"""The tasks that filter and deduplicate the items of a file: ION or JSON, one a line."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class FilterItems:
     filter_condition: str
     """An expression over the fields of one item."""
     filter_type: Literal["INCLUDE", "EXCLUDE"] = "INCLUDE"
-    """Whether the items for which it holds are kept or dropped."""
+    """Whether the items for which the condition holds are kept or dropped."""
     error_or_null_behavior: Literal["FAIL", "INCLUDE", "EXCLUDE"] = "FAIL"
-    """What to do with an item for which it gives nothing, or an error."""
+    """What to do with an item for which the condition gives nothing, or an error."""
 
     def run(self, context: Context) -> Mapping[str, Any]:
         processed = kept = 0
@@ -82,7 +82,7 @@ class DeduplicateItems:
     from_: str
     """The URI of the file."""
     expr: str
-    """An expression over the fields of one item: its key."""
+    """An expression over the fields of one item, which gives its key."""
 
     def run(self, context: Context) -> Mapping[str, Any]:
         files = context.services.files
@@ -108,6 +108,6 @@ class DeduplicateItems:
         }
 
     def _key(self, context: Context, item: Mapping[str, Any]) -> bytes:
-        """A digest, so that keys of any length take little memory."""
+        """The digest of an item's key, so that keys of any length take little memory."""
         text = context.services.render(self.expr, item) or ""
         return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()

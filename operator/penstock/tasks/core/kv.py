@@ -1,4 +1,4 @@
-"""Key-value pairs of a namespace."""
+"""The tasks that set, get, list and delete the key-value pairs of a namespace."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Set:
     namespace: str | None = None
     """The namespace of the key; the flow's own where none is named."""
     overwrite: bool = True
-    """Whether a value that is there already is replaced; if not, the task fails."""
+    """Whether an existing value is replaced; if not, the task fails."""
     ttl: timedelta | None = None
     """How long the value holds."""
     kv_type: KvType | None = None
@@ -112,7 +112,7 @@ class GetKeys:
     """
 
     prefix: str | None = None
-    """Only keys that begin with it."""
+    """The beginning of the wanted keys."""
     namespace: str | None = None
     """The namespace of the keys; the flow's own where none is named."""
 
@@ -177,7 +177,7 @@ def _is(text: str, kind: KvType) -> bool:
 
 
 def typed(value: Any, kind: KvType) -> Any:
-    """Text as a value of that type; what is not text has a type already.
+    """A text converted to a type; a value that is no text has its type already.
 
     Raises :class:`TaskFailure`.
     """

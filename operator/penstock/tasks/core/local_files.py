@@ -1,4 +1,4 @@
-"""Files of the working directory, for tasks that share one."""
+"""The task `LocalFiles`, for the files of a working directory that tasks share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from penstock.tasks.files.input_files import file_map, keep, place
 
 @dataclass(frozen=True)
 class LocalFiles:
-    """Makes files in the working directory, and keeps some of it.
+    """Makes files in the working directory, and keeps files of it.
 
     ```yaml
     id: files
@@ -24,7 +24,7 @@ class LocalFiles:
     """
 
     inputs: str | dict[str, Any] | None = None
-    """Text, or the URI of a file, by file name."""
+    """The text of each file, or the URI of a file, by file name."""
     outputs: list[str] = field(default_factory=list)
     """Patterns of the files to keep."""
 

@@ -1,4 +1,4 @@
-"""Log a message. `Echo` is its deprecated twin."""
+"""The task `Log`, which logs messages, and its deprecated twin `Echo`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep an execution's log as a file."""
+"""The task `Fetch`, which keeps an execution's log as a file."""
 
 from __future__ import annotations
 
@@ -36,9 +36,11 @@ class Fetch:
 
     def run(self, context: Context) -> Mapping[str, Any]:
         if (self.namespace is None) != (self.flow_id is None):
-            raise TaskFailure("`namespace` and `flowId` are given together or not at all")
+            raise TaskFailure("properties `namespace`, `flowId`: must be given together")
         if self.namespace is not None and self.execution_id is None:
-            raise TaskFailure("`namespace` and `flowId` need `executionId` besides")
+            raise TaskFailure(
+                "property `executionId`: must be given beside `namespace` and `flowId`"
+            )
         named = self.namespace is not None and self.flow_id is not None
         flow = (str(self.namespace), str(self.flow_id)) if named else None
         entries = context.services.logs(self.execution_id, self.tasks_id, self.level, flow)

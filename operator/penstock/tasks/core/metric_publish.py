@@ -1,4 +1,4 @@
-"""Publish numbers."""
+"""The task `Publish`, which publishes metrics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Publish:
     """
 
     metrics: list[dict[str, Any]]
-    """Each with `type` (`counter`, `timer` in seconds, or `gauge`), `name`, `value` and `tags`."""
+    """The metrics, each with `type` (`counter`, `timer` in seconds, or `gauge`), `name`, `value`
+    and `tags`."""
 
     def run(self, context: Context) -> None:
         for metric in [_metric(index, given) for index, given in enumerate(self.metrics)]:

@@ -1,4 +1,4 @@
-"""Files of a namespace."""
+"""The tasks that upload, download and delete files of a namespace."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class UploadFiles:
     files: str | list[str] | dict[str, Any] | None = None
     """Patterns of files of the working directory, or URIs."""
     files_map: str | dict[str, Any] | None = None
-    """URIs or text, by the path in the namespace."""
+    """The URI or the text of each file, by its path in the namespace."""
     destination: str = "/"
     """The folder below which the files are written."""
     conflict: Literal["OVERWRITE", "ERROR", "SKIP"] = "OVERWRITE"
-    """What to do where a file is there already."""
+    """What to do where a file exists already."""
 
     def run(self, context: Context) -> Mapping[str, Any]:
         if self.files is None and self.files_map is None:
@@ -52,7 +52,7 @@ class UploadFiles:
                 if self.conflict != "OVERWRITE" and target.exists(path):
                     if self.conflict == "ERROR":
                         raise TaskFailure(f"the namespace file `{path}` exists already")
-                    context.log(f"the namespace file `{path}` exists already and was left")
+                    context.log(f"the namespace file `{path}` exists already and is left as it is")
                     continue
                 target.put(path, source)
         return {"files": None}
@@ -123,7 +123,7 @@ class DeleteFiles:
     files: str | list[str]
     """Patterns of the files."""
     delete_parent_folder: bool | None = None
-    """Kept for compatibility: a folder without files is not there."""
+    """No effect: a folder without files does not exist."""
 
     def run(self, context: Context) -> Mapping[str, Any]:
         target = context.services.namespace_files(self.namespace)

@@ -1,4 +1,4 @@
-"""Make values known to later tasks."""
+"""The task `OutputValues`, which makes values known to later tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let time pass."""
+"""The task `Sleep`, which lets time pass."""
 
 from __future__ import annotations
 

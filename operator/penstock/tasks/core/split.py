@@ -1,4 +1,4 @@
-"""Split a file into several, by size, number or lines."""
+"""The task `Split`, which splits a file into several, by size, number or lines."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Split:
     from_: str
     """The URI of the file."""
     bytes: str | None = None
-    """A part is closed when it has reached that size, such as `10MB`."""
+    """The size at which a part is closed, such as `10MB`."""
     partitions: int | None = None
-    """How many parts there are; the lines go to them in turn."""
+    """The number of parts; the lines go to them in turn."""
     rows: int | None = None
-    """How many lines a part has."""
+    """The number of lines in a part."""
     separator: str = "\n"
     """What ends a line."""
 
@@ -72,7 +72,7 @@ class Split:
             yield part.uri
 
     def _limits(self) -> tuple[float, float]:
-        """Bytes and lines from which on a part is closed."""
+        """The bytes and the lines at which a part is closed."""
         if self.bytes is not None:
             match = _SIZE.match(self.bytes)
             size = int(match[1]) * _UNITS[match[2].upper()] if match is not None else 0

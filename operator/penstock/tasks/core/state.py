@@ -1,4 +1,4 @@
-"""State that a flow keeps between its executions: maps, kept as key-value pairs."""
+"""The tasks for state that a flow keeps between its executions: maps, stored as key-value pairs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ class _State:
     name: str = "default"
     """The name of the state."""
     namespace: bool = False
-    """Whether the state is the namespace's, and not the flow's alone."""
+    """Whether the state belongs to the namespace, and not to the flow alone."""
     taskrun_value: bool = True
     """Whether each value of the loop around the task has a state of its own."""
 
     def key(self, origin: Origin) -> str:
-        """`<flow>_states_tasks-states_<name>[_<hash of the loop's value>]`."""
+        """The key of the state: `<flow>_states_tasks-states_<name>[_<hash of the loop's
+        value>]`."""
         parts = [] if self.namespace else [origin.flow]
         parts += ["states", "tasks-states", self.name]
         if self.taskrun_value and origin.value is not None:
@@ -30,7 +31,7 @@ class _State:
         return "_".join(parts)
 
     def pairs(self, context: Context) -> KeyValues:
-        """Those of the flow's namespace alone: state is not inherited."""
+        """The key-value pairs of the flow's namespace alone: state is not inherited."""
         return context.services.kv(context.services.origin.namespace)
 
     def read(self, context: Context) -> dict[str, Any] | None:
@@ -57,7 +58,7 @@ class Set(_State):
     """
 
     data: dict[str, Any] = field(default_factory=dict)
-    """The values, which replace those of the same name."""
+    """The values, which replace older ones of their names."""
 
     def run(self, context: Context) -> Mapping[str, Any]:
         key = self.key(context.services.origin)

@@ -1,4 +1,4 @@
-"""Tasks that make, join, turn and delete files of the internal storage."""
+"""The tasks that write, join, measure, reverse and delete files of the internal storage."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Concat:
     files: list[str]
     """The URIs of the files."""
     separator: str | None = None
-    """Is written after each file, also after the last."""
+    """A text that is written after each file, also after the last."""
     extension: str = ".tmp"
-    """The extension of the made file."""
+    """The extension of the new file."""
 
     def run(self, context: Context) -> Mapping[str, Any]:
         files = context.services.files
@@ -140,7 +140,7 @@ class Reverse:
 
 
 def _written(context: Context, source: BinaryIO, lines: BinaryIO, separator: bytes) -> array[int]:
-    """Write the lines behind one another; where each ends."""
+    """Write the lines one after the other; gives the places where they end."""
     ends = array("Q")
     for number, line in enumerate(records(source, separator)):
         if number % 1000 == 0:

@@ -1,4 +1,4 @@
-"""A task that is written when it runs."""
+"""The task `TemplatedTask`, whose text is rendered to a task when it runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TemplatedTask:
     """The task in YAML: its `type` and the properties of that type, all rendered already."""
 
     def run(self, context: Context) -> None:
-        """Whoever runs attempts takes the inner task out; here it is not known."""
+        """Refuse to run: whatever runs attempts replaces this task by the inner one before."""
         _ = context.services
         raise TaskFailure("a templated task can't be run here")
 
@@ -39,7 +39,8 @@ class TemplatedTask:
 def inner_task(spec: str) -> tuple[str, dict[str, Any]]:
     """The type and the properties of the described task. Raises :class:`TaskFailure`.
 
-    What all tasks have, such as `retry` and `timeout`, is ignored: it is the outer task's.
+    Properties that all tasks have, such as `retry` and `timeout`, are ignored: the outer task's
+    count.
     """
     import yaml
 
@@ -48,10 +49,10 @@ def inner_task(spec: str) -> tuple[str, dict[str, Any]]:
     try:
         value = yaml.safe_load(spec)
     except yaml.YAMLError as error:
-        raise TaskFailure(f"property `spec`: a task in YAML is wanted: {error}") from None
+        raise TaskFailure(f"property `spec`: must be a task in YAML: {error}") from None
     task_type = value.get("type") if isinstance(value, Mapping) else None
     if not isinstance(task_type, str):
-        raise TaskFailure("property `spec`: a task with a `type` is wanted, in YAML")
+        raise TaskFailure("property `spec`: must be a task with a `type`, in YAML")
     core = core_type(task_type)
     if core is not None and core.name == TEMPLATED:
         raise TaskFailure("property `spec`: a templated task can't describe another")

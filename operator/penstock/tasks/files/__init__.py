@@ -1,1 +1,1 @@
-"""The files of a task: how they get to it, and which are kept."""
+"""The files of a task: how they get into its working directory, and which are kept."""

@@ -1,8 +1,9 @@
-"""A directory as one stream of bytes and back: with its links and permissions, and nothing else.
+"""How a directory becomes one stream of bytes and back: with its links and permissions, nothing
+else.
 
 The directory may be changed meanwhile by somebody else, and nothing outside it may be read or
 written; so everything is opened below its own folder, and no link is followed. The filters of
-:mod:`tarfile` would do for what is unpacked, but the first Python 3.11 lacks them.
+:mod:`tarfile` would do for unpacking, but the first releases of Python 3.11 lack them.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK_BYTES = 1024 * 1024
 _READ_BYTES = 64 * 1024
-"""Of an archive at once: for each file :mod:`tarfile` copies what is left of them."""
+"""The bytes that are read of an archive at once: for each file :mod:`tarfile` copies the rest of
+them."""
 _SHOWN = 10
 
 
 def pack(
     directory: Path, archive: BinaryIO, wanted: Callable[[str], bool] | None = None
 ) -> list[str]:
-    """Write what is in the directory, or the files that are wanted of it; what was left out, in
-    words.
+    """Write the entries of a directory, or its wanted files, to an archive. Gives a note for each
+    entry that is left out.
     """
     skipped: list[str] = []
     with tarfile.open(
@@ -52,7 +54,8 @@ def pack(
 
 
 def unpack(archive: BinaryIO, directory: Path) -> None:
-    """Put everything back. Raises :class:`TaskFailure` for what would leave the directory."""
+    """Put the entries of an archive into a directory. Raises :class:`TaskFailure` for one that
+    would leave it."""
     # The folder belongs to a group where the script has a user of its own.
     shared = bool(directory.stat().st_mode & stat.S_ISGID)
     folders: list[tuple[list[str], int]] = []
@@ -69,8 +72,10 @@ def unpack(archive: BinaryIO, directory: Path) -> None:
                 if member.isdir():
                     folders.append((parts, mode))
         while archive.read(_CHUNK_BYTES):
-            pass  # to the very end, where the digest is looked at
-        for parts, mode in reversed(folders):  # the last, since nothing gets into a closed one
+            pass  # to the very end, where the digest is checked
+        for parts, mode in reversed(
+            folders
+        ):  # the last ones, since nothing gets into a closed folder
             with _opened(directory, parts) as at:
                 os.fchmod(at, mode | (stat.S_ISGID if shared else 0))
     except (tarfile.TarError, EOFError) as error:
@@ -80,12 +85,12 @@ def unpack(archive: BinaryIO, directory: Path) -> None:
 def _parts(path: str) -> list[str]:
     parts = path.split("/")
     if not path or any(part in ("", ".", "..") for part in parts):
-        raise TaskFailure(f"the archive of the working directory has a file `{path}`")
+        raise TaskFailure(f"the archive of the working directory names a file `{path}`")
     return parts
 
 
 class _Folders:
-    """Folders below a directory. The last one stays open: files come folder by folder."""
+    """Opens folders below a directory. The last one stays open: files come folder by folder."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -108,7 +113,7 @@ class _Folders:
 
 @contextmanager
 def _opened(directory: Path, parts: Sequence[str]) -> Iterator[int]:
-    """A folder below the directory; it is made where it is not there."""
+    """Open a folder below the directory, and make it where it does not exist."""
     at = os.open(directory, _FOLDER)
     try:
         for part in parts:
@@ -129,12 +134,14 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, name: str, at: int, 
         return
     with suppress(FileNotFoundError, IsADirectoryError):
         os.unlink(name, dir_fd=at)
-    if member.issym():  # where it leads does no harm: nothing is written through one
+    if member.issym():  # a link may lead anywhere: nothing is written through one
         os.symlink(member.linkname, name, dir_fd=at)
         return
     source = tar.extractfile(member) if member.isreg() else None
     if source is None:
-        raise TaskFailure(f"the archive of the working directory has `{member.name}`, no file")
+        raise TaskFailure(
+            f"the archive of the working directory has `{member.name}`, which is no file"
+        )
     with source, os.fdopen(os.open(name, _WRITE, 0o600, dir_fd=at), "wb") as file:
         shutil.copyfileobj(source, file, _CHUNK_BYTES)
         file.flush()
@@ -143,7 +150,7 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, name: str, at: int, 
 
 
 def _add(tar: tarfile.TarFile, path: str, name: str, at: int) -> bool:
-    """Add one entry of an open folder; whether it is of a kind that can be kept."""
+    """Add one entry of an open folder; tells whether it is of a kind that can be kept."""
     found = os.stat(name, dir_fd=at, follow_symlinks=False)
     member = tarfile.TarInfo(path)
     member.mode, member.mtime = stat.S_IMODE(found.st_mode), found.st_mtime
@@ -169,7 +176,7 @@ def _add_file(tar: tarfile.TarFile, member: tarfile.TarInfo, name: str, at: int)
         except OSError as error:
             if error.errno is not None:
                 raise
-            raise TaskFailure(f"`{member.name}` was changed while it was kept") from error
+            raise TaskFailure(f"`{member.name}` changed while it was kept") from error
         after = os.fstat(file.fileno())
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise TaskFailure(f"`{member.name}` was changed while it was kept")
+        raise TaskFailure(f"`{member.name}` changed while it was kept")

@@ -1,4 +1,4 @@
-"""Opening files of a directory that somebody else may change meanwhile.
+"""Opens files of a directory that somebody else may change meanwhile.
 
 A script shares its directory with the container that keeps its files. That container may read what
 the script may not, so no link that the script puts there, at whatever moment, may lead it out.
@@ -17,9 +17,9 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def open_beneath(directory: Path, name: str) -> BinaryIO:
-    """A file below the directory, to read; links are followed within it only.
+    """Open a file below the directory to read; links are followed only within it.
 
-    Raises ``OSError``, such as for a part of the path that has become a link.
+    Raises ``OSError``, for example for a part of the path that has become a link.
     """
     real, root = (directory / name).resolve(strict=True), directory.resolve()
     if not real.is_relative_to(root) or real == root:

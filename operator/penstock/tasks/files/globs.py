@@ -9,7 +9,7 @@ from penstock.tasks.contract.task import TaskFailure
 
 
 def matcher(patterns: Iterable[str], *, anywhere: bool = False) -> Callable[[str], bool]:
-    """Whether a path such as `out/a.csv` matches one of the patterns.
+    """The function that tells whether a path such as `out/a.csv` matches one of the patterns.
 
     With ``anywhere`` a pattern that does not begin with `/` matches below any folder.
     """
@@ -18,7 +18,7 @@ def matcher(patterns: Iterable[str], *, anywhere: bool = False) -> Callable[[str
 
 
 def is_pattern(text: str) -> bool:
-    """Whether it may match other names than the one that it is."""
+    """Whether a text is a pattern, which may match other names than itself."""
     return any(character in text for character in "*?[{\\")
 
 
@@ -46,7 +46,7 @@ def _translated(pattern: str) -> str:
 
 
 def _token(rest: str, depth: int) -> tuple[str, int]:
-    """The regular expression for what the pattern begins with, and how long that is."""
+    """The regular expression for the first token of a pattern, and the token's length."""
     if rest.startswith("**/"):
         return r"(?:.*/)?", 3
     if rest.startswith("**"):

@@ -1,4 +1,4 @@
-"""The files of a task's working directory: how they get there, and which are kept."""
+"""The files of a task's working directory: how they are placed, found and kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FULL = (ENOSPC, EDQUOT)
 
 
 class NamespacesSeen(Protocol):
-    """Whoever offers namespace files."""
+    """The services that give namespace files."""
 
     @property
     def origin(self) -> Origin: ...
@@ -28,7 +28,7 @@ class NamespacesSeen(Protocol):
 
 
 def is_uri(text: str) -> bool:
-    """Whether a file's content is given by its URI."""
+    """Whether the given content of a file is the URI of another."""
     return text.startswith(_URIS)
 
 
@@ -39,7 +39,7 @@ def file_map(name: str, given: str | Mapping[str, Any] | None) -> dict[str, str]
     files = {}
     for file, content in (given or {}).items():
         if isinstance(content, dict | list):
-            raise TaskFailure(f"property `{name}.{file}`: text or a URI is wanted")
+            raise TaskFailure(f"property `{name}.{file}`: must be text or a URI")
         if isinstance(content, bool):
             content = str(content).lower()
         files[checked_name(name, file)] = "" if content is None else str(content)
@@ -47,26 +47,28 @@ def file_map(name: str, given: str | Mapping[str, Any] | None) -> dict[str, str]
 
 
 def patterns(name: str, given: str | list[str] | None) -> list[str]:
-    """Patterns as they were given: several, one, or a JSON list in text."""
+    """The patterns of a property that is a list, a text, or a JSON list in a text."""
     if isinstance(given, str) and given.lstrip().startswith("["):
         try:
             return list(map(str, json.loads(given)))
         except (ValueError, TypeError):
-            raise TaskFailure(f"property `{name}`: is not a JSON list") from None
+            raise TaskFailure(f"property `{name}`: must be a JSON list") from None
     return [given] if isinstance(given, str) else given or []
 
 
 def checked_name(name: str, file: str) -> str:
-    """A file's name, where it stays below the working directory."""
+    """A file's name, where it stays below the working directory. Raises :class:`TaskFailure`."""
     parts = file.split("/")
     if not file or "\0" in file or any(part in ("", ".", "..") for part in parts):
-        raise TaskFailure(f"property `{name}`: `{file}` is not a file name below the task's")
+        raise TaskFailure(
+            f"property `{name}`: `{file}` does not name a file below the working directory"
+        )
     return file
 
 
 @contextmanager
 def file_errors(name: str) -> Iterator[None]:
-    """Lets trouble with the disk name the file. Raises :class:`TaskFailure`."""
+    """Turn an error of the disk into a :class:`TaskFailure` that names the file."""
     try:
         yield
     except OSError as error:
@@ -75,7 +77,7 @@ def file_errors(name: str) -> Iterator[None]:
 
 
 def place(directory: Path, name: str, content: str, files: Files | None) -> None:
-    """Let a file stand in the directory: the text, or what the URI names."""
+    """Write a file into the directory: the text, or the file that the URI names."""
     at = target(directory, name)
     if not is_uri(content):
         at.write_text(content, encoding="utf-8", errors="surrogateescape", newline="")
@@ -93,7 +95,7 @@ def place(directory: Path, name: str, content: str, files: Files | None) -> None
 def place_namespace_files(
     directory: Path, option: NamespaceFilesOption, services: NamespacesSeen
 ) -> Iterator[str]:
-    """Let namespace files stand in the directory. Gives what is worth a warning."""
+    """Write namespace files into the directory. Yields warnings."""
     if not option.enabled:
         return
     included, excluded = (
@@ -108,9 +110,9 @@ def place_namespace_files(
             name = f"{namespace}/{path}" if option.folder_per_namespace else path
             if name not in own and (directory / name).exists():
                 if option.if_exists == "FAIL":
-                    raise TaskFailure(f"the namespace file `{name}` is there already")
+                    raise TaskFailure(f"the namespace file `{name}` exists already")
                 if option.if_exists == "WARN":
-                    yield f"the namespace file `{name}` is there already and was left as it was"
+                    yield f"the namespace file `{name}` exists already and is left as it is"
                 if option.if_exists != "OVERWRITE":
                     continue
             own.add(name)
@@ -120,7 +122,7 @@ def place_namespace_files(
 
 
 def found(directory: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Path]]:
-    """The files that match, by name. A link that leads out of the directory is passed over."""
+    """Yield the files that match, by name. A link that leads out of the directory is skipped."""
     matches = matcher(wanted)
     root = directory.resolve()
     for file in sorted(directory.rglob("*")):
@@ -130,7 +132,7 @@ def found(directory: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Path]]:
 
 
 def keep(directory: Path, wanted: Iterable[str], files: Files) -> dict[str, str]:
-    """Keep the files that match; their URIs by name."""
+    """Keep the files that match, and give their URIs by name."""
     kept = {}
     for name, file in found(directory, wanted):
         with file.open("rb") as source:
@@ -139,7 +141,7 @@ def keep(directory: Path, wanted: Iterable[str], files: Files) -> dict[str, str]
 
 
 def target(directory: Path, name: str) -> Path:
-    """Where a file of that name is to be written. Raises :class:`TaskFailure`."""
+    """The path at which a file of that name is written. Raises :class:`TaskFailure`."""
     at = directory / name
     try:
         if not at.parent.resolve().is_relative_to(directory.resolve()) or at.is_symlink():
@@ -158,5 +160,5 @@ def _from_json(name: str, text: str) -> Mapping[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise TaskFailure(f"property `{name}`: a map of file names is wanted, or its JSON")
+        raise TaskFailure(f"property `{name}`: must be a map of file names, or the JSON of one")
     return value

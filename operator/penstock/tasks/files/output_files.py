@@ -1,4 +1,4 @@
-"""Keeping the files that a script made, by name and pattern."""
+"""Keeps the files that a script made, by name and pattern."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from penstock.tasks.files.globs import is_pattern, matcher
 from penstock.tasks.files.input_files import file_errors, found
 
 Upload = Callable[[str, Path], str]
-"""Keeps a file under a name; its URI."""
+"""Keeps a file under a name, and gives its URI."""
 
 
 def upload_to(files: Files) -> Upload:
-    """Keeps files as those of a task run."""
+    """The upload that keeps files as those of a task run."""
 
     def upload(name: str, path: Path) -> str:
         with path.open("rb") as source:
@@ -28,22 +28,22 @@ def upload_to(files: Files) -> Upload:
 
 @dataclass
 class Kept:
-    """What was kept, and what was not."""
+    """The files that were kept, and the patterns that matched none."""
 
     files: dict[str, str] = field(default_factory=dict)
-    """URIs by name."""
+    """The URIs of the files by name."""
     notes: list[str] = field(default_factory=list)
-    """What is worth telling."""
+    """Notes for the author of the flow."""
     unmatched: list[str] = field(default_factory=list)
     """Patterns that no file matched."""
 
     def check_names(self, *, strict: bool) -> None:
-        """Tell of what was asked for and is not there.
+        """Note the names and patterns that matched no file.
 
         In Kestra (`FilesService.outputFiles`) a pattern may match nothing. So it may here, and a
-        note says so; but a file that is asked for by its whole name has to be there.
+        note says so; but a file that is named in full has to exist.
 
-        Raises :class:`TaskFailure` where ``strict``.
+        With ``strict`` it raises :class:`TaskFailure` for such a file.
         """
         names = [item for item in self.unmatched if not is_pattern(item)]
         patterns = [item for item in self.unmatched if is_pattern(item)]
@@ -69,11 +69,9 @@ def keep_made(
     strict: bool,
 ) -> None:
     """Keep what a script made: the files that match in its working directory and in its output
-    directory, or all that is in the latter. Of two files of one name the working directory's
-    counts.
+    directory, or all files of the latter. Of two files of one name the working directory's counts.
 
-    Raises :class:`TaskFailure`, also for a missing file where ``strict``, and what the upload
-    raises.
+    Raises :class:`TaskFailure`, with ``strict`` for a missing file too, and what the upload raises.
     """
     wanted = list(wanted)
     places = {name: output for name, _ in found(output, ["**"] if all_output else wanted)}
@@ -90,7 +88,7 @@ def keep_beneath(directory: Path, wanted: Iterable[str], upload: Upload, kept: K
 
 
 def _keep(places: Mapping[str, Path], wanted: Iterable[str], upload: Upload, kept: Kept) -> None:
-    """Keep files by name, each beneath its directory; note which patterns match none of them."""
+    """Keep files by name, each from its directory; note the patterns that match none of them."""
     for pattern in wanted:
         matches = matcher([pattern])
         if not any(map(matches, places)):

@@ -1,11 +1,11 @@
 """The directory that the tasks of a WorkingDirectory share.
 
-Where they share a pod, it is a folder of that pod: what stands in it at first is put there before
-them, and what is kept is taken after them. Where each has a pod of its own, it goes from one pod to
-the next as an archive in the internal storage. Each attempt that ends by
-itself, well or not, leaves one; the next begins with the last that was left, so that a retry finds
-what the failed attempt left, as it does on one machine. An attempt that was killed or lost leaves
-none: after it the directory is as it was before it.
+Where they share a pod, it is a folder of that pod: its first files are put there before them, and
+the files to keep are taken after them. Where each has a pod of its own, it goes from one pod to the
+next as an archive in the internal storage. Each attempt that ends by itself, well or not, leaves
+one; the next begins with the last that was left, so that a retry finds what the failed attempt
+left, as it does on one machine. An attempt that was killed or lost leaves none: after it the
+directory is as it was before it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from penstock.tasks.files.input_files import (
 
 
 class Caches(Protocol):
-    """Files that the executions of one flow have in common, by name."""
+    """The files that the executions of one flow have in common, by name."""
 
     def open(self, name: str) -> BinaryIO: ...
 
@@ -42,7 +42,7 @@ class Caches(Protocol):
 
 
 class Storing(Protocol):
-    """What is needed of :class:`penstock.tasks.remote.storage.Remote`."""
+    """The part of :class:`penstock.tasks.remote.storage.Remote` that a directory needs."""
 
     @property
     def origin(self) -> Origin: ...
@@ -61,7 +61,7 @@ class Storing(Protocol):
 
 
 def enter(plan: Plan, directory: Path, remote: Storing) -> list[str]:
-    """Let the directory be as it was left, or as it is at first; what is worth a warning."""
+    """Fill the directory as the last attempt left it, or with its first files. Gives warnings."""
     shared = plan.shared
     assert shared is not None
     for uri in shared.left_by:
@@ -71,7 +71,7 @@ def enter(plan: Plan, directory: Path, remote: Storing) -> list[str]:
 
 
 def leave(shared: SharedDirectory, directory: Path, spare: Path, remote: Storing) -> list[str]:
-    """Keep the directory for the next task; what is worth telling.
+    """Keep the directory for the next task. Gives notes for the author of the flow.
 
     ``spare`` is a folder in which the archive is made.
     """
@@ -86,7 +86,7 @@ def leave(shared: SharedDirectory, directory: Path, spare: Path, remote: Storing
 
 @contextmanager
 def _archive(spare: Path) -> Iterator[BinaryIO]:
-    """A file without a name: whoever else sees the folder can't put another in its place."""
+    """Open a file without a name: no other user of the folder can put another in its place."""
     with (
         file_errors("the archive of the working directory"),
         tempfile.TemporaryFile(dir=spare) as archive,
@@ -105,7 +105,7 @@ def _restored(uri: str, directory: Path, remote: Storing) -> bool:
 
 
 def save_cache(shared: SharedDirectory, directory: Path, spare: Path, remote: Storing) -> None:
-    """Keep what the next execution shall find, in place of what was kept before."""
+    """Keep the files of the cache for the next execution, in place of those kept before."""
     cache = shared.properties.get("cache")
     if not cache:
         return
@@ -117,7 +117,7 @@ def save_cache(shared: SharedDirectory, directory: Path, spare: Path, remote: St
 
 
 def _restore_cache(shared: SharedDirectory, directory: Path, remote: Storing) -> None:
-    """Put back what was kept, unless it was kept for longer than it may be."""
+    """Put the files of the cache back, unless they are older than they may be."""
     cache = shared.properties.get("cache")
     if not cache:
         return
@@ -132,7 +132,7 @@ def _restore_cache(shared: SharedDirectory, directory: Path, remote: Storing) ->
 
 
 def begin(shared: SharedDirectory, directory: Path, remote: Storing) -> list[str]:
-    """Let the directory be as it is at first; what is worth a warning."""
+    """Fill the directory with its first files. Gives warnings."""
     _restore_cache(shared, directory, remote)
     warnings: list[str] = []
     option = shared.properties.get("namespaceFiles")
@@ -142,7 +142,9 @@ def begin(shared: SharedDirectory, directory: Path, remote: Storing) -> list[str
         if not is_uri(content):
             place(directory, name, content, None)
         elif content.startswith("file://"):
-            raise TaskFailure(f"`{content}`: files of the machine are not served")
+            raise TaskFailure(
+                f"`{content}`: files of the machine are not served; use nsfile:// or kestra://"
+            )
         else:
             with file_errors(name):
                 remote.download(content, target(directory, name))

@@ -1,1 +1,1 @@
-"""What runs in the pods of tasks."""
+"""The programs that run in the pods of tasks."""

@@ -1,4 +1,4 @@
-"""What runs in the pod of a core task: `python -m penstock.tasks.pod.main`.
+"""The program of a core task's pod: `python -m penstock.tasks.pod.main`.
 
 The task comes rendered and checked, as JSON in `PENSTOCK_TASK` or, where it is long, beside it (see
 :func:`penstock.tasks.contract.plan.read_long`). Only that task's module is imported, and nothing
@@ -37,7 +37,7 @@ LOG_LEVEL_VARIABLE = "PENSTOCK_LOG_LEVEL"
 
 
 class PodContext:
-    """The pod's stdout is the task's log."""
+    """The context of a core task in a pod, whose stdout is the task's log."""
 
     def __init__(
         self,
@@ -75,7 +75,8 @@ def main() -> int:
 
 
 def end_in_time() -> None:
-    """End at the task's limit, where its pod is not its own and so has none."""
+    """End the process at the task's timeout where tasks share the pod, which then has no
+    deadline."""
     seconds = os.environ.get(TIMEOUT_VARIABLE)
     if seconds is not None:
         signal.signal(signal.SIGALRM, lambda number, frame: os._exit(LATE))
@@ -83,7 +84,7 @@ def end_in_time() -> None:
 
 
 def run(task: Mapping[str, Any]) -> tuple[int, Result]:
-    """Run one task: the exit code and the result, without the values of secrets."""
+    """Run one task; gives the exit code and the result, without the values of secrets."""
     secrets = _secrets(task)
     if secrets is None:
         return _run(task, None)
@@ -129,7 +130,7 @@ def _run(task: Mapping[str, Any], secrets: SecretTexts | None) -> tuple[int, Res
         return 1, Result(failure.outputs, str(failure), metrics=_metrics(services))
     except TaskStopped:
         return 143, Result(message="stopped")
-    except Exception as error:  # the log and the result both have to say why
+    except Exception as error:  # the log and the result both say why
         import traceback
 
         from penstock.storage.errors import StorageError
@@ -143,7 +144,8 @@ def _run(task: Mapping[str, Any], secrets: SecretTexts | None) -> tuple[int, Res
 
 
 def _services(task: Mapping[str, Any], secrets: SecretTexts | None) -> PodServices | None:
-    """What the task may use of the world; most need nothing of it, and do not wait for it."""
+    """The services of the task; None for most tasks, which need none and do not wait for the
+    import."""
     if "origin" not in task:
         return None
     from penstock.tasks.pod.services import PodServices
@@ -155,12 +157,12 @@ def _services(task: Mapping[str, Any], secrets: SecretTexts | None) -> PodServic
 
 
 def _metrics(services: PodServices | None) -> tuple[dict[str, Any], ...]:
-    """What the task published, also of one that failed."""
+    """The metrics that a task published, even if it failed."""
     return tuple(services.metrics) if services is not None else ()
 
 
 def revive(type_name: str, properties: Mapping[str, Any]) -> CoreTask:
-    """The task from its checked properties: names in camel case, durations in seconds."""
+    """Make the task from its checked properties: names in camel case, durations in seconds."""
     found = core_type(type_name)
     if found is None:
         raise TaskFailure(f"this image has no task `{type_name}`")
@@ -201,7 +203,7 @@ def _read_task() -> Mapping[str, Any]:
 
 
 def publish(result: Result) -> None:
-    """Let the controller have the result."""
+    """Write the result where the controller reads it: into the termination message or the log."""
     message, block = encode_result(result, inline_bytes_here())
     if block:
         sys.stdout.write(block)

@@ -1,10 +1,11 @@
-"""The installed packages of a Python task, kept in the internal storage for its next attempt.
+"""The cache of a Python task's installed packages, in the internal storage for its next attempt.
 
 There is one entry for each task of a flow, next to what the flow's WorkingDirectories keep: a line
-that says what it is and when it was made, and an archive. Whoever may put something there is who
-may run code in this flow already. pip's work alone is kept: it is packed before the script begins.
+that says what it is and when it was made, and an archive. Whoever may put an entry there may run
+code in this flow already. Only pip's work is kept: it is packed before the script begins.
 
-Nothing here fails a task. What can't be put back is installed, and what can't be kept is told.
+Nothing here fails a task. Packages that can't be put back are installed, and a note tells if they
+can't be kept.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from penstock.tasks.files.archives import pack, unpack
 from penstock.tasks.files.shared_directory import Storing
 
 PREFIX = "packages-"
-"""What the names of entries begin with."""
+"""The beginning of the names of entries."""
 KEPT_SECONDS = 7 * 24 * 3600
-"""For how long an entry counts: names without a version are looked up anew after that."""
+"""Seconds for which an entry counts: names without a version are looked up anew after that."""
 LARGEST_BYTES = 2 * 1024**3
-"""More is not kept: the archive needs as much of the pod's disk once more."""
+"""The most bytes that are kept: the archive needs as much of the pod's disk once more."""
 LAST_SECONDS = 30.0
-"""For how long the end of a script waits for its packages to be kept."""
+"""Seconds for which the end of a script waits until its packages are kept."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,12 @@ class Head:
 
     @property
     def is_old(self) -> bool:
-        """Whether it does not count any more, and never will."""
+        """Whether the entry is too old to count."""
         return time.time() >= self.saved + KEPT_SECONDS
 
 
 def read_head(entry: BinaryIO) -> Head:
-    """What an entry is. Raises :class:`TaskFailure` where it is none."""
+    """Read the first line of an entry. Raises :class:`TaskFailure` where it is none."""
     try:
         key, saved = entry.readline(128).decode("ascii").split()
         return Head(key, int(saved))
@@ -64,7 +65,7 @@ class PackageCache:
 
     def __init__(self, key: str, folders: PodFolders, remote: Storing) -> None:
         self.notes: list[str] = []
-        """What is worth telling once the script has ended."""
+        """Notes for the author of the flow, told when the script has ended."""
         self._key = _own(key, remote.origin)
         self._folders = folders
         self._remote = remote
@@ -73,7 +74,7 @@ class PackageCache:
         self._saving: Thread | None = None
 
     def restore(self) -> list[str]:
-        """Put back what was kept, as a whole or not at all; what is worth a warning."""
+        """Put the kept packages back, as a whole or not at all. Gives warnings."""
         self._clear()
         try:
             with self._remote.caches.open(self._name) as entry:
@@ -87,15 +88,15 @@ class PackageCache:
             return [f"the kept packages can't be used, and are installed anew: {error}"]
 
     def look(self) -> None:
-        """Begin to keep the packages if they were just installed; to be called again and again."""
+        """Begin to keep the packages once they are installed. It is called again and again."""
         if self._saving is not None or not self._folders.said(INSTALLED):
             return
-        if not self._folders.said(PACKED):  # else an earlier start of this container packed them
+        if not self._folders.said(PACKED):  # by an earlier start of this container
             self._saving = Thread(target=self._save, daemon=True)
             self._saving.start()
 
     def finish(self) -> list[str]:
-        """Wait a little for what still has to be kept; what is worth telling."""
+        """Wait a little until the packages are kept. Gives notes."""
         if self._saving is not None:
             self._saving.join(LAST_SECONDS)
             if self._saving.is_alive():
@@ -138,7 +139,7 @@ class PackageCache:
 
 
 def _own(key: str, origin: Origin) -> str:
-    """The key as that of one task of one flow: `my_flow` and `my-flow` share a folder."""
+    """The key of packages for one task of one flow: `my_flow` and `my-flow` share a folder."""
     whose = json.dumps([key, origin.namespace, origin.flow, origin.task])
     return hashlib.sha256(whose.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Expressions that a task renders itself, one item after the other. Loaded only where one does."""
+"""Renders the expressions that a task renders itself. It is imported only where a task does."""
 
 from __future__ import annotations
 

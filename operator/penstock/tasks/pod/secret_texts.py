@@ -1,9 +1,9 @@
-"""Texts with tokens of secrets become the texts that a task means, inside its pod.
+"""Fills the tokens of secrets in the texts of a task, inside its pod.
 
 The controller knows no secret: it writes tokens, and a *plan* that says which environment variable
 of the pod holds the value of each. A text in which an expression has to look at a secret is
-rendered here as a whole. Standard library only; the language is read where such a text is in the
-plan.
+rendered here as a whole. Standard library only; the language is imported where the plan has such a
+text.
 
 `python -m penstock.tasks.pod.secret_texts` does it for a script: it runs before the user's
 container and leaves the texts in files that both share.
@@ -41,7 +41,8 @@ class SecretTexts:
         self._rendered: dict[str, Any] = {}
 
     def filled(self, value: Any) -> Any:
-        """A value with what its tokens stand for; keys of maps too. Raises ``TaskFailure``."""
+        """A value with its tokens replaced by what they stand for, in keys of maps too. Raises
+        ``TaskFailure``."""
         if isinstance(value, str):
             if self._plan["mark"] not in value:
                 return value
@@ -115,13 +116,13 @@ class SecretTexts:
 
 
 def secrets_beside(environment: Mapping[str, str]) -> SecretTexts | None:
-    """The secrets of a container that is no task's own; None where it was given none."""
+    """The secrets of a container beside the task's own; None where it has none."""
     text = read_long(SECRETS_VARIABLE, environment)
     return SecretTexts(json.loads(text), environment) if text is not None else None
 
 
 def _answers(given: list[Mapping[str, Any]]) -> dict[str, Callable[..., Any]]:
-    """The functions that read something, as far as the controller asked them."""
+    """The functions that read something, with the answers that the controller got of them."""
     by_name: dict[str, list[Mapping[str, Any]]] = {}
     for answer in given:
         by_name.setdefault(answer["name"], []).append(answer)
@@ -137,7 +138,10 @@ def _answering(name: str, answers: list[Mapping[str, Any]]) -> Callable[..., Any
                 if known["error"] is not None:
                     raise ExpressionError(known["error"])
                 return known["value"]
-        raise ExpressionError(f"`{name}()` was not asked with these arguments before the pod began")
+        raise ExpressionError(
+            f"`{name}()` can't be called here: the controller did not call it with these arguments "
+            "before the pod started"
+        )
 
     return answer
 
@@ -154,7 +158,7 @@ def main() -> int:
     texts = SecretTexts(plan, os.environ)
     folder = Path(os.environ[FOLDER_VARIABLE])
     for left in folder.iterdir():
-        left.unlink()  # by the task before, in a pod of many
+        left.unlink()  # of the task before, in a shared pod
     try:
         for name, text in plan["texts"].items():
             content = _as_text(texts.filled(text)).encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""What a core task in a pod may use: see :mod:`penstock.tasks.contract.services`.
+"""The services of a core task in a pod: see :mod:`penstock.tasks.contract.services`.
 
 Standard library only.
 """
@@ -27,9 +27,9 @@ _RENDERING = "penstock.tasks.pod.rendering"
 
 
 class PodPairs:
-    """The pairs as they were when the Job was made, with what the task changed since.
+    """The key-value pairs as they were when the Job was made, with the task's changes since.
 
-    What it changes is kept as effects, which the task's result hands to the controller.
+    The changes are kept as effects, which the task's result hands to the controller.
     """
 
     def __init__(self, snapshot: Mapping[str, Any]) -> None:
@@ -40,7 +40,7 @@ class PodPairs:
 
     @property
     def effects(self) -> list[dict[str, Any]]:
-        """What the task wants changed: at most one change for each key."""
+        """The changes that the task asks for, at most one for each key."""
         return [change.to_json() for change in self._changes.values()]
 
     def get(self, key: str) -> Any:
@@ -88,7 +88,7 @@ class PodPairs:
 
 
 class PodServices:
-    """All of it, as far as the task's type needs it."""
+    """The services, as far as the task's type needs them."""
 
     def __init__(self, task_type: str, task: Mapping[str, Any], plan: Plan | None) -> None:
         self._type = task_type
@@ -97,16 +97,16 @@ class PodServices:
         self._pairs = PodPairs(task["pairs"]) if "pairs" in task else None
         self._folders: PodFolders | None = None
         self.metrics: list[dict[str, Any]] = []
-        """What was published."""
+        """The metrics that the task published."""
 
     @property
     def effects(self) -> list[dict[str, Any]]:
-        """What the task wants changed in the world."""
+        """The changes of key-value pairs that the task asks for."""
         return [] if self._pairs is None else self._pairs.effects
 
     @property
     def directory(self) -> Path:
-        """That of its own, or the one that it has in common with others."""
+        """The working directory: the task's own, or the one that it shares with others."""
         if self._folders is None:
             within = self._plan.within if self._plan is not None else ""
             self._folders = PodFolders(Path(os.environ.get("TMPDIR", BASE)), within)
@@ -118,7 +118,7 @@ class PodServices:
         return self._folders.work
 
     def close(self) -> None:
-        """Leave the common directory to whoever comes next."""
+        """Leave the shared directory to the next task."""
         if self._folders is None or self._plan is None or self._plan.shared is None:
             return
         from penstock.tasks.files.shared_directory import leave
@@ -147,7 +147,7 @@ class PodServices:
         return self._remote.logs(execution, tasks, level, flow)
 
     def render(self, template: str, variables: Mapping[str, Any]) -> str | None:
-        # Not known to this module, so that it stays light: it is the whole language.
+        # Imported only here, so that this module stays light: it brings the whole language.
         rendered: str | None = import_module(_RENDERING).render(template, variables)
         return rendered
 

@@ -1,9 +1,9 @@
-"""What runs beside a script that has to do with files: `python -m penstock.tasks.pod.staging`.
+"""The sidecar of a script that uses files: `python -m penstock.tasks.pod.staging`.
 
-It puts in place what the plan names, waits until the script has ended, and keeps what the script
-made. It holds the grant, which the script's own container does not; see :mod:`pod_folders` for how
-the two talk. Begun anew after it was killed it goes on where it was. SIGTERM ends it at once: the
-kubelet sends it when the script's container has ended.
+It puts the plan's files in place, waits until the script has ended, and keeps the files that the
+script made. It holds the grant, which the script's own container does not; see :mod:`pod_folders`
+for how the two talk. Restarted after it was killed it goes on where it was. SIGTERM ends it at
+once: the kubelet sends it when the script's container has ended.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from penstock.tasks.pod.secret_texts import SecretTexts
 
 MAX_STARTS = 4
-"""How often it may be begun: each time but the first it was killed, such as for its memory."""
+"""How often the sidecar may start: before each start but the first it was killed, such as for its
+memory."""
 _LOOK_SECONDS = 0.05
 
 
 class Staging:
-    """The files of one attempt."""
+    """Moves the files of one attempt."""
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class Staging:
         remote: Callable[[], Remote | None],
         secrets: SecretTexts | None = None,
     ) -> None:
-        """``secrets`` are those that stand as tokens in the plan."""
+        """Move the files of a plan; ``secrets`` are those that stand as tokens in it."""
         self._plan = plan
         self._secrets = secrets
         self._folders = folders
@@ -55,7 +56,7 @@ class Staging:
         self._packages: PackageCache | None = None
 
     def run(self) -> None:
-        """Everything, once; how it went is told in the folders."""
+        """Move the files in and out, once. The outcome is told in the folders."""
         folders = self._folders
         folders.make()
         if folders.said("kept") or folders.said("failed"):
@@ -98,11 +99,11 @@ class Staging:
         return remote
 
     def _stage(self, remote: Remote) -> list[str]:
-        """Put everything in place; what is worth a warning."""
+        """Put the files in place. Gives warnings."""
         plan, folders = self._plan, self._folders
         own = [folders.base / "fetched"] + ([] if folders.shares_work else [folders.work])
         for folder in own:
-            shutil.rmtree(folder, ignore_errors=True)  # what an earlier start left unfinished
+            shutil.rmtree(folder, ignore_errors=True)  # files that an earlier start left unfinished
             folder.mkdir()
         warnings: list[str] = []
         if plan.shared is not None:
@@ -122,7 +123,7 @@ class Staging:
         return warnings
 
     def _exit_code(self) -> int:
-        """Waits until the script has ended."""
+        """Wait until the script has ended, and give its exit code."""
         done = self._folders.run / "done"
         while True:
             try:
@@ -136,7 +137,8 @@ class Staging:
             time.sleep(_LOOK_SECONDS)
 
     def _keep(self, remote: Remote, code: int) -> Kept:
-        """A script that failed is told of with its own code: what can't be kept is a note then."""
+        """Keep the files that the script made. For a script that failed, its own exit code is told,
+        and a file that can't be kept is a note."""
         plan, folders, kept = self._plan, self._folders, Kept()
         try:
             if plan.output_directory or plan.output_files:
@@ -163,7 +165,7 @@ class Staging:
 
 
 def fetch(remote: Remote, directory: Path, name: str, uri: str) -> None:
-    """Let the file of a URI stand in a directory."""
+    """Write the file of a URI into a directory."""
     with file_errors(name):
         remote.download(uri, target(directory, name))
 
@@ -178,13 +180,13 @@ def _secrets() -> SecretTexts | None:
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
-    os.umask(0o002)  # a script of another user may write to what stands in its directory
+    os.umask(0o002)  # a script of another user may write to the files in its directory
     plan = read_plan()
     if plan is None:
         sys.exit("there is no plan")
     remote = partial(Remote.from_environment, plan.origin)
     Staging(plan, PodFolders(Path(BASE), plan.within), remote, _secrets()).run()
-    while not plan.within:  # a sidecar that ends is begun anew
+    while not plan.within:  # a sidecar that ends is restarted
         signal.pause()
 
 

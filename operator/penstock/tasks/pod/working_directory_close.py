@@ -1,6 +1,6 @@
-"""What runs in the pod of a WorkingDirectory itself, at its end.
+"""The program of a WorkingDirectory's own attempt, which ends it.
 
-Its tasks have ended. It keeps what they left: the output files, and the files of the cache.
+The tasks have ended. It keeps files that they left: the output files, and those of the cache.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from penstock.tasks.remote.storage import Remote
 
 
 def close(plan: Plan, folders: PodFolders, remote: shared_directory.Storing) -> Result:
-    """Keep what is to be kept. Raises :class:`TaskFailure` and :class:`StorageError`."""
+    """Keep the output files and the cache of a directory. Raises :class:`TaskFailure` and
+    :class:`StorageError`."""
     assert plan.shared is not None
     folders.make()
     if not folders.shares_work:

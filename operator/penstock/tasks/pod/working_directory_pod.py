@@ -1,8 +1,8 @@
-"""What runs in the pod of a WorkingDirectory beside its tasks.
+"""The programs that run beside the tasks in the pod of a WorkingDirectory.
 
-begin   before them: the folders, and what stands in the directory at first
+begin   before them: makes the folders, and puts the first files of the directory in place
 hold    as long as they run: a pod lives as long as its container
-end     after them: lets the one that holds end
+end     after them: lets `hold` end
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def begin(base: Path = Path(BASE)) -> int:
 
 
 def hold(folder: Path = END) -> int:
-    """Wait until it is said that the directory is not needed any more."""
+    """Wait until `end` says that the directory is not needed any more."""
     signal.signal(signal.SIGTERM, _stop)
     while not (folder / "end").exists():
         time.sleep(_LOOK_SECONDS)
@@ -67,7 +67,7 @@ def hold(folder: Path = END) -> int:
 
 
 def end(folder: Path = END) -> int:
-    """Say it."""
+    """Tell `hold` that the directory is not needed any more."""
     (folder / "end").touch()
     return 0
 

@@ -18,8 +18,8 @@ from penstock.tasks.remote.transfer import connect, refusal
 def remote_logs(
     url: str, grant: str, place: ExecutionPlace, tasks: Collection[str], level: str
 ) -> Iterator[LogEntry]:
-    """What an execution logged from a level on, in the order of time; of all tasks where none is
-    named. Raises :class:`~penstock.storage.errors.StorageError`.
+    """Yield the log entries of an execution from a level on, in the order of time; of all tasks
+    where none is named. Raises :class:`~penstock.storage.errors.StorageError`.
     """
     asked = {**asdict(place), "tasks": list(tasks), "level": level}
     connection, target = connect(f"{url}/v1/logs")

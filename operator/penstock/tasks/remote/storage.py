@@ -37,8 +37,8 @@ GRANT_VARIABLE = "PENSTOCK_STORAGE_GRANT"
 
 _BLOCK = 1024 * 1024
 _WRITE_BLOCK = 16 * 1024
-"""Of a file that is written as it comes. Blocks of 1 MiB took three times as long: the kernel finds
-small pieces of memory for them sooner than large ones."""
+"""The bytes of a file that are written at once. Blocks of 1 MiB took three times as long: the
+kernel finds small pieces of memory for them sooner than large ones."""
 
 
 class Service:
@@ -56,7 +56,8 @@ class Service:
         timeout: float = TIMEOUT,
         patient: bool = True,
     ) -> Any:
-        """POST a JSON document; the JSON answer. Asked again, if ``patient``, where none comes."""
+        """POST a JSON document, and give the JSON answer. With ``patient`` it asks again where none
+        comes."""
         patience = Patience("the storage service can't be reached", WINDOW)
         body = json.dumps(document).encode()
         while True:
@@ -76,18 +77,20 @@ class Service:
         patient: bool = True,
         **more: Any,
     ) -> dict[str, Any]:
-        """One operation on one file; what came of it. Raises :class:`StorageError`."""
+        """Do one operation on one file, and give the answer. Raises :class:`StorageError`."""
         document = {"operations": [{"do": do, **place, **more}]}
         answers = self.ask("/v1/files", document, timeout=timeout, patient=patient)
         answer: dict[str, Any] = answers["answers"][0]
         if "error" in answer:
             raise error_of(answer["error"])
         if "url" in answer:
-            answer["url"] = urljoin(f"{self._url}/", answer["url"])  # its own are relative
+            answer["url"] = urljoin(
+                f"{self._url}/", answer["url"]
+            )  # the service's own URLs are relative
         return answer
 
     def open(self, place: Place, name: str) -> Download:
-        """A file as a stream. Raises :class:`FileMissing` at once where there is none."""
+        """Open a file as a stream. Raises :class:`FileMissing` at once where it does not exist."""
         first = [self.operate("get", place)["url"]]
 
         def ask() -> str:
@@ -96,11 +99,11 @@ class Service:
         return Download(ask, name)
 
     def put(self, place: Place, source: BinaryIO, name: str) -> str:
-        """Keep what is left of a stream; its URI."""
+        """Keep the rest of a stream as a file, and give its URI."""
         return uploading.put(self, place, source, name)
 
     def logs(self, place: ExecutionPlace, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
-        """What an execution logged, in the order of time."""
+        """The log entries of an execution, in the order of time."""
         return remote_logs(self._url, self._grant, place, tasks, level)
 
     def _post(self, path: str, body: bytes, timeout: float) -> Any:
@@ -118,7 +121,7 @@ class Service:
 
 @dataclass(frozen=True)
 class RemoteFiles:
-    """The execution's files; what is put is the task run's."""
+    """The execution's files; a file that is put belongs to the task run."""
 
     _service: Service
 
@@ -172,7 +175,7 @@ class RemoteNamespaceFiles:
 
 @dataclass(frozen=True)
 class RemoteCaches:
-    """Files that the executions of the flow have in common, by name."""
+    """The files that the executions of the flow have in common, by name."""
 
     _service: Service
 
@@ -184,7 +187,7 @@ class RemoteCaches:
 
 
 class Remote:
-    """What the grant of a pod opens."""
+    """The files and logs that the grant of a pod opens."""
 
     def __init__(self, service: Service, origin: Origin) -> None:
         self.service = service
@@ -194,12 +197,12 @@ class Remote:
 
     @classmethod
     def from_environment(cls, origin: Origin) -> Remote | None:
-        """By the pod's variables; None where it was given no grant."""
+        """The storage that the pod's variables name; None where the pod has no grant."""
         url, grant = os.environ.get(URL_VARIABLE), os.environ.get(GRANT_VARIABLE)
         return cls(Service(url, grant), origin) if url and grant else None
 
     def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
-        """Those of a namespace; of the flow's own where none is named."""
+        """The files of a namespace; of the flow's own where none is named."""
         return RemoteNamespaceFiles(self.service, namespace or self.origin.namespace)
 
     def logs(
@@ -215,7 +218,7 @@ class Remote:
         return self.service.logs(place, tasks, level)
 
     def download(self, uri: str, to: Path) -> None:
-        """Write a file of the storage to a local one, which is there only when it is whole."""
+        """Write a file of the storage to a local one, which exists only when it is whole."""
         try:
             with (
                 room_for(to.name),
@@ -231,7 +234,7 @@ class Remote:
             raise
 
     def upload(self, name: str, path: Path) -> str:
-        """Keep a local file as one of this task run; its URI."""
+        """Keep a local file as one of this task run, and give its URI."""
         with path.open("rb") as file:
             before = os.fstat(file.fileno())
             try:

@@ -1,7 +1,7 @@
 """Files over HTTP, to and from signed URLs. Standard library only, and bounded memory.
 
-A download that breaks off goes on where it was; what is sent starts again. Both give up after some
-attempts that brought nothing.
+A download that breaks off goes on where it was; an upload starts again. Both give up after some
+attempts without progress.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ _ERRORS: Mapping[str, type[StorageError]] = {
 _OF_STATUS = {403: "denied", 404: "missing", 413: "too-large", 507: "full"}
 _OVERTAKEN_CODES = (
     *("PreconditionFailed", "UnauthorizedBlobOverwrite"),
-    "AuthorizationPermissionMismatch",  # what Azurite says
+    "AuthorizationPermissionMismatch",  # the code of Azurite
 )
-"""Somebody wrote the file meanwhile: a new URL replaces that one."""
+"""The codes for a file that somebody wrote meanwhile: a new URL replaces the old one."""
 _DAMAGED_CODES = ("BadDigest", "XAmzContentChecksumMismatch", "IncompleteBody")
 _SHOWN = 4096
 _BROKEN = (OSError, HTTPException)
@@ -67,11 +67,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Patience:
-    """How often what broke off is tried again: without end while it makes progress."""
+    """Decides how often a broken transfer is tried again: without end while it makes progress."""
 
     def __init__(self, what: str, window: float | None = None) -> None:
-        """``window``: seconds after the first failure when no further attempt is made, however few
-        there were, since each may have taken long.
+        """After ``window`` seconds since the first failure no further attempt is made, however few
+        there were, since each may take long.
         """
         self._what = what
         self._window = window
@@ -79,7 +79,7 @@ class Patience:
         self._failed = 0
 
     def progress(self) -> None:
-        """Something came through: the count starts anew."""
+        """Note that bytes came through: the count starts anew."""
         self._failed = 0
 
     def after(self, error: Exception) -> None:
@@ -116,7 +116,7 @@ class Download(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while True:
-            # Asked anew, since the one before may have expired; whoever asks has its own patience.
+            # A new URL, since the one before may have expired; asking for it has its own patience.
             url = self._ask() if self._response is None else ""
             try:
                 count = self._connected(url).readinto(buffer)
@@ -172,7 +172,7 @@ class Download(io.RawIOBase):
 
 
 def send(url: str, headers: Mapping[str, str], source: BinaryIO, size: int, name: str) -> None:
-    """PUT what is left of a file. Raises ``OSError`` or ``HTTPException`` where it broke off."""
+    """PUT the rest of a file. Raises ``OSError`` or ``HTTPException`` where it broke off."""
     connection, target = connect(url)
     try:
         connection.putrequest("PUT", target)
@@ -192,7 +192,8 @@ def send(url: str, headers: Mapping[str, str], source: BinaryIO, size: int, name
 
 
 def _pour(connection: HTTPConnection, source: BinaryIO, size: int, name: str) -> OSError | None:
-    """Send the bytes. A server that refuses stops reading: what it says is read all the same."""
+    """Send the bytes. A server that refuses stops reading: its answer is read all the same, so the
+    error is given back."""
     left = size
     while left:
         block = source.read(min(_SEND_BLOCK, left))
@@ -207,7 +208,7 @@ def _pour(connection: HTTPConnection, source: BinaryIO, size: int, name: str) ->
 
 
 def connect(url: str, timeout: float = TIMEOUT) -> tuple[HTTPConnection, str]:
-    """A connection to the server of a URL, and what to ask for there."""
+    """A connection to the server of a URL, and the target to ask for."""
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     target = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -216,7 +217,7 @@ def connect(url: str, timeout: float = TIMEOUT) -> tuple[HTTPConnection, str]:
 
 @contextmanager
 def room_for(name: str) -> Iterator[None]:
-    """Say in plain words that the disk of the pod is full."""
+    """Turn the error of a full disk into a message that says so."""
     try:
         yield
     except OSError as error:
@@ -226,7 +227,7 @@ def room_for(name: str) -> Iterator[None]:
 
 
 def refusal(response: HTTPResponse, name: str) -> StorageError:
-    """What a server said instead of doing it: Penstock's own in JSON, an object store's in XML."""
+    """The error that a server answered: Penstock's own in JSON, an object store's in XML."""
     text = response.read(_SHOWN).decode("utf-8", "replace")
     try:
         return error_of(json.loads(text)["error"])

@@ -1,4 +1,4 @@
-"""How a file gets into the storage: as one, or in parts where it is large and the store takes them.
+"""Uploads a file to the storage: as one, or in parts where it is large and the store takes them.
 
 A part that breaks off is sent again, and a file that is sent as one begins anew.
 """
@@ -27,7 +27,7 @@ COMPLETE_SECONDS = 300.0
 """How long a store may take to put the parts together. Some copy them."""
 _COMPLETED = COMPLETE_SECONDS + TIMEOUT
 _ABORTED = 5.0
-"""Seconds for an answer. No more: the task has failed, and wants to say so."""
+"""Seconds to wait for the answer to an abort: the task has failed, and should tell so soon."""
 
 Place = dict[str, Any]
 """How an operation names a file: `uri`; `namespace` and `path`; or `name`, for a new one."""
@@ -48,7 +48,7 @@ class Asked(Protocol):
 
 
 def put(service: Asked, place: Place, source: BinaryIO, name: str) -> str:
-    """Keep what is left of a stream; its URI."""
+    """Keep the rest of a stream as a file, and give its URI."""
     with _measurable(source) as file:
         start = file.tell()
         size = file.seek(0, os.SEEK_END) - start
@@ -97,7 +97,7 @@ class _InParts:
                 self._send(place, number, of_part, before, min(self.part_bytes, size - before))
             return cast("str", self.service.operate("complete", place, timeout=_COMPLETED)["uri"])
         except BaseException:
-            with suppress(Exception):  # what led here is what is told
+            with suppress(Exception):  # the error that led here is told
                 self.service.operate("abort", place, timeout=_ABORTED, patient=False)
             raise
 
@@ -115,7 +115,7 @@ class _InParts:
 
 @contextmanager
 def _measurable(source: BinaryIO) -> Iterator[BinaryIO]:
-    """A stream that can be read twice: once to measure it, once to send it."""
+    """Yield a stream that can be read twice: once to measure it, once to send it."""
     if source.seekable():
         yield source
         return

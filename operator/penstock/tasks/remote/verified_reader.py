@@ -1,4 +1,4 @@
-"""A file on its way to a store that does not compare digests."""
+"""Verifies a file on its way to a store that does not compare digests."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from penstock.storage.errors import FileDamaged
 
 
 def unchanged(file: BinaryIO, digest: str, size: int, name: str) -> BinaryIO:
-    """The file, to be read once. Its last block is given out only where all of it is what was said:
-    a store keeps nothing of which the end is missing.
+    """A reader of the file, for one reading. It gives the last block only where the whole file has
+    the digest: a store keeps no file whose end is missing.
     """
     return cast("BinaryIO", _Unchanged(file, digest, size, name))
 
@@ -29,7 +29,7 @@ class _Unchanged:
         self._left -= len(block)
         if self._left <= 0 and self._made.hexdigest() != self._digest:
             raise FileDamaged(
-                f"`{self._name}` changed on its way: its SHA-256 is {self._made.hexdigest()}, and "
-                f"{self._digest} was said"
+                f"`{self._name}` changed on its way: its SHA-256 is {self._made.hexdigest()}, "
+                f"not {self._digest}"
             )
         return block

@@ -1,1 +1,1 @@
-"""Script tasks: languages, runners, placement."""
+"""The script tasks: languages, runners, placement."""

@@ -1,4 +1,5 @@
-"""Script tasks: the user's text in the user's image. One implementation for all languages."""
+"""Defines the container of a script task: the user's text in the user's image, for all
+languages."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ _WITHOUT_EFFECT = {
 
 
 def script_warnings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is accepted and does nothing."""
+    """Yield the properties that are accepted and have no effect, each with the reason."""
     for name, reason in _WITHOUT_EFFECT.items():
         if properties.get(name) is not None:
             yield name, reason
@@ -53,17 +54,17 @@ def script_warnings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(properties.get(name), Mapping):
             yield from runner_warnings(name, properties[name])
     if isinstance(properties.get("inputFiles"), list):
-        yield "inputFiles", "a list has no effect: a map by file name is wanted"
+        yield "inputFiles", "a list has no effect: write a map by file name"
 
 
 def script_container(kind: ScriptType, given: ScriptTask | OldScript) -> Container:
-    """What a script task runs. Raises :class:`TaskFailure` naming the property."""
+    """The container that a script task runs. Raises :class:`TaskFailure` naming the property."""
     task = given.today() if isinstance(given, OldScript) else given
     runner, docker = task.task_runner, task.docker
     if runner is not None and known_runner(runner.type) is None:
         raise TaskFailure(f"property `taskRunner.type`: `{runner.type}` is not served")
     if not task.interpreter:
-        raise TaskFailure("property `interpreter`: at least one word is wanted")
+        raise TaskFailure("property `interpreter`: must have at least one word")
     inputs = None if isinstance(task.input_files, list) else task.input_files
     by_name = file_map("inputFiles", inputs)
     files = {name: content for name, content in by_name.items() if not is_uri(content)}
@@ -94,7 +95,7 @@ def script_container(kind: ScriptType, given: ScriptTask | OldScript) -> Contain
 
 
 def _below(pattern: str) -> str:
-    """A pattern as it is below the working or the output directory; it may name either."""
+    """A pattern relative to the working or the output directory, which it may name."""
     return pattern.removeprefix(f"{OUTPUT_DIR}/").removeprefix(f"{WORKING_DIR}/")
 
 
@@ -105,7 +106,7 @@ def _programs(language: Language, task: ScriptTask) -> tuple[str, ...]:
 
 
 def _image(language: Language, task: ScriptTask) -> str:
-    """The image of a task that names none."""
+    """The default image of a task that names none."""
     version = task.python_version if isinstance(task, PythonPackages) else None
     if version is None:
         return language.image
@@ -138,7 +139,8 @@ def _text(language: Language, task: ScriptTask, files: dict[str, str], is_kept: 
 
 
 def _run_file(language: Language, words: list[str], dialect: Dialect | None) -> str:
-    """`exec`, so that a stop signal reaches the program and not a shell before it."""
+    """The shell that runs a script's file, by `exec`: a stop signal reaches the program, not a
+    shell before it."""
     given = " ".join(map(shlex.quote, words))
     if not language.programs:
         return f"./{given}"

@@ -1,4 +1,4 @@
-"""The languages of script tasks: one table, and what differs between them.
+"""The languages of script tasks: a table of what differs between them.
 
 The facts are Kestra's: the default image, and how an inline script is run. A script is a file of
 the working directory, run by the first of its language's programs that is there.
@@ -18,24 +18,26 @@ POWERSHELL_INTERPRETER = ("pwsh", "-NoProfile", "-NonInteractive", "-Command")
 
 @dataclass(frozen=True)
 class Language:
-    """What differs between the languages of script tasks."""
+    """A language of script tasks: what differs from other languages."""
 
     name: str
     """How the language is written in a type."""
     image: str
     """The default image."""
     file: str | None = None
-    """The file that a script is written to; None where the interpreter takes its text."""
+    """The name of the file to which a script is written; None where the interpreter takes its
+    text."""
     programs: tuple[str, ...] = ()
-    """What runs the file: the first that is there; none where the file is a command itself."""
+    """The programs that may run the file: the first that the image has. None where the file is a
+    command itself."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """Defaults that suit a log that is read live, and a home that is not in the image."""
+    """Variables that suit a log which is read live, and a home that is not in the image."""
     setup: tuple[str, ...] = ()
-    """Lines of a POSIX shell that let it install packages as a user who owns nothing."""
+    """Lines of a POSIX shell that let a script install packages as a user who owns nothing."""
 
     @property
     def prefix(self) -> str:
-        """What its types begin with."""
+        """The beginning of the names of the language's types."""
         return _PREFIX + self.name
 
 
@@ -91,7 +93,7 @@ PERL = Language(
     "perl",
     "script.pl",
     ("perl",),
-    # Where cpanm installs when it may not write into the system.
+    # cpanm installs there when it may not write into the system.
     setup=(
         'export PERL5LIB="$HOME/perl5/lib/perl5${PERL5LIB:+:$PERL5LIB}"',
         'export PATH="$PATH:$HOME/perl5/bin"',
@@ -116,12 +118,13 @@ LANGUAGES = (
 
 @dataclass(frozen=True)
 class Dialect:
-    """What Penstock itself writes in the language of an interpreter."""
+    """The lines that Penstock itself writes in the language of an interpreter."""
 
     fail_fast: str
-    """Makes the first failing command end the text."""
+    """The line that makes the first failing command end the text."""
     text_file: str
-    """Where a text is put that is too long for a command line; it is sourced from there."""
+    """The name of the file for a text that is too long for a command line; it is sourced from
+    there."""
 
 
 POSIX = Dialect("set -e", ".penstock-commands")
@@ -129,7 +132,8 @@ PWSH = Dialect("$ErrorActionPreference = 'Stop'", ".penstock-commands.ps1")
 
 
 def dialect_of(interpreter: list[str]) -> Dialect | None:
-    """The dialect of an interpreter that takes its text as the last argument; None: any other."""
+    """The dialect of an interpreter that takes its text as the last argument; None for any
+    other."""
     if len(interpreter) < 2:
         return None
     program, last = interpreter[0].rsplit("/", 1)[-1], interpreter[-1].lower()
@@ -149,7 +153,7 @@ OLD_SCRIPTS = {
 
 
 def script_names() -> Iterator[tuple[str, str | None]]:
-    """The names of all types of script tasks, each with what to use in its place."""
+    """Yield the names of all types of script tasks, each with what to use in its place."""
     for language in LANGUAGES:
         for shape in SHAPES:
             yield f"{language.prefix}.{shape}", None

@@ -1,6 +1,7 @@
-"""The script tasks that Kestra had first, `io.kestra.core.tasks.scripts.…`, as those of today.
+"""The script tasks that Kestra had first, `io.kestra.core.tasks.scripts.…`, as script tasks of
+today.
 
-Public flows still have them. Their variables for files, `{{ outputFiles.x }}`, are not there.
+Public flows still have them. Their variables for files, `{{ outputFiles.x }}`, do not exist.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ leave it: that Python looks beside the name by which it is called."""
 
 @dataclass(frozen=True, kw_only=True)
 class OldScript:
-    """What the old script tasks have.
+    """The properties of the old script tasks.
 
     Outputs: `vars`, what the script printed as `::{"outputs": {…}}::`; `exitCode`; `outputFiles`.
     """

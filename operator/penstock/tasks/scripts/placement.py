@@ -1,8 +1,8 @@
-"""Where the pod of a script runs, as whom and with which volumes: what a runner says of it.
+"""The placement of a script's pod by its runner: on which nodes, as whom, with which volumes.
 
-Only what leaves a pod as safe as an administrator made it is taken over: no volume that reaches the
-node or brings a Kubernetes credential, no mount over Penstock's own files. Pod Security still
-decides in the end.
+Nothing is taken over that makes a pod less safe than the administrator made it: no volume that
+reaches the node or brings a Kubernetes credential, no mount over Penstock's own files. Pod Security
+still decides in the end.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _KEPT_LABELS = (
 
 
 def placement(runner: Runner | None) -> Placement:
-    """Where the pod of a task runs. Raises :class:`TaskFailure` for what is not allowed."""
+    """The placement of a task's pod. Raises :class:`TaskFailure` for what is not allowed."""
     if runner is None:
         return Placement()
     spec = runner.pod_spec or {}
@@ -77,18 +77,18 @@ def placement(runner: Runner | None) -> Placement:
 
 
 def _named(given: list[Any], at: str) -> dict[str, Mapping[str, Any]]:
-    """Volumes by the names that the flow gives them, checked and renamed."""
+    """The volumes by the names that the flow gives them, checked and renamed."""
     made = [_volume(f"{at}[{index}]", volume) for index, volume in enumerate(given)]
     return {volume["name"].removeprefix(_PREFIX): volume for volume in made}
 
 
 def _volume(at: str, given: Any) -> Mapping[str, Any]:
     if not isinstance(given, Mapping) or not _NAME.match(str(given.get("name") or "")):
-        raise _refused(at, "a volume has a `name` of up to 58 small letters, digits and dashes")
+        raise _refused(at, "must have a `name` of up to 58 small letters, digits and dashes")
     kinds = [kind for kind in given if kind != "name"]
     if len(kinds) != 1 or kinds[0] not in _VOLUME_KINDS:
         said = ", ".join(f"`{kind}`" for kind in kinds) or "none"
-        raise _refused(at, f"its kind is one of {', '.join(_VOLUME_KINDS)}; here it is {said}")
+        raise _refused(at, f"must be of one kind of {', '.join(_VOLUME_KINDS)}; it has {said}")
     if kinds[0] == "projected":
         _check_projected(at, given["projected"])
     return {**given, "name": _PREFIX + given["name"]}
@@ -106,11 +106,11 @@ def _mount(given: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]]) -
     at, path = f"volumeMounts.{given.get('name')}", given.get("mountPath")
     foreign = sorted(set(given) - _MOUNT)
     if foreign:
-        raise _refused(at, f"`{foreign[0]}` has no place here")
+        raise _refused(at, f"`{foreign[0]}` is not allowed in the mount of a volume")
     if given.get("name") not in volumes:
         raise _refused(at, "no volume has this name")
     if not isinstance(path, str) or not path.startswith("/"):
-        raise _refused(at, "`mountPath` is an absolute path")
+        raise _refused(at, "`mountPath` must be an absolute path")
     real = posixpath.normpath(f"/{path.lstrip('/')}")
     if real == "/" or any(real == kept or real.startswith(f"{kept}/") for kept in _KEPT_PATHS):
         raise _refused(at, f"nothing may be mounted at `{path}`")
@@ -120,36 +120,36 @@ def _mount(given: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]]) -
 def _labels(given: Mapping[str, str]) -> Mapping[str, str]:
     for name in given:
         if name.startswith(_KEPT_LABELS):
-            raise _refused(f"labels.{name}", "this label is not a flow's to set")
+            raise _refused(f"labels.{name}", "a flow may not set this label")
     return given
 
 
 def _secrets(given: list[Any]) -> tuple[str, ...]:
     names = [item.get("name") if isinstance(item, Mapping) else item for item in given]
     if not all(isinstance(name, str) and name for name in names):
-        raise _refused("imagePullSecrets", "names are wanted")
+        raise _refused("imagePullSecrets", "must be names, or maps with a `name`")
     return tuple(map(str, names))
 
 
 def _map(name: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
     found = spec.get(name) or {}
     if not isinstance(found, Mapping):
-        raise _refused(f"podSpec.{name}", "a map is wanted")
+        raise _refused(f"podSpec.{name}", "must be a map")
     return found
 
 
 def _text(name: str, spec: Mapping[str, Any]) -> str | None:
     found = spec.get(name)
     if found is not None and not isinstance(found, str):
-        raise _refused(f"podSpec.{name}", "text is wanted")
+        raise _refused(f"podSpec.{name}", "must be text")
     return found
 
 
 def _list(at: str, given: Any) -> list[Any]:
     if given is not None and not isinstance(given, list):
-        raise _refused(at, "a list is wanted")
+        raise _refused(at, "must be a list")
     if any(not isinstance(item, Mapping) for item in given or ()):
-        raise _refused(at, "a list of maps is wanted")
+        raise _refused(at, "must be a list of maps")
     return given or []
 
 

@@ -1,4 +1,4 @@
-"""What a flow's author writes of a task runner: Kestra's properties, with effect or without."""
+"""The properties of a task runner, as Kestra has them, with effect or without."""
 
 from __future__ import annotations
 

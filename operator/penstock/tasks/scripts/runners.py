@@ -1,7 +1,8 @@
-"""Task runners: where Kestra runs a script. Here it is always a pod; what fits a pod is taken over.
+"""Task runners, which say where Kestra runs a script. Here a script always runs in a pod.
 
 Docker's properties that mean nothing in a pod are accepted with a warning, so that a flow file runs
-as it is. Of the Kubernetes runner's, those are taken over that leave the pod as safe as it was.
+as it is. Of the Kubernetes runner, the properties are taken over that leave the pod as safe as it
+was.
 """
 
 from __future__ import annotations
@@ -55,14 +56,15 @@ _EFFECTIVE_MEMORY = frozenset({"memory", "memory_reservation"})
 
 
 def known_runner(name: object) -> str | None:
-    """Whether a runner's type is `docker`, `process` or `kubernetes`; None for every other."""
+    """The kind of a runner's type, `docker`, `process` or `kubernetes`; None for any other type."""
     lowered = str(name).lower()
     kinds = {"docker": _DOCKER, "process": _PROCESS, "kubernetes": _KUBERNETES}
     return next((kind for kind, types in kinds.items() if lowered in types), None)
 
 
 def runner_warnings(at: str, options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is accepted and does nothing, by the place of each property."""
+    """Yield the properties that are accepted and have no effect, by their places, with the
+    reason."""
     names = {camel(item.name) for item in fields(Runner) if item.name not in EFFECTIVE}
     for name in options:
         if name in names:
@@ -80,14 +82,15 @@ def runner_warnings(at: str, options: Mapping[str, Any]) -> Iterator[tuple[str, 
 
 
 def _parts(at: str, given: Any, taken: Collection[str]) -> Iterator[tuple[str, str]]:
-    """What of a spec is left alone."""
+    """Yield the properties of a spec that have no effect."""
     for name in given if isinstance(given, Mapping) else ():
         if name not in taken:
             yield f"{at}.{name}", f"`{name}` of a spec has no effect: Penstock makes the pod"
 
 
 def pull_policy(*options: DockerOptions | None) -> str:
-    """Kestra's default since 0.23 is to pull what is not present."""
+    """The pull policy of an image. Kestra's default since 0.23 is to pull an image that is not
+    present."""
     for option in options:
         if option is not None and option.pull_policy is not None:
             return _PULL_POLICIES[option.pull_policy]
@@ -95,13 +98,13 @@ def pull_policy(*options: DockerOptions | None) -> str:
 
 
 def resources(at: str, options: DockerOptions | None) -> Resources:
-    """Docker's limits as those of a container. Raises :class:`TaskFailure`."""
+    """Docker's limits as the resources of a container. Raises :class:`TaskFailure`."""
     limits: dict[str, str] = {}
     requests: dict[str, str] = {}
     if options is not None and options.cpu is not None and options.cpu.cpus is not None:
         milli = round(options.cpu.cpus * 1000)
         if milli < 1:
-            raise TaskFailure(f"property `{at}.cpu.cpus`: at least 0.001 is needed")
+            raise TaskFailure(f"property `{at}.cpu.cpus`: must be at least 0.001")
         limits["cpu"] = f"{milli}m" if milli % 1000 else str(milli // 1000)
     memory = options.memory if options is not None else None
     if memory is not None and memory.memory is not None:
@@ -125,12 +128,13 @@ def resources(at: str, options: DockerOptions | None) -> Resources:
 
 def _quantities(at: str, given: Any) -> dict[str, str]:
     if given is not None and not isinstance(given, Mapping):
-        raise TaskFailure(f"property `{at}`: a map is wanted")
+        raise TaskFailure(f"property `{at}`: must be a map")
     return {str(name): str(amount) for name, amount in (given or {}).items()}
 
 
 def _gpus(requests: list[Any]) -> int:
-    """How many GPUs Docker is asked for. All of a machine's can't be said of a pod: it gets one."""
+    """The number of GPUs that Docker is asked for. A pod can't ask for all of a machine's: it gets
+    one."""
     return sum(_gpus_of(request) for request in requests if isinstance(request, Mapping))
 
 

@@ -1,5 +1,5 @@
-"""What the tasks of three languages have besides: packages of Python, the shell of PowerShell, and
-what a script of Deno may do.
+"""The further properties of three languages: packages of Python, the shell of PowerShell, and the
+permissions of Deno.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from penstock.tasks.scripts.script_task import Commands, Inline
 
 @dataclass(frozen=True, kw_only=True)
 class PythonPackages:
-    """What Python tasks have besides."""
+    """The further properties of Python tasks."""
 
     dependencies: list[str] = field(default_factory=list)
     """Packages that are installed with pip before the task runs."""
     python_version: str | None = None
     """The version of the default image, such as `3.12`; an image that is named brings its own."""
     dependency_cache_enabled: bool = True
-    """Whether what was installed is kept for the next run of the task, and whether pip may use a
+    """Whether installed packages are kept for the next run of the task, and whether pip may use a
     cache of its own."""
     package_manager: str | None = None
     """No effect: pip is used."""

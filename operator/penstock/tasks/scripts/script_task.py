@@ -1,4 +1,4 @@
-"""What a flow's author writes of a script task: one of two shapes, the same for every language."""
+"""The properties of a script task, in one of two shapes, alike for every language."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from penstock.tasks.scripts.runner_options import DockerOptions, Runner
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptTask:
-    """What all script tasks have.
+    """The properties of all script tasks.
 
     Outputs: `vars`, what the script printed as `::{"outputs": {…}}::`; `exitCode`; `outputFiles`,
     the URI of each file that was kept by its name.
@@ -39,7 +39,7 @@ class ScriptTask:
     output_files: str | list[str] | None = None
     """Patterns of the files to keep when the task has ended."""
     namespace_files: NamespaceFilesOption | None = None
-    """The namespace files to stand in the working directory."""
+    """The namespace files that the working directory gets."""
     warning_on_std_err: bool | None = None
     """No effect: the exit code alone decides."""
     target_os: str | None = None

@@ -1,4 +1,4 @@
-"""The types of script tasks: each language in its two shapes, and the two that were there first."""
+"""The types of script tasks: each language in its two shapes, and the two older types."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ScriptType:
     task: type[ScriptTask] | type[OldScript]
     language: Language
     deprecated: str | None = None
-    """What to use in its place."""
+    """What to use in place of the type; None where it is not deprecated."""
 
 
 _SHAPES: dict[str, tuple[type[ScriptTask], type[ScriptTask]]] = {
