@@ -28,6 +28,13 @@ _RIGHTS = _REPOSITORY / "manifests" / "rbac"
 _OF_RIGHTS = {
     kind: Resource("rbac.authorization.k8s.io", "v1", f"{kind.lower()}s")
     for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
+} | {
+    "ValidatingAdmissionPolicy": Resource(
+        "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies"
+    ),
+    "ValidatingAdmissionPolicyBinding": Resource(
+        "admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings"
+    ),
 }
 
 
@@ -63,7 +70,7 @@ async def _install(plane: ControlPlane) -> None:
         api = Api(client)
         namespace = {"apiVersion": "v1", "kind": "Namespace"}
         await api.create(NAMESPACES, "", namespace | {"metadata": {"name": CONTROLLER_NAMESPACE}})
-        for name in ("roles.yaml", "bindings.yaml"):
+        for name in ("roles.yaml", "bindings.yaml", "fence.yaml"):
             for body in yaml.safe_load_all((_RIGHTS / name).read_text()):
                 meta = body["metadata"]
                 kind, inside = _OF_RIGHTS[body["kind"]], meta.get("namespace", "")

@@ -74,13 +74,14 @@ def bucket(kubernetes: Kubernetes, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def helm(*words: str) -> None:
-    """Run Helm, and wait until the Deployment is as the values say."""
+    """Run Helm, and wait until the Deployments are as the values say."""
     program = shutil.which("helm")
     assert program is not None, "no helm on the PATH: run the tests by `make e2e`"
     namespaced = ["--namespace", SYSTEM_NAMESPACE]
     subprocess.run([program, *words, *namespaced], check=True, stdout=subprocess.DEVNULL)
-    rollout = ["rollout", "status", "deployment/penstock", "--timeout", "120s"]
-    subprocess.run(["kubectl", *namespaced, *rollout], check=True, stdout=subprocess.DEVNULL)
+    for name in ("penstock-storage", "penstock"):
+        rollout = ["rollout", "status", f"deployment/{name}", "--timeout", "120s"]
+        subprocess.run(["kubectl", *namespaced, *rollout], check=True, stdout=subprocess.DEVNULL)
 
 
 def test_logs_are_kept_in_a_bucket(scenario: Scenario) -> None:

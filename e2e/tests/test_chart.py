@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,14 @@ def settings_of(bodies: list[Body]) -> Body:
     return settings
 
 
+def deployment_of(bodies: list[Body], name: str = "penstock") -> Body:
+    (found,) = (body for body in of_kind(bodies, "Deployment") if body["metadata"]["name"] == name)
+    return found
+
+
 def container_of(bodies: list[Body]) -> Body:
-    (deployment,) = of_kind(bodies, "Deployment")
     found: Body
-    (found, _) = deployment["spec"]["template"]["spec"]["containers"]
+    (found,) = deployment_of(bodies)["spec"]["template"]["spec"]["containers"]
     return found
 
 
@@ -108,8 +113,12 @@ def test_named_namespaces_mean_roles_there_and_nowhere_else() -> None:
     named = [role["rules"][0]["resourceNames"] for role in own]
     assert named == [["penstock-storage"], ["penstock-storage:storage"]]
     roles = [role for role in roles if role not in own]
-    assert [role["metadata"]["namespace"] for role in roles] == ["a", "b"]
-    assert all(role["rules"] == everywhere[0]["rules"] for role in roles)
+    for name, of_one in groupby(roles, lambda role: role["metadata"]["name"]):
+        there = list(of_one)
+        (whole,) = (role for role in everywhere if role["metadata"]["name"] == name)
+        assert [role["metadata"]["namespace"] for role in there] == ["a", "b"]
+        assert all(role["rules"] == whole["rules"] for role in there)
+    assert len(roles) == 4
     for subject in (binding["subjects"][0] for binding in bindings):
         everybody = subject["kind"] == "Group"  # may read logs, with the token that opens them
         assert everybody or subject["namespace"] == NAMESPACE
@@ -118,8 +127,7 @@ def test_named_namespaces_mean_roles_there_and_nowhere_else() -> None:
 
 def test_changed_settings_roll_the_controller_out() -> None:
     def checksum(bodies: list[Body]) -> str:
-        (deployment,) = of_kind(bodies, "Deployment")
-        found: str = deployment["spec"]["template"]["metadata"]["annotations"][
+        found: str = deployment_of(bodies)["spec"]["template"]["metadata"]["annotations"][
             "penstock.dev/settings"
         ]
         return found
@@ -144,7 +152,7 @@ def test_the_image_of_scripts_may_say_the_user() -> None:
 
 def test_secrets_of_the_registry_are_for_tasks_too() -> None:
     bodies = render(image__pullSecrets=["registry"])
-    (deployment,) = of_kind(bodies, "Deployment")
+    deployment = deployment_of(bodies)
 
     assert deployment["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "registry"}]
     assert settings_of(bodies)["jobs"]["imagePullSecrets"] == ["registry"]
@@ -176,8 +184,7 @@ def test_a_bucket_needs_no_volume_and_its_secret_is_for_two_containers() -> None
         storage__persistence__enabled=False,
         storage__secretName="bucket",
     )
-    (deployment,) = of_kind(bodies, "Deployment")
-    pod = deployment["spec"]["template"]["spec"]
+    pod = deployment_of(bodies)["spec"]["template"]["spec"]
 
     assert of_kind(bodies, "PersistentVolumeClaim") == []
     assert "storage" not in [volume["name"] for volume in pod["volumes"]]

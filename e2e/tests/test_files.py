@@ -50,7 +50,7 @@ def put_namespace_file(scenario: Scenario, path: str, text: str) -> None:
         "N(opened(s().storage).of(sys.argv[1]), 'company.team')"
         ".put(sys.argv[2], BytesIO(sys.argv[3].encode()))"
     )
-    container = ["deploy/penstock", "-c", "storage"]
+    container = ["deploy/penstock-storage"]
     words = ["python", "-c", program, scenario.namespace, path, text]
     subprocess.run(
         ["kubectl", "-n", SYSTEM_NAMESPACE, "exec", *container, "--", *words], check=True

@@ -56,10 +56,10 @@ def on_volume(kubernetes: Kubernetes) -> Served:
     """The storage service that the chart installed, with its defaults."""
     spec = kubernetes.core.read_namespaced_service("penstock-storage", SYSTEM_NAMESPACE).spec
     url = f"http://{spec.cluster_ip}:{spec.ports[0].port}"
-    command = ("kubectl", "--namespace", SYSTEM_NAMESPACE, "exec", "deployment/penstock")
+    command = ("kubectl", "--namespace", SYSTEM_NAMESPACE, "exec", "deployment/penstock-storage")
     key = bytes.fromhex(
         subprocess.run(
-            [*command, "--container", "storage", "--", "cat", "/var/lib/penstock/.penstock/key"],
+            [*command, "--", "cat", "/var/lib/penstock/.penstock/key"],
             check=True,
             capture_output=True,
             text=True,

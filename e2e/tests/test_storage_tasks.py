@@ -48,14 +48,14 @@ def web(kubernetes: Kubernetes) -> Iterator[str]:
 
 
 def stored(scenario: Scenario) -> list[str]:
-    """The paths of all files of the scenario's namespace, seen from beside the controller."""
+    """The paths of all files of the scenario's namespace, seen by the storage service."""
     program = (
         "import sys;"
         "from penstock.controller.runtime.settings import settings_of_environment as s;"
         "from penstock.storage.settings import opened;"
         "print('\\n'.join(opened(s().storage).of(sys.argv[1]).list('/')))"
     )
-    words = ["deploy/penstock", "-c", "storage", "--", "python", "-c", program, scenario.namespace]
+    words = ["deploy/penstock-storage", "--", "python", "-c", program, scenario.namespace]
     command = ["kubectl", "-n", SYSTEM_NAMESPACE, "exec", *words]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 

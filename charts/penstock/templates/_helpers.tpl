@@ -26,6 +26,48 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
+{{/* The storage service's pods have a name of their own, so that no selector of the controller's finds
+them. */}}
+{{- define "penstock.storage.selector" -}}
+app.kubernetes.io/name: {{ include "penstock.name" . | trunc 55 | trimSuffix "-" }}-storage
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "penstock.storage.labels" -}}
+{{ include "penstock.storage.selector" . }}
+app.kubernetes.io/part-of: penstock
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "penstock.storage.serviceAccount" -}}
+{{- default (printf "%s-storage" (include "penstock.serviceAccount" .)) .Values.serviceAccount.storageName }}
+{{- end }}
+
+{{/* The controller and the storage service share a volume that only one node has at a time: both have
+this label, and look for the node of whoever has it. */}}
+{{- define "penstock.together.labels" -}}
+{{- with include "penstock.storageClaim" . }}
+penstock.dev/volume: {{ . | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "penstock.together" -}}
+{{- $root := index . 0 }}
+{{- $affinity := deepCopy (default dict (index . 1)) }}
+{{- with include "penstock.together.labels" $root }}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (fromYaml .)) }}
+{{- $pods := default dict $affinity.podAffinity }}
+{{- $required := append (default list $pods.requiredDuringSchedulingIgnoredDuringExecution) $term }}
+{{- $_ := set $pods "requiredDuringSchedulingIgnoredDuringExecution" $required }}
+{{- $_ := set $affinity "podAffinity" $pods }}
+{{- end }}
+{{- with $affinity }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
+
 {{- define "penstock.serviceAccount" -}}
 {{- if .Values.serviceAccount.create }}
 {{- default (include "penstock.fullname" .) .Values.serviceAccount.name }}
@@ -64,6 +106,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- toYaml $settings }}
 {{- end }}
 
+{{/* What the storage service may do there: it looks whether the Job of a grant runs, and what was handed
+to its Execution. It lists and writes nothing. */}}
+{{- define "penstock.storage.rules" -}}
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get]
+- apiGroups: [penstock.dev]
+  resources: [executions]
+  verbs: [get]
+{{- end }}
+
 {{/* What the controller may do in the namespaces that it serves. It reads no Secret. */}}
 {{- define "penstock.rules" -}}
 # Flows are applied and pruned as Git says.
@@ -84,7 +137,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [get, list, watch, create, update, delete]
 - apiGroups: [penstock.dev]
   resources: [flows/status, executions/status, gitsources/status]
-  verbs: [update, patch]
+  verbs: [update]
 # One Job for each attempt of a task; its pod tells how it went.
 - apiGroups: [batch]
   resources: [jobs]
@@ -100,10 +153,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   resources: [pods/ephemeralcontainers]
   verbs: [patch]
 # Outputs and files that are too long for an Execution or a Job. Never listed, never deleted: those
-# of an Execution go with it.
+# of an Execution go with it. They are immutable.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, create, patch]
+  verbs: [get, create]
 # The values of an execution's inputs of type SECRET: written once, never read.
 - apiGroups: [""]
   resources: [secrets]
@@ -115,5 +168,5 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 # Listed only where a Job gets no pod: nothing but an Event says why.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch, list]
+  verbs: [create, list]
 {{- end }}

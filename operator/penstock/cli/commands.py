@@ -330,7 +330,7 @@ def controller() -> None:
 @cli.command()
 @click.option("--port", type=int, default=8082, show_default=True)
 def storage(port: int) -> None:
-    """Run the storage service: what the Deployment in the cluster calls beside the controller."""
+    """Run the storage service: what its Deployment in the cluster calls."""
     import gc
 
     gc.enable()

@@ -11,52 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.expressions.errors import ExpressionError, LimitError
 from penstock.expressions.limits import Budget
+from penstock.flow.patterns import too_large
 
 if TYPE_CHECKING:
     import regex
 
-_MAX_PATTERN = 2_000
 _PLAIN = re.compile(r"[\w ,;:/@#%&=!<>~'\"-]+")
 _GROUP = re.compile(r"\\(.)|\$(?:(\d)|\{(\w+)\})|(\$)", re.DOTALL)
-_REPEAT = re.compile(r"\{(\d{4,})|\{\d*,(\d{4,})")
 _MANY_GROUPS = 100
-_MAX_REPEATED = 100_000
-"""The most parts of a pattern, each multiplied by the counts around it: the package keeps them
-all."""
-_PART = re.compile(
-    r"\\Q.*?(?:\\E|$)|\\[pPxN]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]"
-    r"|\{(?P<least>\d*)(?:,(?P<most>\d*))?\}|(?P<call>\(\?(?:R|[+-]?\d+|&\w+|P>\w+)\))|.",
-    re.DOTALL,
-)
-
-
-def _check_parts(pattern: str) -> None:
-    """Raise where the counts in a pattern multiply, as in `((a{999}){999}){999}`, and where a group
-    calls itself, which Java does not know: both take memory without end, before any time is up."""
-    open_groups: list[int] = []
-    before = last = 0  # the number of parts in this group, and in what a count would repeat
-    for part in _PART.finditer(pattern):
-        if part["call"]:
-            raise ExpressionError(f"bad regular expression `{pattern}`: a group can't call another")
-        if part["least"] is not None:
-            last *= max(int(part["least"] or 0), int(part["most"] or 0), 1)
-        elif part[0] == "(":
-            open_groups.append(before + last)
-            before = last = 0
-        elif part[0] == ")":
-            before, last = open_groups.pop() if open_groups else 0, before + last + 1
-        else:
-            before, last = before + last, 1
-        if before + last > _MAX_REPEATED:
-            raise LimitError("the regular expression is too large: its repetitions multiply")
 
 
 def _compile(pattern: str) -> regex.Pattern[str]:
     import regex
 
-    if len(pattern) > _MAX_PATTERN or _REPEAT.search(pattern):
-        raise LimitError("the regular expression is too large")
-    _check_parts(pattern)
+    problem = too_large(pattern)
+    if problem is not None:
+        raise LimitError(f"bad regular expression `{pattern[:100]}`: {problem}")
     # Java's possessive quantifiers, \p{…} and atomic groups are known to this package too.
     java = pattern.replace("\\Z", "(?=\\n?\\Z)").replace("\\z", "\\Z")
     java = java.replace("\\p{Alpha}", "[A-Za-z]").replace("(?<", "(?P<").replace("(?P<=", "(?<=")

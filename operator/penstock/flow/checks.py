@@ -121,18 +121,9 @@ def _input_dependencies(flow: Flow) -> list[Problem]:
 def _input_cycles(flow: Flow) -> Iterator[Problem]:
     """A problem for each input that depends on itself, directly or through others."""
     needs = {item.id: item.depends_on.inputs if item.depends_on else [] for item in flow.inputs}
-    in_doubt = _not_in_order(needs)
+    in_cycles = _in_cycles(needs)
     for index, item in enumerate(flow.inputs):
-        if item.id not in in_doubt:
-            continue
-        reached: set[str] = set()
-        pending = list(needs[item.id])
-        while pending and item.id not in reached:
-            other = pending.pop()
-            if other not in reached:
-                reached.add(other)
-                pending += needs.get(other, [])
-        if item.id in reached:
+        if item.id in in_cycles:
             yield Problem(
                 ("inputs", index, "dependsOn", "inputs"),
                 f"Cycle dependency detected for input with id '{item.id}': "
@@ -141,21 +132,40 @@ def _input_cycles(flow: Flow) -> Iterator[Problem]:
             )
 
 
-def _not_in_order(needs: Mapping[str, Sequence[str]]) -> set[str]:
-    """The inputs that depend on a cycle or are part of one: no order puts them after all that they
-    need."""
-    waits_for = {name: len(set(others) & needs.keys()) for name, others in needs.items()}
-    needed_by: dict[str, list[str]] = {}
-    for name, others in needs.items():
-        for other in set(others):
-            needed_by.setdefault(other, []).append(name)
-    ready = [name for name, count in waits_for.items() if count == 0]
-    while ready:
-        for name in needed_by.get(ready.pop(), []):
-            waits_for[name] -= 1
-            if waits_for[name] == 0:
-                ready.append(name)
-    return {name for name, count in waits_for.items() if count > 0}
+def _in_cycles(needs: Mapping[str, Sequence[str]]) -> set[str]:
+    """The nodes of a graph that can be reached from themselves.
+
+    They are its strongly connected components of two and more (Tarjan's algorithm, with a list in
+    place of calls), and the nodes that need themselves: one walk, however the graph was made.
+    """
+    found = {name for name, others in needs.items() if name in others}
+    numbers: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    open_nodes: dict[str, None] = {}
+    for root in needs:
+        walk = [] if root in numbers else [(root, iter(needs[root]))]
+        while walk:
+            name, others = walk[-1]
+            if name not in numbers:
+                numbers[name] = lowest[name] = len(numbers)
+                open_nodes[name] = None
+            for other in others:
+                if other not in numbers and other in needs:
+                    walk.append((other, iter(needs[other])))
+                    break
+                if other in open_nodes:
+                    lowest[name] = min(lowest[name], numbers[other])
+            else:
+                walk.pop()
+                if walk:
+                    parent = walk[-1][0]
+                    lowest[parent] = min(lowest[parent], lowest[name])
+                if lowest[name] == numbers[name]:
+                    component: list[str] = []
+                    while not component or component[-1] != name:
+                        component.append(open_nodes.popitem()[0])
+                    found.update(component if len(component) > 1 else ())
+    return found
 
 
 def _system_labels(flow: Flow) -> list[Problem]:

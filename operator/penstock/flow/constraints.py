@@ -10,11 +10,15 @@ from typing import Any
 import regex
 
 from penstock.flow.model import parse_duration
+from penstock.flow.patterns import too_large
 
 
 @lru_cache(maxsize=500)
 def compiled(pattern: str) -> regex.Pattern[str]:
     """Compile a pattern as a flow has it. Raises ``ValueError``."""
+    problem = too_large(pattern)
+    if problem is not None:
+        raise ValueError(f"invalid pattern [{pattern[:100]}]: {problem}")
     try:
         return regex.compile(pattern)
     except regex.error:

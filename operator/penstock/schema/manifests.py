@@ -30,6 +30,8 @@ _FILES = {
     "PersistentVolumeClaim": "controller/storage.yaml",
     "Deployment": "controller/deployment.yaml",
     "Service": "controller/service.yaml",
+    "ValidatingAdmissionPolicy": "rbac/fence.yaml",
+    "ValidatingAdmissionPolicyBinding": "rbac/fence.yaml",
 }
 
 

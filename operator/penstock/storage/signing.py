@@ -96,7 +96,7 @@ def read_key(storage: Storage) -> bytes:
             text = file.read()
     except FileMissing:
         raise StorageUnavailable(
-            "the storage has no signing key yet; the container `storage` makes it when it starts"
+            "the storage has no signing key yet; the storage service makes it when it starts"
         ) from None
     if _KEY.fullmatch(text) is None:
         raise StorageUnavailable(f"the storage's file {KEY_PATH} holds no signing key")

@@ -13,7 +13,15 @@ from penstock.expressions import ExpressionError, Expressions, Host, Limits
 DOUBLING = "{% set x = 'aaaaaaaa' %}" + "{% set x = x ~ x %}" * 40 + "{{ x }}"
 GROUPS = "$1" * 30_000
 SHARED = "{% set x = [1] %}" + "{% set x = [x, x] %}" * 60
+NESTED = "{% set a = '- ' %}{% for i in 1..18 %}{% set a = a ~ a %}{% endfor %}"
 BOMBS = [
+    NESTED + "{{ yaml(a) }}",
+    NESTED.replace("- ", "? ") + "{{ yaml(a) }}",
+    NESTED.replace("- ", "[") + "{{ yaml(a) }}",
+    "{{ 'a' | regexMatch('" + "(" * 24 + "a" + ")+" * 24 + "') }}",
+    "{{ 'a' | regexMatch('" + "(" * 24 + "a" + "){1,}" * 24 + "') }}",
+    "{{ 'a'.matches('((a{900}){900})') }}",
+    "{{ a }}" * 100_000,
     "{{ 1..1000000000 }}",
     "{{ range(0, 9223372036854775807) }}",
     "{% for a in 1..1000 %}{% for b in 1..1000 %}{% for c in 1..1000 %}{% endfor %}{% endfor %}"
@@ -68,6 +76,8 @@ BOMBS = [
     "{{ 1 | jq('[range(1000000000)]') }}",
     "{{ 1 | jq('def f: f; f') }}",
     "{{ 1 | jq('repeat(.)') }}",
+    "{{ '[]' | jq('.[100000000] = 1') }}",
+    "{{ '[]' | jq('.[1e8] |= 1') }}",
     "{{ 1 | jq('\"x\" * 1000000000') }}",
     "{{ [1,2,3,4,5,6,7,8,9] | jq('" + "[.[],.[]]|" * 40 + ".') }}",
     "{{ " + "(" * 10000 + "1" + ")" * 10000 + " }}",

@@ -175,6 +175,28 @@ def test_an_input_that_depends_on_a_cycle_is_not_told_to_be_one() -> None:
     assert "Cycle dependency detected for input with id 'i0'" in found
 
 
+def test_a_long_cycle_is_found_in_one_walk() -> None:
+    ring = ", ".join(
+        f"{{id: i{n}, type: STRING, dependsOn: {{inputs: [i{(n + 1) % 8000}]}}}}"
+        for n in range(8000)
+    )
+    begin = time.process_time()
+    found = flows.reasons(f"inputs: [{ring}]\ntasks: [{{id: a, type: Work}}]")
+    assert "Cycle dependency detected for input with id 'i0'" in found[0]
+    assert time.process_time() - begin < 30  # input by input it took half an hour
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(" * 24 + "a" + ")+" * 24, "(a{900}){900}", "((a{1,900}){1,900})?", "a" * 3000]
+)
+def test_a_pattern_that_would_take_gigabytes_is_refused(pattern: str) -> None:
+    (found,) = flows.reasons(
+        f"inputs: [{{id: i, type: STRING, validator: '{pattern}'}}]\ntasks: [{{id: a, type: Work}}]"
+    )
+    assert "invalid pattern [" in found
+    assert len(found) < 400
+
+
 def resolved(inputs: str, **given: Any) -> dict[str, Any]:
     """The inputs that an execution gets, with the real expressions."""
     world = Given(f"inputs: [{inputs}]\ntasks: [{{id: a, type: Work}}]").inputs(**given).begin()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from penstock.kubernetes.api.client import ApiError, Object, Resource
+from penstock.kubernetes.api.configmap_store import ValueLost
 from penstock.kubernetes.status.large_outputs import OutputsKeeper, without_large_outputs
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
 
@@ -32,12 +36,6 @@ class ConfigMaps:
             raise ApiError(409, "AlreadyExists", name)
         self.kept[name] = body
         return body
-
-    async def patch(
-        self, resource: Resource, namespace: str, name: str, body: Object, part: str = ""
-    ) -> Object:
-        self.kept[name] |= body
-        return self.kept[name]
 
 
 def status(outputs: dict[str, Any] | None, before: ExecutionStatus | None = None) -> Any:
@@ -71,7 +69,27 @@ async def test_outputs_that_change_are_kept_anew_and_the_old_ones_until_that_is_
     third = await keeper.put_away(EXECUTION, status(large("c"), second), second)
     assert await stored(api, second) == large("b")
     assert await stored(api, third) == large("c")
-    assert len(api.kept) == 2, "two places are enough"
+
+
+async def test_a_config_map_of_the_name_with_another_text_is_not_taken() -> None:
+    api = ConfigMaps()
+    first = await OutputsKeeper(api).put_away(EXECUTION, status(large("a")))  # type: ignore[arg-type]
+    # given: somebody made one with the name and the owner, and a text of their own
+    (name,) = api.kept
+    api.kept[name] = api.kept[name] | {"binaryData": {}}
+    # then
+    with pytest.raises(ValueLost, match=name):
+        await OutputsKeeper(api).put_away(EXECUTION, status(large("a")))  # type: ignore[arg-type]
+    assert first.task_runs[0].outputs_ref is not None
+
+
+@pytest.mark.parametrize("name", ["x" * 179 + ".y", "x" * 179 + "-.y"])
+async def test_a_config_map_has_a_name_that_kubernetes_takes(name: str) -> None:
+    api = ConfigMaps()
+    execution = EXECUTION | {"metadata": EXECUTION["metadata"] | {"name": name}}
+    await OutputsKeeper(api).put_away(execution, status(large("a")))  # type: ignore[arg-type]
+    (kept,) = api.kept
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", kept)
 
 
 async def test_outputs_that_did_not_change_are_not_written_again() -> None:

@@ -480,6 +480,17 @@ def test_a_bad_annotation_is_refused(text: str) -> None:
         SecretPlaces().with_annotation(text)
 
 
+def test_an_annotation_that_grows_without_bound_is_refused_in_a_few_words() -> None:
+    bomb = "X: &a0 [x]"
+    for level in range(1, 40):
+        bomb = f"X: &a{level} [{bomb.removeprefix('X: ')}, {', '.join([f'*a{level - 1}'] * 9)}]"
+    long = "A: " + "x" * 100_000
+    for text in (bomb, long):
+        with pytest.raises(TaskFailure) as failure:
+            SecretPlaces().with_annotation(text)
+        assert len(str(failure.value)) < 1_000
+
+
 @pytest.mark.parametrize("name", VALUES)
 def test_nothing_of_a_core_task_shows_a_secret(name: str, tmp_path: Path) -> None:
     # given

@@ -27,6 +27,8 @@ _MAX_STEPS = 2_000_000
 _WORKER = Path(__file__).with_name("jq_worker.py")
 _TEXT = re.compile(r'"(?:[^"\\]|\\[^(])*"')
 _WORD = re.compile(r"\.?\$?[A-Za-z_][A-Za-z0-9_]*(?::)?")
+_ASSIGNS = re.compile(r"(?<![=!<>])=(?!=)")
+_LARGE_NUMBER = re.compile(r"[0-9]{6}|[0-9][eE]")
 # Builtins that reach outside, or speak to the process.
 _REFUSED = frozenset(
     [
@@ -167,6 +169,8 @@ def _is_bounded(program: str, size: int) -> bool:
     words = [word for word in _WORD.findall(text) if not word.startswith((".", "$"))]
     if any(word.rstrip(":") not in _LINEAR and not word.endswith(":") for word in words):
         return False
+    if _ASSIGNS.search(text) or _LARGE_NUMBER.search(text):
+        return False  # `.[100000000] = 1` makes a list of that length
     if "*" in text or ".." in text or "split" in words or "splits" in words:
         return False
     each = sum(words.count(word) for word in ("map", "any", "all", "with_entries", "map_values"))

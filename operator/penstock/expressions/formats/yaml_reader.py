@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from penstock.expressions.errors import ExpressionError, LimitError
@@ -18,35 +19,96 @@ _WORDS = {
 
 
 def from_yaml(text: str, budget: Budget) -> Any:
-    """The first document of a YAML text."""
+    """The first document of a YAML text.
+
+    It is built from the parser's events: the parser's own composer calls itself for each level, in
+    C, so that deep nesting would end the process.
+    """
     import yaml
 
     budget.items(text.count("\n") + 1)
-    if max(text.count("["), text.count("{")) > 10_000 or "&" * 1000 in text:
-        raise LimitError("the YAML text is too large")
+    events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     try:
-        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                return _Document(events, budget).value(next(events), 0)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ExpressionError(f"Invalid yaml: {str(error)[:200]}") from None
-    return None if node is None else _value(node, budget, 0)
+    return None
 
 
-def _value(node: Any, budget: Budget, depth: int) -> Any:
-    """A node's value; an alias is walked again, so that the budget counts what it grows to."""
-    if depth > MAX_JSON_DEPTH:
-        raise LimitError("the YAML text is nested too deeply")
-    if node.id == "scalar":
-        return _scalar(node.value) if node.style in (None, "") else node.value
-    budget.items(len(node.value) + 1)
-    budget.check_time()
-    if node.id == "sequence":
-        return [_value(item, budget, depth + 1) for item in node.value]
-    result: dict[str, Any] = {}
-    for key, item in node.value:
-        if key.id != "scalar":
-            raise ExpressionError("Invalid yaml: a key must be text")
-        result[key.value] = _value(item, budget, depth + 1)
-    return result
+class _Document:
+    """The values of one document, made of the events that come after its start."""
+
+    def __init__(self, events: Iterator[Any], budget: Budget) -> None:
+        self._events = events
+        self._budget = budget
+        self._anchors: dict[str, Any] = {}
+
+    def value(self, event: Any, depth: int) -> Any:
+        """The value that begins with an event; the events up to its end are taken."""
+        import yaml
+
+        if depth > MAX_JSON_DEPTH:
+            raise LimitError("the YAML text is nested too deeply")
+        if isinstance(event, yaml.AliasEvent):
+            return self._copied(event.anchor, depth)
+        self._budget.items(1)
+        self._budget.check_time()
+        if isinstance(event, yaml.ScalarEvent):
+            value = _scalar(event.value) if event.style in (None, "") else event.value
+        elif isinstance(event, yaml.SequenceStartEvent):
+            value = self._list(depth)
+        else:
+            value = self._map(depth)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value
+        return value
+
+    def _list(self, depth: int) -> list[Any]:
+        import yaml
+
+        items = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self.value(event, depth + 1))
+        return items
+
+    def _map(self, depth: int) -> dict[str, Any]:
+        import yaml
+
+        items: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            if isinstance(event, yaml.AliasEvent):
+                key = self._copied(event.anchor, depth)
+            elif isinstance(event, yaml.ScalarEvent):
+                key = event.value
+                if event.anchor is not None:
+                    self._anchors[event.anchor] = key
+            else:
+                key = None
+            if not isinstance(key, str):
+                raise ExpressionError("Invalid yaml: a key must be text")
+            items[key] = self.value(next(self._events), depth + 1)
+        return items
+
+    def _copied(self, anchor: str | None, depth: int) -> Any:
+        """The value of an anchor once more, so that the budget counts what it grows to."""
+        if anchor is None or anchor not in self._anchors:
+            raise ExpressionError(
+                f"Invalid yaml: there is no anchor `{str(anchor)[:100]}` before its alias"
+            )
+        return self._copy(self._anchors[anchor], depth)
+
+    def _copy(self, value: Any, depth: int) -> Any:
+        if depth > MAX_JSON_DEPTH:
+            raise LimitError("the YAML text is nested too deeply")
+        if not isinstance(value, (list, dict)):
+            return value
+        self._budget.items(len(value) + 1)
+        self._budget.check_time()
+        if isinstance(value, list):
+            return [self._copy(item, depth + 1) for item in value]
+        return {key: self._copy(item, depth + 1) for key, item in value.items()}
 
 
 def _scalar(text: str) -> Any:

@@ -17,6 +17,11 @@ from penstock.kubernetes.api.client import CONFIG_MAPS, Api, ApiError, Object
 from penstock.kubernetes.api.labels import EXECUTION_UID
 from penstock.resources.labels import IGNORE_UPDATES, MANAGED_BY, MANAGER
 
+_OWN_NAME = 180
+"""Characters of an Execution's name in the names of its ConfigMaps."""
+_DIGITS = 16
+"""Hexadecimal digits of a text's digest there."""
+
 
 class Reference(Protocol):
     """Where a value is kept."""
@@ -99,6 +104,12 @@ async def fetch(api: Api, namespace: str, reference: Reference, what: str) -> An
     return value_in(body, reference)
 
 
+def kept_name(execution: Object, kind: str, sha256: str) -> str:
+    """The name of the ConfigMap that holds one text of an Execution: another for each text, since
+    a ConfigMap that Penstock made is never changed."""
+    return f"{execution['metadata']['name'][:_OWN_NAME].rstrip('-.')}-{kind}-{sha256[:_DIGITS]}"
+
+
 async def keep(
     api: Api,
     execution: Object,
@@ -107,7 +118,7 @@ async def keep(
     labels: Mapping[str, str] | None = None,
 ) -> None:
     """Let the ConfigMap hold the text. One that is there was left by a controller that was stopped
-    before it wrote the status; one of somebody else raises ``KeptError``."""
+    before it wrote the status, and holds the text; any other raises ``KeptError``."""
     namespace = execution["metadata"]["namespace"]
     body = _config_map(execution, reference, text, labels or {})
     try:
@@ -117,8 +128,7 @@ async def keep(
             raise
         existing = await api.get(CONFIG_MAPS, namespace, reference.config_map)
         refuse_foreign(existing, execution)
-        patch = {"binaryData": body["binaryData"]}
-        await api.patch(CONFIG_MAPS, namespace, reference.config_map, patch)
+        value_in(existing, reference)
 
 
 def refuse_foreign(existing: Object, execution: Object) -> None:
@@ -163,6 +173,7 @@ def _config_map(
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": owned_meta(execution, reference.config_map, labels),
+        "immutable": True,
         "binaryData": {
             reference.key: base64.b64encode(gzip.compress(text, mtime=0)).decode("ascii")
         },

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.engine.interface.secrets import SecretReference
+from penstock.flow.loading import load_document
+from penstock.flow.problems import InvalidFlow
 from penstock.tasks.contract.task import TaskFailure
 
 ANNOTATION = "penstock.dev/secrets"
@@ -18,6 +20,8 @@ ANNOTATION = "penstock.dev/secrets"
 `kubernetes-secret/key`."""
 DEFAULT_NAME = "penstock-secrets"
 
+_SHOWN = 100
+"""Characters of a wrong value that a message shows."""
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _SECRET = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
@@ -32,9 +36,9 @@ class SecretKey:
 
     def __post_init__(self) -> None:
         if not _SECRET.fullmatch(self.name):
-            raise ValueError(f"`{self.name}` is not the name of a Secret")
+            raise ValueError(f"`{self.name[:_SHOWN]}` is not the name of a Secret")
         if not _KEY.fullmatch(self.key):
-            raise ValueError(f"`{self.key}` is not a key that a Secret can have")
+            raise ValueError(f"`{self.key[:_SHOWN]}` is not a key that a Secret can have")
 
     @classmethod
     def read(cls, value: Any) -> SecretKey:
@@ -43,7 +47,8 @@ class SecretKey:
             return cls(*value.split("/"))
         if isinstance(value, Mapping) and set(value) == {"name", "key"}:
             return cls(str(value["name"]), str(value["key"]))
-        raise ValueError(f"`{value}` does not name a key of a Secret; write `secret-name/key`")
+        shown = str(value)[:_SHOWN] if isinstance(value, (str, int, float)) else "a list or map"
+        raise ValueError(f"`{shown}` does not name a key of a Secret; write `secret-name/key`")
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,12 @@ class SecretPlaces:
         ``TaskFailure``."""
         if text is None:
             return self
-        import yaml
-
         try:
-            given = yaml.safe_load(text)
+            given = load_document(text).value
             if not isinstance(given, Mapping):
                 raise ValueError("it must be a map from names to `secret-name/key`")
             own = {str(name): SecretKey.read(value) for name, value in given.items()}
-        except (ValueError, yaml.YAMLError) as error:
+        except (ValueError, InvalidFlow) as error:
             raise TaskFailure(f"the Flow's annotation {ANNOTATION}: {error}") from None
         return SecretPlaces(self.name, {**self.mapped, **own})
 

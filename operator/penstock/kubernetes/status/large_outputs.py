@@ -11,7 +11,7 @@ from typing import Any
 from cachetools import LRUCache
 
 from penstock.kubernetes.api.client import Api, Object
-from penstock.kubernetes.api.configmap_store import digest, encode, fetch, keep
+from penstock.kubernetes.api.configmap_store import digest, encode, fetch, keep, kept_name
 from penstock.kubernetes.api.labels import TASK_RUN
 from penstock.resources.execution import ExecutionStatus, OutputsReference, TaskRun
 
@@ -47,14 +47,14 @@ class OutputsKeeper:
         runs: list[TaskRun] = []
         changed = False
         for run in status.task_runs:
-            old = run.outputs_ref
-            if old is not None and run.id in known and known[run.id] != run.outputs:
+            is_kept = run.outputs_ref is not None
+            if is_kept and run.id in known and known[run.id] != run.outputs:
                 run = run.model_copy(update={"outputs_ref": None})
                 changed = True
             if run.outputs is not None and run.outputs_ref is None:
                 size = len(encode(run.outputs))
                 if size > INLINE_BYTES or total + size > INLINE_TOTAL:
-                    reference = await self._keep(execution, run, old)
+                    reference = await self._keep(execution, run)
                     run = run.model_copy(update={"outputs_ref": reference})
                     changed = True
                 else:
@@ -78,20 +78,14 @@ class OutputsKeeper:
             self._cache[reference.sha256] = outputs
         return run.model_copy(update={"outputs": outputs})
 
-    async def _keep(
-        self, execution: Object, run: TaskRun, old: OutputsReference | None
-    ) -> OutputsReference:
+    async def _keep(self, execution: Object, run: TaskRun) -> OutputsReference:
         """Write the outputs, never over those to which the stored status still refers."""
         text = encode(run.outputs)
-        name = f"{execution['metadata']['name'][:180]}-outputs-{run.id}"
-        reference = OutputsReference(
-            config_map=f"{name}-2" if old is not None and old.config_map == name else name,
-            key=_KEY,
-            bytes=len(text),
-            sha256=digest(text),
-        )
+        sha256 = digest(text)
+        name = kept_name(execution, f"outputs-{run.id}", sha256)
+        reference = OutputsReference(config_map=name, key=_KEY, bytes=len(text), sha256=sha256)
         await keep(self._api, execution, reference, text, {TASK_RUN: run.id})
-        self._cache[reference.sha256] = run.outputs or {}
+        self._cache[sha256] = run.outputs or {}
         return reference
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.kubernetes.api.client import Api, Object
-from penstock.kubernetes.api.configmap_store import digest, encode, fetch, keep
+from penstock.kubernetes.api.configmap_store import digest, encode, fetch, keep, kept_name
 from penstock.kubernetes.status.large_outputs import without_large_outputs
 from penstock.resources.execution import (
     ArchiveReference,
@@ -44,7 +44,6 @@ class Archived:
     runs: dict[str, TaskRun] = field(default_factory=dict)
     values: dict[str, OutputsReference] = field(default_factory=dict)
     """The references to the values of loops that have many, by the id of the task run."""
-    numbered: int = 0
 
     @classmethod
     def of(cls, status: ExecutionStatus, archived: Set[str]) -> Archived:
@@ -54,7 +53,6 @@ class Archived:
             references=list(status.archive),
             runs={run.id: run for run in status.task_runs if run.id in archived},
             values={run.id: run.values_ref for run in status.task_runs if run.values_ref},
-            numbered=_last_number(status.archive),
         )
 
 
@@ -106,9 +104,10 @@ class TaskRunArchive:
             text = encode(run.values)
             if len(text) <= _INLINE_VALUES:
                 continue
-            name = f"{execution['metadata']['name'][:180]}-values-{run.id}"
+            sha256 = digest(text)
+            name = kept_name(execution, f"values-{run.id}", sha256)
             reference = OutputsReference(
-                config_map=name, key=_VALUES_KEY, bytes=len(text), sha256=digest(text)
+                config_map=name, key=_VALUES_KEY, bytes=len(text), sha256=sha256
             )
             await keep(self._api, execution, reference, text)
             archive.values[run.id] = reference
@@ -141,21 +140,21 @@ class TaskRunArchive:
                 moved[position] = run
                 entries.append((position, run, value))
         for chunk in _chunks(entries):
-            archive.numbered += 1
-            reference = await self._write(execution, archive.numbered, chunk)
+            reference = await self._write(execution, chunk)
             archive.references.append(reference)
             archive.runs |= {run.id: run for _, run, _ in chunk}
         return [item for item in kept if item[0] not in moved]
 
     async def _write(
-        self, execution: Object, number: int, chunk: Sequence[tuple[int, TaskRun, dict[str, Any]]]
+        self, execution: Object, chunk: Sequence[tuple[int, TaskRun, dict[str, Any]]]
     ) -> ArchiveReference:
         text = encode([[position, value] for position, _, value in chunk])
+        sha256 = digest(text)
         reference = ArchiveReference(
-            config_map=f"{execution['metadata']['name'][:180]}-runs-{number}",
+            config_map=kept_name(execution, "runs", sha256),
             key=_KEY,
             bytes=len(text),
-            sha256=digest(text),
+            sha256=sha256,
             task_runs=len(chunk),
             states=dict(Counter(str(run.state) for _, run, _ in chunk)),
         )
@@ -230,10 +229,6 @@ def _merged(placed: dict[int, TaskRun], kept: Sequence[TaskRun]) -> list[TaskRun
 def _read(chunk: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, TaskRun]]:
     for position, value in chunk:
         yield position, TaskRun.model_validate(value)
-
-
-def _last_number(references: Iterable[ArchiveReference]) -> int:
-    return max((int(item.config_map.rpartition("-")[2]) for item in references), default=0)
 
 
 def _size(value: object) -> int:

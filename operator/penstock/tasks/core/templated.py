@@ -42,13 +42,13 @@ def inner_task(spec: str) -> tuple[str, dict[str, Any]]:
     Properties that all tasks have, such as `retry` and `timeout`, are ignored: the outer task's
     count.
     """
-    import yaml
-
+    from penstock.flow.loading import load_document
+    from penstock.flow.problems import InvalidFlow
     from penstock.flow.task import RunnableTask
 
     try:
-        value = yaml.safe_load(spec)
-    except yaml.YAMLError as error:
+        value = load_document(spec).value
+    except InvalidFlow as error:
         raise TaskFailure(f"property `spec`: must be a task in YAML: {error}") from None
     task_type = value.get("type") if isinstance(value, Mapping) else None
     if not isinstance(task_type, str):

@@ -22,6 +22,7 @@ from penstock.kubernetes.api.client import (
     Object,
     Resource,
 )
+from penstock.kubernetes.api.configmap_store import digest, encode, kept_name
 from tests.fixtures.apiserver import ApiServer, Refused
 from tests.fixtures.controller import NAMESPACE, Controller, conditions, execution, flow, until
 from tests.fixtures.pods import ended, pod_of
@@ -145,7 +146,8 @@ async def test_a_foreign_config_map_of_that_name_stalls_the_execution(story: Sto
         story.begin()
         await story.job("first")
         (run,) = story.execution["status"]["taskRuns"]
-        name = f"run-outputs-{run['id']}"
+        sha256 = digest(encode(LARGE))
+        name = kept_name(story.execution, f"outputs-{run['id']}", sha256)
         story.server.put(CONFIG_MAPS, {"metadata": {"name": name, "namespace": NAMESPACE}})
         # when
         await story.end("first", LARGE)
@@ -310,7 +312,8 @@ async def test_a_config_map_of_a_deleted_namesake_is_waited_for(story: Story) ->
         await story.job("first")
         (run,) = story.execution["status"]["taskRuns"]
         owner = {"kind": "Execution", "name": "run", "uid": "the one before"}
-        name = f"run-outputs-{run['id']}"
+        sha256 = digest(encode(LARGE))
+        name = kept_name(story.execution, f"outputs-{run['id']}", sha256)
         meta = {"name": name, "namespace": NAMESPACE, "ownerReferences": [owner]}
         story.server.put(CONFIG_MAPS, {"metadata": meta})
         # when
