@@ -88,7 +88,7 @@ class TaskTypes:
         return self._by_name.get(name.lower())
 
     def copy(self) -> TaskTypes:
-        """The same types, to which others may be added."""
+        """Give a copy of the types, to which others may be added."""
         return TaskTypes(self.further, dict(self._by_name), dict(self._canonical))
 
     def _look_further(self) -> None:
