@@ -123,7 +123,7 @@ def test_an_evicted_pod_is_run_again(scenario: Scenario) -> None:
     execution.ends("SUCCESS")
     attempts = execution.run("work")["attempts"]
     assert [attempt["state"] for attempt in attempts] == ["RESUBMITTED", "SUCCESS"]
-    assert "TaskLost" in execution.event_reasons()
+    execution.reports("TaskLost")
 
 
 def test_a_pod_deleted_by_hand_fails_its_task(scenario: Scenario) -> None:

@@ -41,7 +41,7 @@ def test_core_tasks_run_as_jobs_and_give_outputs(scenario: Scenario) -> None:
     assert succeeded is not None and succeeded["status"] == "True"
     (pod,) = execution.pods("say")
     assert "Hello Grace" in scenario.kubernetes.log(scenario.namespace, pod["metadata"]["name"])
-    assert {"Started", "Success"} <= set(execution.event_reasons())
+    execution.reports("Started", "Success")
 
 
 def test_scripts_hand_on_what_they_print(scenario: Scenario) -> None:
@@ -170,7 +170,7 @@ def test_a_failing_task_runs_errors_and_finally(scenario: Scenario) -> None:
     assert "exit code 3" in execution.status["message"]
     stalled = execution.condition("Stalled")
     assert stalled is not None and stalled["status"] == "True"
-    assert "TaskFailed" in execution.event_reasons()
+    execution.reports("TaskFailed")
 
 
 def test_retries_make_exactly_the_attempts_they_should(scenario: Scenario) -> None:

@@ -158,7 +158,7 @@ def test_an_execution_that_only_has_the_name_is_not_taken_for_a_child(scenario: 
     second = scenario.execution(flow, name="same").ends("FAILED")
 
     assert "did not make" in second.status["message"]
-    assert "NameClash" in second.event_reasons()
+    second.reports("NameClash")
 
 
 def test_a_child_that_somebody_deletes_fails_its_task(scenario: Scenario) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-import click
-
 from penstock.cli.cluster import read_execution
 from penstock.cli.display import label, metrics, seconds, shorten
 from penstock.cli.errors import OK
+from penstock.cli.terminal import echo
 from penstock.resources.execution import ExecutionStatus, TaskRun
 
 
@@ -24,10 +23,10 @@ def print_execution(
         status = status.model_copy(update={"task_runs": runs})
     if as_json:
         written = status.model_copy(update={"archive": []}).to_json()
-        click.echo(json.dumps({**found.body, "status": written}, indent=2, ensure_ascii=False))
+        echo(json.dumps({**found.body, "status": written}, indent=2, ensure_ascii=False))
         return OK
     for line in _table(status):
-        click.echo(line)
+        echo(line)
     return OK
 
 

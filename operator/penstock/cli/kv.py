@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import click
-
 from penstock.cli.arguments import duration, parsed_json
 from penstock.cli.cluster import in_cluster
 from penstock.cli.errors import INVALID, OK, UserError
+from penstock.cli.terminal import echo
 from penstock.cluster.connection import Cluster
 from penstock.cluster.key_value_objects import expiration
 from penstock.kubernetes.api.client import Object
@@ -26,7 +25,7 @@ def print_pair(namespace: str, key: str, tenant: str | None) -> int:
     async def read(cluster: Cluster) -> Any:
         return (await cluster.key_values()).get(namespace, key).value
 
-    click.echo(json.dumps(in_cluster(tenant, read), indent=2, ensure_ascii=False))
+    echo(json.dumps(in_cluster(tenant, read), indent=2, ensure_ascii=False))
     return OK
 
 
@@ -38,10 +37,10 @@ def print_pairs(namespace: str | None, tenant: str | None, *, as_json: bool) -> 
 
     specs = in_cluster(tenant, read)
     if as_json:
-        click.echo(json.dumps(specs, indent=2, ensure_ascii=False))
+        echo(json.dumps(specs, indent=2, ensure_ascii=False))
         return OK
     for line in _table(specs):
-        click.echo(line)
+        echo(line)
     return OK
 
 
@@ -70,7 +69,7 @@ def set_pair(given: NewPair, tenant: str | None) -> int:
         await (await cluster.key_values()).set(change)
 
     in_cluster(tenant, write)
-    click.echo(f"set {given.namespace} {given.key}")
+    echo(f"set {given.namespace} {given.key}")
     return OK
 
 
@@ -81,7 +80,7 @@ def delete_pair(namespace: str, key: str, tenant: str | None) -> int:
         await (await cluster.key_values()).delete(namespace, key)
 
     in_cluster(tenant, delete)
-    click.echo(f"deleted {namespace} {key}")
+    echo(f"deleted {namespace} {key}")
     return OK
 
 

@@ -9,6 +9,7 @@ import click
 from penstock.cli.cluster import in_cluster
 from penstock.cli.display import shorten
 from penstock.cli.errors import OK
+from penstock.cli.terminal import echo
 from penstock.cluster.connection import Cluster
 from penstock.cluster.execution_logs import Entry
 
@@ -30,7 +31,7 @@ def print_logs(
     async def show(cluster: Cluster) -> None:
         logs = cluster.logs(execution, is_wanted, _warn)
         async for entry in logs.followed() if follow else logs.news():
-            click.echo(json.dumps(entry, ensure_ascii=False) if as_json else _line(entry))
+            echo(json.dumps(entry, ensure_ascii=False) if as_json else _line(entry))
 
     in_cluster(namespace, show)
     return OK

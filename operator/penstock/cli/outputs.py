@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-import click
-
 from penstock.cli.cluster import read_execution
 from penstock.cli.errors import OK, UserError
+from penstock.cli.terminal import echo
 from penstock.engine.state.task_run_index import TaskRunIndex
 
 
@@ -20,5 +19,5 @@ def print_outputs(execution: str, namespace: str | None, task: str | None) -> in
             known = f"; there are outputs of {', '.join(found)}" if found else ""
             raise UserError(f"the execution has no outputs of a task `{task}`{known}")
         found = found[task]
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    echo(json.dumps(found, indent=2, ensure_ascii=False))
     return OK

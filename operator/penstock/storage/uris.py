@@ -66,8 +66,9 @@ class ExecutionPlace:
 
     def cache_file(self, name: str) -> str:
         """The path of a file that the executions of the flow have in common under a name."""
-        flow = f"{namespace_folder(self.namespace)}{slug(self.flow)}/"
-        return checked(f"{flow}cache/{slug(name)}.tar")
+        flow = flow_folder(self.namespace, self.flow)
+        own = "" if own_part(self.flow) == slug(self.flow) else f"{own_part(self.flow)}/"
+        return checked(f"{flow}cache/{own}{own_part(name)}.tar")
 
     def input_file(self, input_id: str, name: str) -> str:
         """The path of a file that is given as an input."""
@@ -88,9 +89,10 @@ def slug(text: str) -> str:
 
 
 def own_part(name: str) -> str:
-    """A name as a part of a path that no other name has: `run.1` is not `run-1`."""
+    """A name as a part of a path that no other name has: `run.1` is not `run-1`. A plain name never
+    has the character before the hash."""
     made = slug(name)
-    return made if made == name else f"{made}-{sha256(name.encode()).hexdigest()[:10]}"
+    return made if made == name else f"{made}~{sha256(name.encode()).hexdigest()[:10]}"
 
 
 def namespace_folder(namespace: str) -> str:

@@ -11,6 +11,7 @@ from penstock.storage.uris import (
     ExecutionPlace,
     may_read,
     namespace_file,
+    own_part,
     parse,
     readable,
     uri_of,
@@ -130,3 +131,19 @@ def test_executions_whose_names_look_alike_have_folders_of_their_own() -> None:
     dotted, dashed = (ExecutionPlace("a", "f", name) for name in ("run.1", "run-1"))
     assert not may_read(dotted.task_file("t", "r", "x"), dashed)
     assert not may_read(dashed.task_file("t", "r", "x"), dotted)
+
+
+def test_no_name_can_be_chosen_so_that_it_has_the_folder_of_another() -> None:
+    names = ["run.1", "run-1", "Run-1", "run_1"]
+    names += [own_part(name) for name in names]
+    assert len({own_part(name) for name in names}) == len(set(names))
+
+
+def test_flows_of_like_names_share_no_cache() -> None:
+    made = {
+        ExecutionPlace("company.team", flow, "run").cache_file(name)
+        for flow in ("my_flow", "my-flow", "My-Flow")
+        for name in ("a_b", "a-b")
+    }
+    assert len(made) == 6
+    assert all(path.startswith("/company/team/my-flow/cache/") for path in made)

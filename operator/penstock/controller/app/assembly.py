@@ -83,17 +83,18 @@ class Operator:
 
 
 def _informers(runtime: Runtime, events: Events) -> tuple[Informer, ...]:
-    """Build the informers, in the order in which they list first: children before their owners."""
+    """Build the informers, in the order in which they list first: owners before their children, as
+    a Job of an Execution that is not known counts for nothing."""
     api, stores, namespaces = runtime.api, runtime.stores, runtime.settings.namespaces
     owned = partial(Informer, api, namespaces=namespaces, selector=EXECUTION_UID)
     stored = partial(Informer, api, namespaces=namespaces)
     keyvalues, flows = stores.keyvalues, stores.flows
     sources, executions = stores.sources, stores.executions
     return (
+        stored(EXECUTIONS, executions.__iter__, events.execution_seen, executions.remove),
         owned(JOBS, runtime.attempts.jobs, events.job_seen, events.job_gone),
         owned(PODS, runtime.attempts.pods, events.pod_seen, events.pod_gone),
         stored(KEY_VALUES, keyvalues.__iter__, events.keyvalue_seen, keyvalues.remove),
         stored(FLOWS, flows.__iter__, events.flow_seen, flows.remove),
         stored(GIT_SOURCES, sources.__iter__, events.source_seen, sources.remove),
-        stored(EXECUTIONS, executions.__iter__, events.execution_seen, executions.remove),
     )

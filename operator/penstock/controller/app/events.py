@@ -34,7 +34,6 @@ from penstock.controller.runtime.queue import Key
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.api.labels import EXECUTION_NAME
 from penstock.kubernetes.observation.podstatus import gone
-from penstock.kubernetes.observation.shared_pod import attempts_in
 from penstock.resources.execution import ExecutionStatus, State
 
 FLOW_DELAY = 1.0
@@ -143,7 +142,8 @@ class Events:
 
     def job_seen(self, job: Object) -> None:
         """Take in a Job of an attempt."""
-        self._attempts.put_job(job)
+        for own in self._attempts.put_job(job):
+            self._logs.seen(own)
         self._add_owner(job)
 
     def job_gone(self, job: Object) -> None:
@@ -153,8 +153,7 @@ class Events:
 
     def pod_seen(self, pod: Object) -> None:
         """Take in a pod of an attempt, or of several."""
-        self._attempts.put_pod(pod)
-        for own in attempts_in(pod):
+        for own in self._attempts.put_pod(pod):
             self._logs.seen(own)
         self._add_owner(pod)
 

@@ -82,7 +82,7 @@ class Runtime:
         self.metrics = metrics
         self.stores = Stores()
         self.memories = ExecutionMemories()
-        self.attempts = AttemptStore(self.memories)
+        self.attempts = AttemptStore(self.memories, self.stores.executions.uid_of)
         self.recorder = Recorder(api)
         waits = Waits(api, self.recorder, self.stores.told())
         self.reconcilers = Reconcilers(metrics, waits, settings.workers)

@@ -75,5 +75,5 @@ class AttemptEffects:
 
     def _take_in(self, effect: TakeInPods) -> None:
         for pod in effect.pods:
-            self._attempts.put_pod(pod)
-            self._logs.seen(pod)
+            for own in self._attempts.put_pod(pod):
+                self._logs.seen(own)

@@ -113,14 +113,12 @@ def recorded_in(executions: ObjectStore, tenant: str, attempt: str) -> bool:
 
 
 def granted_to(attempt: SeenAttempt) -> PairUse | None:
-    """Read what an attempt may change: the controller wrote it on the attempt's pod, which can't
-    change what is written on it."""
-    owned = [*attempt.pods.values(), *([attempt.job] if attempt.job is not None else [])]
-    for item in owned:
-        text = (item["metadata"].get("annotations") or {}).get(PAIRS)
-        if text is not None:
-            return PairUse.from_json(text)
-    return None
+    """Read what an attempt may change: the controller wrote it on the attempt's Job. What stands on
+    a pod says nothing."""
+    if attempt.job is None:
+        return None
+    text = (attempt.job["metadata"].get("annotations") or {}).get(PAIRS)
+    return None if text is None else PairUse.from_json(text)
 
 
 def _failed(ended: Observation, reason: str, message: str) -> Observation:

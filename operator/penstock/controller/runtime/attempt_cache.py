@@ -1,5 +1,8 @@
 """The Jobs and pods of attempts, as last seen, by execution.
 
+Only what is an attempt's counts (:mod:`penstock.kubernetes.observation.ownership`): a foreign Job
+or pod with the labels of one is passed over, in whichever namespace it is.
+
 What attempts share, the Job and the pod of a WorkingDirectory, is kept apart; each attempt in it
 has its own view of both. A pod that is deleted is kept until its execution has ended: how its
 container came to an end says why it is gone.
@@ -8,20 +11,31 @@ container came to an end says why it is gone.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import version_of
 from penstock.engine.interface.actions import AttemptKey, Observation
 from penstock.kubernetes.api.client import Object
-from penstock.kubernetes.api.labels import ATTEMPT, DIRECTORY, EXECUTION_UID, TASK_RUN
+from penstock.kubernetes.api.labels import EXECUTION_UID
 from penstock.kubernetes.observation import podstatus
+from penstock.kubernetes.observation.ownership import (
+    AttemptName,
+    attempt_named_by,
+    attempt_of_job,
+    is_pod_of,
+)
 from penstock.kubernetes.observation.shared_pod import DIRECTORY_OF, attempts_in, is_shared
 
 _OWN = ("creationTimestamp", "annotations")
 _VIEW = "view"
 """Marks, in its metadata, a shared Job as one of its attempts sees it."""
+_MOST_EARLY = 8
+"""Pods of one attempt that are kept until their Job is seen."""
+
+UidOf = Callable[[str, str], str | None]
+"""Gives the uid of the Execution of a namespace and name; None where there is none."""
 
 
 @dataclass
@@ -33,6 +47,8 @@ class SeenAttempt:
     job_deleted: bool = False
     outcome: Observation | None = None
     """The end, once it is known: it never changes afterwards."""
+    early_pods: dict[str, Object] = field(default_factory=dict)
+    """Pods that say they are of this attempt, and whose Job was not seen yet."""
     ended_at: float | None = None
     """Monotonic time at which the end of the pod became known, for the edge latency."""
 
@@ -49,8 +65,9 @@ class _Seen:
 class AttemptStore:
     """Keeps in the memory of each execution what was seen of its attempts."""
 
-    def __init__(self, memories: ExecutionMemories) -> None:
+    def __init__(self, memories: ExecutionMemories, uid_of: UidOf) -> None:
         self._memories = memories
+        self._uid_of = uid_of
 
     def of(self, execution_uid: str) -> dict[AttemptKey, SeenAttempt]:
         """Return all attempts of an execution of which anything was seen."""
@@ -89,36 +106,56 @@ class AttemptStore:
                 if not (podstatus.is_gone(pod) or DIRECTORY_OF in pod["metadata"])
             )
 
-    def put_job(self, job: Object) -> None:
-        """Take in a Job; one that is not ours, or of a forgotten execution, is passed over."""
-        seen = self._find(job)
+    def put_job(self, job: Object) -> list[Object]:
+        """Take in a Job; one that is not ours, or of a forgotten execution, is passed over. Return
+        the pods that count from now on, each as its attempt sees it: they were seen before it."""
+        seen = self._find(attempt_of_job(job))
         if seen is None or (seen.job is not None and version_of(seen.job) > version_of(job)):
-            return
+            return []
         seen.job = job
         for guest in self._guests_of(job):
             guest.job = _with_own_notes(job, guest.job)
+        early, seen.early_pods = seen.early_pods, {}
+        return [own for pod in early.values() for own in self._put_pod(seen, pod)]
 
     def remove_job(self, job: Object) -> None:
         """Take in that a Job is gone."""
-        seen = self._find(job)
+        seen = self._find(attempt_of_job(job))
         if seen is None or (seen.job is not None and _uid(seen.job) != _uid(job)):
             return
         seen.job_deleted = True
         for guest in self._guests_of(job):
             guest.job_deleted = True
 
-    def put_pod(self, pod: Object) -> None:
+    def put_pod(self, pod: Object) -> list[Object]:
         """Take in a pod. The last state of one that is gone tells how the attempt ended; where it
-        does not, the Job does."""
-        seen = self._find(pod)
+        does not, the Job does. Return what of it counts, each as its attempt sees it; nothing where
+        it is not ours, or its Job was not seen yet."""
+        seen = self._find(attempt_named_by(pod))
         if seen is None:
-            return
+            return []
+        if seen.job is None:
+            if len(seen.early_pods) < _MOST_EARLY:
+                seen.early_pods[pod["metadata"]["name"]] = pod
+            return []
+        return self._put_pod(seen, pod)
+
+    def _put_pod(self, seen: SeenAttempt, pod: Object) -> list[Object]:
+        if not (_is_known(seen, pod) or (seen.job is not None and is_pod_of(pod, seen.job))):
+            return []
         _put(seen, pod)
-        for own in attempts_in(pod) if is_shared(pod) else ():
-            guest = self._find(own)
+        if not is_shared(pod):
+            return [pod]
+        return list(self._put_guests(seen, attempts_in(pod)))
+
+    def _put_guests(self, directory: SeenAttempt, pods: Iterable[Object]) -> Iterator[Object]:
+        """Take in a shared pod as each of the attempts in it sees it."""
+        for own in pods:
+            guest = self._find(attempt_named_by(own))
             if guest is not None:
-                guest.job = guest.job or _job_of(seen, own)
+                guest.job = guest.job or _job_of(directory, own)
                 _put(guest, own)
+                yield own
 
     def take_edge(self, execution_uid: str) -> float | None:
         """Return the seconds since the last end of a pod of the execution that nothing followed
@@ -142,18 +179,22 @@ class AttemptStore:
                 if guest.job is not None and _uid(guest.job) == _uid(job):
                     yield guest
 
-    def _find(self, owned: Object) -> SeenAttempt | None:
-        """Find the attempt that a Job or pod belongs to. Labels are anyone's to write: nothing is
-        assumed."""
-        labels = owned.get("metadata", {}).get("labels") or {}
-        uid, run, number = (labels.get(name) for name in (EXECUTION_UID, TASK_RUN, ATTEMPT))
-        if not uid or not run or self._memories.is_forgotten(uid):
+    def _find(self, named: AttemptName | None) -> SeenAttempt | None:
+        """Find what was seen of an attempt. Nothing is remembered of an execution that is not
+        there."""
+        if named is None or self._memories.is_forgotten(named.uid):
             return None
-        if not isinstance(number, str) or not number.isdigit() or len(number) > 6:
+        if self._uid_of(named.namespace, named.execution) != named.uid:
             return None
-        seen = self._memories.of(uid, _Seen)
-        attempts = seen.directories if DIRECTORY in labels else seen.attempts
-        return attempts.setdefault((run, int(number)), SeenAttempt())
+        seen = self._memories.of(named.uid, _Seen)
+        attempts = seen.directories if named.shared else seen.attempts
+        return attempts.setdefault((named.task_run, named.number), SeenAttempt())
+
+
+def _is_known(seen: SeenAttempt, pod: Object) -> bool:
+    """Tell whether a pod was taken in before; its Job may have been deleted and made anew since."""
+    known = seen.pods.get(pod["metadata"]["name"])
+    return known is not None and _uid(known) == _uid(pod)
 
 
 def _put(seen: SeenAttempt, pod: Object) -> None:

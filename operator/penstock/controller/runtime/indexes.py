@@ -56,6 +56,11 @@ class ObjectStore:
     def get(self, namespace: str, name: str) -> Object | None:
         return self._objects.get((namespace, name))
 
+    def uid_of(self, namespace: str, name: str) -> str | None:
+        """The uid of the object of that name; None where there is none."""
+        found = self.get(namespace, name)
+        return None if found is None else str(found["metadata"].get("uid"))
+
     def put(self, body: Object) -> bool:
         """Keep an object unless a newer version is known. True where it was kept."""
         meta = body["metadata"]

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from penstock.controller.flows.revisions import AcceptedFlow
 from penstock.controller.keyvalues.index import KeyValueIndex
-from penstock.controller.triggers.starter import Starter
+from penstock.controller.triggers.starter import NameTaken, Starter
 from penstock.engine.interface.actions import Report
 from penstock.expressions import Host
 from penstock.flow.document import Flow, Trigger
@@ -85,7 +85,11 @@ class Clock:
         firing = decision.firing
         if firing is None:
             return None
-        name = await self._starter.start(accepted.body, flow.id, trigger, firing)
+        try:
+            name = await self._starter.start(accepted.body, flow.id, trigger, firing)
+        except NameTaken as error:
+            message = f"trigger {trigger.id}, due at {decision.date}: {error}"
+            return Report("TriggerFailed", message, warning=True)
         if name is None:
             return None
         message = f"trigger {trigger.id} was due at {decision.date}: started {name}"

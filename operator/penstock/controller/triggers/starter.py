@@ -2,13 +2,15 @@
 
 The name of the Execution follows from the Flow, the trigger and the firing's key. So whoever
 creates it first wins, and a second making, after a crash between the creation and the record of it,
-finds the first.
+finds the first. One that somebody else made under the name, and that asks for something else, is
+told of: it took the place of the firing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from typing import Any
 
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.outcomes import exists_already
@@ -24,6 +26,10 @@ _READABLE = 60
 _PLAIN_KEY = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,30}[a-z0-9])?")
 
 
+class NameTaken(Exception):
+    """An Execution of the firing's name is there, and is not the firing's."""
+
+
 class Starter:
     """Starts the executions that triggers call for."""
 
@@ -34,16 +40,30 @@ class Starter:
     async def start(
         self, flow: Object, flow_id: str, trigger: Trigger, firing: Firing
     ) -> str | None:
-        """Create the Execution of a firing: its name, or None where it was there already."""
+        """Create the Execution of a firing: its name, or None where it was there already. Raises
+        :class:`NameTaken` where the one that is there asks for something else."""
         body = execution_of(flow, flow_id, trigger, firing)
         try:
             created = await self._api.create(EXECUTIONS, body["metadata"]["namespace"], body)
         except ApiError as error:
             if not exists_already(error):
                 raise
+            name = body["metadata"]["name"]
+            existing = await self._api.get(EXECUTIONS, body["metadata"]["namespace"], name)
+            if _asked(existing) != _asked(body):
+                raise NameTaken(
+                    f"the Execution {name} was there already, made by somebody else for something "
+                    "else: this firing started nothing"
+                ) from None
             return None
         self._executions.put(created)
         return str(body["metadata"]["name"])
+
+
+def _asked(execution: Object) -> dict[str, Any]:
+    """Tell what an Execution is to run, whatever was wanted of it since."""
+    spec = execution.get("spec") or {}
+    return {key: spec.get(key) for key in ("flow", "inputs", "trigger", "parent", "replay")}
 
 
 def execution_of(flow: Object, flow_id: str, trigger: Trigger, firing: Firing) -> Object:

@@ -29,6 +29,7 @@ from penstock.kubernetes.api.client import (
 from penstock.kubernetes.observation import results
 from tests.fixtures.apiserver import ApiServer, Refused, names
 from tests.fixtures.controller import NAMESPACE, Controller, execution, until
+from tests.fixtures.pods import job_of, pod_of
 
 BY = pytest.mark.parametrize("by", ["watch", "list"])
 PLACE = {"flow": {"namespace": "company.team", "id": "flow", "name": "flow", "revision": 1}}
@@ -234,7 +235,7 @@ async def test_of_an_execution_that_is_gone_nothing_stays_and_everybody_is_told(
     body = given.stores.executions.get(NAMESPACE, "gone")
     assert body is not None
     uid = body["metadata"]["uid"]
-    given.server.put(JOBS, _job(uid))
+    given.server.put(JOBS, job_of(body))
     await given.list()
     given.queued()
     # when
@@ -293,15 +294,15 @@ async def test_a_key_value_that_is_gone_is_told_of_anew_when_it_comes_back(
 @BY
 async def test_a_job_that_is_gone_ends_its_attempt(given: Controller, by: str) -> None:
     # given
-    given.server.put(EXECUTIONS, execution())
-    given.server.put(JOBS, _job("u"))
+    owner = given.server.put(EXECUTIONS, execution())
+    job = given.server.put(JOBS, job_of(owner))
     await given.list()
     given.queued()
     # when
-    given.server.remove(JOBS, NAMESPACE, "job")
+    given.server.remove(JOBS, NAMESPACE, job["metadata"]["name"])
     await found_out(given, by)
     # then
-    assert given.attempts.attempt("u", (RUN, ATTEMPT)).job_deleted
+    assert given.attempts.look(owner["metadata"]["uid"], (RUN, ATTEMPT)).job_deleted
     assert Key("Execution", NAMESPACE, "run") in given.queued()
 
 
@@ -310,17 +311,18 @@ async def test_of_a_pod_that_is_gone_without_an_end_the_job_tells(
     given: Controller, by: str
 ) -> None:
     # given: a pod that runs
-    given.server.put(JOBS, _job("u"))
+    owner = given.server.put(EXECUTIONS, execution())
+    job = given.server.put(JOBS, job_of(owner))
     state = {"running": {"startedAt": _date(1)}}
     status = {"phase": "Running", "containerStatuses": [{"name": "task", "state": state}]}
-    given.server.put(PODS, {**_job("u", "pod"), "spec": {}, "status": status})
+    pod = given.server.put(PODS, pod_of(job) | {"status": status})
     await given.list()
-    seen = given.attempts.attempt("u", (RUN, ATTEMPT))
+    seen = given.attempts.look(owner["metadata"]["uid"], (RUN, ATTEMPT))
     assert results.observe(seen.job, list(seen.pods.values())).state == "RUNNING"
     # when: its node is gone, the pod is deleted by force, and the Job gives up
-    given.server.remove(PODS, NAMESPACE, "pod")
+    given.server.remove(PODS, NAMESPACE, pod["metadata"]["name"])
     condition = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
-    given.server.put(JOBS, {**_job("u"), "status": {"conditions": [condition]}})
+    given.server.put(JOBS, job | {"status": {"conditions": [condition]}})
     await found_out(given, by)
     # then
     ended = results.observe(seen.job, list(seen.pods.values()))
@@ -351,11 +353,11 @@ async def test_a_namesake_removes_the_one_before_whose_deletion_nobody_saw(
 
 
 async def test_a_deleted_job_of_another_uid_says_nothing_of_this_one(given: Controller) -> None:
-    given.server.put(JOBS, _job("u"))
+    owner = given.server.put(EXECUTIONS, execution())
+    job = given.server.put(JOBS, job_of(owner))
     await given.list()
-    other = _job("u") | {"metadata": {**_job("u")["metadata"], "uid": "other"}}
-    given.tell("jobs", "DELETED", {**other, "metadata": {**other["metadata"], "namespace": "team"}})
-    assert not given.attempts.attempt("u", (RUN, ATTEMPT)).job_deleted
+    given.tell("jobs", "DELETED", job | {"metadata": {**job["metadata"], "uid": "other"}})
+    assert not given.attempts.look(owner["metadata"]["uid"], (RUN, ATTEMPT)).job_deleted
 
 
 # --- When to list ---------------------------------------------------------------------------------
@@ -484,14 +486,3 @@ def _flow() -> Object:
     tasks = [{"id": "a", "type": "io.kestra.plugin.core.log.Log", "message": "x"}]
     spec = {"id": "flow", "namespace": "company.team", "tasks": tasks}
     return {"metadata": {"name": "flow", "namespace": NAMESPACE}, "spec": spec}
-
-
-def _job(uid: str, name: str = "job") -> Object:
-    labels = {
-        "penstock.dev/execution-uid": uid,
-        "penstock.dev/task-run": RUN,
-        "penstock.dev/attempt": str(ATTEMPT),
-    }
-    notes = {"penstock.dev/execution-name": "run"}
-    meta = {"name": name, "namespace": NAMESPACE, "labels": labels, "annotations": notes}
-    return {"metadata": meta, "spec": {}}
