@@ -97,7 +97,9 @@ class Files:
         self.storage = StorageAccess(runtime.api, settings.storage)
         self.provenance = Provenance(lambda: self.storage.key)
         self.access = FileAccess(executions, self.provenance)
-        self.reads = ExpressionReads(self.storage.storage, self.access)
+        self.reads = ExpressionReads(
+            self.storage.storage, self.access, settings.refused_networks
+        )
         self.orphaned = OrphanedFiles(self.storage.root, executions, settings.namespaces)
         self.execution_index = ExecutionIndex(executions, self.access)
 
