@@ -8,8 +8,7 @@ and another when it is used.
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -31,8 +30,6 @@ REFUSED: tuple[str, ...] = (
 """The networks that are refused where an administrator says nothing."""
 
 _NAT64 = IPv6Network("64:ff9b::/96")
-_REMEMBERED = 60.0
-"""Seconds for which the addresses of our own Services count."""
 
 
 class AddressRefused(Exception):
@@ -56,14 +53,22 @@ class Resolved:
 
 
 class RefusedNetworks:
-    """Networks that may not be asked, and Penstock's own pods and Services."""
+    """Networks that may not be asked, and the addresses of Penstock's own pods and Services."""
 
-    def __init__(self, networks: Iterable[str] = REFUSED, own: Sequence[str] = ()) -> None:
-        """``own``: addresses, and names of hosts, which are resolved when they are needed."""
-        self._networks = [ip_network(network) for network in networks]
-        self._own = tuple(own)
-        self._known: frozenset[str] = frozenset()
-        self._until = 0.0
+    def __init__(self, networks: Iterable[str] = REFUSED, own: Iterable[str] = ()) -> None:
+        self._networks = tuple(ip_network(network) for network in networks)
+        self.own = frozenset(own)
+        """Addresses. More may become known, see :meth:`refuse`."""
+
+    def refuse(self, addresses: Iterable[str]) -> None:
+        """Refuse addresses of ours, too, from now on."""
+        self.own |= frozenset(addresses)
+
+    def beside(self, addresses: Iterable[str]) -> RefusedNetworks:
+        """What is refused here, and these addresses."""
+        more = RefusedNetworks((), self.own | frozenset(addresses))
+        more._networks = self._networks
+        return more
 
     def refuses(self, address: str) -> bool:
         """Whether an address may not be asked. One that cannot be read may not."""
@@ -71,9 +76,8 @@ class RefusedNetworks:
             found = ip_address(address.partition("%")[0])
         except ValueError:
             return True
-        own = self._own_addresses()
         return any(
-            str(one) in own or any(one in network for network in self._networks)
+            str(one) in self.own or any(one in network for network in self._networks)
             for one in _meanings(found)
         )
 
@@ -101,17 +105,6 @@ class RefusedNetworks:
             except OSError as error:
                 last = error
         raise last
-
-    def _own_addresses(self) -> frozenset[str]:
-        if self._own and self._until < time.monotonic():
-            found: set[str] = set()
-            for host in self._own:
-                try:
-                    found.update(addresses_of(host, 0))
-                except OSError:  # a Service that is not there
-                    continue
-            self._known, self._until = frozenset(found), time.monotonic() + _REMEMBERED
-        return self._known
 
 
 def addresses_of(host: str, port: int) -> tuple[str, ...]:

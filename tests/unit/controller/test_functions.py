@@ -24,8 +24,8 @@ from penstock.engine.interface.actions import Step
 from penstock.engine.interface.identity import Identity
 from penstock.expressions import NotLoaded
 from penstock.kubernetes.status.execution_records import place_of
-from penstock.resources.execution import ExecutionSpec, FlowReference
 from penstock.network import RefusedNetworks
+from penstock.resources.execution import ExecutionSpec, FlowReference
 from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace

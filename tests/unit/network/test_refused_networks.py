@@ -12,7 +12,8 @@ from penstock.network import AddressRefused, RefusedNetworks
 @pytest.mark.parametrize(
     "address",
     [
-        "127.0.0.1", "127.9.9.9", "0.0.0.0", "::", "::1", "169.254.169.254", "fe80::1", "fe80::1%lo",
+        "127.0.0.1", "127.9.9.9", "0.0.0.0", "::", "::1", "169.254.169.254", "fe80::1",
+        "fe80::1%lo",
         "fd00:ec2::254", "fd00:ec2::23", "100.100.100.200", "168.63.129.16",
         "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:7f00:1::",
         "nonsense",
@@ -52,11 +53,20 @@ def test_an_administrator_says_what_is_refused() -> None:
     assert not chosen.refuses("127.0.0.1")
 
 
-def test_own_services_are_refused_by_their_names() -> None:
-    chosen = RefusedNetworks([], own=["localhost", "no-such-service.invalid", "192.0.2.7"])
-    assert chosen.refuses("127.0.0.1")
+def test_own_addresses_are_refused_once_they_are_known() -> None:
+    chosen = RefusedNetworks(["127.0.0.0/8"], own=["192.0.2.7"])
     assert chosen.refuses("192.0.2.7")
+    assert chosen.refuses("::ffff:192.0.2.7")
     assert not chosen.refuses("192.0.2.8")
+    # when
+    chosen.refuse(["192.0.2.8", "2001:db8::8"])
+    # then
+    assert chosen.refuses("192.0.2.8")
+    assert chosen.refuses("2001:db8::8")
+    # and those of one call are refused in that call alone
+    assert chosen.beside(["192.0.2.9"]).refuses("192.0.2.9")
+    assert chosen.beside([]).refuses("127.0.0.1")
+    assert not chosen.refuses("192.0.2.9")
 
 
 def test_a_connection_is_made_to_the_address_that_was_looked_at(

@@ -106,9 +106,9 @@ class Settings(Document):
 
     @property
     def refused_networks(self) -> RefusedNetworks:
-        """Those that are set, and what is our own: the environment names it."""
-        own = os.environ.get("PENSTOCK_OWN_HOSTS", "")
-        return RefusedNetworks(self.network.refused, own.replace(",", " ").split())
+        """Those that are set, and the addresses of this pod."""
+        own = os.environ.get("PENSTOCK_POD_IPS", "")
+        return RefusedNetworks(self.network.refused, filter(None, own.split(",")))
 
     @property
     def limits(self) -> Limits:

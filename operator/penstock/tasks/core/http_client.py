@@ -22,7 +22,8 @@ _OF_ORIGIN = frozenset({"authorization", "cookie"})
 _UNQUOTED = "%/:=&?~#+!$,;'@()*[]"
 
 Connect = Callable[..., socket.socket]
-"""As ``socket.create_connection``. One that refuses a server raises TaskFailure."""
+"""Opens a connection, as ``socket.create_connection`` does. Raises TaskFailure for a server that
+may not be asked."""
 
 
 @dataclass(frozen=True)
