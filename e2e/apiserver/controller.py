@@ -115,7 +115,6 @@ class Controller:
     def _next_start(self) -> process.Start:
         return process.Start(
             settings=self._settings,
-            cache=self._folder / "git",
             kubeconfig=self._kubeconfig,
             seed=f"{self.seed} {self.starts}",
             calls=self._file("calls"),

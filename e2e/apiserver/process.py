@@ -27,6 +27,7 @@ from e2e.apiserver import clock
 from e2e.apiserver.faults import Faults, FaultyClient, writer_of
 from penstock.controller.app.assembly import Operator
 from penstock.controller.app.main import watch_cluster
+from penstock.controller.gitsources.git_client import GitClient
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.settings import Settings
 from penstock.kubernetes.api.client import Api
@@ -37,7 +38,6 @@ class Start:
     """All that one controller is started with."""
 
     settings: Settings
-    cache: Path
     kubeconfig: Path
     seed: str
     calls: Path
@@ -78,11 +78,16 @@ async def connected(kubeconfig: Path) -> Any:
     return aio.client.ApiClient(configuration)
 
 
+async def _nowhere() -> str:
+    return "http://127.0.0.1:9"
+
+
 async def _work(start: Start, faults: Faults) -> None:
     client = await connected(start.kubeconfig)
     write = writer_of(start.calls)
     api = Api(FaultyClient(client, faults, Random(start.seed), write))
-    operator = Operator(api, start.settings, Metrics(), start.cache)
+    # No test of this tier has a GitSource.
+    operator = Operator(api, start.settings, Metrics(), GitClient(_nowhere, lambda: ""))
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, partial(_tell, operator))
     ready = asyncio.Event()

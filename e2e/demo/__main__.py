@@ -128,7 +128,7 @@ def _follow(screen: Screen, url: str) -> None:
         "apiVersion": "penstock.dev/v1alpha1",
         "kind": "GitSource",
         "metadata": {"name": SOURCE, "namespace": NAMESPACE},
-        "spec": {"url": url, "ref": {"branch": "main"}, "interval": "5s"},
+        "spec": {"url": url, "ref": {"branch": "main"}, "interval": "10s"},
     }
     text = yaml.safe_dump(source, sort_keys=False)
     apply(source)

@@ -107,11 +107,16 @@ def test_named_namespaces_mean_roles_there_and_nowhere_else() -> None:
     everywhere = of_kind(render(rbac__aggregate=False), "ClusterRole")
     bodies = render(settings__namespaces=["a", "b"], rbac__aggregate=False)
 
-    assert of_kind(bodies, "ClusterRole") == of_kind(bodies, "ClusterRoleBinding") == []
+    # Tokens are the cluster's, wherever they are from.
+    for kind in ("ClusterRole", "ClusterRoleBinding"):
+        assert [body["metadata"]["name"] for body in of_kind(bodies, kind)] == ["penstock-git"]
     roles, bindings = of_kind(bodies, "Role"), of_kind(bodies, "RoleBinding")
     own = [role for role in roles if role["metadata"]["namespace"] == NAMESPACE]
     named = [role["rules"][0]["resourceNames"] for role in own]
-    assert named == [["penstock-storage"], ["penstock-storage:storage"]]
+    assert named == [
+        ["penstock-storage", "penstock-git", "penstock-metrics"],
+        ["penstock-storage:storage"],
+    ]
     roles = [role for role in roles if role not in own]
     for name, of_one in groupby(roles, lambda role: role["metadata"]["name"]):
         there = list(of_one)

@@ -68,6 +68,12 @@ penstock.dev/volume: {{ . | trunc 63 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
+{{/* The names of the Services, which the controller may read: that is how it finds their addresses. */}}
+{{- define "penstock.ownServices" -}}
+{{- $name := include "penstock.fullname" . }}
+{{- $name }}-storage {{ $name }}-git{{ if .Values.metrics.service.enabled }} {{ $name }}-metrics{{ end }}
+{{- end }}
+
 {{- define "penstock.serviceAccount" -}}
 {{- if .Values.serviceAccount.create }}
 {{- default (include "penstock.fullname" .) .Values.serviceAccount.name }}

@@ -341,6 +341,19 @@ def storage(port: int) -> None:
 
 
 @cli.command()
+@click.option("--port", type=int, default=8083, show_default=True, help="0: any that is free.")
+def git(port: int) -> None:
+    """Run the Git service: what its own Deployment in the cluster calls."""
+    import gc
+
+    gc.enable()
+    from penstock.controller.runtime.settings import settings_of_environment
+    from penstock.git_service.main import run as run_service
+
+    run_service(settings_of_environment().refused_networks, port)
+
+
+@cli.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import PackageNotFoundError

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+import socket
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -27,6 +28,8 @@ class Address:
     """A URL that is safe to hand to git, and the credentials that were inside it."""
 
     url: str
+    host: str
+    port: int
     username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -65,7 +68,9 @@ def check_url(url: str) -> Address:
         raise refuse("leave out the query and the fragment")
     if not parts.hostname or not _HOST.fullmatch(parts.hostname):
         raise refuse("it has no valid host name")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    # Git takes a host that ends with a dot for another one than what it was told of that host.
+    name_of_host = _canonical(parts.hostname.rstrip("."))
+    host = f"[{name_of_host}]" if ":" in name_of_host else name_of_host
     clean = f"{parts.scheme}://{host}{'' if port is None else f':{port}'}{parts.path}"
     raw_name, raw_password = parts.username or "", parts.password or ""
     name, password = unquote(raw_name), unquote(raw_password)
@@ -73,7 +78,18 @@ def check_url(url: str) -> Address:
     spellings = {raw_password, password} if raw_password else {raw_name, name}
     if name or password:
         spellings.add(_basic(name, password))
-    return Address(clean, name, password, tuple(sorted(spellings - {""})))
+    number = port or {"http": 80, "https": 443}[parts.scheme]
+    secrets = tuple(sorted(spellings - {""}))
+    return Address(clean, name_of_host, number, name, password, secrets)
+
+
+def _canonical(host: str) -> str:
+    """The host; an address in its usual form, however it was written (`127.1`, `0x7f000001`)."""
+    try:
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return host
+    return str(found[0][4][0])
 
 
 def check_commit(commit: str) -> str:

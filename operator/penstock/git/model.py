@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from penstock.git.redaction import redact_url
+from penstock.network import RefusedNetworks
 
 Reason = Literal[
     "InvalidURL",
@@ -88,15 +92,74 @@ class Limits:
     exceeded by what arrives within a fraction of a second."""
 
 
+class Cancelled(Exception):
+    """Nobody waits for the call any more."""
+
+
+class Deadline:
+    """The time at which a call has to end. Another thread may cancel the call before it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._cancelled = threading.Event()
+        self.restart(seconds)
+
+    def restart(self, seconds: float) -> None:
+        """Let the call go on for so many seconds from now."""
+        self._end = time.monotonic() + seconds
+
+    def cancel(self) -> None:
+        """Let the call end, wherever it is, within a fraction of a second."""
+        self._cancelled.set()
+
+    def remaining(self) -> float:
+        """Seconds, more than none. Raises ``GitError`` where the time is up, and
+        :class:`Cancelled`."""
+        if self._cancelled.is_set():
+            raise Cancelled
+        remaining = self._end - time.monotonic()
+        if remaining <= 0:
+            raise GitError(
+                "Timeout",
+                "The Git server did not finish in time. Check that it is reachable, or raise the "
+                "timeout.",
+            )
+        return remaining
+
+
 @dataclass(frozen=True)
-class SourceFile:
+class Terms:
+    """What holds for one call: how long it may take, and whom it may ask."""
+
+    deadline: Deadline
+    refused: RefusedNetworks = field(default_factory=RefusedNetworks)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which files of a commit are asked for, and what they may cost."""
+
+    commit: str
+    suffixes: tuple[str, ...] = (".yaml", ".yml")
+    known: Mapping[str, str] = field(default_factory=dict)
+    """The blobs of files, by path, whose bytes the caller does not need."""
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The commit that is read. It is the truth, whatever was asked for."""
+
+    commit: str
+
+
+@dataclass(frozen=True)
+class FileHead:
     """A regular file of the commit; ``path`` starts at the top of the repository."""
 
     path: str
     blob: str
-    content: bytes | None
-    """The bytes of the file; None where it is not read, because the caller knows the blob
-    already."""
+    size: int | None
+    """How many bytes follow; None: none do, because the caller knows the file already."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +170,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """The files of one commit, ordered by path. ``commit`` is the truth about what was read."""
-
-    commit: str
-    files: tuple[SourceFile, ...]
-    skipped: tuple[Skipped, ...]
+Record = Begun | FileHead | bytes | Skipped
+"""What a snapshot gives, in this order: the commit, what of it is skipped, the files that the
+caller knows, and the others, each followed by its bytes in pieces. (That a file is skipped for what
+stands in it shows in its place.) Files are ordered by path."""

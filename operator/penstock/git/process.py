@@ -7,7 +7,8 @@ hangs. Whatever goes through :class:`HardenedGit` has:
 
 * an environment from an allow-list, no configuration but ours, an empty home, no prompt, no
   hooks, no transport but HTTP;
-* a process group of its own, which is killed as a whole when the time is up;
+* a process group of its own, which is killed as a whole when the time is up or nobody waits any
+  more, and bounded memory;
 * a bounded output, and on request a bounded directory.
 
 Nothing outlives a call: no process, no open file, no ``Repo``.
@@ -21,22 +22,19 @@ import selectors
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from git import Git
 from git.exc import GitCommandError
 
-from penstock.git.model import GitError
+from penstock.git.model import GitError, Terms
 
 PASSED_ON = (
     "PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH",
-    "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
 )  # fmt: skip
-"""The variables of our environment that git sees: they name programs, certificates and proxies."""
+"""The variables of our environment that git sees: they name programs and certificates."""
 
 HARDENING = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -61,61 +59,47 @@ CONFIGURATION = {
     # Always one pack per fetch, so that its growth can be seen in one directory.
     "fetch.unpackLimit": "1",
     "fetch.recurseSubmodules": "false",
+    # Larger files go from disk to disk in pieces, and are nobody's delta.
+    "core.bigFileThreshold": "1m",
+    "core.deltaBaseCacheLimit": "16m",
+    "core.packedGitWindowSize": "16m",
+    "core.packedGitLimit": "128m",
+    "pack.threads": "1",
 }
 
-OUTPUT_LIMIT = 64 * 1024 * 1024
+MEMORY = 384 * 1024 * 1024
+"""The address space of each of git's processes, in bytes."""
+OUTPUT_LIMIT = 32 * 1024 * 1024
 _ERROR_LIMIT = 16 * 1024
 _CHUNK = 64 * 1024
-_WATCH_INTERVAL = 0.1
+_LOOK = 0.1
+"""Seconds between two looks at what grows, and whether anybody waits still."""
+_LIMITED = 'ulimit -v "$0" && exec "$@"'
+"""The shell command that limits git's memory before git begins, and that of what git starts."""
 
-
-@dataclass(frozen=True)
-class Watch:
-    """A directory whose content may not outgrow ``limit`` bytes."""
-
-    directory: Path
-    limit: int
-
-    def check(self) -> None:
-        if _size(self.directory) > self.limit:
-            raise GitError(
-                "TooLarge",
-                f"The repository needs more than {self.limit} bytes. Keep flows in a smaller "
-                "repository, or raise the limit.",
-            )
-
-
-def _size(directory: str | os.PathLike[str]) -> int:
-    """The bytes below a directory. Files that vanish meanwhile do not count."""
-    total = 0
-    with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
-        for entry in entries:
-            with contextlib.suppress(FileNotFoundError):
-                if entry.is_dir(follow_symlinks=False):
-                    total += _size(entry.path)
-                else:
-                    total += entry.stat(follow_symlinks=False).st_size
-    return total
+Watch = Callable[[], None]
+"""Is called while git works, and raises where it has to stop."""
 
 
 class HardenedGit(Git):
     """Runs git commands under one deadline; made by :func:`hardened_git`."""
 
-    def __init__(self, home: Path, deadline: float, directory: Path | None = None) -> None:
+    def __init__(self, home: Path, terms: Terms, directory: Path | None = None) -> None:
         super().__init__(home)
         self.home = home
-        self.deadline = deadline
+        self.terms = terms
         self.directory = directory
 
     def inside(self, directory: Path) -> HardenedGit:
-        """Git commands for the bare repository in a directory, under this deadline."""
-        return HardenedGit(self.home, self.deadline, directory)
+        """Git commands for the bare repository in a directory, under the same terms."""
+        return HardenedGit(self.home, self.terms, directory)
 
     def run(
         self,
         *arguments: str,
         stdin: bytes = b"",
         config: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
         limit: int = OUTPUT_LIMIT,
         watch: Watch | None = None,
     ) -> tuple[bytes, bytes]:
@@ -123,44 +107,65 @@ class HardenedGit(Git):
 
         ``config`` is handed over in the environment, so credentials are in nobody's process list.
         """
-        command = [self.GIT_PYTHON_GIT_EXECUTABLE or "git"]
-        if self.directory is not None:
-            command.append(f"--git-dir={self.directory}")
-        return self.execute([*command, *arguments], stdin, config, limit, watch)
+        return self.execute(self._command(arguments), stdin, config, environment, limit, watch)
 
     def execute(  # type: ignore[override]  # the one way out of GitPython, narrowed
         self,
         command: Sequence[str],
         stdin: bytes = b"",
         config: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
         limit: int = OUTPUT_LIMIT,
         watch: Watch | None = None,
         **_: Any,
     ) -> tuple[bytes, bytes]:
+        variables = self._environment_for(config or {}) | dict(environment or {})
+        process = self._started(command, variables, subprocess.PIPE)
         try:
-            process = subprocess.Popen(
-                command,
+            output, errors = self._communicate(process, stdin, limit, watch)
+            self._wait(process)
+        finally:
+            _end(process)
+        if watch is not None:
+            watch()
+        if process.returncode != 0:
+            raise GitCommandError(list(command), process.returncode, errors, None)
+        return output, errors
+
+    @contextlib.contextmanager
+    def answering(self, *arguments: str) -> Iterator[Answers]:
+        """A git that answers requests one by one, until the block ends. What it complains about is
+        not read: it shows in the answers."""
+        process = self._started(
+            self._command(arguments), self._environment_for({}), subprocess.DEVNULL
+        )
+        try:
+            yield Answers(process, self.terms)
+        finally:
+            _end(process)
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        command = [str(self.GIT_PYTHON_GIT_EXECUTABLE or "git")]
+        if self.directory is not None:
+            command.append(f"--git-dir={self.directory}")
+        return [*command, *arguments]
+
+    def _started(
+        self, command: Sequence[str], environment: Mapping[str, str], errors: int
+    ) -> subprocess.Popen[bytes]:
+        self.terms.deadline.remaining()
+        try:
+            return subprocess.Popen(
+                ["/bin/sh", "-c", _LIMITED, str(MEMORY // 1024), *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=errors,
                 cwd=self.home,
-                env=self._environment_for(config or {}),
+                env=environment,
                 start_new_session=True,
             )
         except OSError as error:
             raise _not_started(error) from None
-        try:
-            output, errors = self._communicate(process, stdin, limit, watch)
-            process.wait(self._remaining())
-        except subprocess.TimeoutExpired:
-            raise _timeout() from None
-        finally:
-            _end(process)
-        if watch is not None:
-            watch.check()
-        if process.returncode != 0:
-            raise GitCommandError(list(command), process.returncode, errors, None)
-        return output, errors
 
     def _environment_for(self, config: Mapping[str, str]) -> dict[str, str]:
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -173,12 +178,6 @@ class HardenedGit(Git):
             environment[f"GIT_CONFIG_KEY_{index}"] = key
             environment[f"GIT_CONFIG_VALUE_{index}"] = value
         return environment
-
-    def _remaining(self) -> float:
-        remaining = self.deadline - time.monotonic()
-        if remaining <= 0:
-            raise _timeout()
-        return remaining
 
     def _communicate(
         self, process: subprocess.Popen[bytes], stdin: bytes, limit: int, watch: Watch | None
@@ -195,8 +194,7 @@ class HardenedGit(Git):
             os.set_blocking(process.stdin.fileno(), False)
             selector.register(process.stdin, selectors.EVENT_WRITE)
             while selector.get_map():
-                remaining = self._remaining()
-                wait = remaining if watch is None else min(remaining, _WATCH_INTERVAL)
+                wait = min(self.terms.deadline.remaining(), _LOOK)
                 for key, _ in selector.select(wait):
                     stream: IO[bytes] = key.fileobj  # type: ignore[assignment]
                     if stream is process.stdin:
@@ -216,8 +214,60 @@ class HardenedGit(Git):
                         errors += chunk
                         del errors[:-_ERROR_LIMIT]
                 if watch is not None:
-                    watch.check()
+                    watch()
         return bytes(output), bytes(errors)
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait for a process that has closed its pipes."""
+        while True:
+            try:
+                process.wait(min(self.terms.deadline.remaining(), _LOOK))
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+
+class Answers:
+    """What a git says that is asked by lines on its standard input."""
+
+    def __init__(self, process: subprocess.Popen[bytes], terms: Terms) -> None:
+        assert process.stdin
+        assert process.stdout
+        self._stdin = process.stdin.fileno()
+        self._stdout = process.stdout.fileno()
+        self._terms = terms
+        self._buffer = b""
+
+    def ask(self, request: str) -> bytes:
+        """The line that answers a request; without its end. Empty where git has gone.
+
+        The answer to the request before was read whole, so git reads, and a short line fits.
+        """
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._stdin, request.encode() + b"\n")
+        while b"\n" not in self._buffer and len(self._buffer) < _CHUNK:
+            if not (chunk := self._read()):
+                return b""
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Give the next bytes in pieces; fewer than ``size`` where git has gone."""
+        while size > 0:
+            chunk = self._buffer or self._read()
+            if not chunk:
+                return
+            piece, self._buffer = chunk[:size], chunk[size:]
+            size -= len(piece)
+            yield piece
+
+    def _read(self) -> bytes:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._stdout, selectors.EVENT_READ)
+            while not selector.select(min(self._terms.deadline.remaining(), _LOOK)):
+                continue
+        return os.read(self._stdout, _CHUNK)
 
 
 def _feed(stream: IO[bytes], pending: memoryview) -> memoryview:
@@ -255,20 +305,12 @@ def _not_started(error: OSError) -> GitError:
     return GitError("GitOperationFailed", f"Git cannot be started: {error.strerror or error}.")
 
 
-def _timeout() -> GitError:
-    return GitError(
-        "Timeout",
-        "The Git server did not finish in time. Check that it is reachable, or raise the timeout.",
-    )
-
-
 @contextlib.contextmanager
-def hardened_git(timeout: float) -> Iterator[HardenedGit]:
+def hardened_git(terms: Terms) -> Iterator[HardenedGit]:
     """Give git commands for one call, with an empty home of their own that is deleted after it."""
-    deadline = time.monotonic() + timeout
     try:
         home = tempfile.TemporaryDirectory(prefix="penstock-git-", ignore_cleanup_errors=True)
     except OSError as error:
         raise _not_started(error) from None
     with home:
-        yield HardenedGit(Path(home.name).resolve(), deadline)
+        yield HardenedGit(Path(home.name).resolve(), terms)

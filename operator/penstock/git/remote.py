@@ -12,9 +12,10 @@ import re
 from git.exc import GitCommandError
 
 from penstock.git.checks import Address, check_commit, check_path, check_reference, check_url
-from penstock.git.model import GitError, Limits, Reason, Reference, Remote
-from penstock.git.process import HardenedGit, Watch, hardened_git
+from penstock.git.model import GitError, Limits, Reason, Reference, Remote, Terms
+from penstock.git.process import MEMORY, HardenedGit, Watch, hardened_git
 from penstock.git.redaction import redact_text
+from penstock.git.route import Route, converse, words_of
 
 CURRENT = "refs/penstock/current"
 """The cache's ref for what was fetched last: the next fetch transfers the difference to it."""
@@ -38,10 +39,10 @@ _CAUSES: tuple[tuple[str, Reason, str], ...] = (
         "read this repository; some servers answer like this when it does not exist.",
     ),
     (
-        r"unable to update url base from redirection|error: 30[1278]\b",
-        "GitOperationFailed",
-        "The Git server redirects, which is not followed together with credentials. Give the "
-        "final URL; often it ends with .git.",
+        r"out of memory|cannot allocate memory|mmap failed",
+        "TooLarge",
+        f"Git needs more than {MEMORY} bytes of memory for this repository. Keep flows in a "
+        "smaller one.",
     ),
     (
         r"repository '.*' not found|error: 404\b|does not appear to be a git repository",
@@ -75,28 +76,12 @@ class Unclassified(GitError):
 
 def failure(error: GitCommandError, address: Address) -> GitError:
     """The error that a failed conversation is for the user."""
-    text = _stderr(error)
+    text = words_of(error)
     detail = redact_text(text, address.secrets)
     for pattern, reason, advice in _CAUSES:
         if re.search(pattern, text, re.IGNORECASE):
             return GitError(reason, f"{advice} ({address.url}: {detail})")
     return Unclassified("GitOperationFailed", f"Git failed for {address.url}: {detail}")
-
-
-def _stderr(error: GitCommandError) -> str:
-    # GitCommandError puts quotes and a label around what the process wrote.
-    return str(error.stderr).strip().removeprefix("stderr: '").removesuffix("'")
-
-
-def _config(address: Address) -> dict[str, str]:
-    """Git's configuration for an address. Credentials go to its host alone: with them no redirect
-    is followed."""
-    if address.authorization is None:
-        return {"http.followRedirects": "initial"}
-    return {
-        "http.followRedirects": "false",
-        "http.extraHeader": f"Authorization: {address.authorization}",
-    }
 
 
 def check_remote(remote: Remote) -> tuple[Address, Reference]:
@@ -106,26 +91,32 @@ def check_remote(remote: Remote) -> tuple[Address, Reference]:
     return address, reference
 
 
-def resolve(remote: Remote) -> str:
+def resolve(remote: Remote, terms: Terms) -> str:
     """The id of the commit that the reference names now; one ``ls-remote``, no download.
 
     An annotated tag is peeled. A commit is returned as it is, in lower case, and without asking
-    the server: whether it exists shows in :func:`snapshot`.
+    the server: whether it exists shows in :func:`penstock.git.cache.snapshot`.
     """
     address, reference = check_remote(remote)
     if reference.commit is not None:
         return reference.commit
-    with hardened_git(remote.timeout) as git:
+    with hardened_git(terms) as git:
         return ask(git, address, reference)
 
 
 def ask(git: HardenedGit, address: Address, reference: Reference) -> str:
     """The id of the commit that a checked branch, tag or default branch names now."""
     names = _names(reference)
-    try:
+
+    def listed(route: Route) -> bytes:
+        url = route.address.url
         output, _ = git.run(
-            "ls-remote", "--", address.url, *names, config=_config(address), limit=_LS_REMOTE_LIMIT
+            "ls-remote", "--", url, *names, config=route.config, limit=_LS_REMOTE_LIMIT
         )
+        return output
+
+    try:
+        output = converse(git, address, listed)
     except GitCommandError as error:
         raise failure(error, address) from None
     found: dict[str, str] = {}
@@ -176,9 +167,9 @@ def fetch(
         _fetch(git, address, limits, watch, "--depth=1", refspecs=[f"+{commit}:{CURRENT}"])
         return commit
     except GitCommandError as error:
-        if not _REFUSED_OBJECT.search(_stderr(error)):
+        if not _REFUSED_OBJECT.search(words_of(error)):
             raise failure(error, address) from None
-        refusal = _stderr(error)
+        refusal = words_of(error)
     try:
         if reference.commit is None:
             newer = ask(git, address, reference)
@@ -235,23 +226,28 @@ def _fetch(
     this command is told that the remote is a promisor: the commands that read the cache must not
     ask the server for what is missing.
     """
-    config = _config(address) | {
-        "remote.origin.url": address.url,
-        "remote.origin.promisor": "true",
-        "remote.origin.partialCloneFilter": f"blob:limit={limits.max_file_bytes + 1}",
-    }
-    git.run(
-        "fetch",
-        "--quiet",
-        "--force",
-        "--no-tags",
-        "--no-recurse-submodules",
-        "--no-write-fetch-head",
-        "--no-auto-maintenance",
-        *options,
-        "--",
-        "origin",
-        *refspecs,
-        config=config,
-        watch=watch,
-    )
+    filters = f"blob:limit={limits.max_file_bytes + 1}"
+
+    def fetched(route: Route) -> None:
+        config = route.config | {
+            "remote.origin.url": route.address.url,
+            "remote.origin.promisor": "true",
+            "remote.origin.partialCloneFilter": filters,
+        }
+        git.run(
+            "fetch",
+            "--quiet",
+            "--force",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            *options,
+            "--",
+            "origin",
+            *refspecs,
+            config=config,
+            watch=watch,
+        )
+
+    converse(git, address, fetched)

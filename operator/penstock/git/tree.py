@@ -7,19 +7,23 @@ people and make identifiers of them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from git.exc import GitCommandError
 
-from penstock.git.model import GitError, Limits, Skipped, SourceFile
-from penstock.git.process import HardenedGit
+from penstock.git.model import FileHead, GitError, Limits, Skipped
+from penstock.git.process import Answers, HardenedGit
 from penstock.git.remote import Unclassified
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _RESERVED = frozenset({"", ".", "..", ".git", "git~1"})
 _SYMLINK = b"120000"
+_MAX_PATH = 1024
 _MAX_SHOWN = 512
+_SECONDS_TO_READ = 300.0
+"""Seconds for one file, with all that its reader does meanwhile."""
 
 
 class CorruptCache(Unclassified):
@@ -49,13 +53,15 @@ class Listing:
 
 
 def _entries(output: bytes) -> Iterator[Entry]:
-    for line in output.split(b"\0"):
-        if line:
-            head, _, name = line.partition(b"\t")
-            fields = head.split(b" ")
-            if len(fields) != 3:
-                raise CorruptCache("a tree cannot be read")
-            yield Entry(fields[0], fields[1], fields[2].decode("ascii", "replace"), name)
+    start = 0
+    while start < len(output):  # line by line: there may be more of them than are ever needed
+        end = output.find(b"\0", start)
+        head, _, name = output[start:end].partition(b"\t")
+        fields = head.split(b" ")
+        if end < 0 or len(fields) != 3:
+            raise CorruptCache("a tree cannot be read")
+        yield Entry(fields[0], fields[1], fields[2].decode("ascii", "replace"), name)
+        start = end + 1
 
 
 def list_files(
@@ -121,6 +127,8 @@ def _judge(entry: Entry, name: bytes) -> tuple[str, str | None]:
         text = name.decode("utf-8")
     except UnicodeDecodeError:
         return name.decode("utf-8", "backslashreplace"), "the name is not UTF-8"
+    if len(text) > _MAX_PATH:
+        return text, f"the path is longer than {_MAX_PATH} characters"
     if not text.isprintable():
         escaped = "".join(
             c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
@@ -135,39 +143,88 @@ def _judge(entry: Entry, name: bytes) -> tuple[str, str | None]:
     return text, None
 
 
-def read_files(
-    git: HardenedGit, listing: Listing, known: frozenset[str], limits: Limits
-) -> tuple[tuple[SourceFile, ...], tuple[Skipped, ...]]:
-    """The listed files with their content; those whose blob is in ``known`` come without it."""
+@dataclass(frozen=True)
+class File:
+    """A file that is to be read."""
+
+    path: str
+    blob: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What of a listing is read, ordered by path, and what is not."""
+
+    files: tuple[File, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def choose_files(git: HardenedGit, listing: Listing, limits: Limits) -> Chosen:
+    """The listed files that are small enough, each and together."""
     sizes = _sizes(git, sorted(set(listing.files.values())))
     skipped = list(listing.skipped)
-    total = 0
-    chosen: dict[str, str] = {}
-    for path, blob in listing.files.items():
+    files: list[File] = []
+    for path, blob in sorted(listing.files.items()):
         size = sizes[blob]
         if size is None or size > limits.max_file_bytes:
             reason = f"the file is larger than {limits.max_file_bytes} bytes"
             skipped.append(Skipped(path, reason))
-            continue
-        chosen[path] = blob
-        total += size
+        else:
+            files.append(File(path, blob, size))
+    total = sum(file.size for file in files)
     if total > limits.max_total_bytes:
         raise GitError(
             "TooLarge",
             f"The files have {total} bytes together, and the limit is {limits.max_total_bytes}. "
             "Choose a narrower path, or raise the limit.",
         )
-    contents = _contents(git, sorted(set(chosen.values()) - known), total)
-    files = []
-    for path, blob in chosen.items():
-        content = contents.get(blob)
-        if content is not None and content.startswith(_LFS_POINTER):
-            skipped.append(Skipped(path, "Git LFS files are not fetched"))
-        else:
-            files.append(SourceFile(path, blob, content))
-    files.sort(key=lambda file: file.path)
-    skipped.sort(key=lambda entry: entry.path)
-    return tuple(files), tuple(skipped)
+    return Chosen(tuple(files), tuple(sorted(skipped, key=lambda entry: entry.path)))
+
+
+def read_files(
+    git: HardenedGit, chosen: Chosen, known: Mapping[str, str]
+) -> Iterator[FileHead | bytes | Skipped]:
+    """The files with their bytes, one after the other, but for the bytes of those that are known.
+
+    None is held in memory, nor two of them read at once: whoever takes the records says how fast.
+    """
+    yield from chosen.skipped
+    unread = [file for file in chosen.files if known.get(file.path) != file.blob]
+    for file in chosen.files:
+        if known.get(file.path) == file.blob:
+            yield FileHead(file.path, file.blob, None)
+    if not unread:
+        return
+    with git.answering("cat-file", "--batch") as answers:
+        for file in unread:
+            git.terms.deadline.restart(_SECONDS_TO_READ)
+            yield from _content(answers, file)
+
+
+def _content(answers: Answers, file: File) -> Iterator[FileHead | bytes | Skipped]:
+    """One file, checked against its id: the id decides later what is skipped."""
+    expected = f"{file.blob} blob {file.size}".encode()
+    if answers.ask(file.blob) != expected:
+        raise CorruptCache(f"{file.blob} cannot be read")
+    digest = (hashlib.sha1 if len(file.blob) == 40 else hashlib.sha256)(usedforsecurity=False)
+    digest.update(b"blob %d\0" % file.size)
+    pieces = answers.pieces(file.size)
+    start = b""
+    while len(start) < len(_LFS_POINTER) and (piece := next(pieces, b"")):
+        start += piece
+    is_pointer = start.startswith(_LFS_POINTER)
+    yield (
+        Skipped(file.path, "Git LFS files are not fetched")
+        if is_pointer
+        else FileHead(file.path, file.blob, file.size)
+    )
+    for piece in chain((start,), pieces):
+        digest.update(piece)
+        if piece and not is_pointer:
+            yield piece
+    if b"".join(answers.pieces(1)) != b"\n" or digest.hexdigest() != file.blob:
+        raise CorruptCache(f"{file.blob} has another content than its id says")
 
 
 def _sizes(git: HardenedGit, blobs: list[str]) -> dict[str, int | None]:
@@ -191,30 +248,6 @@ def _sizes(git: HardenedGit, blobs: list[str]) -> dict[str, int | None]:
         else:
             raise CorruptCache(f"{blob} is not a blob")
     return sizes
-
-
-def _contents(git: HardenedGit, blobs: list[str], total: int) -> dict[str, bytes]:
-    """The contents of blobs, each checked against its id: by the id a later sync knows the file."""
-    if not blobs:
-        return {}
-    limit = total + 128 * len(blobs)
-    output, _ = git.run("cat-file", "--batch", stdin=_request(blobs), limit=limit)
-    contents: dict[str, bytes] = {}
-    position = 0
-    for blob in blobs:
-        end = output.find(b"\n", position)
-        fields = output[position:end].split(b" ")
-        if end < 0 or len(fields) != 3 or not fields[2].isdigit():
-            raise CorruptCache(f"{blob} cannot be read")
-        position = end + 1 + int(fields[2])
-        content = output[end + 1 : position]
-        digest = hashlib.sha1 if len(blob) == 40 else hashlib.sha256
-        header = b"blob %d\0" % len(content)
-        if digest(header + content, usedforsecurity=False).hexdigest() != blob:
-            raise CorruptCache(f"{blob} has another content than its id says")
-        contents[blob] = content
-        position += 1
-    return contents
 
 
 def _request(blobs: list[str]) -> bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from penstock.resources.conditions import Condition
 from penstock.resources.execution import ResourceModel
@@ -16,6 +17,20 @@ FLUX_RECONCILE_ANNOTATION = "reconcile.fluxcd.io/requestedAt"
 
 NAMESPACE_PATTERN = r"^[a-z0-9][a-z0-9_-]*([.][a-z0-9][a-z0-9_-]*)*$"
 DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+_LONGEST_DURATION = 32
+"""Characters of a duration: its rules in the CRD may cost no more than the API server allows."""
+SHORTEST_INTERVAL = "10s"
+LONGEST_TIMEOUT = "10m"
+"""What hangs must end, lest it holds up others; what never rests does, too."""
+INTERVAL_TOO_SHORT = f"a remote is asked every {SHORTEST_INTERVAL} at most"
+TIMEOUT_TOO_LONG = f"one Git operation may take {LONGEST_TIMEOUT} at most"
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(duration: str) -> float:
+    """`1h30m` in seconds."""
+    parts = re.findall(r"([0-9.]+)(ms|s|m|h)", duration)
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
 class GitReference(ResourceModel):
@@ -44,16 +59,30 @@ class GitSourceSpec(ResourceModel):
     """Branch, tag or commit: at most one of them."""
     path: Annotated[str, Field(max_length=1024)] = "."
     """The folder whose `.yaml` and `.yml` files are flows, with all that is below it."""
-    interval: Annotated[str, Field(pattern=DURATION_PATTERN)] = "1m"
-    """How often the remote is asked for a new commit, such as `30s` or `5m`."""
-    timeout: Annotated[str, Field(pattern=DURATION_PATTERN)] = "60s"
-    """How long one Git operation may take."""
+    interval: Annotated[str, Field(pattern=DURATION_PATTERN, max_length=_LONGEST_DURATION)] = "1m"
+    """How often the remote is asked for a new commit, such as `30s` or `5m`; at least `10s`."""
+    timeout: Annotated[str, Field(pattern=DURATION_PATTERN, max_length=_LONGEST_DURATION)] = "60s"
+    """How long one Git operation may take; at most `10m`."""
     suspend: bool = False
     """While true, nothing is fetched or changed."""
     prune: bool = True
     """Whether a Flow, or a namespace file, is deleted when its file is."""
     namespace_files: Annotated[list[GitNamespaceFiles], Field(max_length=100)] = []
     """Folders whose files become namespace files, in the internal storage."""
+
+    @field_validator("interval")
+    @classmethod
+    def _not_too_often(cls, interval: str) -> str:
+        if seconds(interval) < seconds(SHORTEST_INTERVAL):
+            raise ValueError(INTERVAL_TOO_SHORT)
+        return interval
+
+    @field_validator("timeout")
+    @classmethod
+    def _not_too_long(cls, timeout: str) -> str:
+        if seconds(timeout) > seconds(LONGEST_TIMEOUT):
+            raise ValueError(TIMEOUT_TOO_LONG)
+        return timeout
 
 
 class InventoryEntry(ResourceModel):

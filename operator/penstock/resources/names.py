@@ -8,6 +8,9 @@ import json
 import re
 
 _LABEL_VALUE = re.compile(r"^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$", re.ASCII)
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_SUBDOMAIN_LENGTH = 253
 _HASH_LENGTH = 16
 _EXECUTION_PREFIX_LENGTH = 50
 
@@ -15,6 +18,11 @@ _EXECUTION_PREFIX_LENGTH = 50
 def slug(text: str, length: int) -> str:
     """Make of a text lower-case letters, digits and single dashes; perhaps nothing is left."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:length].strip("-")
+
+
+def is_subdomain(text: str) -> bool:
+    """Tell whether a text is a DNS subdomain, as the name of an object of nearly every kind is."""
+    return len(text) <= _SUBDOMAIN_LENGTH and _SUBDOMAIN.fullmatch(text) is not None
 
 
 def label_value(text: str) -> str:

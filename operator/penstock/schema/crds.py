@@ -9,7 +9,14 @@ from typing import Any
 from penstock.resources import GROUP, VERSION
 from penstock.resources.execution import ExecutionSpec, ExecutionStatus
 from penstock.resources.flow import FlowStatus
-from penstock.resources.gitsource import GitSourceSpec, GitSourceStatus
+from penstock.resources.gitsource import (
+    INTERVAL_TOO_SHORT,
+    LONGEST_TIMEOUT,
+    SHORTEST_INTERVAL,
+    TIMEOUT_TOO_LONG,
+    GitSourceSpec,
+    GitSourceStatus,
+)
 from penstock.resources.keyvalue import KeyValueSpec
 from penstock.schema.flow_spec import flow_spec
 from penstock.schema.structural import Schema, structural
@@ -194,6 +201,12 @@ def _git_source() -> Kind:
             "[has(self.branch), has(self.tag), has(self.commit)].filter(given, given).size() <= 1",
             "give at most one of `branch`, `tag` and `commit`",
         )
+    )
+    properties["interval"] |= _rules(
+        (f"duration(self) >= duration('{SHORTEST_INTERVAL}')", INTERVAL_TOO_SHORT)
+    )
+    properties["timeout"] |= _rules(
+        (f"duration(self) <= duration('{LONGEST_TIMEOUT}')", TIMEOUT_TOO_LONG)
     )
     properties["path"] |= _rules(
         ("!self.startsWith('/')", "the path starts at the top of the repository: no leading `/`"),

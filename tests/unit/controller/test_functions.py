@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import socket
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from penstock.controller.executions.expression_functions import ExpressionFunctions
-from penstock.controller.executions.expression_reads import ExpressionReads, ask
+from penstock.controller.executions.expression_reads import ExpressionReads, HttpFunction
 from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore
@@ -23,6 +24,7 @@ from penstock.engine.interface.actions import Step
 from penstock.engine.interface.identity import Identity
 from penstock.expressions import NotLoaded
 from penstock.kubernetes.status.execution_records import place_of
+from penstock.network import RefusedNetworks
 from penstock.resources.execution import ExecutionSpec, FlowReference
 from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
@@ -190,11 +192,29 @@ async def test_too_much_at_once_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::ffff:127.0.0.1]"])
 def test_http_never_asks_what_is_next_to_the_controller(host: str) -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        pytest.raises(TaskFailure, match="is not a server that an expression may ask"),
-    ):
-        ask(f"http://{host}:{server.getsockname()[1]}/")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        http = HttpFunction(RefusedNetworks())
+        with pytest.raises(TaskFailure, match="is not a server that an expression may ask"):
+            http(f"http://{host}:{server.getsockname()[1]}/")
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has knocked at its port
+            server.accept()
+
+
+def test_http_asks_what_an_administrator_allows() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        http = HttpFunction(RefusedNetworks(["169.254.0.0/16"]))
+        assert http(f"http://127.0.0.1:{server.getsockname()[1]}/") == "hi"
+        thread.join(5)
 
 
 async def test_files_of_callers_may_be_read(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from penstock.controller.gitsources.namespacefiles import Folder, is_namespace_file
-from penstock.git import Skipped, Snapshot, SourceFile
-from penstock.resources.gitsource import GitSourceSpec
+from penstock.controller.gitsources.namespacefiles import Folder, Intake, is_namespace_file
+from penstock.git import FileHead, Skipped
+from penstock.resources.gitsource import FileProblem, GitSourceSpec
 from penstock.storage.execution import NamespaceFiles
 from penstock.storage.files import Storage
 
@@ -19,17 +20,21 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(Storage.local(str(tmp_path)), "company.team", "files", "source")
 
 
-def commit(**contents: str | None) -> Snapshot:
-    """Files below `files/`, in whose names `_` stands for `/`; None: known and not read."""
-    files = tuple(
-        SourceFile(
-            f"files/{name.replace('_', '/')}",
-            f"hash of {name}" if text is None else f"hash of {text}",
-            None if text is None else text.encode(),
-        )
-        for name, text in contents.items()
-    )
-    return Snapshot("c" * 40, files, ())
+def take_in(
+    folder: Folder, *skipped: Skipped, prune: bool = True, **texts: str | None
+) -> list[FileProblem]:
+    """A commit with these files below `files/`, in whose names `_` stands for `/`; None: known and
+    not read."""
+    intake = Intake(folder)
+    for item in skipped:
+        intake.skip(item)
+    for name, text in texts.items():
+        path = f"files/{name.replace('_', '/')}"
+        if text is None:
+            intake.leave(FileHead(path, intake.before[folder.name_of(path)], None))
+        else:
+            intake.take(FileHead(path, f"hash of {text}", len(text)), BytesIO(text.encode()))
+    return intake.end(prune=prune)
 
 
 def contents(folder: Folder) -> dict[str, str]:
@@ -38,44 +43,65 @@ def contents(folder: Folder) -> dict[str, str]:
 
 
 def test_files_are_there_under_their_path_below_the_folder(folder: Folder) -> None:
-    assert folder.take_in(commit(a="1", b_c="2"), prune=True) == []
+    assert take_in(folder, a="1", b_c="2", prune=True) == []
     assert contents(folder) == {"a": "1", "b/c": "2"}
 
 
 def test_a_changed_file_is_replaced_and_one_that_is_gone_is_deleted(folder: Folder) -> None:
-    folder.take_in(commit(a="1", b="2"), prune=True)
-    folder.take_in(commit(a="3"), prune=True)
+    take_in(folder, a="1", b="2", prune=True)
+    take_in(folder, a="3", prune=True)
     assert contents(folder) == {"a": "3"}
 
 
 def test_without_prune_it_stays_and_is_deleted_later(folder: Folder) -> None:
-    folder.take_in(commit(a="1", b="2"), prune=True)
-    folder.take_in(commit(a="1"), prune=False)
+    take_in(folder, a="1", b="2", prune=True)
+    take_in(folder, a="1", prune=False)
     assert contents(folder) == {"a": "1", "b": "2"}
-    folder.take_in(commit(a="1"), prune=True)
+    take_in(folder, a="1", prune=True)
     assert contents(folder) == {"a": "1"}
 
 
 def test_a_file_that_came_another_way_is_left_alone(folder: Folder) -> None:
     NamespaceFiles(folder.storage, folder.namespace).put("own", BytesIO(b"0"))
-    folder.take_in(commit(a="1"), prune=True)
-    folder.take_in(commit(), prune=True)
+    take_in(folder, a="1", prune=True)
+    take_in(folder, prune=True)
     assert contents(folder) == {"own": "0"}
 
 
-def test_content_is_wanted_of_a_file_that_only_moved(folder: Folder) -> None:
-    folder.take_in(commit(a="1"), prune=True)
-    moved = Snapshot("d" * 40, (SourceFile("files/b", "hash of 1", None),), ())
-    same = Snapshot("d" * 40, (SourceFile("files/a", "hash of 1", None),), ())
-    assert folder.lacks(moved)
-    assert not folder.lacks(same)
+def test_what_was_taken_in_is_known_by_its_path_in_the_repository(folder: Folder) -> None:
+    take_in(folder, a="1", b_c="2")
+    assert folder.known(folder.taken()) == {"files/a": "hash of 1", "files/b/c": "hash of 2"}
+    top = Folder(folder.storage, folder.namespace, "", folder.source)
+    assert top.known(top.taken()) == {"a": "hash of 1", "b/c": "hash of 2"}
+
+
+def test_one_file_alone_is_known_by_its_own_path(folder: Folder) -> None:
+    one = Folder(folder.storage, folder.namespace, "files/a", folder.source)
+    take_in(one, a="1")
+    assert one.known(one.taken())["files/a"] == "hash of 1"
+    assert contents(one) == {"a": "1"}
+
+
+def test_what_is_known_stays(folder: Folder) -> None:
+    take_in(folder, a="1", b="2")
+    take_in(folder, a=None)
+    assert contents(folder) == {"a": "1"}
 
 
 def test_one_that_can_not_be_taken_in_is_told_and_the_others_are(folder: Folder) -> None:
-    files = commit(a="1", **{"x\\y": "2"})
     left_out = Skipped("files/link", "symbolic links are not followed")
-    problems = folder.take_in(Snapshot(files.commit, files.files, (left_out,)), prune=True)
+    texts: dict[str, Any] = {"a": "1", "x\\y": "2"}
+    problems = take_in(folder, left_out, **texts)
     assert [problem.path for problem in problems] == ["files/link", "files/x\\y"]
+    assert contents(folder) == {"a": "1"}
+
+
+def test_what_can_not_be_written_stays_as_it_was(folder: Folder) -> None:
+    # given
+    take_in(folder, a="1")
+    # when: it can't be read any more
+    take_in(folder, Skipped("files/a", "the file is larger than allowed"))
+    # then
     assert contents(folder) == {"a": "1"}
 
 

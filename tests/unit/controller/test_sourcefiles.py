@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from penstock.controller.gitsources.sourcefiles import Verdicts, judge
+from penstock.controller.gitsources.commit_files import SourceFile
+from penstock.controller.gitsources.sourcefiles import Judge, WantedFlow
 from penstock.controller.runtime.settings import load_settings
-from penstock.git import SourceFile
+from penstock.resources.gitsource import FileProblem
 from tests.fixtures.flows import parser
 
 GOOD = "id: {id}\nnamespace: ns\ntasks: [{{id: t, type: io.kestra.plugin.core.debug.Return}}]\n"
 
 
+@dataclass
+class Verdicts:
+    flows: list[WantedFlow]
+    problems: list[FileProblem]
+    unreadable: set[str]
+
+
 def verdicts(**files: str) -> Verdicts:
-    read = [
-        SourceFile(path=f"{name}.yaml", blob=name, content=text.encode())
-        for name, text in files.items()
-    ]
-    return judge(read, parser())
+    judge = Judge(parser())
+    read = [SourceFile(f"{name}.yaml", name, text.encode()) for name, text in files.items()]
+    flows = [flow for file in read for flow in judge.flows_of(file)]
+    return Verdicts(flows, judge.problems, judge.unreadable)
 
 
 def test_each_file_becomes_a_flow() -> None:
@@ -27,7 +35,7 @@ def test_each_file_becomes_a_flow() -> None:
     assert [flow.path for flow in found.flows] == ["a.yaml", "b.yaml"]
     assert found.flows[0].name == "ns.one"
     assert found.flows[0].to_object("k8s", "src", "c0ffee")["spec"]["id"] == "one"
-    assert found.problems == ()
+    assert found.problems == []
 
 
 def test_one_broken_file_does_not_stop_the_others() -> None:
@@ -61,7 +69,27 @@ def test_manifests_and_several_documents() -> None:
     config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
     found = verdicts(a=f"{manifest}{spec}\n---\n{config}---\n{GOOD.format(id='two')}")
     assert [flow.name for flow in found.flows] == ["mine", "ns.two"]
-    assert found.problems == ()
+    assert found.problems == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../../atk/flows/evil", "good/status", "..", "Upper", "a_b", "x" * 254]
+)
+def test_a_name_that_no_object_can_have_is_refused_with_its_line(name: str) -> None:
+    manifest = f"apiVersion: penstock.dev/v1alpha1\nkind: Flow\nmetadata:\n  name: '{name}'\n"
+    spec = "spec: {id: one, namespace: ns, tasks: []}\n"
+    found = verdicts(a=f"{manifest}{spec}", b=GOOD.format(id="two"))
+    (problem,) = found.problems
+    assert (problem.path, problem.line) == ("a.yaml", 4)
+    assert problem.message.startswith(f"metadata.name: `{name[:100]}` can't be the name of a Flow")
+    assert [flow.name for flow in found.flows] == ["ns.two"]
+    assert found.unreadable == {"a.yaml"}
+
+
+def test_metadata_that_is_no_map_is_as_if_it_were_not_there() -> None:
+    text = "apiVersion: penstock.dev/v1alpha1\nkind: Flow\nmetadata: x\n"
+    found = verdicts(a=f"{text}spec: {{id: one, namespace: ns}}\n")
+    assert [flow.name for flow in found.flows] == ["ns.one"]
 
 
 def test_settings_have_defaults_and_are_checked(tmp_path: Path) -> None:

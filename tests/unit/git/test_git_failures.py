@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from e2e.gitserver import GitServer, Repository, create_repository
-from penstock.git import GitError, Reference, Remote, resolve, snapshot
+from penstock.git import GitError, Reference, Remote
+from tests.fixtures.git import resolve, snapshot
 
 Make = Callable[..., Remote]
 
@@ -73,32 +74,6 @@ def test_credentials(tmp_path: Path, cache: Path) -> None:
                 assert caught.value.reason == "AuthenticationFailed"
                 assert "wr0ng" not in caught.value.message
                 assert base64.b64encode(b"bot:wr0ng").decode() not in caught.value.message
-
-
-def test_credentials_do_not_follow_a_redirect(server: GitServer, repository: Repository) -> None:
-    sha = repository.commit({"a.yaml": "a"})
-    seen: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def redirect() -> None:
-            for _ in range(2):
-                connection, _ = listener.accept()
-                with connection:
-                    path = connection.recv(65536).split(b" ")[1]
-                    seen.append(path)
-                    connection.sendall(
-                        b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\nConnection: close\r\n"
-                        b"Location: " + server.url.encode() + path + b"\r\n\r\n"
-                    )
-
-        threading.Thread(target=redirect, daemon=True).start()
-        base = f"127.0.0.1:{listener.getsockname()[1]}/{repository.name}.git"
-        assert resolve(Remote(f"http://{base}", Reference())) == sha
-        server.requests.clear()
-        with pytest.raises(GitError, match="redirects"):
-            resolve(Remote(f"http://user:token@{base}", Reference()))
-        assert not server.requests
-    assert len(seen) == 2
 
 
 def _truncate(directory: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.gitserver import Repository
-from penstock.git import GitError, Limits, Reference, Remote, redact_url, resolve, snapshot
+from e2e.gitserver import GitServer, Repository
+from penstock.git import GitError, Limits, Reference, Remote, redact_url
+from tests.fixtures.git import resolve, snapshot
 
 Make = Callable[..., Remote]
 
@@ -145,3 +146,25 @@ def test_too_much_fails_as_a_whole(
             snapshot(remote(), sha, cache, limits=limits)
         assert caught.value.reason == "TooLarge"
     assert len(snapshot(remote(), sha, cache).files) == 3
+
+
+def test_a_huge_file_of_a_server_that_leaves_nothing_out_takes_no_memory(
+    server: GitServer,
+    repository: Repository,
+    remote: Make,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given: a pack of a few hundred kilobytes, whose file is larger than git's memory may be
+    limit = 160 * 1024 * 1024
+    monkeypatch.setattr("penstock.git.process.MEMORY", limit)
+    directory = server.root / f"{repository.name}.git"
+    for setting in (("uploadpack.allowFilter", "false"), ("core.bigFileThreshold", "1m")):
+        repository.git(f"--git-dir={directory}", "config", *setting)
+    repository.git("config", "core.bigFileThreshold", "1m")
+    sha = repository.commit({"huge.yaml": bytes(limit + 1), "small.yaml": "a"})
+    # when
+    result = snapshot(remote(timeout=120), sha, cache)
+    # then
+    assert [file.path for file in result.files] == ["small.yaml"]
+    assert [item.path for item in result.skipped] == ["huge.yaml"]

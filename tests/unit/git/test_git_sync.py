@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from e2e.gitserver import GitServer, Repository, create_repository
-from penstock.git import GitError, Limits, Reference, Remote, Snapshot, resolve, snapshot
+from penstock.git import GitError, Limits, Reference, Remote
+from tests.fixtures.git import Snapshot, resolve, snapshot
 
 Make = Callable[..., Remote]
 
@@ -61,10 +62,10 @@ def test_a_branch_moves_and_unchanged_blobs_are_not_read(
     repository.commit({"a.yaml": "a", "b.yaml": "b", "c.yaml": "c"})
     before = snapshot(remote(), resolve(remote()), cache)
     repository.commit({"b.yaml": "b2", "c.yaml": None, "d.yaml": "a"})
-    known = frozenset(file.blob for file in before.files)
-    after = snapshot(remote(), resolve(remote()), cache, known)
+    known = {file.path: file.blob for file in before.files}
+    after = snapshot(remote(), resolve(remote()), cache, known=known)
     assert after.commit != before.commit
-    assert contents(after) == {"a.yaml": None, "b.yaml": b"b2", "d.yaml": None}
+    assert contents(after) == {"a.yaml": None, "b.yaml": b"b2", "d.yaml": b"a"}
 
 
 def test_a_cached_commit_needs_no_server(

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from e2e.gitserver import GitServer, Repository
-from penstock.git import Reference, Remote, resolve
+from penstock.git import Reference, Remote
+from tests.fixtures.git import resolve
 
 TOP = Path(__file__).parents[3]
 

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from penstock.controller.runtime.settings import load_settings
+from penstock.git.wire import AUDIENCE
+from penstock.network import REFUSED
+
 ROOT = Path(__file__).parents[3]
 BASE = ROOT / "manifests"
 
@@ -52,7 +56,8 @@ def test_every_resource_of_a_kustomization_is_there(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "container"), [("penstock", "controller"), ("penstock-storage", "storage")]
+    ("name", "container"),
+    [("penstock", "controller"), ("penstock-storage", "storage"), ("penstock-git", "git")],
 )
 def test_each_part_passes_pod_security_restricted(name: str, container: str) -> None:
     pod = pod_of(name)
@@ -66,7 +71,7 @@ def test_each_part_passes_pod_security_restricted(name: str, container: str) -> 
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    kinds = {"emptyDir", "configMap", "persistentVolumeClaim"}
+    kinds = {"emptyDir", "configMap", "persistentVolumeClaim", "projected"}
     assert all(kinds & set(volume) for volume in pod["volumes"])
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
 
@@ -161,18 +166,20 @@ def test_the_storage_service_looks_at_single_jobs_and_executions_and_does_nothin
     ]
 
 
-def test_the_controller_reads_one_service_and_no_other() -> None:
+def test_the_controller_reads_its_own_services_and_no_others() -> None:
     (role,) = [body for body in of_kind("Role") if body["metadata"]["name"] == "penstock-address"]
+    own = ["penstock-storage", "penstock-git", "penstock-metrics"]
 
     assert role["rules"] == [
         {
             "apiGroups": [""],
             "resources": ["services"],
-            "resourceNames": ["penstock-storage"],
+            "resourceNames": own,
             "verbs": ["get"],
         }
     ]
-    assert "penstock-storage" in [body["metadata"]["name"] for body in of_kind("Service")]
+    assert set(own) == {body["metadata"]["name"] for body in of_kind("Service")}
+    assert environment_of("penstock")["PENSTOCK_OWN_SERVICES"].split() == own
 
 
 def test_users_reach_the_storage_service_by_get_and_nothing_else() -> None:
@@ -190,6 +197,77 @@ def test_users_reach_the_storage_service_by_get_and_nothing_else() -> None:
         }
     ]
     assert [subject["name"] for subject in binding["subjects"]] == ["system:authenticated"]
+
+
+def environment_of(name: str) -> dict[str, Any]:
+    (container,) = pod_of(name)["containers"]
+    return {item["name"]: item.get("value") for item in container["env"]}
+
+
+def test_git_may_look_at_tokens_and_do_nothing_else() -> None:
+    # given: the account that its pod runs with
+    account = pod_of("penstock-git")["serviceAccountName"]
+    assert account not in {
+        pod_of()["serviceAccountName"],
+        pod_of("penstock-storage")["serviceAccountName"],
+    }
+    # then
+    bindings = [
+        body["roleRef"]
+        for kind in ("ClusterRoleBinding", "RoleBinding")
+        for body in of_kind(kind)
+        if account in [subject["name"] for subject in body["subjects"]]
+    ]
+    assert [(role["kind"], role["name"]) for role in bindings] == [("ClusterRole", "penstock-git")]
+    assert rules("penstock-git") == [
+        {
+            "apiGroups": ["authentication.k8s.io"],
+            "resources": ["tokenreviews"],
+            "verbs": ["create"],
+        }
+    ]
+
+
+def test_the_controller_shows_git_a_token_for_that_alone() -> None:
+    (volume,) = [item for item in pod_of()["volumes"] if item["name"] == "git-token"]
+    (source,) = volume["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == AUDIENCE
+    (mount,) = [
+        item for item in pod_of()["containers"][0]["volumeMounts"] if item["name"] == "git-token"
+    ]
+    token = f"{mount['mountPath']}/{source['serviceAccountToken']['path']}"
+    assert environment_of("penstock")["PENSTOCK_GIT_TOKEN"] == token
+    # and git lets in that account
+    user = f"system:serviceaccount:penstock-system:{pod_of()['serviceAccountName']}"
+    assert environment_of("penstock-git")["PENSTOCK_GIT_USER"] == user
+
+
+def test_git_has_no_volume_and_no_secret_but_its_cache() -> None:
+    pod = pod_of("penstock-git")
+    assert {item["name"] for item in pod["volumes"]} == {"settings", "cache", "tmp"}
+    (cache,) = [item for item in pod["volumes"] if item["name"] == "cache"]
+    size = environment_of("penstock-git")["PENSTOCK_GIT_CACHE_SIZE"]
+    assert cache["emptyDir"]["sizeLimit"] == size
+    assert "envFrom" not in pod["containers"][0]
+    assert "git" not in {item["name"] for item in pod_of()["volumes"]}
+
+
+def test_the_controller_reaches_git_by_its_service() -> None:
+    name = environment_of("penstock")["PENSTOCK_GIT_SERVICE"]
+    (service,) = [body for body in of_kind("Service") if body["metadata"]["name"] == name]
+    (port,) = pod_of("penstock-git")["containers"][0]["ports"]
+    assert [item["targetPort"] for item in service["spec"]["ports"]] == [port["name"]]
+    labels = deployment("penstock-git")["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= labels.items()
+    # and no other part's selector finds its pods
+    for body in of_kind("Service"):
+        if body is not service and body["metadata"]["name"] != "penstock-git":
+            assert not body["spec"]["selector"].items() <= labels.items()
+
+
+def test_the_chart_refuses_the_networks_that_are_the_default() -> None:
+    settings = load_settings(BASE / "controller" / "settings.yaml")
+    assert tuple(settings.network.refused) == REFUSED
 
 
 def test_nothing_of_helm_is_left() -> None:

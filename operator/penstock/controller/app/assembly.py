@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from pathlib import Path
 
 from penstock.controller.app.events import Events
 from penstock.controller.app.rooms import (
@@ -20,6 +19,7 @@ from penstock.controller.app.rooms import (
     build_logs,
 )
 from penstock.controller.gc.package_cache import PackageCleaner
+from penstock.controller.gitsources.git_client import Git
 from penstock.controller.runtime.informer import Informer
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.queue import KeyedQueue
@@ -34,15 +34,23 @@ from penstock.kubernetes.api.client import (
     Api,
 )
 from penstock.kubernetes.api.labels import EXECUTION_UID
+from penstock.network import RefusedNetworks
 
 
 class Operator:
     """Everything that lives as long as the controller does."""
 
-    def __init__(self, api: Api, settings: Settings, metrics: Metrics, cache: Path) -> None:
-        """``cache`` is the folder of Git clones."""
+    def __init__(
+        self,
+        api: Api,
+        settings: Settings,
+        metrics: Metrics,
+        git: Git,
+        refused: RefusedNetworks | None = None,
+    ) -> None:
+        """``refused`` says whom expressions may not ask; as the settings say where it is None."""
         self.runtime = runtime = Runtime(api, settings, metrics)
-        self.files = files = Files(runtime)
+        self.files = files = Files(runtime, refused or settings.refused_networks)
         self.logs = logs = build_logs(runtime, files)
         events = build_events(runtime, files, logs)
         keyvalues = KeyValues(runtime)
@@ -50,7 +58,7 @@ class Operator:
         attempts = Attempts(runtime, files, keyvalues, logs)
         self.rooms = Rooms(runtime, files, keyvalues, flows, attempts, logs, events)
         build_executions(self.rooms)
-        build_gitsources(runtime, files, cache)
+        build_gitsources(runtime, files, git)
         self.informers = _informers(runtime, events)
         self.listed = asyncio.Event()
         """Set once everything that is there was looked at."""

@@ -8,7 +8,7 @@
 | an Execution's status is written | the same for makers and those that wait; its Flow, some time later, where it began or ended; the next of the queue, where a place became free |
 | an Execution is gone | its memory goes, its files and logs are deleted; its makers, those that wait for it and the next of the queue are reconciled |
 | a Job or a pod is seen or gone | its attempt is another, and its Execution is reconciled; the pod's log is archived |
-| a GitSource is seen or gone | it is reconciled, by workers of its own; its caches go with it |
+| a GitSource is seen or gone | it is reconciled, by workers of its own; where it is gone, or its spec is another, what Git does for it ends |
 | a KeyValue is seen or gone | it is reconciled |
 
 News comes from watches, from lists, and from the answers to the controller's own calls. Nothing here
@@ -122,8 +122,12 @@ class Events:
         self._reconcilers.add("Execution", execution)
 
     def source_seen(self, source: Object) -> None:
-        """Take in a GitSource."""
+        """Take in a GitSource. What Git does for another spec of it is of no use any more."""
+        meta = source["metadata"]
+        before = self._stores.sources.get(meta["namespace"], meta["name"])
         if self._stores.sources.put(source):
+            if before and before["metadata"].get("generation") != meta.get("generation"):
+                self._reconcilers.removed("GitSource", before)
             self._reconcilers.add("GitSource", source)
 
     def source_gone(self, source: Object) -> None:

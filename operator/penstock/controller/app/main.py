@@ -6,12 +6,14 @@ import asyncio
 import logging
 import os
 import signal
-from pathlib import Path
+from contextlib import AsyncExitStack
 
 import kopf
 
 from penstock.controller.app.assembly import Operator
+from penstock.controller.app.git_service import git_service
 from penstock.controller.app.handlers import register
+from penstock.controller.app.own_services import OwnServices
 from penstock.controller.app.probes import metrics_app, probe_app, serve
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.settings import Settings, settings_of_environment
@@ -24,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 def run() -> None:
-    """Run until SIGTERM. The environment says where the settings and the Git cache are."""
+    """Run until SIGTERM. The environment says where the settings are."""
     logging.basicConfig(
         level=os.environ.get("PENSTOCK_LOG_LEVEL", "INFO"),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
@@ -34,18 +36,22 @@ def run() -> None:
     image = os.environ.get("PENSTOCK_IMAGE")
     if image:
         settings = settings.model_copy(update={"jobs": {"image": image, **settings.jobs}})
-    cache = Path(os.environ.get("PENSTOCK_GIT_CACHE", "/var/cache/penstock"))
-    asyncio.run(_run(settings, cache))
+    asyncio.run(_run(settings))
 
 
-async def _run(settings: Settings, cache: Path) -> None:
+async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = Metrics()
-    async with connect(metrics.api_called) as api:
-        operator = Operator(api, settings, metrics, cache)
+    refused = settings.refused_networks
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(connect(metrics.api_called))
+        services = OwnServices(api)
+        git = await stack.enter_async_context(git_service(settings.git, services, refused))
+        operator = Operator(api, settings, metrics, git, refused)
+        refusing = asyncio.create_task(services.are_refused(refused))
         ready = asyncio.Event()
         await serve(probe_app(operator.queue, ready.is_set), PROBE_PORT)
         await serve(metrics_app(metrics.registry), METRICS_PORT)
@@ -59,6 +65,7 @@ async def _run(settings: Settings, cache: Path) -> None:
         logger.info("the controller has started")
         await stop.wait()
         await asyncio.wait({watch}, timeout=10)
+        refusing.cancel()
         work.cancel()
         await asyncio.wait({work}, timeout=5)
         for task in (work, watch):

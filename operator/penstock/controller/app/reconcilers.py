@@ -12,14 +12,15 @@ from penstock.controller.runtime.queue import Key, KeyedQueue
 from penstock.controller.runtime.waits import Waits
 from penstock.kubernetes.api.client import Object
 
-SOURCE_WORKERS = 4
-"""GitSources have workers of their own: remotes that hang must not hold up executions."""
+SOURCE_WORKERS = 1000
+"""GitSources have workers of their own: remotes that hang must not hold up executions, nor each
+other. They only wait: the Git service says whose turn it is."""
 
 Reconcile = Callable[[str, str], Awaitable[float | None]]
 """Brings one object, by namespace and name, to where it should be. Returns the seconds after which
 to look again, or None."""
 Removed = Callable[[Object], None]
-"""Takes in that an object is gone."""
+"""Takes in that an object is gone: what goes on for it is of no use any more."""
 
 
 class Reconcilers:

@@ -7,7 +7,6 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
 from penstock.cluster.key_value_writer import KeyValueWriter
 from penstock.controller.app.events import Events
@@ -52,6 +51,7 @@ from penstock.controller.flows.revisions import Revisions
 from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.gc.purge_tasks import PurgeTasks
 from penstock.controller.gc.retention import Retention
+from penstock.controller.gitsources.git_client import Git
 from penstock.controller.gitsources.namespacefiles import NamespaceFolders
 from penstock.controller.gitsources.reconciler import GitSourceReconciler
 from penstock.controller.keyvalues.index import KeyValueIndex
@@ -71,6 +71,7 @@ from penstock.kubernetes.api.client import Api
 from penstock.kubernetes.jobs.job import JobDefaults
 from penstock.kubernetes.status.large_outputs import OutputsKeeper
 from penstock.kubernetes.status.task_run_archive import TaskRunArchive
+from penstock.network import RefusedNetworks
 
 
 class Runtime:
@@ -92,12 +93,12 @@ class Runtime:
 class Files:
     """The internal storage, and who may use what of it."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, refused: RefusedNetworks) -> None:
         executions, settings = runtime.stores.executions, runtime.settings
         self.storage = StorageAccess(runtime.api, settings.storage)
         self.provenance = Provenance(lambda: self.storage.key)
         self.access = FileAccess(executions, self.provenance)
-        self.reads = ExpressionReads(self.storage.storage, self.access)
+        self.reads = ExpressionReads(self.storage.storage, self.access, refused)
         self.orphaned = OrphanedFiles(self.storage.root, executions, settings.namespaces)
         self.execution_index = ExecutionIndex(executions, self.access)
 
@@ -268,13 +269,13 @@ def _cluster_tasks(rooms: Rooms) -> ClusterTasks:
     )
 
 
-def build_gitsources(runtime: Runtime, files: Files, cache: Path) -> None:
+def build_gitsources(runtime: Runtime, files: Files, git: Git) -> None:
     """Build the reconciler of GitSources."""
-    stores, folders = runtime.stores, NamespaceFolders(files.storage.storage)
+    stores, folders = runtime.stores, NamespaceFolders(git, files.storage.storage)
     reconciler = GitSourceReconciler(
-        runtime.api, stores.sources, stores.flows, runtime.recorder, cache, folders
+        runtime.api, stores.sources, stores.flows, runtime.recorder, git, folders
     )
-    runtime.reconcilers.serve("GitSource", reconciler.reconcile, reconciler.removed)
+    runtime.reconcilers.serve("GitSource", reconciler.reconcile, reconciler.stop)
 
 
 def _environment(prefix: str) -> dict[str, str]:

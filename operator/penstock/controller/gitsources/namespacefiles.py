@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import Path
+from typing import BinaryIO
 
-from penstock.git import Limits, Remote, Snapshot, snapshot
+from penstock.controller.gitsources.commit_files import spool
+from penstock.controller.gitsources.git_client import Git
+from penstock.git import FileHead, Limits, Record, Remote, Skipped, Wanted
 from penstock.git.checks import check_path
 from penstock.kubernetes.api.client import Object
 from penstock.resources.gitsource import FileProblem, GitSourceSpec
@@ -27,7 +29,7 @@ LIMITS = Limits(
     max_total_bytes=256 * 1024 * 1024,
     max_fetch_bytes=1024 * 1024 * 1024,
 )
-"""What the files of one namespace may cost: they are read into memory while they are copied."""
+"""What the files of one namespace may cost."""
 
 _TAKEN = "_git"
 
@@ -35,26 +37,30 @@ _TAKEN = "_git"
 class NamespaceFolders:
     """Takes in the namespace files of GitSources."""
 
-    def __init__(self, storage: Callable[[str], Storage]) -> None:
+    def __init__(self, git: Git, storage: Callable[[str], Storage]) -> None:
+        self._git = git
         self._storage = storage
 
     async def take_in(
-        self, body: Object, spec: GitSourceSpec, remote: Remote, commit: str, cache: Path
+        self, body: Object, spec: GitSourceSpec, remote: Remote, commit: str
     ) -> list[FileProblem]:
         """Bring the files of all namespaces that the GitSource names to a commit; what could not be
         taken in. Raises ``GitError`` and :class:`StorageError`.
         """
         meta = body["metadata"]
+        # A cache of its own: what one leaves out depends on how large a file may be.
+        source = f"{meta['uid']}-files"
         problems: list[FileProblem] = []
-        for wanted in spec.namespace_files:
-            folder = Folder(
-                self._storage(meta["namespace"]),
-                wanted.namespace,
-                check_path(wanted.path),
-                meta["name"],
-            )
-            at = replace(remote, path=folder.path or ".")
-            problems += await asyncio.to_thread(_bring, folder, at, commit, cache, spec.prune)
+        for folder in spec.namespace_files:
+            path = check_path(folder.path)
+            storage = self._storage(meta["namespace"])
+            target = Folder(storage, folder.namespace, path, meta["name"])
+            intake = await asyncio.to_thread(Intake, target)
+            wanted = Wanted(commit, ("",), target.known(intake.before), LIMITS)
+            at = replace(remote, path=path or ".")
+            async with self._git.snapshot(meta["namespace"], source, at, wanted) as records:
+                await _receive(records, intake)
+            problems += await asyncio.to_thread(intake.end, prune=spec.prune)
         return problems
 
 
@@ -75,15 +81,20 @@ class Folder:
     source: str
     """The name of the GitSource."""
 
-    def taken(self) -> Mapping[str, str]:
+    def taken(self) -> dict[str, str]:
         """The hashes of what was taken in, by the file's path below the folder."""
         try:
             with self.storage.open(self._record) as file:
                 found = json.load(file)
         except FileMissing:
             return {}
-        files: Mapping[str, str] = found["files"]
+        files: dict[str, str] = found["files"]
         return files
+
+    def keep_taken(self, files: Mapping[str, str]) -> None:
+        """Write down what was taken in."""
+        text = json.dumps({"files": files}, sort_keys=True)
+        self.storage.put(self._record, BytesIO(text.encode()))
 
     def name_of(self, path: str) -> str:
         """A file's path below the folder, or its name where it is the one file that is meant."""
@@ -91,38 +102,11 @@ class Folder:
             return path.rpartition("/")[2]
         return path.removeprefix(f"{self.path}/") if self.path else path
 
-    def lacks(self, files: Snapshot) -> bool:
-        """Whether the content of a file is wanted that was not read, as its hash was known."""
-        taken = self.taken()
-        return any(
-            file.content is None and taken.get(self.name_of(file.path)) != file.blob
-            for file in files.files
-        )
-
-    def take_in(self, files: Snapshot, *, prune: bool) -> list[FileProblem]:
-        """Bring the namespace's files to the commit; what could not be taken in."""
-        before, now = self.taken(), dict[str, str]()
-        target = NamespaceFiles(self.storage, self.namespace)
-        problems = [FileProblem(path=item.path, message=item.reason) for item in files.skipped]
-        for file in files.files:
-            name = self.name_of(file.path)
-            try:
-                if file.content is not None and before.get(name) != file.blob:
-                    target.put(name, BytesIO(file.content))
-            except StorageError as error:
-                problems.append(FileProblem(path=file.path, message=str(error)))
-            else:
-                now[name] = file.blob
-        skipped = {self.name_of(item.path) for item in files.skipped}
-        for name in before.keys() - now.keys():
-            if prune and name not in skipped:
-                target.delete(name)
-            else:
-                now[name] = before[name]
-        if now != before:
-            text = json.dumps({"files": now}, sort_keys=True)
-            self.storage.put(self._record, BytesIO(text.encode()))
-        return problems
+    def known(self, taken: Mapping[str, str]) -> dict[str, str]:
+        """The hashes of what was taken in, by the file's path in the repository."""
+        known = {f"{self.path}/{name}" if self.path else name: taken[name] for name in taken}
+        one = self.path.rpartition("/")[2]
+        return known | ({self.path: taken[one]} if one in taken else {})
 
     @property
     def _record(self) -> str:
@@ -130,11 +114,75 @@ class Folder:
         return checked(f"{namespace_folder(self.namespace)}{_TAKEN}/{own_part(self.source)}.json")
 
 
-def _bring(
-    folder: Folder, remote: Remote, commit: str, cache: Path, prune: bool
-) -> list[FileProblem]:
-    known = frozenset(folder.taken().values())
-    files = snapshot(remote, commit, cache, known, suffixes=("",), limits=LIMITS)
-    if folder.lacks(files):
-        files = snapshot(remote, commit, cache, suffixes=("",), limits=LIMITS)
-    return folder.take_in(files, prune=prune)
+class Intake:
+    """Brings a namespace's files to a commit, one after the other. Blocks."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._target = NamespaceFiles(folder.storage, folder.namespace)
+        self.before = folder.taken()
+        self._now: dict[str, str] = {}
+        self._skipped: set[str] = set()
+        self._problems: list[FileProblem] = []
+
+    def skip(self, item: Skipped) -> None:
+        """Leave one as it is that can't be read."""
+        self._skipped.add(self._folder.name_of(item.path))
+        self._problems.append(FileProblem(path=item.path, message=item.reason))
+
+    def leave(self, head: FileHead) -> None:
+        """Note one whose content is there already."""
+        self._now[self._folder.name_of(head.path)] = head.blob
+
+    def take(self, head: FileHead, content: BinaryIO) -> None:
+        """Write one to the storage."""
+        name = self._folder.name_of(head.path)
+        try:
+            self._target.put(name, content)
+        except StorageError as error:
+            self._skipped.add(name)  # what was there before stays
+            self._problems.append(FileProblem(path=head.path, message=str(error)))
+        else:
+            self._now[name] = head.blob
+
+    def end(self, *, prune: bool) -> list[FileProblem]:
+        """All files of the commit were seen: delete those that it has no more, and write down what
+        there is. What could not be taken in."""
+        for name in self.before.keys() - self._now.keys():
+            if prune and name not in self._skipped:
+                self._target.delete(name)
+            else:
+                self._now[name] = self.before[name]
+        if self._now != self.before:
+            self._folder.keep_taken(self._now)
+        return self._problems
+
+
+async def _receive(records: AsyncIterator[Record], intake: Intake) -> None:
+    """Take in each file as soon as it is there. One at a time is on this machine."""
+    head: FileHead | None = None
+    content = spool()
+
+    async def take() -> None:
+        nonlocal head
+        if head is not None:
+            content.seek(0)
+            await asyncio.to_thread(intake.take, head, content)
+            head = None
+
+    try:
+        async for record in records:
+            match record:
+                case bytes():
+                    content.write(record)
+                case FileHead(size=None):
+                    intake.leave(record)
+                case FileHead():
+                    await take()
+                    content.close()
+                    head, content = record, spool()
+                case Skipped():
+                    intake.skip(record)
+        await take()
+    finally:
+        content.close()

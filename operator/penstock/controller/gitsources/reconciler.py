@@ -9,45 +9,47 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
-import shutil
-from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
 
 from pydantic import ValidationError
 
+from penstock.controller.gitsources.commit_files import LIMITS, CommitFiles
+from penstock.controller.gitsources.git_client import Git
 from penstock.controller.gitsources.namespacefiles import NamespaceFolders, is_namespace_file
-from penstock.controller.gitsources.sourcefiles import (
-    Verdicts,
-    WantedFlow,
-    format_problem,
-    judge,
-    problems_text,
+from penstock.controller.gitsources.source_status import (
+    requested_at,
+    status_of_applied,
+    status_of_failed,
+    told_of_applied,
+    told_of_failed,
 )
+from penstock.controller.gitsources.sourcefiles import Judge, WantedFlow, problems_text
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.outcomes import is_missing, is_unanswered
 from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import Report
-from penstock.git import GitError, Reference, Remote, Snapshot, resolve, snapshot
+from penstock.git import GitError, Reference, Remote, Wanted
 from penstock.kubernetes.api.client import FLOWS, GIT_SOURCES, Api, ApiError, Object
-from penstock.resources.conditions import GIT_SOURCE, is_ready
+from penstock.resources.conditions import is_ready
 from penstock.resources.flow import COMMIT_ANNOTATION, PROBLEMS_ANNOTATION, SOURCE_LABEL
 from penstock.resources.gitsource import (
-    FLUX_RECONCILE_ANNOTATION,
-    RECONCILE_ANNOTATION,
     FileProblem,
     GitSourceSpec,
     GitSourceStatus,
     InventoryEntry,
+    seconds,
 )
 from penstock.storage.errors import StorageError
 from penstock.types import flow_parser
 
 FIELD_MANAGER = "penstock-git"
-_MAX_PROBLEMS = 100
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_COMMITS_AT_ONCE = 4
+"""Commits whose files are on this machine's disk at once, of whichever GitSources."""
+_FILES_AT_ONCE = 2
+"""Files that are read at once: the values of one take many times its bytes."""
 
 
 class GitSourceReconciler:
@@ -59,21 +61,22 @@ class GitSourceReconciler:
         sources: ObjectStore,
         flows: ObjectStore,
         recorder: Recorder,
-        cache: Path,
+        git: Git,
         folders: NamespaceFolders,
     ) -> None:
         self._api = api
         self._sources = sources
         self._flows = flows
         self._recorder = recorder
-        self._cache = cache
+        self._git = git
         self._folders = folders
-        self._gone: list[Object] = []
-        """Deleted GitSources whose caches are still there."""
+        self._commits = asyncio.Semaphore(_COMMITS_AT_ONCE)
+        self._reading = asyncio.Semaphore(_FILES_AT_ONCE)
+        self._syncs: dict[str, asyncio.Task[GitSourceStatus]] = {}
+        """What goes on, by the uid of the GitSource."""
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Seconds after which to ask the remote again, or None."""
-        await self._drop_caches()
         body = self._sources.get(namespace, name)
         if body is None or body["metadata"].get("deletionTimestamp"):
             return None
@@ -81,69 +84,75 @@ class GitSourceReconciler:
         try:
             spec = GitSourceSpec.model_validate(body.get("spec") or {})
         except ValidationError as error:
-            await self._write(body, before, self._failed(body, before, "InvalidSpec", str(error)))
+            await self._fail(body, before, "InvalidSpec", _first_problem(error))
             return None
         if spec.suspend:
             return None
-        interval = seconds(spec.interval) * random.uniform(0.95, 1.05)
         try:
-            status = await self._sync(body, spec, before)
+            status = await self._while_there(body, self._sync(body, spec, before))
         except GitError as error:
-            status = self._failed(body, before, error.reason, str(error))
+            await self._fail(body, before, error.reason, str(error))
         except StorageError as error:
-            status = self._failed(body, before, "StorageFailed", str(error))
-        await self._write(body, before, status)
-        return interval
+            await self._fail(body, before, "StorageFailed", str(error))
+        else:
+            if status is None:
+                return None
+            await self._write(body, before, status)
+        return seconds(spec.interval) * random.uniform(0.95, 1.05)
 
-    def removed(self, body: Object) -> None:
-        """A GitSource is gone: its Flows stay, its caches go with the next reconcile."""
-        self._gone.append(body)
+    def stop(self, body: Object) -> None:
+        """A GitSource is gone, or says something else now: what goes on for it ends, and with it
+        its Git. Its Flows stay."""
+        sync = self._syncs.get(body["metadata"]["uid"])
+        if sync is not None:
+            sync.cancel()
 
-    async def _drop_caches(self) -> None:
-        while self._gone:
-            body = self._gone.pop()
-            for cache in (self._cache_of(body), self._files_cache_of(body)):
-                await asyncio.to_thread(shutil.rmtree, cache, ignore_errors=True)
+    async def _while_there(
+        self, body: Object, work: Coroutine[Any, Any, GitSourceStatus]
+    ) -> GitSourceStatus | None:
+        """What a sync comes to; None where it was stopped."""
+        uid = body["metadata"]["uid"]
+        sync = asyncio.create_task(work)
+        self._syncs[uid] = sync
+        try:
+            await asyncio.wait({sync})
+        finally:
+            sync.cancel()  # where nobody waits for it any more
+            if self._syncs.get(uid) is sync:
+                del self._syncs[uid]
+        return None if sync.cancelled() else sync.result()
 
     async def _sync(
         self, body: Object, spec: GitSourceSpec, before: GitSourceStatus
     ) -> GitSourceStatus:
+        meta = body["metadata"]
         remote = _remote(spec)
-        commit = await asyncio.to_thread(resolve, remote)
+        commit = await self._git.resolve(meta["namespace"], remote)
         present = [entry for entry in before.inventory if self._is_there(body, entry)]
         if self._is_current(body, before, commit, len(present)):
             return before
         # Before the flows: those of the same commit read them.
-        cache = self._files_cache_of(body)
-        problems = await self._folders.take_in(body, spec, remote, commit, cache)
-        files = _flows_only(spec, await self._read(body, remote, commit, present))
-        verdicts = await asyncio.to_thread(judge, files.files, flow_parser())
-        verdicts = replace(verdicts, problems=(*problems, *verdicts.problems))
-        return await self._take_in(body, spec, before, present, files, verdicts)
+        problems = await self._folders.take_in(body, spec, remote, commit)
+        wanted = Wanted(commit, known=_known(before.inventory, present), limits=LIMITS)
+        async with AsyncExitStack() as held:
+            git = self._git.snapshot(meta["namespace"], meta["uid"], remote, wanted)
+            async with git as records:
+                files = held.enter_context(CommitFiles())
+                # The first record comes once Git has done its part: only then is there a wait.
+                files.take(await anext(records))
+                await held.enter_async_context(self._commits)
+                async for record in records:
+                    files.take(record)
+            return await self._take_in(body, spec, before, present, files, problems)
 
     def _is_current(self, body: Object, before: GitSourceStatus, commit: str, present: int) -> bool:
         return (
             before.applied_commit == commit
             and before.observed_generation == body["metadata"].get("generation")
-            and before.last_handled_reconcile_at == _requested_at(body)
+            and before.last_handled_reconcile_at == requested_at(body)
             and is_ready(before.conditions)
             and present == len(before.inventory)
         )
-
-    async def _read(
-        self, body: Object, remote: Remote, commit: str, present: list[InventoryEntry]
-    ) -> Snapshot:
-        """The files of the commit; those whose Flow has the same content already are not read."""
-        known = frozenset(entry.blob for entry in present)
-        cache = self._cache_of(body)
-        files = await asyncio.to_thread(snapshot, remote, commit, cache, known)
-        taken = {(entry.path, entry.blob) for entry in present}
-        moved = any(
-            file.content is None and (file.path, file.blob) not in taken for file in files.files
-        )
-        if moved:
-            files = await asyncio.to_thread(snapshot, remote, commit, cache, frozenset[str]())
-        return files
 
     async def _take_in(
         self,
@@ -151,31 +160,42 @@ class GitSourceReconciler:
         spec: GitSourceSpec,
         before: GitSourceStatus,
         present: list[InventoryEntry],
-        files: Snapshot,
-        verdicts: Verdicts,
+        files: CommitFiles,
+        problems: list[FileProblem],
     ) -> GitSourceStatus:
-        paths = {file.path for file in files.files if file.content is None}
+        """Apply the flows of a commit, and delete those that it has no more."""
+        paths = {path for path in files.unchanged if not is_namespace_file(spec, path)}
         unchanged = [entry for entry in present if entry.path in paths]
-        problems = [
-            *verdicts.problems,
-            *(FileProblem(path=item.path, message=item.reason) for item in files.skipped),
+        problems = problems + [
+            FileProblem(path=item.path, message=item.reason)
+            for item in files.skipped
+            if not is_namespace_file(spec, item.path)
         ]
         applied: list[InventoryEntry] = []
-        for wanted in verdicts.flows:
-            entry, found = await self._apply(body, wanted, files.commit, unchanged)
-            applied += [entry] if entry is not None else []
-            problems += found
+        judge = Judge(flow_parser())
+        for file in files:
+            if is_namespace_file(spec, file.path):
+                continue
+            async with self._reading:
+                for wanted in await asyncio.to_thread(judge.flows_of, file):
+                    entry, found = await self._apply(body, wanted, files.commit, unchanged)
+                    applied += [entry] if entry is not None else []
+                    problems += found
+        problems = judge.problems + problems
         kept_names = {entry.flow for entry in (*unchanged, *applied)}
         dropped: list[InventoryEntry] = []
         kept: list[InventoryEntry] = []
         for entry in present:
             if entry.flow not in kept_names:
-                stays = entry.path in verdicts.unreadable or not spec.prune
+                stays = entry.path in judge.unreadable or not spec.prune
                 (kept if stays else dropped).append(entry)
         for entry in dropped:
             await self._prune(body, entry)
         inventory = sorted([*unchanged, *applied, *kept], key=lambda entry: entry.flow)
-        return self._applied(body, before, files.commit, inventory, problems)
+        status = status_of_applied(body, before, files.commit, inventory, problems)
+        for report in told_of_applied(before, status, problems):
+            self._recorder.record(body, report)
+        return status
 
     async def _apply(
         self,
@@ -248,60 +268,11 @@ class GitSourceReconciler:
         existing = self._flows.get(body["metadata"]["namespace"], entry.flow)
         return existing is not None and existing["metadata"]["uid"] == entry.uid
 
-    def _applied(
-        self,
-        body: Object,
-        before: GitSourceStatus,
-        commit: str,
-        inventory: list[InventoryEntry],
-        problems: list[FileProblem],
-    ) -> GitSourceStatus:
-        now = datetime.now(UTC)
-        generation = int(body["metadata"].get("generation", 0))
-        reason, message = "Applied", f"{len(inventory)} flows at {commit[:12]}"
-        failed = len({problem.path for problem in problems})
-        if problems:
-            reason = "FilesFailed"
-            message = f"{failed} files of {commit[:12]} could not be taken in: " + "; ".join(
-                format_problem(problem) for problem in problems[:10]
-            )
-        conditions = GIT_SOURCE.judged(before.conditions, reason, message, now, generation)
-        if commit != before.applied_commit:
-            self._recorder.record(body, Report("Applied", f"{len(inventory)} flows at {commit}"))
-        known = {format_problem(problem) for problem in before.problems}
-        for problem in problems[:_MAX_PROBLEMS]:
-            if format_problem(problem) not in known:
-                self._recorder.record(
-                    body, Report("FileInvalid", format_problem(problem), warning=True)
-                )
-        return GitSourceStatus(
-            observed_generation=generation,
-            applied_commit=commit,
-            attempted_commit=commit,
-            last_sync=now if commit != before.applied_commit else before.last_sync,
-            last_handled_reconcile_at=_requested_at(body),
-            flows=len(inventory),
-            failed=failed,
-            inventory=inventory,
-            problems=problems[:_MAX_PROBLEMS],
-            conditions=conditions,
-        )
-
-    def _failed(
-        self, body: Object, before: GitSourceStatus, reason: str, message: str
-    ) -> GitSourceStatus:
-        now = datetime.now(UTC)
-        generation = int(body["metadata"].get("generation", 0))
-        conditions = GIT_SOURCE.judged(before.conditions, reason, message, now, generation)
-        if conditions != before.conditions:
-            self._recorder.record(body, Report(reason, message, warning=True))
-        return before.model_copy(
-            update={
-                "observed_generation": generation,
-                "last_handled_reconcile_at": _requested_at(body),
-                "conditions": conditions,
-            }
-        )
+    async def _fail(self, body: Object, before: GitSourceStatus, reason: str, message: str) -> None:
+        status = status_of_failed(body, before, reason, message)
+        for report in told_of_failed(before, status, reason, message):
+            self._recorder.record(body, report)
+        await self._write(body, before, status)
 
     async def _write(self, body: Object, before: GitSourceStatus, status: GitSourceStatus) -> None:
         if status == before:
@@ -312,20 +283,6 @@ class GitSourceReconciler:
             if not is_missing(error):
                 raise
 
-    def _cache_of(self, body: Object) -> Path:
-        """A folder that no name of a user takes part in."""
-        return self._cache / str(body["metadata"]["uid"])
-
-    def _files_cache_of(self, body: Object) -> Path:
-        """One of its own: what a cache leaves out depends on how large a file may be."""
-        return self._cache / f"{body['metadata']['uid']}-files"
-
-
-def seconds(duration: str) -> float:
-    """`1h30m` in seconds. The CRD has checked the form."""
-    parts = re.findall(r"([0-9.]+)(ms|s|m|h)", duration)
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
-
 
 def _remote(spec: GitSourceSpec) -> Remote:
     ref = spec.ref
@@ -333,18 +290,21 @@ def _remote(spec: GitSourceSpec) -> Remote:
     return Remote(spec.url, reference, spec.path, seconds(spec.timeout))
 
 
-def _flows_only(spec: GitSourceSpec, files: Snapshot) -> Snapshot:
-    return replace(
-        files,
-        files=tuple(file for file in files.files if not is_namespace_file(spec, file.path)),
-        skipped=tuple(item for item in files.skipped if not is_namespace_file(spec, item.path)),
-    )
+def _known(inventory: list[InventoryEntry], present: list[InventoryEntry]) -> dict[str, str]:
+    """The blobs of the files, by path, whose Flows all are as the file says."""
+    there = {entry.flow for entry in present}
+    blobs: dict[str, set[str]] = {}
+    for entry in inventory:
+        blob = entry.blob if entry.flow in there else "gone"
+        blobs.setdefault(entry.path, set()).add(blob)
+    return {path: found.pop() for path, found in blobs.items() if len(found) == 1}
 
 
-def _requested_at(body: Object) -> str | None:
-    annotations = body["metadata"].get("annotations") or {}
-    value = annotations.get(RECONCILE_ANNOTATION) or annotations.get(FLUX_RECONCILE_ANNOTATION)
-    return None if value is None else str(value)
+def _first_problem(error: ValidationError) -> str:
+    """What is wrong with a spec, and where."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, ("spec", *first["loc"])))
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def _owned(flow: Object, source: str) -> bool:

@@ -1,6 +1,6 @@
 """From the files of a commit to the Flows that are wanted, and to what is wrong with the rest.
 
-Pure: files in, verdicts out. One file never stops another.
+No I/O: files in, flows and problems out. One file never stops another.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.controller.gitsources.commit_files import SourceFile
 from penstock.flow.loading import SourceDocument, load_documents
 from penstock.flow.parse import FlowParser
 from penstock.flow.problems import InvalidFlow, Problem
-from penstock.git import SourceFile
 from penstock.kubernetes.api.client import Object
 from penstock.resources import API_VERSION
 from penstock.resources.flow import (
@@ -24,6 +24,7 @@ from penstock.resources.flow import (
 )
 from penstock.resources.gitsource import FileProblem
 from penstock.resources.manifests import flow_in
+from penstock.resources.names import is_subdomain
 
 
 @dataclass(frozen=True)
@@ -56,43 +57,39 @@ class WantedFlow:
         }
 
 
-@dataclass(frozen=True)
-class Verdicts:
-    """What the files of a commit come to."""
+class Judge:
+    """Reads the files of a commit, one after the other, and remembers what was wrong with them."""
 
-    flows: tuple[WantedFlow, ...]
-    problems: tuple[FileProblem, ...]
-    """Files that hold no flow at all, or one that another file holds already."""
-    unreadable: frozenset[str]
-    """Paths of files that don't parse: the Flows that came from them stay."""
+    def __init__(self, parser: FlowParser) -> None:
+        self._parser = parser
+        self._paths: dict[str, str] = {}
+        """Of the flows that were found, by the name of the Flow."""
+        self.problems: list[FileProblem] = []
+        """Files that hold no flow at all, or one that another file holds already."""
+        self.unreadable: set[str] = set()
+        """Paths of files that don't parse: the Flows that came from them stay."""
 
-
-def judge(files: Iterable[SourceFile], parser: FlowParser) -> Verdicts:
-    """Read every file that has content."""
-    flows: dict[str, WantedFlow] = {}
-    problems: list[FileProblem] = []
-    unreadable: set[str] = set()
-    for file in files:
-        if file.content is None:
-            continue
+    def flows_of(self, file: SourceFile) -> list[WantedFlow]:
+        """The flows of a file, which no file before it had."""
         try:
             documents = load_documents(file.content)
         except InvalidFlow as error:
-            problems += [_file_problem(file.path, problem) for problem in error.problems]
-            unreadable.add(file.path)
-            continue
+            self.problems += [_file_problem(file.path, problem) for problem in error.problems]
+            self.unreadable.add(file.path)
+            return []
+        flows: list[WantedFlow] = []
         for document in documents:
-            found = _read(file, document, parser)
+            found = _read(file, document, self._parser)
             if isinstance(found, FileProblem):
-                problems.append(found)
-                unreadable.add(file.path)
-            elif found is not None and found.name in flows:
-                other = flows[found.name].path
-                message = f"the flow stands in {other} already"
-                problems.append(FileProblem(path=file.path, line=1, message=message))
+                self.problems.append(found)
+                self.unreadable.add(file.path)
+            elif found is not None and found.name in self._paths:
+                message = f"the flow stands in {self._paths[found.name]} already"
+                self.problems.append(FileProblem(path=file.path, line=1, message=message))
             elif found is not None:
-                flows[found.name] = found
-    return Verdicts(tuple(flows.values()), tuple(problems), frozenset(unreadable))
+                self._paths[found.name] = found.path
+                flows.append(found)
+        return flows
 
 
 def problems_text(problems: Iterable[FileProblem]) -> str:
@@ -112,10 +109,18 @@ def _read(
     value = document.value
     if not isinstance(value, dict):
         return FileProblem(path=file.path, line=1, message="a flow is a map with `id` and `tasks`")
-    name = (value.get("metadata") or {}).get("name") if "apiVersion" in value else None
+    meta = value.get("metadata") if "apiVersion" in value else None
+    name = meta.get("name") if isinstance(meta, dict) else None
+    name_line = document.line_of(("metadata", "name"))
     found = flow_in(document)
     if found is None:
         return None
+    if isinstance(name, str) and not is_subdomain(name):
+        message = (
+            f"`{name[:100]}` can't be the name of a Flow: lower-case letters, digits, `-` and `.`, "
+            "as of a host's name"
+        )
+        return FileProblem(path=file.path, line=name_line, message=f"metadata.name: {message}")
     document, value = found, found.value
     namespace, flow_id = value.get("namespace"), value.get("id")
     if not (isinstance(namespace, str) and namespace and isinstance(flow_id, str) and flow_id):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from penstock.engine.interface.limits import Limits
 from penstock.flow.model import Document
 from penstock.kubernetes.secrets.locations import DEFAULT_NAME, SecretKey
+from penstock.network import REFUSED, RefusedNetworks
 from penstock.storage.settings import StorageSettings
 
 
@@ -56,6 +58,27 @@ class SecretSettings(Document):
     """Secrets that stand elsewhere, by the name that flows use."""
 
 
+class NetworkSettings(Document):
+    """Whom Penstock asks for users: `http()` in expressions, and Git."""
+
+    refused: list[str] = list(REFUSED)
+    """Networks that are not asked, such as `10.0.0.0/8`; beside them, Penstock's own Services."""
+
+    @field_validator("refused")
+    @classmethod
+    def _check(cls, refused: list[str]) -> list[str]:
+        for network in refused:
+            ip_network(network)
+        return refused
+
+
+class GitSettings(Document):
+    """How the controller reaches Git."""
+
+    service_url: str | None = None
+    """Where the Git service is; the one that the chart installs where it is null."""
+
+
 class Settings(Document):
     """All settings, with the defaults that are shipped."""
 
@@ -71,6 +94,8 @@ class Settings(Document):
     executions: ExecutionSettings = ExecutionSettings()
     storage: StorageSettings = StorageSettings()
     """The internal storage."""
+    git: GitSettings = GitSettings()
+    network: NetworkSettings = NetworkSettings()
     jobs: dict[str, Any] = {}
     """Defaults of the tasks' pods (see `penstock.kubernetes.jobs.job.JobDefaults`)."""
     secrets: SecretSettings = SecretSettings()
@@ -78,6 +103,12 @@ class Settings(Document):
     """Variables of the controller's own environment with this prefix are `envs.…`."""
     variables: dict[str, Any] = {}
     """What expressions see as `globals.…`."""
+
+    @property
+    def refused_networks(self) -> RefusedNetworks:
+        """Those that are set, and the addresses of this pod."""
+        own = os.environ.get("PENSTOCK_POD_IPS", "")
+        return RefusedNetworks(self.network.refused, filter(None, own.split(",")))
 
     @property
     def limits(self) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,12 +21,9 @@ _OF_BODY = frozenset({"content-type", "content-length"})
 _OF_ORIGIN = frozenset({"authorization", "cookie"})
 _UNQUOTED = "%/:=&?~#+!$,;'@()*[]"
 
-CheckAddress = Callable[[str], None]
-"""Checks the address of each server before anything is sent to it. Raises TaskFailure."""
-
-
-def any_address(address: str) -> None:
-    """Allow every server."""
+Connect = Callable[..., socket.socket]
+"""Opens a connection, as ``socket.create_connection`` does. Raises TaskFailure for a server that
+may not be asked."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +56,13 @@ class Answer:
 
 @contextmanager
 def send(
-    request: HttpRequest, options: HttpOptions, check: CheckAddress = any_address
+    request: HttpRequest, options: HttpOptions, connect: Connect = socket.create_connection
 ) -> Iterator[Answer]:
     """Send a request, and follow redirects. Raises :class:`TaskFailure`."""
     if (authorization := options.authorization) is not None:
         request = replace(request, headers={**request.headers, "Authorization": authorization})
     try:
-        with _followed(request, options, check) as answer:
+        with _followed(request, options, connect) as answer:
             yield answer
     except (OSError, HTTPException, UnicodeError) as error:
         told = str(error) or type(error).__name__
@@ -72,12 +70,13 @@ def send(
 
 
 @contextmanager
-def _followed(request: HttpRequest, options: HttpOptions, check: CheckAddress) -> Iterator[Answer]:
+def _followed(request: HttpRequest, options: HttpOptions, connect: Connect) -> Iterator[Answer]:
     for _ in range(_MAX_REDIRECTS + 1):
         connection = _connect(request, options)
         try:
+            # Of each server on the way, before there is a connection to it.
+            connection._create_connection = connect  # type: ignore[attr-defined]
             connection.connect()
-            check(connection.sock.getpeername()[0])
             response = _exchange(connection, request, options)
             target = response.getheader("Location")
             if response.status in _REDIRECTS and target and options.follow_redirects:

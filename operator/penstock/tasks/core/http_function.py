@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from io import BytesIO
@@ -13,7 +14,7 @@ from urllib.parse import urlencode
 from penstock.tasks.contract.task import TaskFailure
 from penstock.tasks.contract.texts import json_text
 from penstock.tasks.core.http_body import plain_text
-from penstock.tasks.core.http_client import Answer, CheckAddress, HttpRequest, any_address, send
+from penstock.tasks.core.http_client import Answer, Connect, HttpRequest, send
 from penstock.tasks.core.http_options import HttpOptions
 from penstock.tasks.core.http_tasks import parameter, text_of
 
@@ -33,7 +34,7 @@ def http(
     contentType: str = "application/json",
     headers: Mapping[str, Any] | None = None,
     *,
-    check: CheckAddress = any_address,
+    connect: Connect = socket.create_connection,
 ) -> Any:
     """The response of a server: JSON as the value that it stands for, everything else as text.
 
@@ -49,7 +50,7 @@ def http(
         sent.setdefault("Content-Type", contentType)
     stream = None if content is None else BytesIO(content)
     request = HttpRequest(str(method).upper(), uri, sent, stream, len(content or b""))
-    with send(request, _OPTIONS, check) as answer:
+    with send(request, _OPTIONS, connect) as answer:
         received = _received(answer, uri, until)
     if answer.code >= 400:
         raise TaskFailure(f"{request.method} {uri} failed with the code {answer.code}")

@@ -29,6 +29,7 @@ from penstock.kubernetes.api.client import (
 from penstock.kubernetes.observation import results
 from tests.fixtures.apiserver import ApiServer, Refused, names
 from tests.fixtures.controller import NAMESPACE, Controller, execution, until
+from tests.fixtures.git import Hanging
 from tests.fixtures.pods import job_of, pod_of
 
 BY = pytest.mark.parametrize("by", ["watch", "list"])
@@ -39,7 +40,7 @@ RUN, ATTEMPT = "run-1", 1
 @pytest.fixture
 def given(tmp_path: Path) -> Controller:
     """Chunks of one object: everything can happen between two."""
-    return Controller(tmp_path, chunk=1)
+    return Controller(tmp_path, chunk=1, git=Hanging())
 
 
 async def found_out(given: Controller, by: str) -> None:
@@ -263,19 +264,23 @@ async def test_of_a_flow_that_is_gone_the_revisions_are_looked_at(
 
 
 @BY
-async def test_of_a_git_source_that_is_gone_the_cache_goes(given: Controller, by: str) -> None:
-    # given
+async def test_of_a_git_source_that_is_gone_the_call_of_git_ends(
+    given: Controller, by: str
+) -> None:
+    # given: one whose server never answers
     source = {"metadata": {"name": "source", "namespace": NAMESPACE}, "spec": {"url": "https://x"}}
-    uid = given.server.put(GIT_SOURCES, source)["metadata"]["uid"]
+    given.server.put(GIT_SOURCES, source)
     await given.list()
-    for cache in (given.cache / uid, given.cache / f"{uid}-files"):
-        cache.mkdir(parents=True)
+    git = given.git
+    assert isinstance(git, Hanging)
+    reconcile = asyncio.create_task(given.reconcile("GitSource", "source"))
+    await until(lambda: git.calls)
     # when
     given.server.remove(GIT_SOURCES, NAMESPACE, "source")
     await found_out(given, by)
-    await given.reconcile("GitSource", "source")
     # then
-    assert list(given.cache.iterdir()) == []
+    assert await reconcile is None
+    assert git.calls == 0
 
 
 @BY

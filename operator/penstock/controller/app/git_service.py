@@ -1,0 +1,98 @@
+"""Where Git runs: in the service that the chart installs, else in a child process.
+
+A controller outside of a cluster has no service. The child is of no use as a fence: it is there so
+that such a controller does what one in a cluster does, by the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from penstock.controller.app.own_services import OwnServices
+from penstock.controller.gitsources.git_client import GitClient
+from penstock.controller.runtime.settings import GitSettings
+from penstock.network import RefusedNetworks
+
+_START_SECONDS = 60.0
+_END_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def git_service(
+    settings: GitSettings, services: OwnServices, refused: RefusedNetworks
+) -> AsyncIterator[GitClient]:
+    """Git, by way of the service that the settings or the environment name; where neither does, by
+    way of a child process that ends with the block."""
+    url, name = settings.service_url, os.environ.get("PENSTOCK_GIT_SERVICE")
+    if url is not None or name is not None:
+        token = Path(os.environ.get("PENSTOCK_GIT_TOKEN", "/var/run/secrets/penstock-git/token"))
+
+        async def address() -> str:
+            return url if url is not None else await services.url(name or "")
+
+        # The kubelet writes it anew before it runs out.
+        client = GitClient(address, lambda: token.read_text().strip(), refused)
+        try:
+            yield client
+        finally:
+            await client.close()
+        return
+    with TemporaryDirectory(prefix="penstock-git-cache-") as cache:
+        async with started(Path(cache)) as client:
+            yield client
+
+
+@asynccontextmanager
+async def started(
+    cache: Path, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[GitClient]:
+    """A Git service as a child process, on a port of the loopback that is free. It ends with the
+    block, and with this process."""
+    secret = secrets.token_urlsafe(32)
+    variables = {
+        **os.environ,
+        **(environment or {}),
+        "PENSTOCK_GIT_CACHE": str(cache),
+        "PENSTOCK_GIT_SECRET": secret,
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "penstock.cli", "git", "--port", "0"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=variables,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            port = (await process.stdout.readline()).decode().strip()
+        if not port.isdigit():
+            raise RuntimeError("the Git service did not start; its log says why")
+
+        async def address() -> str:
+            return f"http://127.0.0.1:{port}"
+
+        client = GitClient(address, lambda: secret)
+        try:
+            yield client
+        finally:
+            await client.close()
+    finally:
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(_END_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

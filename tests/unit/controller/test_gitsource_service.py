@@ -1,0 +1,90 @@
+"""A commit becomes Flows and namespace files, by a real Git server and a real Git service."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from e2e.gitserver import GitServer, Repository, create_repository
+from penstock.kubernetes.api.client import FLOWS, GIT_SOURCES
+from penstock.storage.execution import NamespaceFiles
+from tests.fixtures.controller import NAMESPACE, Controller
+from tests.fixtures.gitservice import running_git
+
+MIB = 1024 * 1024
+FLOW = """
+id: {id}
+namespace: company.team
+tasks: [{{id: t, type: io.kestra.plugin.core.debug.Return, format: x}}]
+"""
+
+
+async def test_flows_and_namespace_files_follow_the_repository(tmp_path: Path) -> None:
+    # given
+    create_repository(tmp_path / "git", "team")
+    with GitServer(tmp_path / "git") as server, Repository(server.clone_url("team")) as repository:
+        large = os.urandom(5 * MIB)
+        repository.commit(
+            {
+                "flows/one.yaml": FLOW.format(id="one"),
+                "flows/two.yaml": FLOW.format(id="two"),
+                "flows/bad.yaml": "id: [",
+                "files/large.bin": large,
+                "files/scripts/say.sh": "echo one",
+            }
+        )
+        async with running_git(tmp_path / "service") as git:
+            controller = Controller(tmp_path, git=git.client)
+            spec = {
+                "url": repository.url,
+                "path": ".",
+                "namespaceFiles": [{"namespace": "company.team", "path": "files"}],
+            }
+            source = {
+                "apiVersion": "penstock.dev/v1alpha1",
+                "kind": "GitSource",
+                "metadata": {"name": "source", "namespace": NAMESPACE},
+                "spec": spec,
+            }
+            controller.server.put(GIT_SOURCES, source)
+
+            async def synced() -> dict[str, Any]:
+                await controller.list()
+                await controller.reconcile("GitSource", "source")
+                controller.watch()
+                body = controller.server.get(GIT_SOURCES, NAMESPACE, "source")
+                assert body is not None
+                status: dict[str, Any] = body["status"]
+                return status
+
+            def flows() -> list[str]:
+                return sorted(body["metadata"]["name"] for body in controller.server.all(FLOWS))
+
+            def files() -> dict[str, bytes]:
+                storage = controller.operator.files.storage.storage(NAMESPACE)
+                found = NamespaceFiles(storage, "company.team")
+                return {path: found.open(path).read() for path in found.paths()}
+
+            # when
+            first = await synced()
+            # then
+            assert flows() == ["company.team.one", "company.team.two"]
+            assert files() == {"large.bin": large, "scripts/say.sh": b"echo one"}
+            assert (first["flows"], first["failed"]) == (2, 1)
+            assert first["problems"][0]["path"] == "flows/bad.yaml"
+            # and when
+            sha = repository.commit(
+                {
+                    "flows/one.yaml": None,
+                    "flows/bad.yaml": None,
+                    "files/scripts/say.sh": "echo two",
+                    "files/large.bin": None,
+                }
+            )
+            second = await synced()
+            # then
+            assert flows() == ["company.team.two"]
+            assert files() == {"scripts/say.sh": b"echo two"}
+            assert second["appliedCommit"] == sha
+            assert (second["flows"], second["failed"]) == (1, 0)
