@@ -160,8 +160,9 @@ EXECUTION_REFUSALS = (
            _READ_MESSAGE),
     Reason("TaskRunNotFound", Health.STALLED,
            "The Execution that it replays has no such task run.", "Name another task."),
-    Reason("InternalError", Health.STALLED, "The controller made an error.",
-           "Report it, with the message."),
+    Reason("InternalError", Health.STALLED,
+           "The controller made an error each time that it looked at it.",
+           "Report it, with the message and the traceback of the controller's log."),
 )  # fmt: skip
 """Reasons for which an Execution ends before anything of it runs; `status.refusal` has them too."""
 

@@ -22,6 +22,7 @@ from penstock.controller.attempts.settle import AttemptEffects
 from penstock.controller.attempts.start import AttemptStarter
 from penstock.controller.attempts.task_cache import CachedTasks
 from penstock.controller.attempts.working_directories import WorkingDirectories
+from penstock.controller.executions.abandon import Abandonment
 from penstock.controller.executions.actions import Actions
 from penstock.controller.executions.cluster_tasks import ClusterTasks
 from penstock.controller.executions.concurrency import ConcurrencyLimits
@@ -247,6 +248,10 @@ def build_executions(rooms: Rooms) -> None:
         ),
     )
     runtime.reconcilers.serve("Execution", reconciler.reconcile)
+    abandonment = Abandonment(
+        api, stores.executions, runtime.recorder, runtime.metrics, rooms.events.execution_written
+    )
+    runtime.reconcilers.serve_faults("Execution", abandonment.give_up)
 
 
 def _cluster_tasks(rooms: Rooms) -> ClusterTasks:
