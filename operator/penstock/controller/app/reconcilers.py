@@ -11,6 +11,7 @@ from dataclasses import replace
 from penstock.controller.runtime.faults import Faults
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.outcomes import AtOnce, Outcome, Retry, Stalled, after, outcome_of
+from penstock.controller.runtime.quarantine import Quarantine
 from penstock.controller.runtime.queue import Key, KeyedQueue
 from penstock.controller.runtime.waits import Waits
 from penstock.kubernetes.api.client import ApiError, Object
@@ -34,8 +35,11 @@ Removed = Callable[[Object], None]
 class Reconcilers:
     """Calls the reconciler of each object that is marked as changed."""
 
-    def __init__(self, metrics: Metrics, waits: Waits, workers: int) -> None:
+    def __init__(
+        self, metrics: Metrics, waits: Waits, quarantine: Quarantine, workers: int
+    ) -> None:
         self._metrics = metrics
+        self._quarantine = quarantine
         self._waits = waits
         self._reconcile_of: dict[str, Reconcile] = {}
         self._removed_of: dict[str, Removed] = {}
@@ -84,8 +88,12 @@ class Reconcilers:
 
     async def _reconcile(self, key: Key) -> Outcome:
         started = time.monotonic()
+        if (refused := self._quarantine.refuses(key)) is not None:
+            await self._waits.tell(key, refused)
+            return refused
         try:
-            outcome = after(await self.of(key.kind)(key.namespace, key.name))
+            async with self._quarantine.noted(key):
+                outcome = after(await self.of(key.kind)(key.namespace, key.name))
         except Exception as error:
             outcome = outcome_of(error)
         if isinstance(outcome, Retry) and outcome.error is not None:
