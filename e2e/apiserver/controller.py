@@ -52,6 +52,8 @@ class Controller:
         self.seed = 0
         """What the faults are drawn from."""
         self.starts = 0
+        self.deadly: Path | None = None
+        """While this file is there, executions of the flow `deadly` end the process."""
         self.crashes: list[str] = []
         """How controllers ended that nobody killed."""
 
@@ -120,4 +122,6 @@ class Controller:
             calls=self._file("calls"),
             log=self._file("log"),
             ready=self._file("ready"),
+            bench=self._folder / "bench" if self.deadly is not None else None,
+            deadly=self.deadly,
         )

@@ -26,10 +26,12 @@ from kubernetes import aio
 from e2e.apiserver import clock
 from e2e.apiserver.faults import Faults, FaultyClient, writer_of
 from penstock.controller.app.assembly import Operator
-from penstock.controller.app.main import watch_cluster
+from penstock.controller.app.main import open_bench, watch_cluster
 from penstock.controller.gitsources.git_client import GitClient
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.settings import Settings
+from penstock.engine.decision.engine import Engine
+from penstock.engine.interface.actions import Step
 from penstock.kubernetes.api.client import Api
 
 
@@ -45,6 +47,10 @@ class Start:
     log: Path
     ready: Path
     """The file that it makes once it watches."""
+    bench: Path | None = None
+    """Where it notes what it reconciles."""
+    deadly: Path | None = None
+    """While this file is there, the process dies where an execution of the flow `deadly` begins."""
 
 
 def run(start: Start, faults: Faults) -> None:
@@ -58,7 +64,20 @@ def run(start: Start, faults: Faults) -> None:
     logging.getLogger("kopf").setLevel(logging.WARNING)
     os.environ["KUBECONFIG"] = str(start.kubeconfig)  # for kopf
     clock.install(faults)
+    if start.deadly is not None:
+        _die_at_deadly_flows(start.deadly)
     asyncio.run(_work(start, faults))
+
+
+def _die_at_deadly_flows(while_there: Path) -> None:
+    begin = Engine.begin
+
+    def die_or_begin(engine: Engine, *args: Any) -> Step:
+        if engine.flow.id == "deadly" and while_there.exists():
+            os._exit(139)
+        return begin(engine, *args)
+
+    Engine.begin = die_or_begin  # type: ignore[assignment,method-assign]
 
 
 def _end_with_the_tests() -> None:
@@ -86,8 +105,9 @@ async def _work(start: Start, faults: Faults) -> None:
     client = await connected(start.kubeconfig)
     write = writer_of(start.calls)
     api = Api(FaultyClient(client, faults, Random(start.seed), write))
-    # No test of this tier has a GitSource.
-    operator = Operator(api, start.settings, Metrics(), GitClient(_nowhere, lambda: ""))
+    bench = None if start.bench is None else open_bench(start.bench, start.settings)
+    git = GitClient(_nowhere, lambda: "")  # no test of this tier has a GitSource
+    operator = Operator(api, start.settings, Metrics(), git, bench=bench)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, partial(_tell, operator))
     ready = asyncio.Event()

@@ -12,10 +12,11 @@ from typing import Any
 
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.api.labels import APPLIED
+from penstock.nesting import is_deeper
 from penstock.resources import API_VERSION
 from penstock.resources.keyvalue import key_value_name
 from penstock.resources.labels import IGNORE_UPDATES, MANAGED_BY, MANAGER
-from penstock.storage.kv import Pair, merged_value
+from penstock.storage.kv import Pair, ValueTooDeep, merged_value
 from penstock.tasks.contract.kv_effects import Change
 
 
@@ -47,10 +48,14 @@ def one_that_counts(bodies: Iterable[Object], now: datetime) -> Object | None:
 
 
 def pair_of(body: Object | None, now: datetime) -> Pair | None:
-    """Read the pair in the object that counts; None where there is none or its time is over."""
+    """Read the pair in the object that counts; None where there is none or its time is over. Raises
+    :class:`ValueTooDeep`."""
     if body is None or not is_live(body, now):
         return None
-    return Pair(body["spec"].get("value"), expiration(body))
+    value = body["spec"].get("value")
+    if is_deeper(value):
+        raise ValueTooDeep(key_of(body)[1])
+    return Pair(value, expiration(body))
 
 
 def applied(body: Object) -> list[str]:

@@ -16,8 +16,9 @@ from typing import Any
 from penstock.expressions.errors import LimitError
 from penstock.expressions.limits import Budget
 from penstock.expressions.values import Entry
+from penstock.nesting import MAX_NESTING
 
-MAX_JSON_DEPTH = 100
+MAX_JSON_DEPTH = MAX_NESTING
 
 
 def to_text(value: Any, budget: Budget) -> str:

@@ -18,6 +18,7 @@ import regex
 from penstock.flow.constraints import comparable, compiled
 from penstock.flow.inputs import Input, InputType
 from penstock.flow.model import format_duration, json_text, parse_duration
+from penstock.nesting import TOO_DEEP, is_deeper
 
 _EMAIL = regex.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _INTEGER = regex.compile(r"[-+]?[0-9]{1,19}")
@@ -47,8 +48,12 @@ def type_value(declared: Input, value: Any) -> Any:
     Raises :class:`InvalidInput`. The value of a SECRET never stands in the message.
     """
     parser = _PARSERS[declared.type]
+    if is_deeper(value):  # which can't be shown either
+        raise InvalidInput(f"Invalid input for `{declared.id}`, it is {TOO_DEEP}")
     try:
         typed = parser(value, declared)
+        if is_deeper(typed):
+            raise ValueError(f"it is {TOO_DEEP}")
         _check_constraints(declared, typed)
     except ValueError as error:
         received = "******" if declared.type == "SECRET" else _short(value)

@@ -23,6 +23,7 @@ from penstock.local.packages import PackageEnvironment, installs_packages
 from penstock.local.process import Ended, run_process
 from penstock.local.script_files import ScriptFolders, keep_outputs, prepare
 from penstock.local.thread import run_in_thread
+from penstock.nesting import TOO_DEEP, deep_name
 from penstock.resources.execution import State
 from penstock.storage.errors import StorageError
 from penstock.tasks.contract.framing import TOO_LARGE
@@ -166,6 +167,8 @@ async def _run_core(
         raise
     except Exception as error:
         return _failed("TaskFailed", f"{type(error).__name__}: {error}")
+    if (name := deep_name(outputs)) is not None:
+        return _failed("InvalidOutputs", f"the output `{name}` is {TOO_DEEP}")
     return Observation(State.SUCCESS, exit_code=0, outputs=outputs)
 
 
@@ -245,6 +248,8 @@ def _script_observation(ended: Ended, kept: Kept, timeout: timedelta | None) -> 
         seen = _failed("ExitCode", "; ".join(word for word in words if word), code, outputs)
     elif ended.too_large:
         return _failed("InvalidOutputs", TOO_LARGE, code)
+    elif (name := deep_name(captured.vars)) is not None:
+        return _failed("InvalidOutputs", f"the output `{name}` is {TOO_DEEP}", code)
     else:
         seen = Observation(State.SUCCESS, exit_code=code, message=notes, outputs=outputs)
     return replace(seen, metrics=captured.metrics)

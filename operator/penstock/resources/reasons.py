@@ -160,8 +160,9 @@ EXECUTION_REFUSALS = (
            _READ_MESSAGE),
     Reason("TaskRunNotFound", Health.STALLED,
            "The Execution that it replays has no such task run.", "Name another task."),
-    Reason("InternalError", Health.STALLED, "The controller made an error.",
-           "Report it, with the message."),
+    Reason("InternalError", Health.STALLED,
+           "The controller made an error each time that it looked at it.",
+           "Report it, with the message and the traceback of the controller's log."),
 )  # fmt: skip
 """Reasons for which an Execution ends before anything of it runs; `status.refusal` has them too."""
 
@@ -213,6 +214,9 @@ WAITS_FOR_A_PERSON = (
            "See whether the CRDs are those of this version."),
     Reason("UnsupportedMediaType", Health.BLOCKED, "The API server does not serve such a call.",
            "See whether the CRDs are those of this version."),
+    Reason("Quarantined", Health.BLOCKED,
+           "The controller died twice in a row while it reconciled the object.",
+           "Report it; change its spec, or lift the quarantine by annotation."),
     Reason("ValueGone", Health.BLOCKED,
            "A ConfigMap with outputs or task runs of the Execution was deleted.",
            "Put it back, or delete the Execution."),

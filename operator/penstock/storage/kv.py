@@ -11,6 +11,7 @@ from io import BytesIO
 from threading import RLock
 from typing import Any, Protocol
 
+from penstock.nesting import TOO_DEEP
 from penstock.storage.errors import FileMissing, StorageError
 from penstock.storage.files import Storage
 from penstock.storage.uris import PAIRS, namespace_folder
@@ -34,6 +35,13 @@ class KeyMissing(StorageError):
 
     def __init__(self, namespace: str, key: str) -> None:
         super().__init__(f"The key '{key}' does not exist in the namespace '{namespace}'.")
+
+
+class ValueTooDeep(StorageError):
+    """The value is nested too deep to be read."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The value of the key '{key}' is {TOO_DEEP}.")
 
 
 @dataclass(frozen=True)

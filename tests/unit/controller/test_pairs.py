@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -97,6 +98,20 @@ def in_seconds(seconds: float) -> str:
 
 
 # Who sees which
+
+
+async def test_a_value_that_is_nested_too_deep_is_told_and_never_read(world: World) -> None:
+    world.given(TEAM, "k", json.loads("[" * 101 + "]" * 101), name="deep")
+
+    for _ in range(2):
+        await world.reconciler.reconcile("t", "deep")
+
+    assert world.reports == ["deep: TooDeep"]
+    with pytest.raises(StorageError, match="'k' is nested deeper than 100 levels"):
+        world.value()
+    # and when it is replaced
+    await world.change(setting("flat"))
+    assert world.value() == "flat"
 
 
 def test_a_tenant_sees_its_own_pairs_only(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -95,6 +96,16 @@ async def test_a_result_that_asks_for_more_than_is_granted_fails_its_task(
     ended = await world.ended(Result({"a": 1}, effects=[SET]), use)
 
     assert (ended.state, ended.reason, ended.outputs) == (State.FAILED, "InvalidEffects", None)
+    assert world.api.objects == {}
+
+
+async def test_a_value_that_is_nested_too_deep_is_kept_under_no_key(world: World) -> None:
+    value = json.loads("[" * 900 + "]" * 900)
+
+    ended = await world.ended(Result(effects=[SET | {"value": value}]), USE)
+
+    assert (ended.state, ended.reason) == (State.FAILED, "InvalidEffects")
+    assert ended.message == "the value is nested deeper than 100 levels"
     assert world.api.objects == {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -351,3 +352,21 @@ def test_dotted_ids_are_nested() -> None:
 def test_durations_are_written_as_java_does_and_read_again(text: str, java: str) -> None:
     assert format_duration(parse_duration(text)) == java
     assert parse_duration(java) == parse_duration(text)
+
+
+@pytest.mark.parametrize("given", ["text", "value"])
+@pytest.mark.parametrize("levels", [101, 900])
+def test_an_input_that_is_nested_too_deep_is_refused_without_showing_it(
+    given: str, levels: int
+) -> None:
+    text = "[" * levels + "]" * levels
+
+    told = refused("type: JSON", text if given == "text" else json.loads(text))
+
+    assert "`i`, it is nested deeper than 100 levels" in told
+
+
+def test_an_input_of_a_hundred_levels_is_taken() -> None:
+    value = json.loads("[" * 100 + "]" * 100)
+
+    assert typed("type: JSON", value) == value

@@ -356,6 +356,36 @@ def test_too_large_outputs_fail_the_attempt() -> None:
     assert needs_log(pod(ended(0, message=header("oversized", "lines")))) is None
 
 
+DEEP = "[" * 101 + "]" * 101
+
+
+@pytest.mark.parametrize("nested", [DEEP, "[" * 300 + "]" * 300])
+def test_outputs_of_a_script_that_are_nested_too_deep_fail_the_attempt(nested: str) -> None:
+    line = f'::{{"outputs": {{"flat": [1], "tree": {nested}}}}}::'
+    message = header("inline", "lines", len(line), 1) + line
+
+    seen = observe(None, [pod(ended(0, message=message))])
+
+    assert (seen.state, seen.reason) == (State.FAILED, "InvalidOutputs")
+    assert seen.message == "the output `tree` is nested deeper than 100 levels"
+    assert seen.outputs is None
+
+
+def test_so_do_those_of_a_core_task() -> None:
+    message, _ = encode_result(Result({"value": json.loads(DEEP)}))
+
+    seen = observe(None, [pod(ended(0, message=message))])
+
+    assert (seen.state, seen.reason) == (State.FAILED, "InvalidOutputs")
+    assert "`value`" in str(seen.message)
+
+
+def test_outputs_of_a_hundred_levels_are_taken() -> None:
+    message, _ = encode_result(Result({"value": json.loads(DEEP[1:-1])}))
+
+    assert observe(None, [pod(ended(0, message=message))]).state is State.SUCCESS
+
+
 def test_of_a_bare_image_the_log_itself_is_read() -> None:
     given = pod(ended(0, message=header("unfiltered", "lines")))
     request = needs_log(given)

@@ -13,6 +13,7 @@ from typing import Any
 import kopf
 
 from penstock.controller.app.assembly import Operator
+from penstock.controller.app.watching import session_of
 from penstock.controller.runtime.informer import Informer
 
 
@@ -31,11 +32,13 @@ def register(registry: kopf.OperatorRegistry, operator: Operator) -> None:
                 settings.watching.label_selectors[kind.group, kind.version, kind.plural] = selector
 
     @kopf.on.login(registry=registry)
-    def login(**context: Any) -> kopf.ConnectionInfo | None:
-        in_cluster = kopf.login_with_service_account(**context)
-        if in_cluster is not None:
-            return dataclasses.replace(in_cluster, server=_server_in_cluster())
-        return kopf.login_with_kubeconfig(**context)
+    async def login(**context: Any) -> kopf.AiohttpSession | None:
+        found = kopf.login_with_service_account(**context)
+        if found is not None:
+            found = dataclasses.replace(found, server=_server_in_cluster())
+        else:
+            found = kopf.login_with_kubeconfig(**context)
+        return None if found is None else session_of(found)
 
     for informer in operator.informers:
         _register_informer(registry, informer)

@@ -6,7 +6,9 @@ import asyncio
 import logging
 import os
 import signal
+import tempfile
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import kopf
 
@@ -15,6 +17,8 @@ from penstock.controller.app.git_service import git_service
 from penstock.controller.app.handlers import register
 from penstock.controller.app.own_services import OwnServices
 from penstock.controller.app.probes import metrics_app, probe_app, serve
+from penstock.controller.app.reconcilers import SOURCE_WORKERS
+from penstock.controller.runtime.bench import Bench
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.settings import Settings, settings_of_environment
 from penstock.kubernetes.api.client import connect
@@ -36,10 +40,25 @@ def run() -> None:
     image = os.environ.get("PENSTOCK_IMAGE")
     if image:
         settings = settings.model_copy(update={"jobs": {"image": image, **settings.jobs}})
-    asyncio.run(_run(settings))
+    notes = Path(os.environ.get("PENSTOCK_BENCH") or Path(tempfile.gettempdir(), "penstock-bench"))
+    bench = open_bench(notes, settings)
+    try:
+        asyncio.run(_run(settings, bench))
+    finally:
+        if bench is not None:
+            bench.close()  # whatever ended it, it was no death
 
 
-async def _run(settings: Settings) -> None:
+def open_bench(folder: Path, settings: Settings) -> Bench | None:
+    """Open the bench that outlives the process; None where there is no place for it."""
+    try:
+        return Bench(folder, settings.workers + SOURCE_WORKERS)
+    except OSError as error:
+        logger.warning("nothing can be quarantined, as %s can't be written: %s", folder, error)
+        return None
+
+
+async def _run(settings: Settings, bench: Bench | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -50,7 +69,7 @@ async def _run(settings: Settings) -> None:
         api = await stack.enter_async_context(connect(metrics.api_called))
         services = OwnServices(api)
         git = await stack.enter_async_context(git_service(settings.git, services, refused))
-        operator = Operator(api, settings, metrics, git, refused)
+        operator = Operator(api, settings, metrics, git, refused, bench)
         refusing = asyncio.create_task(services.are_refused(refused))
         ready = asyncio.Event()
         await serve(probe_app(operator.queue, ready.is_set), PROBE_PORT)
@@ -64,6 +83,8 @@ async def _run(settings: Settings) -> None:
         watch.add_done_callback(lambda _: stop.set())
         logger.info("the controller has started")
         await stop.wait()
+        if bench is not None:
+            bench.close()
         await asyncio.wait({watch}, timeout=10)
         refusing.cancel()
         work.cancel()

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
+from penstock.controller.runtime.faults import Faults
 from penstock.controller.runtime.metrics import Metrics
-from penstock.controller.runtime.outcomes import Outcome, after, outcome_of
+from penstock.controller.runtime.outcomes import AtOnce, Outcome, Retry, Stalled, after, outcome_of
+from penstock.controller.runtime.quarantine import Quarantine
 from penstock.controller.runtime.queue import Key, KeyedQueue
 from penstock.controller.runtime.waits import Waits
-from penstock.kubernetes.api.client import Object
+from penstock.kubernetes.api.client import ApiError, Object
+
+logger = logging.getLogger(__name__)
 
 SOURCE_WORKERS = 1000
 """GitSources have workers of their own: remotes that hang must not hold up executions, nor each
@@ -19,6 +25,9 @@ other. They only wait: the Git service says whose turn it is."""
 Reconcile = Callable[[str, str], Awaitable[float | None]]
 """Brings one object, by namespace and name, to where it should be. Returns the seconds after which
 to look again, or None."""
+GiveUp = Callable[[str, str, Exception, bool], Awaitable[bool]]
+"""Ends an object, by namespace and name, whose reconcile an error of the controller's own ended.
+Told whether that error lasts; tells whether the object has ended."""
 Removed = Callable[[Object], None]
 """Takes in that an object is gone: what goes on for it is of no use any more."""
 
@@ -26,11 +35,16 @@ Removed = Callable[[Object], None]
 class Reconcilers:
     """Calls the reconciler of each object that is marked as changed."""
 
-    def __init__(self, metrics: Metrics, waits: Waits, workers: int) -> None:
+    def __init__(
+        self, metrics: Metrics, waits: Waits, quarantine: Quarantine, workers: int
+    ) -> None:
         self._metrics = metrics
+        self._quarantine = quarantine
         self._waits = waits
         self._reconcile_of: dict[str, Reconcile] = {}
         self._removed_of: dict[str, Removed] = {}
+        self._give_up_of: dict[str, GiveUp] = {}
+        self._faults = Faults()
         self.queue = KeyedQueue(self._reconcile, workers)
         self._source_queue = KeyedQueue(self._reconcile, SOURCE_WORKERS)
 
@@ -44,6 +58,10 @@ class Reconcilers:
         its last reconcile."""
         self._reconcile_of[kind] = reconcile
         self._removed_of[kind] = removed
+
+    def serve_faults(self, kind: str, give_up: GiveUp) -> None:
+        """Let objects of a kind be ended of which each reconcile fails."""
+        self._give_up_of[kind] = give_up
 
     def of(self, kind: str) -> Reconcile:
         """Return what reconciles a kind."""
@@ -70,10 +88,35 @@ class Reconcilers:
 
     async def _reconcile(self, key: Key) -> Outcome:
         started = time.monotonic()
+        if (refused := self._quarantine.refuses(key)) is not None:
+            await self._waits.tell(key, refused)
+            return refused
         try:
-            outcome = after(await self.of(key.kind)(key.namespace, key.name))
+            async with self._quarantine.noted(key):
+                outcome = after(await self.of(key.kind)(key.namespace, key.name))
         except Exception as error:
             outcome = outcome_of(error)
+        if isinstance(outcome, Retry) and outcome.error is not None:
+            outcome = await self._after_fault(key, outcome, outcome.error)
+        elif not isinstance(outcome, Retry | Stalled):
+            self._faults.forget(key)
         self._metrics.reconciled(key.kind, time.monotonic() - started)
         await self._waits.tell(key, outcome)
         return outcome
+
+    async def _after_fault(self, key: Key, outcome: Retry, error: Exception) -> Outcome:
+        """Say what follows an error of the controller's own: the object is tried again, or ends."""
+        now = time.monotonic()
+        times = self._faults.add(key, now)
+        give_up = self._give_up_of.get(key.kind)
+        if give_up is not None:
+            try:
+                lasts = self._faults.is_lasting(key, now)
+                if await give_up(key.namespace, key.name, error, lasts):
+                    self._faults.forget(key)
+                    return AtOnce()
+            except ApiError as refused:
+                return outcome_of(refused)
+            except Exception:
+                logger.exception("%s %s/%s can't be given up", *key)
+        return outcome if times == 1 else replace(outcome, error=None)  # the log has it once

@@ -22,6 +22,7 @@ from penstock.controller.attempts.settle import AttemptEffects
 from penstock.controller.attempts.start import AttemptStarter
 from penstock.controller.attempts.task_cache import CachedTasks
 from penstock.controller.attempts.working_directories import WorkingDirectories
+from penstock.controller.executions.abandon import Abandonment
 from penstock.controller.executions.actions import Actions
 from penstock.controller.executions.cluster_tasks import ClusterTasks
 from penstock.controller.executions.concurrency import ConcurrencyLimits
@@ -59,8 +60,10 @@ from penstock.controller.keyvalues.reconciler import KeyValueReconciler
 from penstock.controller.keyvalues.task_effects import TaskEffects, recorded_in
 from penstock.controller.logs.archiver import Logs
 from penstock.controller.runtime.attempt_cache import AttemptStore
+from penstock.controller.runtime.bench import Bench
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.metrics import Metrics
+from penstock.controller.runtime.quarantine import Quarantine
 from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.settings import Settings
 from penstock.controller.runtime.throttle import Throttle
@@ -77,7 +80,7 @@ from penstock.network import RefusedNetworks
 class Runtime:
     """What every room stands on: the API server, what was seen of it, and who is called."""
 
-    def __init__(self, api: Api, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, api: Api, settings: Settings, metrics: Metrics, bench: Bench | None) -> None:
         self.api = api
         self.settings = settings
         self.metrics = metrics
@@ -85,8 +88,10 @@ class Runtime:
         self.memories = ExecutionMemories()
         self.attempts = AttemptStore(self.memories, self.stores.executions.uid_of)
         self.recorder = Recorder(api)
-        waits = Waits(api, self.recorder, self.stores.told())
-        self.reconcilers = Reconcilers(metrics, waits, settings.workers)
+        told = self.stores.told()
+        waits = Waits(api, self.recorder, told)
+        quarantine = Quarantine(bench, told, metrics)
+        self.reconcilers = Reconcilers(metrics, waits, quarantine, settings.workers)
         self.secrets = SecretLocations(settings.secrets, self.stores.flows)
 
 
@@ -247,6 +252,10 @@ def build_executions(rooms: Rooms) -> None:
         ),
     )
     runtime.reconcilers.serve("Execution", reconciler.reconcile)
+    abandonment = Abandonment(
+        api, stores.executions, runtime.recorder, runtime.metrics, rooms.events.execution_written
+    )
+    runtime.reconcilers.serve_faults("Execution", abandonment.give_up)
 
 
 def _cluster_tasks(rooms: Rooms) -> ClusterTasks:

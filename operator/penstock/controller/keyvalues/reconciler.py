@@ -11,6 +11,7 @@ from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.recorder import Recorder
 from penstock.engine.interface.actions import Report
 from penstock.kubernetes.api.client import KEY_VALUES, Api, Object
+from penstock.nesting import TOO_DEEP, is_deeper
 
 UNRECORDED_DELAY = 1.0
 """Seconds after which to look again whether the end of an attempt is recorded."""
@@ -34,6 +35,8 @@ class KeyValueReconciler:
         self._recorder = recorder
         self._told: dict[str, str] = {}
         """Which object counts in place of one, by the uid of the one that was told."""
+        self._told_deep: set[str] = set()
+        """The uids of those of which it was told that they are nested too deep."""
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Seconds after which to look again, or None."""
@@ -41,6 +44,7 @@ class KeyValueReconciler:
         if keyvalue is None:
             return None
         self._tell_rival(keyvalue)
+        self._tell_depth(keyvalue)
         expires = expiration(keyvalue)
         if expires is None:
             return None
@@ -57,6 +61,16 @@ class KeyValueReconciler:
     def forget(self, keyvalue: Object) -> None:
         """Take in that a KeyValue is gone."""
         self._told.pop(keyvalue["metadata"]["uid"], None)
+        self._told_deep.discard(keyvalue["metadata"]["uid"])
+
+    def _tell_depth(self, keyvalue: Object) -> None:
+        uid, spec = keyvalue["metadata"]["uid"], keyvalue["spec"]
+        if not is_deeper(spec.get("value")):
+            self._told_deep.discard(uid)
+        elif uid not in self._told_deep:
+            self._told_deep.add(uid)
+            message = f"the value of the key `{spec['key']}` is {TOO_DEEP}: no flow can read it"
+            self._recorder.record(keyvalue, Report("TooDeep", message, warning=True))
 
     def _tell_rival(self, keyvalue: Object) -> None:
         uid, rival = keyvalue["metadata"]["uid"], self._index.rival(keyvalue)

@@ -6,9 +6,9 @@ Those that tasks publish have such labels, and are bounded: see :mod:`.taskmetri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -63,6 +63,12 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._quarantined = Gauge(
+            "penstock_quarantined",
+            "Objects that are passed over, since the controller died at them.",
+            ["kind"],
+            registry=self.registry,
+        )
         self._of_tasks = TaskMetrics()
         self.registry.register(self._of_tasks)
 
@@ -75,6 +81,11 @@ class Metrics:
 
     def reconciled(self, kind: str, seconds: float) -> None:
         self._reconcile.labels(kind).observe(seconds)
+
+    def quarantined(self, counts: Mapping[str, int]) -> None:
+        """Tell how many objects of each kind are passed over."""
+        for kind, count in counts.items():
+            self._quarantined.labels(kind).set(count)
 
     def job_created(self, edge_seconds: float | None) -> None:
         if edge_seconds is not None:

@@ -11,12 +11,12 @@ from penstock.engine.interface.identity import Identity
 from penstock.engine.kinds.outputs import resolve_outputs
 from penstock.engine.rendering.evaluation import Evaluation
 from penstock.engine.state.task_run_index import TaskRunIndex
-from penstock.engine.state.transitions import move_execution
+from penstock.engine.state.transitions import move_attempt, move_execution, move_task_run
 from penstock.expressions import ExpressionError
 from penstock.flow.document import Flow
 from penstock.flow.values import InvalidInput
 from penstock.resources.conditions import EXECUTION, NotOwned
-from penstock.resources.execution import ExecutionStatus, State, Transition
+from penstock.resources.execution import ExecutionStatus, State, TaskRun, Transition
 
 INTERNAL_ERROR = "InternalError"
 """The reason of an Event and of a refusal: the engine made an error."""
@@ -81,6 +81,25 @@ def ended(
             "message": message,
         }
     )
+
+
+def close_open_runs(status: ExecutionStatus, now: datetime) -> ExecutionStatus:
+    """Close each task run that is open CANCELLED, with its attempt, where nothing else can be
+    decided of them."""
+    return status.model_copy(update={"task_runs": [_closed(run, now) for run in status.task_runs]})
+
+
+def _closed(run: TaskRun, now: datetime) -> TaskRun:
+    if run.state.terminated:
+        return run
+    attempts = [
+        attempt
+        if attempt.state.terminated
+        else move_attempt(run, attempt, State.CANCELLED, end_date=now)
+        for attempt in run.attempts
+    ]
+    closed = {"attempts": attempts, "end_date": now, "next_attempt": None}
+    return move_task_run(run, State.CANCELLED, **closed)
 
 
 def transitions_since(before: ExecutionStatus, after: ExecutionStatus) -> list[Transition]:

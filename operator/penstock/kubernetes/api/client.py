@@ -6,7 +6,6 @@ client's typed models are left aside: turning objects into them and back costs m
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from urllib.parse import quote, urlencode
 from aiohttp import ClientError, ClientTimeout
 from kubernetes import aio
 
+from penstock.kubernetes.api.json_reader import LEVELS_OF_LIST, read_json
 from penstock.resources import GROUP, VERSION
 
 Object = dict[str, Any]
@@ -313,7 +313,8 @@ class Api:
         content_type: str = "application/json",
     ) -> Object:
         raw = await self._request(verb, resource, namespace, name, part, query, body, content_type)
-        answer: Object = json.loads(raw)
+        is_list = verb == "GET" and name is None
+        answer: Object = read_json(raw, LEVELS_OF_LIST if is_list else 0)
         return answer
 
     async def _request(
@@ -378,7 +379,7 @@ def _segment(name: str) -> str:
 def _refusal(status: int, raw: bytes, retry_after: str | None = None) -> ApiError:
     seconds = float(retry_after) if retry_after is not None and retry_after.isdigit() else 0.0
     try:
-        answer = json.loads(raw)
+        answer = read_json(raw)
         causes = (answer.get("details") or {}).get("causes") or ()
         fields = [str(cause["field"]) for cause in causes if cause.get("field")]
         reason, message = answer.get("reason") or str(status), answer.get("message") or ""

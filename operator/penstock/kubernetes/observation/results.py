@@ -29,6 +29,7 @@ from typing import Any
 from penstock.engine.interface.actions import Observation
 from penstock.flow.model import format_duration
 from penstock.kubernetes.observation import podstatus
+from penstock.nesting import TOO_DEEP, deep_name
 from penstock.resources.execution import State
 from penstock.tasks.contract.framing import (
     LOST,
@@ -188,6 +189,8 @@ def script_outputs(lines: str, exit_code: int) -> Outputs:
     """The outputs of a script from its `::{…}::` lines, in the shape that Kestra gives them."""
     lines, files, notes = _kept(lines)
     captured = Captured().add_all(lines.split("\n"))
+    if (name := deep_name(captured.vars)) is not None:
+        return Outputs(error=_too_deep(name))
     if len(json.dumps(captured.vars, ensure_ascii=False).encode()) > MAX_BYTES:
         return Outputs(error=TOO_LARGE)
     return Outputs(
@@ -218,10 +221,16 @@ def _kept(lines: str) -> tuple[str, dict[str, str], list[str]]:
     return lines[:begin] + after, files, notes
 
 
+def _too_deep(name: str) -> str:
+    return f"the output `{name[:100]}` is {TOO_DEEP}"
+
+
 def _result(payload: str) -> Outputs:
     result = decode_result(payload)
     if result is None:
         return Outputs(error=LOST)
+    if (name := deep_name(result.outputs)) is not None:
+        return Outputs(error=_too_deep(name))
     return Outputs(
         result.outputs,
         message=result.message,

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal, Protocol
 
+from penstock.nesting import TOO_DEEP, is_deeper
 from penstock.tasks.contract.services import Origin
 
 MAX_VALUE_BYTES = 256 * 1024
@@ -124,6 +125,8 @@ def wanted_change(effects: Sequence[Any], use: PairUse | None) -> Change | None:
 
 def checked_value(value: Any, *, merged: bool = False) -> Any:
     """The value, if a cluster can keep it as it is. Raises :class:`EffectRefused`."""
+    if is_deeper(value):
+        raise EffectRefused(f"the value is {TOO_DEEP}")
     if merged and not isinstance(value, dict):
         raise EffectRefused("only a map can be merged into a value")
     if len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")) > MAX_VALUE_BYTES:

@@ -1,0 +1,70 @@
+"""Reads what the API server answers, however deep an object in it is nested.
+
+The API server takes objects of 10,000 levels. The standard library's parser calls itself for each
+level and gives up at about a thousand, and with it all objects of a list, or a watch. So a text
+that is nested deeper than anything of use is cut first: what stands deeper than `OBJECT_LEVELS` in
+an object becomes null. That is still deeper than any value may be (`nesting.MAX_NESTING`), so
+whoever reads the value refuses it; all other objects are read as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from penstock.nesting import is_deeper
+
+OBJECT_LEVELS = 200
+"""Levels of an object that are read: a value, what stands around it, and what
+`metadata.managedFields` makes of it."""
+LEVELS_OF_LIST = 2
+"""Levels of a list around each of its objects."""
+LEVELS_OF_EVENT = 1
+"""Levels of an event of a watch around its object."""
+
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_QUOTE = ord('"')
+_OPENING = b"[{"
+
+
+def read_json(text: bytes, around: int = 0) -> Any:
+    """Read an answer in which objects stand so many levels deep. Raises ``ValueError`` where it is
+    no JSON."""
+    levels = OBJECT_LEVELS + around
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        return json.loads(cut_text(text, levels))
+    return json.loads(cut_text(text, levels)) if is_deeper(value, levels) else value
+
+
+def shallow_text(text: bytes, around: int = 0) -> bytes:
+    """Give a text back as it is, unless an object in it is nested too deep: then it is cut. A text
+    that is no JSON is left to whoever reads it."""
+    levels = OBJECT_LEVELS + around
+    try:
+        return cut_text(text, levels) if is_deeper(json.loads(text), levels) else text
+    except RecursionError:
+        return cut_text(text, levels)
+    except ValueError:
+        return text
+
+
+def cut_text(text: bytes, levels: int) -> bytes:
+    """Put null in the place of each list and map that stands deeper than so many levels."""
+    kept: list[bytes] = []
+    depth = begin = 0
+    for token in _TOKEN.finditer(text):
+        first = text[token.start()]
+        if first == _QUOTE:
+            continue
+        if first in _OPENING:
+            depth += 1
+            if depth == levels + 1:
+                kept += (text[begin : token.start()], b"null")
+        else:
+            if depth == levels + 1:
+                begin = token.end()
+            depth -= 1
+    return b"".join((*kept, text[begin:]))
