@@ -18,12 +18,17 @@ app.kubernetes.io/name: {{ include "penstock.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "penstock.labels" -}}
-{{ include "penstock.selector" . }}
+{{/* The labels that the objects of every part have. */}}
+{{- define "penstock.common" -}}
 app.kubernetes.io/part-of: penstock
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "penstock.labels" -}}
+{{ include "penstock.selector" . }}
+{{ include "penstock.common" . }}
 {{- end }}
 
 {{/* The storage service's pods have a name of their own, so that no selector of the controller's finds
@@ -35,14 +40,32 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "penstock.storage.labels" -}}
 {{ include "penstock.storage.selector" . }}
-app.kubernetes.io/part-of: penstock
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "penstock.common" . }}
 {{- end }}
 
 {{- define "penstock.storage.serviceAccount" -}}
 {{- default (printf "%s-storage" (include "penstock.serviceAccount" .)) .Values.serviceAccount.storageName }}
+{{- end }}
+
+{{/* Whence each part has its image, and on which nodes it may run. */}}
+{{- define "penstock.placement" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .Values.controller.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.controller.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.controller.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* The controller and the storage service share a volume that only one node has at a time: both have

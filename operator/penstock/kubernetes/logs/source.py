@@ -6,17 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.kubernetes.api.client import Object
-from penstock.kubernetes.api.labels import (
-    ATTEMPT,
-    EXECUTION_NAME,
-    EXECUTION_UID,
-    TASK_ID,
-    TASK_RUN,
-    VALUE,
-)
+from penstock.kubernetes.api.labels import ATTEMPT, TASK_ID, TASK_RUN, VALUE
 from penstock.kubernetes.api.names import job_name
 from penstock.kubernetes.logs.lines import Source
 from penstock.kubernetes.observation import podstatus
+from penstock.kubernetes.observation.ownership import attempt_named_by
 
 _OF_CORE_TASKS = ("PENSTOCK_TASK", "PENSTOCK_TASK_FILE")
 """Variables that only the container of a core task has."""
@@ -27,18 +21,16 @@ def source_of(pod: Object) -> Source | None:
     write labels, but the name of the pod's Job follows from those that Penstock writes.
     """
     meta = pod["metadata"]
-    labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
-    uid, run, number = (labels.get(name) for name in (EXECUTION_UID, TASK_RUN, ATTEMPT))
-    name, task = annotations.get(EXECUTION_NAME), annotations.get(TASK_ID)
-    if not (uid and run and name and task and number and number.isdigit() and len(number) <= 6):
+    named, annotations = attempt_named_by(pod), meta.get("annotations") or {}
+    task = annotations.get(TASK_ID)
+    if named is None or not task:
         return None
-    attempt = int(number)
     owners = {
         owner["name"] for owner in meta.get("ownerReferences") or () if owner["kind"] == "Job"
     }
-    if _job_name(meta, name, uid) not in owners:
+    if _job_name(meta, named.execution, named.uid) not in owners:
         return None
-    return Source(task, run, attempt, annotations.get(VALUE), _is_core(pod))
+    return Source(task, named.task_run, named.number, annotations.get(VALUE), _is_core(pod))
 
 
 def _job_name(meta: Mapping[str, Any], execution: str, uid: str) -> str | None:
