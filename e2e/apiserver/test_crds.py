@@ -56,6 +56,13 @@ class Cluster:
         self.client = config.new_client_from_config(str(kubeconfig))
         self.objects = client.CustomObjectsApi(self.client)
 
+    def selected(self, plural: str, fields: str) -> list[str]:
+        """The names of the objects that a selector of fields finds."""
+        found = self.objects.list_namespaced_custom_object(
+            GROUP, VERSION, self.namespace, plural, field_selector=fields
+        )
+        return [item["metadata"]["name"] for item in found["items"]]
+
     def create(self, plural: str, spec: object, *, dry_run: bool = True) -> Object:
         body = {
             "apiVersion": f"{GROUP}/{VERSION}",
@@ -508,17 +515,13 @@ def test_statuses(
 def test_executions_are_selected_by_their_fields(
     cluster: Cluster, existing: dict[str, Object]
 ) -> None:
-    def names(selector: str) -> list[str]:
-        found = cluster.objects.list_namespaced_custom_object(
-            GROUP, VERSION, cluster.namespace, "executions", field_selector=selector
-        )
-        return [item["metadata"]["name"] for item in found["items"]]
-
     name = existing["executions"]["metadata"]["name"]
 
-    assert name in names("spec.flow.id=hello,spec.flow.namespace=company.team")
-    assert name not in names("spec.flow.id=other")
-    assert name not in names("status.state=SKIPPED")
+    assert name in cluster.selected(
+        "executions", "spec.flow.id=hello,spec.flow.namespace=company.team"
+    )
+    assert name not in cluster.selected("executions", "spec.flow.id=other")
+    assert name not in cluster.selected("executions", "status.state=SKIPPED")
 
 
 def test_a_key_value_is_data_without_a_status(cluster: Cluster) -> None:
@@ -529,13 +532,7 @@ def test_a_key_value_is_data_without_a_status(cluster: Cluster) -> None:
 def test_key_values_are_selected_by_their_fields(
     cluster: Cluster, existing: dict[str, Object]
 ) -> None:
-    def names(selector: str) -> list[str]:
-        found = cluster.objects.list_namespaced_custom_object(
-            GROUP, VERSION, cluster.namespace, "keyvalues", field_selector=selector
-        )
-        return [item["metadata"]["name"] for item in found["items"]]
-
     name = existing["keyvalues"]["metadata"]["name"]
 
-    assert names("spec.namespace=company.team,spec.key=limit") == [name]
-    assert names("spec.key=other") == []
+    assert cluster.selected("keyvalues", "spec.namespace=company.team,spec.key=limit") == [name]
+    assert cluster.selected("keyvalues", "spec.key=other") == []
