@@ -200,7 +200,7 @@ def _finish(screen: Screen, url: str, runs: list[Run], seconds: float) -> None:
   kubectl get executions -n {NAMESPACE}
   kubectl describe execution {example} -n {NAMESPACE}
 
-Push a change, and see a new revision (the repository is asked every 5 s):
+Push a change, and see a new revision (the repository is asked every 10 s):
   git clone {url} {clone} && cd {clone}
   sed -i 's/Hello,/Good morning,/' hello-world.yaml
   git -c user.name=me -c user.email=me@example.com commit -am 'Greet politely' && git push
