@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,13 +50,19 @@ def last_looked_at(body: Object, date: datetime, schedule: str) -> Object:
 # --- from a Flow to its Execution ---------------------------------------------------------------
 
 
-async def started(tmp_path: Path, text: str) -> tuple[Controller, Object]:
+def some_execution(controller: Controller) -> bool:
+    return bool(controller.server.all(EXECUTIONS))
+
+
+async def started(
+    tmp_path: Path, text: str, until_all: Callable[[Controller], object] = some_execution
+) -> tuple[Controller, Object]:
     """The one Execution that is due of a flow which was last looked at on 2025-12-31."""
     controller = Controller(tmp_path)
     before = datetime(2025, 12, 31, tzinfo=UTC)
     controller.server.put(FLOWS, last_looked_at(flow(text), before, "@yearly UTC"))
     async with controller.running():
-        await until(lambda: controller.server.all(EXECUTIONS))
+        await until(lambda: until_all(controller))
     (body,) = controller.server.all(EXECUTIONS)
     return controller, body
 
@@ -91,26 +98,32 @@ async def test_labels_of_a_schedule_are_added_to_those_of_the_flow(tmp_path: Pat
         "    labels: {year: \"{{ trigger.date | date('yyyy') }}\", wrong: '{{ vars.none }}'}\n"
     )
     # when
-    controller, body = await started(tmp_path, text)
-    name = body["metadata"]["name"]
-    async with controller.running():
-        await until(lambda: status_of(controller, name).get("labels"))
+    controller, body = await started(
+        tmp_path,
+        text,
+        until_all=lambda controller: scheduled(controller) and has_labels(controller, PINNED),
+    )
     # then
     assert body["spec"]["labels"] == {"year": "2026"}
-    labels = status_of(controller, name)["labels"]
+    labels = status_of(controller, PINNED)["labels"]
     assert (labels["team"], labels["year"]) == ("sales", "2026")
-    told = [event["note"] for event in events(controller) if event["reason"] == "Scheduled"]
-    assert [note for note in told if "its label wrong is left out" in note]
+    assert [note for note in scheduled(controller) if "its label wrong is left out" in note]
+
+
+def scheduled(controller: Controller) -> list[str]:
+    """What Events tell of due times that started an Execution."""
+    told = [event for event in controller.server.all(EVENTS) if event["reason"] == "Scheduled"]
+    return [event["note"] for event in told]
+
+
+def has_labels(controller: Controller, name: str) -> bool:
+    return bool(status_of(controller, name).get("labels"))
 
 
 def status_of(controller: Controller, name: str) -> dict[str, Any]:
     body = controller.server.get(EXECUTIONS, NAMESPACE, name) or {}
     status: dict[str, Any] = body.get("status") or {}
     return status
-
-
-def events(controller: Controller) -> list[Object]:
-    return controller.server.all(EVENTS)
 
 
 async def test_a_controller_that_was_killed_after_the_creation_finds_the_execution(
