@@ -74,6 +74,7 @@ class Revisions:
         self._functions = functions
         self._accepted: dict[str, AcceptedFlow] = {}
         self._engines: LRUCache[tuple[str, str, int], Engine] = LRUCache(_CACHED_ENGINES)
+        self._reading: dict[tuple[str, str, int], asyncio.Task[Engine]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def accept(self, body: Object) -> AcceptedFlow:
@@ -107,19 +108,29 @@ class Revisions:
         assert reference.name is not None
         key = (namespace, reference.name, reference.revision)
         engine = self._engines.get(key)
-        if engine is None:
-            name = _revision_name(reference.name, reference.revision)
-            try:
-                kept = await self._api.get(CONTROLLER_REVISIONS, namespace, name)
-            except ApiError as error:
-                if not is_missing(error):
-                    raise
-                raise RevisionLost(f"the ControllerRevision {name} is gone") from None
-            if (kept["metadata"].get("labels") or {}).get(FLOW) != label_value(reference.name):
-                raise RevisionLost(f"the ControllerRevision {name} is somebody else's")
-            parsed = flow_parser().parse(SourceDocument(kept["data"]["spec"]))
-            engine = self._engine(namespace, parsed.flow)
-            self._engines[key] = engine
+        if engine is not None:
+            return engine
+        # After a restart, all executions of a flow ask at once: it is read and checked once.
+        reading = self._reading.get(key)
+        if reading is None:
+            reading = asyncio.create_task(self._read(*key))
+            self._reading[key] = reading
+            reading.add_done_callback(lambda _: self._reading.pop(key, None))
+        return await asyncio.shield(reading)
+
+    async def _read(self, namespace: str, flow: str, revision: int) -> Engine:
+        name = _revision_name(flow, revision)
+        try:
+            kept = await self._api.get(CONTROLLER_REVISIONS, namespace, name)
+        except ApiError as error:
+            if not is_missing(error):
+                raise
+            raise RevisionLost(f"the ControllerRevision {name} is gone") from None
+        if (kept["metadata"].get("labels") or {}).get(FLOW) != label_value(flow):
+            raise RevisionLost(f"the ControllerRevision {name} is somebody else's")
+        parsed = flow_parser().parse(SourceDocument(kept["data"]["spec"]))
+        engine = self._engine(namespace, parsed.flow)
+        self._engines[namespace, flow, revision] = engine
         return engine
 
     def forget(self, body: Object) -> None:
