@@ -13,7 +13,7 @@ from aiohttp import web
 
 from penstock.git.model import Cancelled, Deadline, GitError
 from penstock.git.wire import Done, Failed, Told, encoded
-from penstock.git_service.turns import Turn
+from penstock.turns import Turn
 
 SIGN_OF_LIFE = 10.0
 """Seconds between two empty lines of an answer that has to wait."""

@@ -18,8 +18,8 @@ from penstock.git.remote import resolve
 from penstock.git.wire import RESOLVE, SNAPSHOT, Resolved, resolve_requests, snapshot_requests
 from penstock.git_service.answers import Tell, answering, told_by_thread
 from penstock.git_service.door import Door, is_admitted
-from penstock.git_service.turns import Turns
 from penstock.network import RefusedNetworks
+from penstock.turns import Turns
 
 LOOKS, LOOKS_PER_TENANT = 16, 2
 """Calls of ``ls-remote`` at once: they take little but time."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from penstock.git_service.turns import Turn, Turns
+from penstock.turns import Turn, Turns
 
 
 class Calls:
