@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock.expressions.environment import PebbleEnvironment
 from penstock.expressions.errors import ExpressionError, LimitError
 from penstock.expressions.host import Host
 from penstock.expressions.lexer import accidental_comments, strip_raw
-from penstock.expressions.limits import Budget, Limits
+from penstock.expressions.limits import Allowance, Budget, Limits
 from penstock.expressions.opaque import OpaqueRun
 from penstock.expressions.printing import to_text
 from penstock.expressions.program import Program
@@ -18,6 +21,22 @@ from penstock.expressions.run import Run
 from penstock.expressions.stored import stored
 
 _ENVIRONMENT = PebbleEnvironment()
+_DELIMITED = re.compile(r"\{[{%].*?[}%]\}", re.DOTALL)
+
+T = TypeVar("T")
+
+_ALLOWANCE: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
+"""What is spent together. Others may render at the same time, in other threads, without it."""
+
+
+@contextmanager
+def spending(allowance: Allowance) -> Iterator[None]:
+    """Let all renderings within spend an allowance together. Nothing may be awaited within."""
+    token = _ALLOWANCE.set(allowance)
+    try:
+        yield
+    finally:
+        _ALLOWANCE.reset(token)
 
 
 class Expressions:
@@ -35,7 +54,18 @@ class Expressions:
         if len(template) > self._limits.template_chars:
             most = self._limits.template_chars
             raise LimitError(f"the template is longer than {most} characters")
+        allowance = _ALLOWANCE.get()
+        if allowance is not None and allowance.template_chars is not None:
+            most = allowance.template_chars
+            if sum(map(len, _DELIMITED.findall(template))) > most:
+                raise LimitError(f"the template has more than {most} characters of expressions")
         return _ENVIRONMENT.program(template)
+
+    def _spend(self, rendering: Callable[[Budget], T]) -> T:
+        allowance = _ALLOWANCE.get()
+        if allowance is None:
+            return rendering(Budget(self._limits))
+        return allowance.spend(rendering, self._limits)
 
     def check(self, template: str) -> None:
         """Compile a template: finds wrong syntax and unknown names, not what the variables hold. A
@@ -49,14 +79,14 @@ class Expressions:
         """Render a template to text; None stays None, text without ``{`` stays as it is."""
         if template is None or "{" not in template:
             return template
-        return strip_raw(self._text(template, variables, host, Budget(self._limits)))
+        return self._spend(lambda budget: strip_raw(self._text(template, variables, host, budget)))
 
     def evaluate(self, template: str | None, variables: Mapping[str, Any], host: Host) -> Any:
         """Render a template; a single expression keeps its type, as far as JSON has it. Several
         parts are put together as the text that `render` writes."""
         if template is None or "{" not in template:
             return template
-        return self._value(template, variables, host, Budget(self._limits))
+        return self._spend(lambda budget: self._value(template, variables, host, budget))
 
     def _value(
         self, template: str, variables: Mapping[str, Any], host: Host, budget: Budget
@@ -71,25 +101,29 @@ class Expressions:
     def render_tree(self, value: Any, variables: Mapping[str, Any], host: Host) -> Any:
         """Render every text in maps (keys too) and lists; other values stay as they are. Of two
         keys that become equal, the first counts."""
-        budget = Budget(self._limits)
 
-        def text(template: str) -> Any:
-            return strip_raw(self._text(template, variables, host, budget))
+        def rendered(budget: Budget) -> Any:
+            def text(template: str) -> Any:
+                return strip_raw(self._text(template, variables, host, budget))
 
-        return _tree(value, text, text, budget, 0)
+            return _tree(value, text, text, budget, 0)
+
+        return self._spend(rendered)
 
     def evaluate_tree(self, value: Any, variables: Mapping[str, Any], host: Host) -> Any:
         """Render every text in maps and lists as `render_tree` does, but let a value that is a
         single expression keep its type."""
-        budget = Budget(self._limits)
 
-        def text(template: str) -> Any:
-            return strip_raw(self._text(template, variables, host, budget))
+        def rendered(budget: Budget) -> Any:
+            def text(template: str) -> Any:
+                return strip_raw(self._text(template, variables, host, budget))
 
-        def typed(template: str) -> Any:
-            return self._value(template, variables, host, budget)
+            def typed(template: str) -> Any:
+                return self._value(template, variables, host, budget)
 
-        return _tree(value, text, typed, budget, 0)
+            return _tree(value, text, typed, budget, 0)
+
+        return self._spend(rendered)
 
     def _start(
         self, template: str, variables: Mapping[str, Any], host: Host, budget: Budget
@@ -113,6 +147,7 @@ class Expressions:
                 f"the result is longer than {self._limits.output_chars} characters",
                 expression=template,
             )
+        budget.text(len(text))
         return text
 
     def _nested(self, template: str, run: Run) -> str:

@@ -8,7 +8,6 @@ Python exception turns into an :class:`ExpressionError`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from penstock.expressions.errors import ExpressionError, LimitError, UndefinedError
@@ -287,11 +286,11 @@ class Run:
             raise _wrapped(f"`{name}()`", error, line) from error
 
     def call_host(self, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        start = monotonic()
+        start = self.budget.clock()
         try:
             return self.host.functions[name](*args, **named)
         finally:
-            self.budget.extend(monotonic() - start)
+            self.budget.extend(self.budget.clock() - start)
 
     def macro(self, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> str:
         macro = self.program.macros[name]

@@ -145,6 +145,12 @@ EXECUTION_REFUSALS = (
     Reason("FlowNotFound", Health.STALLED, "There is no such Flow in the namespace.",
            "Apply the Flow, then make another Execution."),
     Reason("FlowInvalid", Health.STALLED, "The Flow is not accepted.", _CHANGE_FLOW),
+    Reason(
+        "TooMuchWork",
+        Health.STALLED,
+        "The flow's expressions take too long together, or too much memory.",
+        "Let tasks do such work; the message names the limit.",
+    ),
     Reason("FlowDisabled", Health.STALLED, "The flow says `disabled: true`.", _CHANGE_FLOW),
     Reason("InvalidInputs", Health.STALLED, "An input is missing, or is not of its type.",
            "Make another Execution with the inputs that the message names."),
@@ -196,6 +202,13 @@ WAITS_THAT_PASS = (
            "What a deleted namesake had made is still there.", _WAIT),
     Reason("KeyBusy", Health.RETRIED, "Others change the same key all the time.", _WAIT),
     Reason("Waiting", Health.RETRIED, "Something is in the way.", _WAIT),
+    Reason(
+        "WorkersBusy",
+        Health.RETRIED,
+        "Expressions or flows that take long are evaluated one after the other, and others come "
+        "before.",
+        _WAIT,
+    ),
     Reason(OTHER_REFUSAL, Health.RETRIED, "The API server answers with a word of its own.",
            _READ_MESSAGE),
 )  # fmt: skip

@@ -12,6 +12,8 @@ from penstock.controller.flows.revisions import Revisions
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.keys import execution_keys, flow_keys
+from penstock.controller.workers.checking import Checking
+from penstock.controller.workers.pool import Workers
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.limits import Limits
 from penstock.engine.interface.turn import Turn
@@ -48,7 +50,9 @@ class Given:
         for body in executions:
             self.executions.put(body)
         nowhere = Api(None)
-        revisions = Revisions(nowhere, Limits(), lambda namespace: no_functions)
+        revisions = Revisions(
+            nowhere, Limits(), lambda namespace: no_functions, Checking(Workers())
+        )
         self.turns = ConcurrencyLimits(
             self.executions, ObjectStore(flow_keys), revisions, ExecutionMemories()
         )

@@ -76,21 +76,24 @@ class Operator:
         """Work until cancelled. What is there is listed before anything is decided, so that no
         Job is taken for missing that was only not seen yet.
         """
-        for informer in self.informers:
-            await informer.list_until_done()
-        executions = self.runtime.stores.executions
-        self.runtime.memories.keep_only({item["metadata"]["uid"] for item in executions})
-        self.listed.set()
-        files, namespaces = self.files, self.runtime.settings.namespaces
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.runtime.reconcilers.run())
-            tasks.create_task(self.runtime.recorder.run())
-            tasks.create_task(files.storage.run())
-            tasks.create_task(files.orphaned.run())
-            tasks.create_task(PackageCleaner(files.storage.root, namespaces).run())
-            tasks.create_task(self.logs.run())
+        try:
             for informer in self.informers:
-                tasks.create_task(informer.run())
+                await informer.list_until_done()
+            executions = self.runtime.stores.executions
+            self.runtime.memories.keep_only({item["metadata"]["uid"] for item in executions})
+            self.listed.set()
+            files, namespaces = self.files, self.runtime.settings.namespaces
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.runtime.reconcilers.run())
+                tasks.create_task(self.runtime.recorder.run())
+                tasks.create_task(files.storage.run())
+                tasks.create_task(files.orphaned.run())
+                tasks.create_task(PackageCleaner(files.storage.root, namespaces).run())
+                tasks.create_task(self.logs.run())
+                for informer in self.informers:
+                    tasks.create_task(informer.run())
+        finally:
+            await self.runtime.workers.close()
 
 
 def _informers(runtime: Runtime, events: Events) -> tuple[Informer, ...]:

@@ -70,6 +70,9 @@ from penstock.controller.runtime.throttle import Throttle
 from penstock.controller.runtime.waits import Waits
 from penstock.controller.triggers.clock import Clock
 from penstock.controller.triggers.starter import Starter
+from penstock.controller.workers.checking import Checking
+from penstock.controller.workers.deciding import Deciding
+from penstock.controller.workers.pool import Workers
 from penstock.kubernetes.api.client import Api
 from penstock.kubernetes.jobs.job import JobDefaults
 from penstock.kubernetes.status.large_outputs import OutputsKeeper
@@ -93,6 +96,7 @@ class Runtime:
         quarantine = Quarantine(bench, told, metrics)
         self.reconcilers = Reconcilers(metrics, waits, quarantine, settings.workers)
         self.secrets = SecretLocations(settings.secrets, self.stores.flows)
+        self.workers = Workers()
 
 
 class Files:
@@ -156,7 +160,8 @@ class Flows:
         self.functions = ExpressionFunctions(
             runtime.memories, files.reads.readers, events.execution_ready, keyvalues.index.of
         )
-        self.revisions = Revisions(runtime.api, settings.limits, self.functions.of)
+        checking = Checking(runtime.workers)
+        self.revisions = Revisions(runtime.api, settings.limits, self.functions.of, checking)
         reconciler = FlowReconciler(
             runtime.api,
             stores.flows,
@@ -233,6 +238,7 @@ def build_executions(rooms: Rooms) -> None:
             files.provenance,
             identities,
             rooms.flows.functions,
+            Deciding(runtime.workers, settings.limits, rooms.flows.functions.of),
         ),
         StatusPublisher(
             statuses,

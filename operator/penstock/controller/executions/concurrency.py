@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 from penstock.controller.flows.revisions import Revisions
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore, state_of
+from penstock.controller.workers.pool import Busy
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.turn import ALONE, Turn
 from penstock.expressions import NotLoaded
@@ -65,7 +66,7 @@ class ConcurrencyLimits:
             self._memories.mark(execution, _Unsure(key))
             try:
                 yield self._turn(execution, key, concurrency)
-            except NotLoaded:  # nothing was decided, so nothing was written
+            except (NotLoaded, Busy):  # nothing was decided, so nothing was written
                 self._memories.unmark(uid, _Unsure(key))
                 raise
             self._memories.unmark(uid, _Unsure(key))

@@ -21,6 +21,9 @@ from penstock.controller.executions.resolution import (
 )
 from penstock.controller.executions.settle import Beginning, Situation
 from penstock.controller.files.provenance import Provenance
+from penstock.controller.workers.deciding import Deciding
+from penstock.controller.workers.pool import WorkerLost
+from penstock.controller.workers.questions import Advance, Begin
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.actions import Report, Step
 from penstock.engine.interface.turn import ALONE, Turn
@@ -43,12 +46,14 @@ class Decisions:
         provenance: Provenance,
         identities: Identities,
         functions: ExpressionFunctions,
+        deciding: Deciding,
     ) -> None:
         self._resolution = resolution
         self._concurrency = concurrency
         self._provenance = provenance
         self._identities = identities
         self._functions = functions
+        self._deciding = deciding
 
     @asynccontextmanager
     async def decided(
@@ -57,12 +62,12 @@ class Decisions:
         """Decide the next step. It must be stored before this is left: the places that a flow's
         limit leaves are given to one execution after the other.
 
-        Raises ``NotYet``, ``Refusal`` and ``NotLoaded``, and has decided nothing then.
+        Raises ``NotYet``, ``Refusal``, ``NotLoaded`` and ``Busy``, and has decided nothing then.
         """
         if isinstance(situation, Beginning):
             flow, engine = situation.start.flow, situation.start.engine
             async with self._concurrency.turn(execution, flow, engine) as turn:
-                yield with_job_names(execution, self._begin(execution, situation, turn, now))
+                yield with_job_names(execution, await self._begin(execution, situation, turn, now))
         elif _asks_for_turn(situation):
             assert situation.status.flow is not None
             flow, engine = situation.status.flow, situation.engine
@@ -81,12 +86,15 @@ class Decisions:
         """Take in that all that was decided is done: the next decision reads anew."""
         self._functions.done(execution)
 
-    def _begin(self, execution: Object, situation: Beginning, turn: Turn, now: datetime) -> Step:
+    async def _begin(
+        self, execution: Object, situation: Beginning, turn: Turn, now: datetime
+    ) -> Step:
         """Decide the first step. Raises ``NotYet`` while it can't be told who called it."""
         start = situation.start
         identity = self._identities.of(execution, situation.spec, start.flow.revision)
         noted = {"flow": start.flow, "called_by": self._caller(execution)}
-        step = start.engine.begin(identity, situation.spec, now, turn, start.source)
+        asked = Begin(identity, situation.spec, now, turn, start.source)
+        step = await self._step(execution, start.engine, asked)
         step = replace(step, status=step.status.model_copy(update=noted))
         if step.refusal is not None:
             return step
@@ -111,10 +119,33 @@ class Decisions:
                 other = await self._resolution.for_restart(namespace, situation.status, revision)
             except Refusal as error:
                 return refuse_controls(situation.status, [control.id], str(error), now)
-            step = _advance(self._pinned_to(execution, situation, other, revision), turn, now)
+            there = self._pinned_to(execution, situation, other, revision)
+            step = await self._advance(execution, there, turn, now)
             if any(result.id == control.id and result.done for result in step.status.controls):
                 return step
-        return _advance(situation, turn, now)
+        return await self._advance(execution, situation, turn, now)
+
+    async def _advance(
+        self, execution: Object, situation: Situation, turn: Turn, now: datetime
+    ) -> Step:
+        asked = Advance(
+            situation.identity,
+            situation.status,
+            situation.observations,
+            now,
+            situation.children,
+            turn,
+        )
+        return await self._step(execution, situation.engine, asked)
+
+    async def _step(self, execution: Object, engine: Engine, asked: Begin | Advance) -> Step:
+        try:
+            return await self._deciding.step(execution["metadata"]["namespace"], engine, asked)
+        except WorkerLost as lost:
+            raise Refusal(
+                "TooMuchWork",
+                f"the expressions of the flow can't be evaluated: {lost}; let tasks do such work",
+            ) from None
 
     def _pinned_to(
         self, execution: Object, situation: Situation, engine: Engine, revision: int
@@ -127,17 +158,6 @@ class Decisions:
             status=situation.status.model_copy(update={"flow": flow}),
             identity=self._identities.of(execution, situation.spec, revision),
         )
-
-
-def _advance(situation: Situation, turn: Turn, now: datetime) -> Step:
-    return situation.engine.advance(
-        situation.identity,
-        situation.status,
-        situation.observations,
-        now,
-        children=situation.children,
-        turn=turn,
-    )
 
 
 def _asks_for_turn(situation: Situation) -> bool:

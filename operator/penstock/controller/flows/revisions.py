@@ -16,17 +16,17 @@ from itertools import count
 from cachetools import LRUCache
 
 from penstock.controller.runtime.outcomes import exists_already, is_missing
+from penstock.controller.workers.checking import Checking
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.limits import Limits
 from penstock.engine.rendering.evaluation import HostFunctions
 from penstock.flow.document import Flow
-from penstock.flow.loading import SourceDocument
 from penstock.flow.problems import InvalidFlow, Problem
 from penstock.kubernetes.api.client import CONTROLLER_REVISIONS, Api, ApiError, Object
 from penstock.resources.execution import PinnedFlow
 from penstock.resources.labels import FLOW, MANAGED_BY, MANAGER
 from penstock.resources.names import label_value
-from penstock.types import expressions, flow_parser
+from penstock.types import expressions
 
 _CACHED_ENGINES = 500
 _KEPT_REVISIONS = 10
@@ -68,8 +68,11 @@ class AcceptedFlow:
 class Revisions:
     """Flows as engines: the newest of each Flow, and the older ones that executions still run."""
 
-    def __init__(self, api: Api, limits: Limits, functions: TenantFunctions) -> None:
+    def __init__(
+        self, api: Api, limits: Limits, functions: TenantFunctions, checking: Checking
+    ) -> None:
         self._api = api
+        self._checking = checking
         self._limits = limits
         self._functions = functions
         self._accepted: dict[str, AcceptedFlow] = {}
@@ -92,7 +95,7 @@ class Revisions:
 
     async def _accept(self, body: Object) -> AcceptedFlow:
         try:
-            parsed = flow_parser().parse(SourceDocument(body.get("spec")))
+            parsed = await self._checking.checked(body["metadata"]["namespace"], body.get("spec"))
         except InvalidFlow as error:
             return AcceptedFlow(body, None, None, error.problems)
         engine = self._engine(body["metadata"]["namespace"], parsed.flow)
@@ -128,7 +131,7 @@ class Revisions:
             raise RevisionLost(f"the ControllerRevision {name} is gone") from None
         if (kept["metadata"].get("labels") or {}).get(FLOW) != label_value(flow):
             raise RevisionLost(f"the ControllerRevision {name} is somebody else's")
-        parsed = flow_parser().parse(SourceDocument(kept["data"]["spec"]))
+        parsed = await self._checking.checked(namespace, kept["data"]["spec"])
         engine = self._engine(namespace, parsed.flow)
         self._engines[namespace, flow, revision] = engine
         return engine

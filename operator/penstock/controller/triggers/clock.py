@@ -6,6 +6,7 @@ Which dates are due is decided by each type of trigger, purely: a
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from random import Random
 
@@ -15,7 +16,7 @@ from penstock.controller.flows.revisions import AcceptedFlow
 from penstock.controller.keyvalues.index import KeyValueIndex
 from penstock.controller.triggers.starter import NameTaken, Starter
 from penstock.engine.interface.actions import Report
-from penstock.expressions import Host
+from penstock.expressions import Allowance, Host, spending
 from penstock.flow.document import Flow, Trigger
 from penstock.resources.flow import TriggerStatus
 from penstock.triggers.evaluation import Context, FlowName, Language
@@ -23,6 +24,16 @@ from penstock.triggers.kinds import ClockDecision, ClockTrigger
 from penstock.triggers.properties import TriggerProperties
 from penstock.triggers.registry import find
 from penstock.types import expressions
+
+_SECONDS = 0.1
+_CHARACTERS = 4 * 1024 * 1024
+
+
+def _small() -> Allowance:
+    """Make the allowance of the expressions of one trigger, which hold up all that the controller
+    does."""
+    told = f"the expressions of a trigger take more than {_SECONDS:g} s together"
+    return Allowance(_SECONDS, _CHARACTERS, told, shared=True)
 
 
 class _NotServed(Exception):
@@ -65,13 +76,16 @@ class Clock:
         context = self._context(accepted, flow, trigger, now)
         report = None
         if not live or properties.allow_concurrent:
-            decision = kind.decide(properties, last, now, context)
+            with spending(_small()):
+                decision = kind.decide(properties, last, now, context)
             last = decision.handled
             report = await self._act(accepted, flow, trigger, decision)
             if decision.error is not None and report is not None:
                 status = status.model_copy(update={"message": report.message})
         after = max(last, now) if live else last
-        next_date = kind.next_look(properties, after, context)
+        with spending(_small()):
+            next_date = kind.next_look(properties, after, context)
+        await asyncio.sleep(0)  # a flow may have many triggers: others take their turn between
         return status.model_copy(update={"last_date": last, "next_date": next_date}), report
 
     async def _act(

@@ -6,7 +6,7 @@ import json
 import resource
 import sys
 
-_MEMORY = 512 * 1024 * 1024
+_MEMORY = 256 * 1024 * 1024
 
 
 def main() -> None:

@@ -243,6 +243,8 @@ def _here(run: Rendering, program: str, text: str) -> list[Any]:
 
 def _apart(run: Rendering, program: str, text: str) -> list[Any]:
     """Run a program in a process of its own, which is ended when the time is over."""
+    if not run.budget.may_wait:
+        raise LimitError(f"jq `{shorten(program)}` needs a process of its own")
     request = json.dumps(
         {
             "program": program,

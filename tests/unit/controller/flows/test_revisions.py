@@ -7,6 +7,8 @@ import asyncio
 import pytest
 
 from penstock.controller.flows.revisions import Revisions
+from penstock.controller.workers.checking import Checking
+from penstock.controller.workers.pool import Workers
 from penstock.engine.interface.limits import Limits
 from penstock.flow.document import Flow
 from penstock.kubernetes.api.client import CONTROLLER_REVISIONS, FLOWS
@@ -25,7 +27,7 @@ PINNED = PinnedFlow(namespace="company.team", id="hello", name="hello", revision
 
 def revisions(server: ApiServer) -> Revisions:
     """What a controller knows that has just started."""
-    return Revisions(server.api, Limits(), lambda namespace: lambda *of: {})
+    return Revisions(server.api, Limits(), lambda namespace: lambda *of: {}, Checking(Workers()))
 
 
 @pytest.fixture
