@@ -129,7 +129,7 @@ def test_outputs_of_a_megabyte_come_back_after_a_hundred_megabytes_of_log(
             script: |
               big=$(head -c 700000 /dev/zero | tr '\\0' 'x')
               echo "::{{\\"outputs\\":{{\\"big\\":\\"$big\\"}}}}::"
-              head -c 100000000 /dev/zero | tr '\\0' 'y' | fold -w 200
+              yes "$(printf '%0200d' 0)" | head -c 100000000
               echo done
           - id: size
             type: io.kestra.plugin.core.debug.Return

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from penstock.controller.workers import deciding, pool
-from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, JOBS
+from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, JOBS, KEY_VALUES
 from tests.fixtures.controller import NAMESPACE, Controller, execution, flow, until
 
 HELLO = """
@@ -145,3 +145,37 @@ def ready(controller: Controller, name: str) -> str | None:
     body = controller.server.get(FLOWS, NAMESPACE, name) or {}
     found = (body.get("status") or {}).get("conditions") or []
     return next((item["status"] for item in found if item["type"] == "Ready"), None)
+
+
+async def test_a_worker_decides_as_the_controller_does(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its expressions read is read for it, and what it asks for is done."""
+    # given
+    monkeypatch.setattr(deciding, "SECONDS", 0)
+    pair = {"namespace": "company.team", "key": "town", "value": "Oslo"}
+    meta = {"name": "company.team.town", "namespace": NAMESPACE}
+    controller.server.put(KEY_VALUES, {"kind": "KeyValue", "metadata": meta, "spec": pair})
+    text = """
+        id: asking
+        namespace: company.team
+        inputs:
+          - {id: times, type: INT, defaults: 2}
+        tasks:
+          - id: each
+            type: io.kestra.plugin.core.flow.ForEach
+            values: "{{ range(1, inputs.times) }}"
+            concurrencyLimit: 0
+            tasks:
+              - id: say
+                type: io.kestra.plugin.core.debug.Return
+                format: "{{ kv('town') }} {{ taskrun.value }}"
+    """
+    # when
+    start(controller, text, "asking")
+    await until(lambda: len(jobs_of(controller, "asking")) == 2, seconds=30)
+    # then
+    jobs = str(controller.server.all(JOBS))
+    assert "Oslo 1" in jobs
+    assert "Oslo 2" in jobs
+    assert asked(controller)
