@@ -30,7 +30,7 @@ def folders(path: Path) -> set[str]:
 
 def test_every_room_of_the_package_has_its_duty() -> None:
     told = {name for row in rows("Rooms of the code") for name in CODE.findall(row[0])}
-    assert told == folders(PACKAGE) | {"types", "entry_points", "network", "nesting"}
+    assert told == folders(PACKAGE) | {"types", "entry_points", "network", "nesting", "turns"}
 
 
 @pytest.mark.parametrize("room", ["controller", "engine", "kubernetes", "tasks"])
