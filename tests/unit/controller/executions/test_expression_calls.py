@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -19,10 +20,10 @@ from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.expressions import ExpressionError, NotLoaded
-from penstock.kubernetes.api.client import Object
+from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, JOBS, Object
 from penstock.network import AllowedHosts, RefusedNetworks
 from penstock.tasks.contract.task import TaskFailure
-from tests.fixtures.controller import until
+from tests.fixtures.controller import NAMESPACE, Controller, execution, flow, until
 
 ALL = HttpRules(RefusedNetworks([]))
 """Rules that let this machine be asked."""
@@ -230,3 +231,47 @@ def test_a_host_that_is_named_is_still_refused_at_a_refused_address(server: Slow
         with pytest.raises(TaskFailure, match="is not a server that an expression may ask"):
             HttpFunction(rules, Interruption())(f"http://{host}:{server.port}/")
     assert server.asked == 0
+
+
+ASKING = """
+    id: flow
+    namespace: company.team
+    tasks:
+      - id: look
+        type: io.kestra.plugin.core.flow.If
+        condition: "{{{{ http('http://127.0.0.1:{port}/') == 'hi' }}}}"
+        then: [{{id: only, type: io.kestra.plugin.core.debug.Return, format: x}}]
+"""
+
+
+@pytest.mark.parametrize("end", ["killed", "deleted", "answered"])
+async def test_an_execution_that_is_killed_or_deleted_waits_for_no_server(
+    server: SlowServer, tmp_path: Path, end: str
+) -> None:
+    # given: an execution that waits for a server
+    controller = Controller(tmp_path, network={"refused": []})
+    cluster = controller.server
+    async with controller.running():
+        cluster.put(FLOWS, flow(ASKING.format(port=server.port)))
+        made = cluster.put(EXECUTIONS, execution("run"))
+        await until(lambda: server.asked == 1)
+        # when
+        match end:
+            case "killed":
+                cluster.put(EXECUTIONS, {**made, "spec": {**made["spec"], "kill": True}})
+            case "deleted":
+                cluster.remove(EXECUTIONS, NAMESPACE, "run")
+            case _:
+                server.says.set()
+
+        # then
+        def state() -> object:
+            return ((cluster.get(EXECUTIONS, NAMESPACE, "run") or {}).get("status") or {}).get(
+                "state"
+            )
+
+        expected = {"killed": "KILLED", "deleted": None, "answered": "RUNNING"}[end]
+        await until(lambda: state() == expected)
+        await until(lambda: server.left == (0 if end == "answered" else 1))
+        assert server.asked == 1
+        assert len(cluster.all(JOBS)) == (1 if end == "answered" else 0)
