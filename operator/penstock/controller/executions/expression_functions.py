@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from penstock.controller.executions.expression_calls import Calls, Interruption
+from penstock.controller.executions.held_answers import HeldAnswers, size_of
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.engine.interface.identity import Identity
 from penstock.engine.rendering.evaluation import HostFunctions
@@ -36,13 +37,15 @@ READ = ("read", "fileSize", "fileExists", "isFileEmpty", "fileEmpty")
 ASK = ("http",)
 SECONDS = 12.0
 """How long one call may take from the beginning of its turn."""
-READS, READS_PER_TENANT = 8, 3
+READS, READS_PER_TENANT = 6, 2
 """Files that are read at once."""
 ASKS, ASKS_PER_TENANT = 16, 4
 """Servers that are asked at once: a thread that waits costs little, but each may hold an answer."""
-_BYTES_OF_VALUE = 64
 _MAX_CALLS = 256
 _MAX_BYTES = 32 * 1024 * 1024
+"""What the answers of one execution take in memory, about."""
+_MAX_ARGUMENTS = 128 * 1024
+"""Characters of the arguments of one call, which are kept while it waits for its turn."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ class _Fetched:
 
     answers: dict[Call, Any] = field(default_factory=dict)
     size: int = 0
-    """Bytes that the answers take in memory, about."""
+    """Bytes that the answers take in memory."""
+    give_back: Callable[[int], object] = lambda size: None
+    """Told of what they do not take any more."""
     under_way: dict[Call, asyncio.Task[None]] = field(default_factory=dict)
     """The calls that wait for their turn or their answer."""
 
@@ -72,6 +77,7 @@ class _Fetched:
         """Let the next decision read anew. What is under way is given up: something was decided
         without it, or the execution has ended or is gone."""
         self.answers.clear()
+        self.give_back(self.size)
         self.size = 0
         under_way, self.under_way = self.under_way, {}
         for task in under_way.values():
@@ -98,6 +104,7 @@ class ExpressionFunctions:
         self._readers = readers
         self._ready = ready
         self._keyvalues = keyvalues
+        self._held = HeldAnswers()
         self._tasks: set[asyncio.Task[None]] = set()
         # Servers that keep everybody waiting must not keep the storage's readers waiting.
         self._calls = {
@@ -128,6 +135,7 @@ class ExpressionFunctions:
         if self._memories.is_forgotten(uid):  # deleted while it was decided
             return
         fetched = self._memories.of(uid, _Fetched)
+        fetched.give_back = partial(self._held.give_back, execution["metadata"]["namespace"])
         if call not in fetched.under_way:
             task = asyncio.create_task(self._fetch(execution, call, fetched))
             fetched.under_way[call] = task
@@ -148,6 +156,9 @@ class ExpressionFunctions:
         except TimeoutError:
             answer = ExpressionError(f"{call.name}(): no answer within {SECONDS:.0f} s")
             size = 0
+        if not self._held.take(tenant, size):
+            told = "the executions of this Kubernetes namespace read too much at once"
+            answer, size = ExpressionError(f"{call.name}(): {told}; let a task read it"), 0
         del fetched.under_way[call]
         fetched.keep(call, answer, size)
         self._ready(execution)
@@ -158,6 +169,10 @@ def _answer(fetched: _Fetched, place: ExecutionPlace, name: str, *args: Any, **n
         call = Call(name, json.dumps([args, named], sort_keys=True), place)
     except (TypeError, ValueError):
         raise ExpressionError(f"{name}(): an argument is no JSON value") from None
+    if len(call.arguments) > _MAX_ARGUMENTS:
+        raise ExpressionError(
+            f"{name}(): the arguments have more than {_MAX_ARGUMENTS} characters; let a task do it"
+        )
     if call in fetched.answers:
         answer = fetched.answers[call]
         if isinstance(answer, ExpressionError):
@@ -176,25 +191,11 @@ def _called(
     try:
         answer = _telling(readers(interruption)[call.name])(*args, **named)
     except ExpressionError as error:
-        return error, len(str(error))
+        answer = error
     except Exception as error:  # such as an argument too many
-        return ExpressionError(f"`{call.name}()` failed: {error}"), len(str(error))
-    return answer, _size(answer)
-
-
-def _size(value: Any) -> int:
-    """Tell about how many bytes a value takes in memory."""
-    found, values = 0, [value]
-    while values:
-        item = values.pop()
-        found += _BYTES_OF_VALUE
-        if isinstance(item, str):
-            found += len(item)
-        elif isinstance(item, dict):
-            values += (*item, *item.values())
-        elif isinstance(item, list):
-            values += item
-    return found
+        answer = ExpressionError(f"`{call.name}()` failed: {error}")
+    held = answer.message if isinstance(answer, ExpressionError) else answer
+    return answer, len(call.arguments) + size_of(held)
 
 
 def _telling(function: Callable[..., Any]) -> Callable[..., Any]:

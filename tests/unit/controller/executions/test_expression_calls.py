@@ -14,8 +14,9 @@ import pytest
 
 from penstock.controller.executions import expression_functions as module
 from penstock.controller.executions.expression_calls import Calls, Interruption
-from penstock.controller.executions.expression_functions import ExpressionFunctions
+from penstock.controller.executions.expression_functions import ExpressionFunctions, Readers
 from penstock.controller.executions.expression_http import HttpFunction, HttpRules
+from penstock.controller.executions.held_answers import OF_TENANT
 from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore
@@ -81,12 +82,14 @@ def server() -> Iterator[SlowServer]:
 class Expressions:
     """Executions of tenants whose expressions call `http()`."""
 
-    def __init__(self, rules: HttpRules = ALL) -> None:
+    def __init__(self, readers: Readers | None = None) -> None:
         self.memories = ExecutionMemories()
         self.ready: list[str] = []
         self.functions = ExpressionFunctions(
             self.memories,
-            lambda execution, place, interruption: {"http": HttpFunction(rules, interruption)},
+            lambda execution, place, interruption: (
+                readers or {"http": HttpFunction(ALL, interruption)}
+            ),
             lambda execution: self.ready.append(execution["metadata"]["uid"]),
             KeyValueIndex(ObjectStore(pair_keys)).of,
         )
@@ -187,6 +190,41 @@ async def test_an_execution_that_is_gone_already_asks_nobody(server: SlowServer)
     given.ask("team", "e", f"http://127.0.0.1:{server.port}/")
     await asyncio.sleep(0.05)
     assert server.asked == 0
+
+
+async def test_executions_of_one_tenant_hold_no_more_than_its_share_of_memory() -> None:
+    # given: an answer of a megabyte for each of a hundred executions
+    given = Expressions(readers={"http": lambda url: "x" * 1024 * 1024})
+    bodies = [given.ask("hostile", str(number), "u") for number in range(100)]
+    await until(lambda: len(given.ready) == 100)
+
+    def refusal(body: Object) -> str:
+        try:
+            given.value(body, "u")
+        except ExpressionError as error:
+            return str(error)
+        return ""
+
+    # then
+    refusals = list(filter(None, map(refusal, bodies)))
+    assert 99 - OF_TENANT // 2**20 < len(refusals) <= 102 - OF_TENANT // 2**20
+    assert "the executions of this Kubernetes namespace read too much" in refusals[0]
+    # and another one has its own, as has this one when it has decided
+    other = given.ask("team", "e", "u")
+    for body in bodies[:50]:
+        given.functions.done(body)
+    for body in bodies[50:]:
+        given.memories.forget(body["metadata"]["uid"])
+    more = given.ask("hostile", "more", "u")
+    await until(lambda: len(given.ready) == 102)
+    assert refusal(other) == refusal(more) == ""
+
+
+async def test_long_arguments_do_not_wait_in_memory() -> None:
+    given = Expressions()
+    body = {"metadata": {"namespace": "hostile", "name": "e", "uid": "u"}}
+    with pytest.raises(ExpressionError, match="more than 131072 characters; let a task"):
+        given.value(body, "http://x/" + "y" * 131072)
 
 
 def test_a_call_that_has_ended_connects_to_nobody(server: SlowServer) -> None:
