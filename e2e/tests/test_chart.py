@@ -108,8 +108,12 @@ def test_named_namespaces_mean_roles_there_and_nowhere_else() -> None:
     bodies = render(settings__namespaces=["a", "b"], rbac__aggregate=False)
 
     # Tokens are the cluster's, wherever they are from.
-    for kind in ("ClusterRole", "ClusterRoleBinding"):
-        assert [body["metadata"]["name"] for body in of_kind(bodies, kind)] == ["penstock-git"]
+    of_tokens = {"penstock-git", "penstock-metrics"}
+    for kind, names in (
+        ("ClusterRole", of_tokens | {"penstock-metrics-reader"}),
+        ("ClusterRoleBinding", of_tokens),
+    ):
+        assert {body["metadata"]["name"] for body in of_kind(bodies, kind)} == names
     roles, bindings = of_kind(bodies, "Role"), of_kind(bodies, "RoleBinding")
     own = [role for role in roles if role["metadata"]["namespace"] == NAMESPACE]
     named = [role["rules"][0]["resourceNames"] for role in own]
@@ -201,6 +205,18 @@ def test_a_bucket_needs_no_volume_and_its_secret_is_for_two_containers() -> None
 def test_a_folder_needs_a_volume() -> None:
     done = helm("template", "x", str(CHART), "--set", "storage.persistence.enabled=false")
     assert "name a bucket" in done.stderr
+
+
+@pytest.mark.parametrize("of_tasks", [False, True])
+def test_a_service_monitor_reads_the_metrics_of_tasks_where_that_is_wanted(of_tasks: bool) -> None:
+    wanted = {"metrics__serviceMonitor__enabled": True}
+    wanted["metrics__serviceMonitor__taskMetrics"] = of_tasks
+    (monitor,) = of_kind(render(**wanted), "ServiceMonitor")
+    own, *others = monitor["spec"]["endpoints"]
+    assert "path" not in own
+    assert [(item["path"], "bearerTokenFile" in item) for item in others] == (
+        [("/metrics/tasks", True)] if of_tasks else []
+    )
 
 
 def test_a_service_monitor_needs_its_service() -> None:

@@ -7,10 +7,19 @@ and another when it is used.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+from time import monotonic
 
 REFUSED: tuple[str, ...] = (
     # This machine, under each of its names.
@@ -29,6 +38,8 @@ REFUSED: tuple[str, ...] = (
 )
 """The networks that are refused where an administrator says nothing."""
 
+_NAME = re.compile(r"(?=.*[A-Za-z])(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", re.ASCII)
+"""A host's name, or all names below one. It has a letter: else it is an address."""
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -90,21 +101,62 @@ class RefusedNetworks:
                 raise AddressRefused(host, address)
         return Resolved(host, port, addresses)
 
-    def connection(
-        self,
-        address: tuple[str, int],
-        timeout: float | None = None,
-        source_address: tuple[str, int] | None = None,
-    ) -> socket.socket:
-        """As ``socket.create_connection``, to an address that may be asked."""
-        resolved = self.resolve(*address)
-        last: OSError = OSError(f"{address[0]} has no address")
-        for one in resolved.addresses:
-            try:
-                return socket.create_connection((one, resolved.port), timeout, source_address)
-            except OSError as error:
-                last = error
-        raise last
+
+class AllowedHosts:
+    """Hosts that may be asked, where not all may: names such as `api.example.com`, all names below
+    one (`*.example.com`), and networks. Whether an address is refused is another question."""
+
+    def __init__(self, entries: Iterable[str] = ()) -> None:
+        """Without an entry every host may be asked. Raises ``ValueError`` that names an entry which
+        is neither a name nor a network."""
+        names: list[str] = []
+        networks: list[IPv4Network | IPv6Network] = []
+        for entry in entries:
+            if _NAME.fullmatch(entry):
+                names.append(_plain(entry))
+            else:
+                networks.append(_network(entry))
+        self._names = frozenset(names)
+        self._networks = tuple(networks)
+
+    def may_admit(self, host: str) -> bool:
+        """Whether a host can be admitted, before its name is looked up."""
+        return not self._names or bool(self._networks) or self._names_it(host)
+
+    def admits(self, resolved: Resolved) -> bool:
+        """Whether a host may be asked: by its name, or as each of its addresses is in a network."""
+        if not self._names and not self._networks:
+            return True
+        return self._names_it(resolved.host) or all(map(self._is_within, resolved.addresses))
+
+    def _names_it(self, host: str) -> bool:
+        name = _plain(host)
+        parents = (f"*.{name[at + 1 :]}" for at, letter in enumerate(name) if letter == ".")
+        return name in self._names or any(parent in self._names for parent in parents)
+
+    def _is_within(self, address: str) -> bool:
+        found = ip_address(address.partition("%")[0])
+        return any(found in network for network in self._networks)
+
+
+def connect(
+    resolved: Resolved,
+    timeout: float | None = None,
+    source_address: tuple[str, int] | None = None,
+) -> socket.socket:
+    """Connect to one of a host's addresses, within so many seconds for all of them together. Raises
+    ``OSError``."""
+    until = None if timeout is None else monotonic() + timeout
+    last: OSError = OSError(f"{resolved.host} has no address")
+    for one in resolved.addresses:
+        left = None if until is None else until - monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError("timed out")
+        try:
+            return socket.create_connection((one, resolved.port), left, source_address)
+        except OSError as error:
+            last = error
+    raise last
 
 
 def addresses_of(host: str, port: int) -> tuple[str, ...]:
@@ -131,3 +183,18 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _plain(name: str) -> str:
+    """A host's name as it is compared."""
+    return name.lower().removesuffix(".")
+
+
+def _network(entry: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(entry)
+    except ValueError as error:
+        raise ValueError(
+            f"`{entry}` is neither the name of a host (`api.example.com`, `*.example.com`) nor a "
+            f"network (`10.0.0.0/8`): {error}"
+        ) from None

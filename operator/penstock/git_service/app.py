@@ -87,7 +87,8 @@ class GitService:
 
     async def _asked(self, request: web.Request, kind: TypeAdapter[T]) -> T:
         """What a request says, of somebody who may ask."""
-        admitted = await is_admitted(self._door, request.headers.get("Authorization", ""))
+        shown = request.headers.get("Authorization", "")
+        admitted = await is_admitted(self._door, shown, request.remote or "")
         if admitted is None:
             raise web.HTTPServiceUnavailable(text="the API server does not say whose the token is")
         if not admitted:

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from penstock.controller.executions.expression_calls import Interruption
 from penstock.controller.executions.expression_functions import ExpressionFunctions
-from penstock.controller.executions.expression_reads import ExpressionReads, HttpFunction
+from penstock.controller.executions.expression_http import HttpFunction, HttpRules
+from penstock.controller.executions.expression_reads import ExpressionReads
 from penstock.controller.keyvalues.index import KeyValueIndex, pair_keys
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore
@@ -193,7 +195,7 @@ async def test_too_much_at_once_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::ffff:127.0.0.1]"])
 def test_http_never_asks_what_is_next_to_the_controller(host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        http = HttpFunction(RefusedNetworks())
+        http = HttpFunction(HttpRules(), Interruption())
         with pytest.raises(TaskFailure, match="is not a server that an expression may ask"):
             http(f"http://{host}:{server.getsockname()[1]}/")
         server.setblocking(False)
@@ -212,7 +214,7 @@ def test_http_asks_what_an_administrator_allows() -> None:
 
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
-        http = HttpFunction(RefusedNetworks(["169.254.0.0/16"]))
+        http = HttpFunction(HttpRules(RefusedNetworks(["169.254.0.0/16"])), Interruption())
         assert http(f"http://127.0.0.1:{server.getsockname()[1]}/") == "hi"
         thread.join(5)
 

@@ -156,7 +156,7 @@ def test_kv_in_an_expression_is_as_it_is_locally(world: World) -> None:
     flow: Any = type("Flow", (), {"namespace": TEAM, "id": "f"})
     identity: Any = type("Identity", (), {"name": "e", "uid": "e"})
     functions = ExpressionFunctions(
-        ExecutionMemories(), lambda body, place: {}, lambda body: None, world.pairs.of
+        ExecutionMemories(), lambda body, place, interruption: {}, lambda body: None, world.pairs.of
     )
     kv = functions.of("t")(identity, flow)["kv"]
     elsewhere = functions.of("third")(identity, flow)["kv"]

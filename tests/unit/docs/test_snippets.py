@@ -108,7 +108,8 @@ def test_every_metric_is_described() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
     families = [
         f"{family.name}_total" if family.type == "counter" else family.name
-        for family in metrics.registry.collect()
+        for registry in (metrics.registry, metrics.task_registry)
+        for family in registry.collect()
     ]
 
     assert families

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -94,15 +95,38 @@ async def test_it_is_the_api_server_that_says_who_it_is(status: Object) -> None:
 async def test_what_was_said_counts_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     # given
     now = [1000.0]
-    monkeypatch.setattr("penstock.git_service.door.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("penstock.kubernetes.api.reviews.time.monotonic", lambda: now[0])
     reviews = Reviews()
     door = ReviewDoor(reviews, CONTROLLER)
     # when
     for seconds in (0, 30, 29, 2):
         now[0] += seconds
-        assert await door.admits(token())
+        assert await door.admits(token(), "10.0.0.1")
     # then
     assert len(reviews.asked) == 2
+
+
+async def test_who_shows_forged_tokens_keeps_the_controller_not_waiting() -> None:
+    # given: an API server that thinks about each token, and somebody who shows many
+    thinking = asyncio.Event()
+
+    class Slow(Reviews):
+        async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
+            if body["spec"]["token"].endswith("forged"):
+                await thinking.wait()
+            return await super().create(resource, namespace, body)
+
+    door = ReviewDoor(Slow(), CONTROLLER)
+    forged = [
+        asyncio.create_task(door.admits(f"{number}{token(signature='forged')}", "10.6.6.6"))
+        for number in range(50)
+    ]
+    await asyncio.sleep(0)
+    # then
+    async with asyncio.timeout(2):
+        assert await door.admits(token(), "10.0.0.1")
+    thinking.set()
+    assert not any(await asyncio.gather(*forged))
 
 
 async def test_while_the_api_server_is_away_nobody_knows() -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from penstock.expressions import ExpressionError, Host
 from penstock.resources.execution import State
+from penstock.tasks.contract.task import TaskFailure
+from penstock.tasks.core import http_function
 from penstock.types import expressions
 from tests.unit.local.conftest import CORE, Attempts, Try
 
@@ -375,3 +377,11 @@ def test_expressions_ask_a_server(attempts: Attempts, server: str) -> None:
     assert expressions().render("{{ http(u ~ '/latin1') }}", {"u": server}, host) == "é"
     with pytest.raises(ExpressionError, match="failed with the code 404"):
         expressions().render("{{ http(u ~ '/code/404') }}", {"u": server}, host)
+
+
+def test_http_takes_no_answer_that_needs_much_more_memory_than_its_text(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_function, "_MAX_VALUES", 5)
+    with pytest.raises(TaskFailure, match="more than 5 values; let a task ask"):
+        http_function.http(f"{server}/echo")

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from penstock.network import AddressRefused, RefusedNetworks
+from penstock.network import AddressRefused, RefusedNetworks, connect
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_connection_is_made_to_the_address_that_was_looked_at(
 
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
         # when
-        with RefusedNetworks([]).connection(("changes.example.com", port), 5) as connection:
+        with connect(RefusedNetworks([]).resolve("changes.example.com", port), 5) as connection:
             # then: it was resolved once
             assert connection.getpeername() == ("127.0.0.1", port)
     assert answers == []

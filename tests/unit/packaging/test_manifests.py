@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from penstock.controller.app.metrics_endpoint import TASKS_PATH
 from penstock.controller.runtime.settings import load_settings
 from penstock.git.wire import AUDIENCE
 from penstock.network import REFUSED
@@ -226,6 +227,26 @@ def test_git_may_look_at_tokens_and_do_nothing_else() -> None:
             "verbs": ["create"],
         }
     ]
+
+
+def test_the_controller_may_ask_who_reads_the_metrics_of_tasks() -> None:
+    account = pod_of()["serviceAccountName"]
+    bound = [
+        body["roleRef"]["name"]
+        for body in of_kind("ClusterRoleBinding")
+        if account in [subject["name"] for subject in body["subjects"]]
+    ]
+    assert sorted(bound) == ["penstock", "penstock-metrics"]
+    assert [(rule["resources"], rule["verbs"]) for rule in rules("penstock-metrics")] == [
+        (["tokenreviews"], ["create"]),
+        (["subjectaccessreviews"], ["create"]),
+    ]
+
+
+def test_nobody_reads_the_metrics_of_tasks_until_somebody_is_bound() -> None:
+    assert rules("penstock-metrics-reader") == [{"nonResourceURLs": [TASKS_PATH], "verbs": ["get"]}]
+    bound = {body["roleRef"]["name"] for body in of_kind("ClusterRoleBinding")}
+    assert "penstock-metrics-reader" not in bound
 
 
 def test_the_controller_shows_git_a_token_for_that_alone() -> None:

@@ -15,8 +15,9 @@ import kopf
 from penstock.controller.app.assembly import Operator
 from penstock.controller.app.git_service import git_service
 from penstock.controller.app.handlers import register
+from penstock.controller.app.metrics_endpoint import MetricsReaders, metrics_app
 from penstock.controller.app.own_services import OwnServices
-from penstock.controller.app.probes import metrics_app, probe_app, serve
+from penstock.controller.app.probes import probe_app, serve
 from penstock.controller.app.reconcilers import SOURCE_WORKERS
 from penstock.controller.runtime.bench import Bench
 from penstock.controller.runtime.metrics import Metrics
@@ -73,7 +74,7 @@ async def _run(settings: Settings, bench: Bench | None) -> None:
         refusing = asyncio.create_task(services.are_refused(refused))
         ready = asyncio.Event()
         await serve(probe_app(operator.queue, ready.is_set), PROBE_PORT)
-        await serve(metrics_app(metrics.registry), METRICS_PORT)
+        await serve(metrics_app(metrics, MetricsReaders(api)), METRICS_PORT)
         work = asyncio.create_task(operator.run())
         work.add_done_callback(lambda _: stop.set())
         listed = asyncio.create_task(operator.listed.wait())

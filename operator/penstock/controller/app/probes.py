@@ -1,4 +1,4 @@
-"""Liveness, readiness and metrics over HTTP.
+"""Liveness and readiness over HTTP.
 
 Liveness is progress, not a reply: it fails when the queue has work and none of it moves, so that a
 wedged controller is restarted and a busy one is not.
@@ -10,14 +10,11 @@ import time
 from collections.abc import Callable
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
 
 from penstock.controller.runtime.queue import KeyedQueue
 
 STALLED_AFTER = 120.0
 """Seconds without any progress after which the controller is restarted."""
-
-_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def probe_app(queue: KeyedQueue, is_ready: Callable[[], bool]) -> web.Application:
@@ -39,20 +36,9 @@ def probe_app(queue: KeyedQueue, is_ready: Callable[[], bool]) -> web.Applicatio
     return app
 
 
-def metrics_app(registry: CollectorRegistry) -> web.Application:
-    """`/metrics` for Prometheus."""
-
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": _TEXT})
-
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    return app
-
-
 async def serve(app: web.Application, port: int) -> web.AppRunner:
     """Listen on all addresses of the pod."""
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, port=port).start()
     return runner

@@ -29,6 +29,7 @@ from penstock.controller.executions.concurrency import ConcurrencyLimits
 from penstock.controller.executions.decide import Decisions
 from penstock.controller.executions.execution_maker import ExecutionMaker
 from penstock.controller.executions.expression_functions import ExpressionFunctions
+from penstock.controller.executions.expression_http import HttpRules
 from penstock.controller.executions.expression_reads import ExpressionReads
 from penstock.controller.executions.fileinputs import FileInputs
 from penstock.controller.executions.identities import Identities
@@ -77,7 +78,7 @@ from penstock.kubernetes.api.client import Api
 from penstock.kubernetes.jobs.job import JobDefaults
 from penstock.kubernetes.status.large_outputs import OutputsKeeper
 from penstock.kubernetes.status.task_run_archive import TaskRunArchive
-from penstock.network import RefusedNetworks
+from penstock.network import AllowedHosts, RefusedNetworks
 
 
 class Runtime:
@@ -107,7 +108,8 @@ class Files:
         self.storage = StorageAccess(runtime.api, settings.storage)
         self.provenance = Provenance(lambda: self.storage.key)
         self.access = FileAccess(executions, self.provenance)
-        self.reads = ExpressionReads(self.storage.storage, self.access, refused)
+        http = HttpRules(refused, AllowedHosts(settings.http.allow), settings.http.enabled)
+        self.reads = ExpressionReads(self.storage.storage, self.access, http)
         self.orphaned = OrphanedFiles(self.storage.root, executions, settings.namespaces)
         self.execution_index = ExecutionIndex(executions, self.access)
 

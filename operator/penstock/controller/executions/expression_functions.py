@@ -2,8 +2,8 @@
 
 The engine decides at once and waits for nothing. So a function that has to look at the storage, or
 to ask a server, gives what was fetched before, and else says what it wants (``NotLoaded``): that is
-fetched in a thread, and then the decision is made anew. What was fetched counts until what was
-decided with it is done, so a decision that is made twice is the same.
+fetched in a thread when its tenant's turn has come, and then the decision is made anew. What was
+fetched counts until what was decided with it is done, so a decision that is made twice is the same.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from penstock.controller.executions.expression_calls import Calls, Interruption
+from penstock.controller.executions.held_answers import HeldAnswers, size_of
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.engine.interface.identity import Identity
 from penstock.engine.rendering.evaluation import HostFunctions
@@ -34,9 +35,17 @@ Readers = Mapping[str, Callable[..., Any]]
 
 READ = ("read", "fileSize", "fileExists", "isFileEmpty", "fileEmpty")
 ASK = ("http",)
-_SECONDS = 12.0
+SECONDS = 12.0
+"""How long one call may take from the beginning of its turn."""
+READS, READS_PER_TENANT = 6, 2
+"""Files that are read at once."""
+ASKS, ASKS_PER_TENANT = 16, 4
+"""Servers that are asked at once: a thread that waits costs little, but each may hold an answer."""
 _MAX_CALLS = 256
-_MAX_CHARACTERS = 32 * 1024 * 1024
+_MAX_BYTES = 32 * 1024 * 1024
+"""What the answers of one execution take in memory, about."""
+_MAX_ARGUMENTS = 128 * 1024
+"""Characters of the arguments of one call, which are kept while it waits for its turn."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +63,29 @@ class _Fetched:
 
     answers: dict[Call, Any] = field(default_factory=dict)
     size: int = 0
-    fetching: set[Call] = field(default_factory=set)
-    """The calls that are under way."""
+    """Bytes that the answers take in memory."""
+    give_back: Callable[[int], object] = lambda size: None
+    """Told of what they do not take any more."""
+    under_way: dict[Call, asyncio.Task[None]] = field(default_factory=dict)
+    """The calls that wait for their turn or their answer."""
 
-    def keep(self, call: Call, answer: Any) -> None:
+    def keep(self, call: Call, answer: Any, size: int) -> None:
         self.answers[call] = answer
-        self.size += len(answer) if isinstance(answer, str) else len(str(answer))
+        self.size += size
 
-    def clear(self) -> None:
-        """Let the next decision read anew; what is under way goes on."""
+    def close(self) -> None:
+        """Let the next decision read anew. What is under way is given up: something was decided
+        without it, or the execution has ended or is gone."""
         self.answers.clear()
+        self.give_back(self.size)
         self.size = 0
+        under_way, self.under_way = self.under_way, {}
+        for task in under_way.values():
+            task.cancel()
 
     @property
     def is_full(self) -> bool:
-        return len(self.answers) >= _MAX_CALLS or self.size > _MAX_CHARACTERS
+        return len(self.answers) >= _MAX_CALLS or self.size > _MAX_BYTES
 
 
 class ExpressionFunctions:
@@ -77,7 +94,7 @@ class ExpressionFunctions:
     def __init__(
         self,
         memories: ExecutionMemories,
-        readers: Callable[[Object, ExecutionPlace], Readers],
+        readers: Callable[[Object, ExecutionPlace, Interruption], Readers],
         ready: Callable[[Object], None],
         keyvalues: Callable[[str], Readable],
     ) -> None:
@@ -87,11 +104,12 @@ class ExpressionFunctions:
         self._readers = readers
         self._ready = ready
         self._keyvalues = keyvalues
+        self._held = HeldAnswers()
         self._tasks: set[asyncio.Task[None]] = set()
         # Servers that keep everybody waiting must not keep the storage's readers waiting.
-        self._threads = {
-            **dict.fromkeys(READ, ThreadPoolExecutor(4, "penstock-read")),
-            **dict.fromkeys(ASK, ThreadPoolExecutor(8, "penstock-ask")),
+        self._calls = {
+            **dict.fromkeys(READ, Calls("penstock-read", READS, READS_PER_TENANT)),
+            **dict.fromkeys(ASK, Calls("penstock-ask", ASKS, ASKS_PER_TENANT)),
         }
 
     def of(self, tenant: str) -> HostFunctions:
@@ -113,10 +131,14 @@ class ExpressionFunctions:
         """See to what an execution's decision lacks; ``ready`` is told when it is there."""
         call = missing.wanted
         assert isinstance(call, Call)
-        fetched = self._memories.of(execution["metadata"]["uid"], _Fetched)
-        if call not in fetched.fetching:
-            fetched.fetching.add(call)
+        uid = execution["metadata"]["uid"]
+        if self._memories.is_forgotten(uid):  # deleted while it was decided
+            return
+        fetched = self._memories.of(uid, _Fetched)
+        fetched.give_back = partial(self._held.give_back, execution["metadata"]["namespace"])
+        if call not in fetched.under_way:
             task = asyncio.create_task(self._fetch(execution, call, fetched))
+            fetched.under_way[call] = task
             self._tasks.add(task)  # the loop itself keeps no task alive
             task.add_done_callback(self._tasks.discard)
 
@@ -124,19 +146,21 @@ class ExpressionFunctions:
         """Take in that what was decided is done: the next decision reads anew."""
         fetched = self._memories.look(execution["metadata"]["uid"], _Fetched)
         if fetched is not None:
-            fetched.clear()
+            fetched.close()
 
     async def _fetch(self, execution: Object, call: Call, fetched: _Fetched) -> None:
-        readers = partial(self._readers, execution, call.place)
-        running = asyncio.get_running_loop().run_in_executor(
-            self._threads[call.name], _called, readers, call
-        )
+        calls, tenant = self._calls[call.name], execution["metadata"]["namespace"]
+        read = partial(_called, partial(self._readers, execution, call.place), call)
         try:
-            answer = await asyncio.wait_for(running, _SECONDS)
+            answer, size = await calls.answer(tenant, read, SECONDS)
         except TimeoutError:
-            answer = ExpressionError(f"{call.name}(): no answer within {_SECONDS:.0f} s")
-        fetched.keep(call, answer)
-        fetched.fetching.discard(call)
+            answer = ExpressionError(f"{call.name}(): no answer within {SECONDS:.0f} s")
+            size = 0
+        if not self._held.take(tenant, size):
+            told = "the executions of this Kubernetes namespace read too much at once"
+            answer, size = ExpressionError(f"{call.name}(): {told}; let a task read it"), 0
+        del fetched.under_way[call]
+        fetched.keep(call, answer, size)
         self._ready(execution)
 
 
@@ -145,6 +169,10 @@ def _answer(fetched: _Fetched, place: ExecutionPlace, name: str, *args: Any, **n
         call = Call(name, json.dumps([args, named], sort_keys=True), place)
     except (TypeError, ValueError):
         raise ExpressionError(f"{name}(): an argument is no JSON value") from None
+    if len(call.arguments) > _MAX_ARGUMENTS:
+        raise ExpressionError(
+            f"{name}(): the arguments have more than {_MAX_ARGUMENTS} characters; let a task do it"
+        )
     if call in fetched.answers:
         answer = fetched.answers[call]
         if isinstance(answer, ExpressionError):
@@ -155,14 +183,19 @@ def _answer(fetched: _Fetched, place: ExecutionPlace, name: str, *args: Any, **n
     raise NotLoaded(call)
 
 
-def _called(readers: Callable[[], Readers], call: Call) -> Any:
+def _called(
+    readers: Callable[[Interruption], Readers], call: Call, interruption: Interruption
+) -> tuple[Any, int]:
+    """Call a function. Returns its value, or why there is none, and how much memory that takes."""
     args, named = json.loads(call.arguments)
     try:
-        return _telling(readers()[call.name])(*args, **named)
+        answer = _telling(readers(interruption)[call.name])(*args, **named)
     except ExpressionError as error:
-        return error
+        answer = error
     except Exception as error:  # such as an argument too many
-        return ExpressionError(f"`{call.name}()` failed: {error}")
+        answer = ExpressionError(f"`{call.name}()` failed: {error}")
+    held = answer.message if isinstance(answer, ExpressionError) else answer
+    return answer, len(call.arguments) + size_of(held)
 
 
 def _telling(function: Callable[..., Any]) -> Callable[..., Any]:

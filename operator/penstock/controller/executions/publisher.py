@@ -73,9 +73,10 @@ class StatusPublisher:
         status = self._with_logs(execution, status)
         if status != before:
             status = await self._statuses.write(execution, status, before)
-        for report in step.reports:
+        namespace = execution["metadata"]["namespace"]
+        counted = self._metrics.task_runs_ended(namespace, before, status)
+        for report in (*step.reports, *counted):
             self._recorder.record(execution, report)
-        self._metrics.task_runs_ended(execution["metadata"]["namespace"], before, status)
         if status.end_date is not None and (before is None or before.end_date != status.end_date):
             self._metrics.execution_ended(status)
         self._written(execution, before, status)

@@ -3,7 +3,7 @@ one ``forget``, when the Execution has ended or is gone.
 
 Whoever has something to remember of an Execution has a slot in its memory: a class of its own, of
 which each memory holds one object. So nobody keeps a map of Executions, and nobody has to be told
-that one has ended.
+that one has ended: what a slot has under way is ended by its ``close``.
 
 Some things outlive the end of an Execution, or are kept by other names. Each has a bound:
 
@@ -22,7 +22,7 @@ Some things outlive the end of an Execution, or are kept by other names. Each ha
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from cachetools import FIFOCache
 
@@ -33,6 +33,14 @@ _REMEMBERED = 20_000
 """Executions of which late news is dropped."""
 
 Slot = TypeVar("Slot")
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A slot that has something under way for its Execution."""
+
+    def close(self) -> None:
+        """End it: the Execution has ended or is gone."""
 
 
 class _Memory:
@@ -102,8 +110,12 @@ class ExecutionMemories:
     def forget(self, uid: str) -> None:
         """Drop all that is remembered of an Execution, which has ended or is gone."""
         memory = self._memories.pop(uid, None)
-        for mark in () if memory is None else memory.marks:
-            self.unmark(uid, mark)
+        if memory is not None:
+            for mark in memory.marks:
+                self.unmark(uid, mark)
+            for slot in memory.slots.values():
+                if isinstance(slot, Closing):
+                    slot.close()
         self._forgotten[uid] = None
 
     def keep_only(self, uids: Collection[str]) -> None:

@@ -1,18 +1,20 @@
 """Prometheus metrics.
 
-No label of the controller's own metrics holds a name that users choose: their number has no bound.
-Those that tasks publish have such labels, and are bounded: see :mod:`.taskmetrics`.
+No label of the controller's own metrics holds a name that users choose: their number has no bound,
+and whoever reaches the port may read them. Those that tasks publish have such labels: they are
+bounded (see :mod:`.task_metrics`), and are in a registry of their own, which is not for everybody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from penstock.controller.runtime.task_metrics import TaskMetrics
+from penstock.engine.interface.actions import Report
 from penstock.kubernetes.api.client import Object
 from penstock.resources.execution import ExecutionStatus
 
@@ -25,6 +27,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        """What everybody may read."""
+        self.task_registry = CollectorRegistry()
+        """What tasks published, with the names of tenants, flows and tasks."""
         self._ended = Counter(
             "penstock_executions_ended",
             "Executions that ended, by state.",
@@ -69,8 +74,13 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
-        self._of_tasks = TaskMetrics()
-        self.registry.register(self._of_tasks)
+        dropped = Counter(
+            "penstock_task_metrics_dropped",
+            "Metrics of tasks that were too many to be kept.",
+            registry=self.registry,
+        )
+        self._of_tasks = TaskMetrics(dropped.inc)
+        self.task_registry.register(self._of_tasks)
 
     def watch_state(self, executions: Iterable[Object], depth: Callable[[], int]) -> None:
         """Metrics that are read from the state itself when they are asked for."""
@@ -96,16 +106,20 @@ class Metrics:
 
     def task_runs_ended(
         self, namespace: str, before: ExecutionStatus | None, after: ExecutionStatus
-    ) -> None:
-        """Count what ended with this status, and what it published."""
+    ) -> Sequence[Report]:
+        """Count what ended with this status, and what it published. Returns what is to be told of
+        that."""
+        reports = []
         known = {run.id for run in before.task_runs if run.state.terminated} if before else set()
         for run in after.task_runs:
             if run.state.terminated and run.id not in known:
                 self._task_runs.labels(str(run.state)).inc()
-                self._of_tasks.add(namespace, after.flow, run)
+                if (report := self._of_tasks.add(namespace, after.flow, run)) is not None:
+                    reports.append(report)
                 if run.end_date is not None and run.attempts:
                     seconds = (run.end_date - run.start_date).total_seconds()
                     self._task_duration.observe(max(seconds, 0.0))
+        return reports
 
 
 class _StateCollector(Collector):

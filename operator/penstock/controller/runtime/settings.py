@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from penstock.engine.interface.limits import Limits
 from penstock.flow.model import Document
 from penstock.kubernetes.secrets.locations import DEFAULT_NAME, SecretKey
-from penstock.network import REFUSED, RefusedNetworks
+from penstock.network import REFUSED, AllowedHosts, RefusedNetworks
 from penstock.storage.settings import StorageSettings
 
 
@@ -72,6 +72,22 @@ class NetworkSettings(Document):
         return refused
 
 
+class HttpSettings(Document):
+    """Whom `http()` in expressions may ask."""
+
+    enabled: bool = True
+    """Whether expressions may ask servers at all."""
+    allow: list[str] = []
+    """Hosts (`api.example.com`, `*.example.com`) and networks that may be asked; all that are not
+    refused where none is named."""
+
+    @field_validator("allow")
+    @classmethod
+    def _check(cls, allow: list[str]) -> list[str]:
+        AllowedHosts(allow)
+        return allow
+
+
 class GitSettings(Document):
     """How the controller reaches Git."""
 
@@ -96,6 +112,7 @@ class Settings(Document):
     """The internal storage."""
     git: GitSettings = GitSettings()
     network: NetworkSettings = NetworkSettings()
+    http: HttpSettings = HttpSettings()
     jobs: dict[str, Any] = {}
     """Defaults of the tasks' pods (see `penstock.kubernetes.jobs.job.JobDefaults`)."""
     secrets: SecretSettings = SecretSettings()

@@ -20,6 +20,8 @@ from penstock.tasks.core.http_tasks import parameter, text_of
 
 SECONDS = 10.0
 _MAX_BYTES = 4 * 1024 * 1024
+_MAX_VALUES = 200_000
+"""Values in an answer of JSON: an empty list is two bytes of text, and 64 in memory."""
 _CHUNK_BYTES = 65_536
 _TIME = timedelta(seconds=SECONDS)
 _OPTIONS = HttpOptions(connect_timeout=_TIME, read_timeout=_TIME)
@@ -57,9 +59,13 @@ def http(
     text = text_of(answer, received, "UTF-8")
     if "json" not in (answer.header("Content-Type") or "").lower():
         return text
+    if sum(map(text.count, ",[{")) > _MAX_VALUES:
+        raise TaskFailure(
+            f"http(): the response of {uri} has more than {_MAX_VALUES} values; let a task ask"
+        )
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise TaskFailure(f"http(): the response of {uri} is not JSON") from None
 
 
