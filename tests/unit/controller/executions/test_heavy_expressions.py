@@ -66,7 +66,7 @@ async def test_what_takes_long_is_rendered_by_a_worker_while_others_go_on(
     start(controller, HEAVY, "slow")
     await until(lambda: asked(controller))
     start(controller, HELLO, "quick")
-    await until(lambda: jobs_of(controller, "slow"), seconds=30)
+    await until(lambda: jobs_of(controller, "slow"), seconds=60)
     # then
     assert jobs_of(controller, "quick"), "the other one was held up"
 
@@ -87,7 +87,7 @@ async def test_one_that_no_worker_can_decide_fails_and_says_what_to_do(
     # when
     start(controller, HEAVY, "slow")
     # then
-    await until(lambda: status_of(controller, "slow").get("state") == "FAILED", seconds=30)
+    await until(lambda: status_of(controller, "slow").get("state") == "FAILED", seconds=60)
     message = status_of(controller, "slow")["message"]
     assert "can't be evaluated: it takes longer than" in message
     assert "let tasks do such work" in message
@@ -117,7 +117,7 @@ tasks:
 """
     # when
     start(controller, text, "many")
-    await until(lambda: len(jobs_of(controller, "many")) == 20, seconds=30)
+    await until(lambda: len(jobs_of(controller, "many")) == 20, seconds=60)
     # then
     assert asked(controller)
 
@@ -135,8 +135,8 @@ async def test_a_large_flow_is_checked_by_a_worker(controller: Controller) -> No
     controller.server.put(FLOWS, flow(good))
     controller.server.put(FLOWS, flow(bad))
     # then
-    await until(lambda: ready(controller, "large") == "True", seconds=30)
-    await until(lambda: ready(controller, "wrong") == "False", seconds=30)
+    await until(lambda: ready(controller, "large") == "True", seconds=60)
+    await until(lambda: ready(controller, "wrong") == "False", seconds=60)
     assert "t0" in str(controller.server.get(FLOWS, NAMESPACE, "wrong"))
     assert asked(controller)
 
@@ -173,7 +173,7 @@ async def test_a_worker_decides_as_the_controller_does(
     """
     # when
     start(controller, text, "asking")
-    await until(lambda: len(jobs_of(controller, "asking")) == 2, seconds=30)
+    await until(lambda: len(jobs_of(controller, "asking")) == 2, seconds=60)
     # then
     jobs = str(controller.server.all(JOBS))
     assert "Oslo 1" in jobs
