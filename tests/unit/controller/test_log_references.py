@@ -197,6 +197,10 @@ async def test_executions_to_which_nothing_happens_are_looked_at(
     # given: an execution that waits for its pod, and began before the storage service was there
     monkeypatch.setattr(reference, "PERIOD", 0.05)
     controller = Controller(tmp_path)
+    # and another one, whose end nobody can reckon with
+    at = {"namespace": "company.team", "id": "flow", "name": "flow", "revision": 1}
+    status = {"state": "SUCCESS", "flow": at, "endDate": "9999-12-31T23:59:59Z"}
+    controller.server.put(EXECUTIONS, {**execution("a"), "status": status})
     async with controller.running():
         controller.server.put(FLOWS, flow(ONE))
         controller.server.put(EXECUTIONS, execution("run"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -20,7 +20,9 @@ RENEWED_AFTER = timedelta(days=1)
 PERIOD = 3600.0
 """Seconds from one look for tokens that end too early to the next."""
 AT_ONCE = 20
-"""The most Executions that are looked at for their token alone within a second."""
+"""The most Executions that are reconciled for their token alone within a second."""
+_BREATH = 200
+"""Executions whose token is looked at before other work has its turn."""
 _LONGEST_DAYS = 36_500
 """A token is not good for longer, however long Executions are kept: dates have an end."""
 
@@ -47,10 +49,15 @@ class LogReferences:
         while True:
             await asyncio.sleep(PERIOD)
             if self._known() is not None:
-                for number, execution in enumerate(list(self._due(datetime.now(UTC))), 1):
-                    self._look_at(execution)
-                    if number % AT_ONCE == 0:
-                        await asyncio.sleep(1)
+                await self._look(datetime.now(UTC))
+
+    async def _look(self, now: datetime) -> None:
+        for number, execution in enumerate(list(self._executions), 1):
+            if self._is_due(execution, now):
+                self._look_at(execution)
+                await asyncio.sleep(1 / AT_ONCE)
+            elif number % _BREATH == 0:  # others have their turn
+                await asyncio.sleep(0)
 
     def renewed(self, execution: Object, status: ExecutionStatus, now: datetime) -> ExecutionStatus:
         """Write the reference into a status that has none, or one whose token ends before the
@@ -86,16 +93,18 @@ class LogReferences:
         """How long the token of an Execution has to be good: for as long as that is kept."""
         return max(now, (end or now) + self._kept)
 
-    def _due(self, now: datetime) -> Iterator[Object]:
-        """Find the Executions whose token ends too early, by what it states: whoever renews it
-        looks more closely."""
-        for execution in self._executions:
-            status = execution.get("status") or {}
-            if status.get("flow"):
-                end = datetime.fromisoformat(status["endDate"]) if "endDate" in status else None
-                until = end_of((status.get("logs") or {}).get("token", ""))
-                if until < self._needed(end, now).timestamp():
-                    yield execution
+    def _is_due(self, execution: Object, now: datetime) -> bool:
+        """Tell whether a token ends too early, by what it states: whoever renews it looks more
+        closely."""
+        status = execution.get("status") or {}
+        if not status.get("flow"):
+            return False
+        until = end_of((status.get("logs") or {}).get("token", ""))
+        try:
+            end = datetime.fromisoformat(status["endDate"]) if "endDate" in status else None
+            return until < self._needed(end, now).timestamp()
+        except (ValueError, OverflowError):  # no time that the controller has written
+            return False
 
 
 def _path(service: str, tenant: str, place: ExecutionPlace) -> str:
