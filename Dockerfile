@@ -3,10 +3,13 @@
 #   docker build -t penstock .
 #   docker build -t penstock --build-arg BASE_IMAGE=registry.example.com/python:3.12-slim .
 #
-# The base is named by tag, so that a build takes the newest patches of it; a build that is to be the
-# same each time names it by digest: BASE_IMAGE=python:3.12-slim@sha256:…
+# The base is named by tag, so that a build takes the newest patches of it. A build for a release names it
+# by digest, BASE_IMAGE=python:3.12-slim@sha256:…, and its label org.opencontainers.image.base.name keeps
+# that: docs/operations.md says how a release is built, signed and installed.
 #
-# Any Debian with Python 3.11 or newer serves as the base; what it lacks is installed with apt.
+# Any Debian with Python 3.11 or newer serves as the base. What it lacks is installed with apt: git (with
+# ca-certificates), and python3-venv where Debian's own Python is used, which does not get into the image.
+# Of a base that has them apt is not called. Python's packages come by hash from the two lock files.
 ARG BASE_IMAGE=python:3.12-slim
 
 FROM ${BASE_IMAGE} AS builder
@@ -55,9 +58,11 @@ ENV PATH=/opt/penstock/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
     USER=penstock \
     HOME=/tmp
 
+ARG BASE_IMAGE
 LABEL org.opencontainers.image.title="Penstock" \
     org.opencontainers.image.description="Runs Kestra-style flows as native Kubernetes resources" \
-    org.opencontainers.image.licenses="Apache-2.0"
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.base.name="${BASE_IMAGE}"
 
 USER 65532:65532
 ENTRYPOINT ["penstock"]

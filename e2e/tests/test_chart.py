@@ -169,7 +169,7 @@ def test_secrets_of_the_registry_are_for_tasks_too() -> None:
 
 def test_everything_optional_is_valid_for_the_api_server(tmp_path: Path) -> None:
     bodies = render(
-        networkPolicy__enabled=True,
+        networkPolicy__metricsFrom=[{"namespaceSelector": {}}],
         controller__env=[{"name": "ENV_STAGE", "value": "test"}],
         controller__priorityClassName="system-cluster-critical",
         serviceAccount__annotations={"example.com/role": "penstock"},
@@ -200,6 +200,36 @@ def test_a_bucket_needs_no_volume_and_its_secret_is_for_two_containers() -> None
     for container in pod["containers"]:
         assert container["envFrom"] == [{"secretRef": {"name": "bucket"}}]
     assert settings_of(bodies)["storage"]["url"] == "s3://bucket/prefix"
+
+
+@pytest.mark.parametrize("name", ["penstock", "penstock-storage"])
+@pytest.mark.parametrize(("secret", "may_call"), [("keys", False), ("", True)])
+def test_a_bucket_that_an_identity_opens_lets_its_tokens_be_asked_for(
+    name: str, secret: str, may_call: bool
+) -> None:
+    """Clouds serve the tokens of pods' identities at link-local addresses."""
+    policies = of_kind(
+        render(
+            settings__storage__url="gs://bucket",
+            storage__persistence__enabled=False,
+            storage__secretName=secret,
+        ),
+        "NetworkPolicy",
+    )
+    by_name = {body["metadata"]["name"]: body["spec"]["egress"] for body in policies}
+    for part in (name, "penstock-git"):
+        (rule,) = [rule for rule in by_name[part] if "to" in rule]
+        blocks = [peer["ipBlock"] for peer in rule["to"] if "ipBlock" in peer]
+        is_refused = any("169.254.0.0/16" in block.get("except", ()) for block in blocks)
+        assert is_refused is (part == "penstock-git" or not may_call), part
+
+
+def test_without_network_policies_there_are_none() -> None:
+    assert of_kind(render(networkPolicy__enabled=False), "NetworkPolicy") == []
+    monitoring = {"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}
+    policies = of_kind(render(networkPolicy__metricsFrom=[monitoring]), "NetworkPolicy")
+    (own,) = [body for body in policies if body["metadata"]["name"] == "penstock"]
+    assert [rule.get("from") for rule in own["spec"]["ingress"]] == [[monitoring], None]
 
 
 def test_a_folder_needs_a_volume() -> None:

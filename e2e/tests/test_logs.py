@@ -223,6 +223,21 @@ def test_a_token_opens_the_logs_of_one_execution(scenario: Scenario) -> None:
         asked(mine, method="POST")
 
 
+def test_a_token_opens_nothing_when_its_execution_is_made_anew(scenario: Scenario) -> None:
+    # given
+    given = given_tasks(scenario, core("hello", "log.Log", message="hello"))
+    first = archived(scenario.execution(given, name="again").ends("SUCCESS"), 1)
+    old = first.status["logs"]["token"]
+    # when
+    scenario.kubernetes.delete("executions", scenario.namespace, "again")
+    second = archived(scenario.execution(given, name="again").ends("SUCCESS"), 1)
+    # then
+    assert '"hello"' in asked(second)
+    with pytest.raises(ApiException, match="gone") as refused:
+        asked(second, token=old)
+    assert refused.value.status == 403
+
+
 def test_a_task_reads_what_was_printed_just_before(scenario: Scenario) -> None:
     given = given_tasks(
         scenario,

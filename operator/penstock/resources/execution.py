@@ -407,7 +407,8 @@ class LogsReference(ResourceModel):
     """A path of the API server, which passes it on to the storage service."""
     token: str
     """Is to be shown there. It opens the logs of this execution and nothing else, so that whoever
-    may read the Execution may read its logs."""
+    may read the Execution may read its logs. It ends, and is renewed in time; with the Execution
+    it is worth nothing any more, also where another one has the name."""
 
 
 class ExecutionStatus(ResourceModel):

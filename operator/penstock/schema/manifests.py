@@ -30,6 +30,7 @@ _FILES = {
     "PersistentVolumeClaim": "controller/storage.yaml",
     "Deployment": "controller/deployment.yaml",
     "Service": "controller/service.yaml",
+    "NetworkPolicy": "controller/networkpolicy.yaml",
     "ValidatingAdmissionPolicy": "rbac/fence.yaml",
     "ValidatingAdmissionPolicyBinding": "rbac/fence.yaml",
 }

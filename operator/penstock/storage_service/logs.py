@@ -21,9 +21,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from penstock.kubernetes.logs.archive import Key, LogArchive
 from penstock.storage.errors import StorageError
 from penstock.storage.files import Storage
-from penstock.storage.logtokens import HEADER, check_log_token
 from penstock.storage.uris import ExecutionPlace
 from penstock.storage_service.door import Door
+from penstock.storage_service.log_door import LogDoor
 from penstock.tasks.contract.services import at_least
 
 _AT_ONCE = 500
@@ -53,10 +53,11 @@ class AskedLogs(BaseModel):
 class Logs:
     """Answers requests for archived logs."""
 
-    def __init__(self, storage: Storage, key: bytes, door: Door) -> None:
+    def __init__(self, storage: Storage, door: Door, log_door: LogDoor) -> None:
+        """``door`` knows the grants of tasks, ``log_door`` the tokens of Executions."""
         self._storage = storage
-        self._key = key
         self._door = door
+        self._log_door = log_door
         self._readers = asyncio.Semaphore(_READERS)
 
     def register(self, app: web.Application) -> None:
@@ -68,12 +69,12 @@ class Logs:
     async def attempts(self, request: web.Request) -> web.Response:
         """Answer which attempts have an archived log, and whether it is whole, or how far it
         goes."""
-        archive = self._shown(request)
+        archive = await self._shown(request)
         return web.json_response(await asyncio.to_thread(_told, archive))
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """Answer with the entries of an execution, or of one attempt."""
-        archive, query = self._shown(request), request.query
+        archive, query = await self._shown(request), request.query
         run, attempt = query.get("taskRunId"), query.get("attempt")
 
         def is_wanted(key: Key) -> bool:
@@ -97,12 +98,12 @@ class Logs:
 
         return await self._send(request, archive, lambda key: True, is_wanted)
 
-    def _shown(self, request: web.Request) -> LogArchive:
+    async def _shown(self, request: web.Request) -> LogArchive:
         """The log archive that a request's token opens. Raises :class:`AccessDenied`."""
         named = request.match_info
         tenant = named["tenant"]
         place = ExecutionPlace(named["namespace"], named["flow"], named["execution"])
-        check_log_token(self._key, tenant, place, request.headers.get(HEADER, ""))
+        await self._log_door.check(request, tenant, place)
         return LogArchive(self._storage.of(tenant), place)
 
     async def _send(

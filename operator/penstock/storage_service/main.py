@@ -16,6 +16,7 @@ from penstock.storage_service.app import storage_app
 from penstock.storage_service.door import Door
 from penstock.storage_service.exchange import Exchange
 from penstock.storage_service.handed import HandedFiles
+from penstock.storage_service.log_door import LogDoor
 from penstock.storage_service.logs import Logs
 from penstock.storage_service.multipart import parts_for
 from penstock.storage_service.objects import BLOCK, Objects
@@ -70,5 +71,5 @@ def _made(settings: StorageSettings, api: Api) -> web.Application:
     exchange = Exchange(storage, urls, settings.max_file_bytes, parts)
     door = Door(key, api)
     app = storage_app(door, exchange, HandedFiles(api), Objects(storage, key))
-    Logs(storage, key, door).register(app)
+    Logs(storage, door, LogDoor(key, api)).register(app)
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
@@ -13,9 +14,10 @@ import pytest
 from penstock.kubernetes.logs.archive import LogArchive, Part
 from penstock.kubernetes.logs.lines import Source
 from penstock.storage.errors import AccessDenied, StorageError
-from penstock.storage.logtokens import HEADER, log_token
+from penstock.storage.logtokens import HEADER, LogToken
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract.services import LogEntry
+from tests.fixtures.executions import begun
 from tests.fixtures.storageservice import GRANT, Running
 
 OTHER = ExecutionPlace("company.other", "flow", "run-9")
@@ -39,6 +41,31 @@ def keep(
     LogArchive(service.storage.of(tenant), place).write(part, number, io.BytesIO(text))
 
 
+def token_of(
+    service: Running,
+    place: ExecutionPlace = GRANT.place,
+    *,
+    tenant: str = "team",
+    uid: str = "uid-1",
+    seconds: float = 3600,
+) -> str:
+    """The token of an execution that ends in so many seconds."""
+    return LogToken(tenant, place, uid, int(time.time() + seconds)).text(service.key)
+
+
+def begins(service: Running, place: ExecutionPlace = GRANT.place, uid: str = "uid-1") -> None:
+    """An execution is there under its name, in place of whichever had the name before."""
+    service.known.executions["team", place.execution] = begun(place, uid)
+
+
+def refused(service: Running, token: str, place: ExecutionPlace = GRANT.place) -> str:
+    """Why a token does not open the logs."""
+    with pytest.raises(urllib.error.HTTPError) as error:
+        get(service, place, token)
+    assert error.value.code == 403
+    return str(json.loads(error.value.read())["error"]["message"])
+
+
 def get(service: Running, place: ExecutionPlace, token: str, part: str = "") -> str:
     path = f"{service.url}/v1/logs/team/{place.namespace}/{place.flow}/{place.execution}{part}"
     request = urllib.request.Request(path, headers={HEADER: token})
@@ -52,20 +79,24 @@ def messages(text: str) -> list[str]:
 
 
 def test_the_token_of_an_execution_opens_its_logs(service: Running) -> None:
+    # given
+    begins(service)
     keep(service, "a", (1, "one"), (3, "three"))
     keep(service, "b", (2, "two"))
-    token = log_token(service.key, "team", GRANT.place)
+    # when
+    token = token_of(service)
+    # then
     assert messages(get(service, GRANT.place, token)) == ["one", "two", "three"]
     assert messages(get(service, GRANT.place, token, "?taskRunId=r-b&attempt=1")) == ["two"]
     assert messages(get(service, GRANT.place, token, "?taskRunId=r-b&attempt=2")) == []
 
 
 def test_it_says_what_there_is(service: Running) -> None:
+    begins(service)
     keep(service, "a", (1, "one"))
     keep(service, "b", (2, "two"), number=0)
-    token = log_token(service.key, "team", GRANT.place)
     size = len(f"{at(2)} two\n")
-    assert json.loads(get(service, GRANT.place, token, "/attempts")) == [
+    assert json.loads(get(service, GRANT.place, token_of(service), "/attempts")) == [
         {"taskRunId": "r-a", "attempt": 1, "ended": True},
         {"taskRunId": "r-b", "attempt": 1, "ended": False, "last": at(2), "size": size},
     ]
@@ -77,25 +108,78 @@ def test_it_says_what_there_is(service: Running) -> None:
 )
 @pytest.mark.parametrize("part", ["", "/attempts"])
 def test_it_opens_no_other(service: Running, place: ExecutionPlace, part: str) -> None:
+    begins(service)
+    begins(service, place)
     keep(service, "a", (1, "secret"), place=place)
-    token = log_token(service.key, "team", GRANT.place)
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        get(service, place, token, part)
-    assert refused.value.code == 403
+    with pytest.raises(urllib.error.HTTPError) as error:
+        get(service, place, token_of(service), part)
+    assert error.value.code == 403
 
 
-@pytest.mark.parametrize("token", ["", "x", "é"])
-def test_without_the_token_nothing_is_told(service: Running, token: str) -> None:
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        get(service, GRANT.place, token)
-    assert refused.value.code == 403
+@pytest.mark.parametrize(
+    "token",
+    ["", "x", "é", "0" * 64, "..", "9999999999.uid-1.", "1" * 5000, "1.2.3.4"],
+)
+def test_without_the_token_nothing_is_told_or_looked_up(service: Running, token: str) -> None:
+    begins(service)
+    assert "not the one" in refused(service, token)
+    assert service.known.asked == []
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_no_part_of_a_token_can_be_changed(service: Running, part: int) -> None:
+    # given: a token that has ended, and one for another execution of the name
+    begins(service)
+    parts = token_of(service, uid="uid-0", seconds=-1).split(".")
+    # when
+    parts[part] = token_of(service).split(".")[part]
+    # then
+    assert "not the one" in refused(service, ".".join(parts))
 
 
 def test_the_token_of_another_tenant_is_another(service: Running) -> None:
+    begins(service)
     keep(service, "a", (1, "secret"))
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        get(service, GRANT.place, log_token(service.key, "others", GRANT.place))
-    assert refused.value.code == 403
+    assert "not the one" in refused(service, token_of(service, tenant="others"))
+
+
+def test_a_token_ends(service: Running) -> None:
+    begins(service)
+    keep(service, "a", (1, "secret"))
+    assert "has ended" in refused(service, token_of(service, seconds=-2))
+
+
+def test_the_token_of_an_execution_that_is_gone_opens_nothing(service: Running) -> None:
+    # given
+    begins(service)
+    keep(service, "a", (1, "secret"))
+    old = token_of(service)
+    # when: it is deleted, and its files are not yet
+    service.known.executions.clear()
+    # then
+    assert "gone" in refused(service, old)
+    # when: another one has its name
+    begins(service, uid="uid-2")
+    # then
+    assert "gone" in refused(service, old)
+    assert messages(get(service, GRANT.place, token_of(service, uid="uid-2"))) == ["secret"]
+
+
+def test_who_follows_a_log_costs_the_api_server_little(service: Running) -> None:
+    begins(service)
+    keep(service, "a", (1, "one"))
+    for _ in range(3):
+        get(service, GRANT.place, token_of(service), "/attempts")
+    assert service.known.asked == [("executions", "run-1")]
+
+
+def test_while_the_api_server_does_not_answer_nothing_is_shown(service: Running) -> None:
+    begins(service)
+    keep(service, "a", (1, "secret"))
+    service.known.away.add("run-1")
+    with pytest.raises(urllib.error.HTTPError) as error:
+        get(service, GRANT.place, token_of(service))
+    assert error.value.code == 503
 
 
 def test_a_task_with_the_right_reads_logs(service: Running) -> None:

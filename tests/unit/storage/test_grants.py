@@ -15,6 +15,7 @@ import pytest
 from penstock.storage.errors import AccessDenied, StorageError, StorageUnavailable
 from penstock.storage.files import Storage
 from penstock.storage.grants import Grant
+from penstock.storage.logtokens import LogToken
 from penstock.storage.signing import KEY_PATH, create_key, read_key, sign
 from penstock.storage.uploads import Upload
 from penstock.storage.uris import ExecutionPlace
@@ -103,6 +104,22 @@ def test_the_key_is_made_once_and_is_private(tmp_path: Path) -> None:
     assert create_key(storage) == read_key(storage) == key
     assert len(key) == 32
     assert stat.S_IMODE((tmp_path / ".penstock/key").stat().st_mode) == 0o600
+
+
+def test_with_another_key_what_was_signed_before_opens_nothing(tmp_path: Path) -> None:
+    # given
+    storage = Storage.local(str(tmp_path))
+    before = create_key(storage)
+    of_logs = LogToken(GRANT.tenant, GRANT.place, "uid", 2**36)
+    grant, token = GRANT.token(before), of_logs.text(before)
+    # when
+    (tmp_path / ".penstock/key").unlink()
+    key = create_key(storage)
+    # then
+    with pytest.raises(AccessDenied):
+        Grant.verified(grant, key)
+    with pytest.raises(AccessDenied):
+        LogToken.verified(key, GRANT.tenant, GRANT.place, token)
 
 
 def test_a_key_that_is_none_is_not_used(storage: Storage) -> None:

@@ -16,6 +16,7 @@ from penstock.controller.app.rooms import (
     build_events,
     build_executions,
     build_gitsources,
+    build_log_references,
     build_logs,
 )
 from penstock.controller.gc.package_cache import PackageCleaner
@@ -59,7 +60,8 @@ class Operator:
         keyvalues = KeyValues(runtime)
         flows = Flows(runtime, files, keyvalues, events)
         attempts = Attempts(runtime, files, keyvalues, logs)
-        self.rooms = Rooms(runtime, files, keyvalues, flows, attempts, logs, events)
+        self.log_references = references = build_log_references(runtime, files)
+        self.rooms = Rooms(runtime, files, keyvalues, flows, attempts, logs, references, events)
         build_executions(self.rooms)
         build_gitsources(runtime, files, git)
         self.informers = _informers(runtime, events)
@@ -90,6 +92,7 @@ class Operator:
                 tasks.create_task(files.orphaned.run())
                 tasks.create_task(PackageCleaner(files.storage.root, namespaces).run())
                 tasks.create_task(self.logs.run())
+                tasks.create_task(self.log_references.run())
                 for informer in self.informers:
                     tasks.create_task(informer.run())
         finally:

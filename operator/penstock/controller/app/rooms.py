@@ -60,6 +60,7 @@ from penstock.controller.keyvalues.index import KeyValueIndex
 from penstock.controller.keyvalues.reconciler import KeyValueReconciler
 from penstock.controller.keyvalues.task_effects import TaskEffects, recorded_in
 from penstock.controller.logs.archiver import Logs
+from penstock.controller.logs.reference import LogReferences
 from penstock.controller.runtime.attempt_cache import AttemptStore
 from penstock.controller.runtime.bench import Bench
 from penstock.controller.runtime.execution_memory import ExecutionMemories
@@ -140,6 +141,16 @@ def build_logs(runtime: Runtime, files: Files) -> Logs:
     )
 
 
+def build_log_references(runtime: Runtime, files: Files) -> LogReferences:
+    """Build what says in the statuses where the logs are."""
+    return LogReferences(
+        files.storage,
+        runtime.stores.executions,
+        runtime.settings.executions.keep_days,
+        partial(runtime.reconcilers.add, "Execution"),
+    )
+
+
 def build_events(runtime: Runtime, files: Files, logs: Logs) -> Events:
     """Build what says what news leads to."""
     return Events(
@@ -211,6 +222,7 @@ class Rooms:
     flows: Flows
     attempts: Attempts
     logs: Logs
+    references: LogReferences
     events: Events
 
 
@@ -246,7 +258,7 @@ def build_executions(rooms: Rooms) -> None:
             statuses,
             runtime.recorder,
             runtime.metrics,
-            rooms.logs.with_place,
+            rooms.references.renewed,
             rooms.events.execution_written,
         ),
         Actions(

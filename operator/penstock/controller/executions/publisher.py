@@ -35,10 +35,10 @@ class StatusPublisher:
         statuses: StatusStore,
         recorder: Recorder,
         metrics: Metrics,
-        with_logs: Callable[[Object, ExecutionStatus], ExecutionStatus],
+        with_logs: Callable[[Object, ExecutionStatus, datetime], ExecutionStatus],
         written: StatusWritten,
     ) -> None:
-        """``with_logs`` writes into a status where the logs are."""
+        """``with_logs`` writes into a status where the logs are, with a token that is good."""
         self._statuses = statuses
         self._recorder = recorder
         self._metrics = metrics
@@ -66,11 +66,10 @@ class StatusPublisher:
     ) -> ExecutionStatus:
         """Write a step's status, and return it as it stands then."""
         before = None if last is None else last.status
-        if before is not None and _is_stored(execution, before, step.status):
+        status = self._with_logs(execution, step.status, now)
+        if before is not None and _is_stored(execution, before, status):
             return before
-        status = step.status
         status = with_conditions(status, _generation(execution), now, status.refusal)
-        status = self._with_logs(execution, status)
         if status != before:
             status = await self._statuses.write(execution, status, before)
         namespace = execution["metadata"]["namespace"]
@@ -91,10 +90,16 @@ class StatusPublisher:
 
     async def acknowledge(self, execution: Object, now: datetime) -> None:
         """Let the status of an execution that has ended say which generation of its spec was
-        seen."""
-        if execution["status"].get("observedGeneration") != _generation(execution):
-            status = ExecutionStatus.from_json(execution["status"])
-            seen = with_conditions(status, _generation(execution), now, status.refusal)
+        seen, and renew the token of its logs where it ends too early."""
+        stored = execution["status"]
+        # Of all that have ended, at each start: so no more is read than this takes.
+        brief = {name: stored[name] for name in ("flow", "endDate", "logs") if name in stored}
+        logs = ExecutionStatus.from_json(brief)
+        renewed = self._with_logs(execution, logs, now)
+        if renewed is not logs or stored.get("observedGeneration") != _generation(execution):
+            status = ExecutionStatus.from_json(stored)
+            seen = status.model_copy(update={"logs": renewed.logs})
+            seen = with_conditions(seen, _generation(execution), now, status.refusal)
             await self._statuses.write(execution, seen, status)
 
 

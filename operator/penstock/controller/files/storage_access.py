@@ -6,17 +6,13 @@ import asyncio
 import logging
 import os
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from penstock.kubernetes.api.client import SERVICES, Api, ApiError
-from penstock.resources.execution import LogsReference
 from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.storage.files import Storage
 from penstock.storage.grants import Grant
-from penstock.storage.logtokens import log_token
 from penstock.storage.settings import StorageSettings, opened
 from penstock.storage.signing import read_key
-from penstock.storage.uris import ExecutionPlace
 
 logger = logging.getLogger(__name__)
 
@@ -72,20 +68,6 @@ class StorageAccess:
         """
         return grant.token(self._known().key)
 
-    def logs(self, tenant: str, place: ExecutionPlace) -> LogsReference | None:
-        """Where people read the archived logs of an execution: by the API server, since they may
-        have no other way into the cluster. None until the service is there.
-        """
-        namespace, service = _service()
-        if self._connected is None or not namespace or not service:
-            return None
-        names = (tenant, place.namespace, place.flow, place.execution)
-        path = "/".join(quote(name, safe="") for name in names)
-        return LogsReference(
-            path=f"/api/v1/namespaces/{namespace}/services/{service}:{PORT}/proxy/v1/logs/{path}",
-            token=log_token(self._connected.key, tenant, place),
-        )
-
     async def run(self) -> None:
         """Look for the key and the address of the service until both are there."""
         while self._connected is None:
@@ -106,7 +88,7 @@ class StorageAccess:
     async def _address(self) -> str:
         if self._settings.service_url is not None:
             return self._settings.service_url.rstrip("/")
-        namespace, name = _service()
+        namespace, name = service_name()
         if not namespace or not name:
             raise StorageUnavailable(
                 "neither the setting `storage.serviceUrl` nor the variables PENSTOCK_NAMESPACE and "
@@ -120,6 +102,6 @@ class StorageAccess:
         return f"http://{host}:{spec['ports'][0]['port']}"
 
 
-def _service() -> tuple[str | None, str | None]:
-    """The namespace and the name of the storage service's Service."""
+def service_name() -> tuple[str | None, str | None]:
+    """Give the namespace and the name of the storage service's Service, as far as they are set."""
     return os.environ.get("PENSTOCK_NAMESPACE"), os.environ.get("PENSTOCK_STORAGE_SERVICE")

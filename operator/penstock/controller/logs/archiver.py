@@ -32,9 +32,7 @@ from penstock.kubernetes.logs.archive import LogArchive
 from penstock.kubernetes.logs.collect import has_begun
 from penstock.kubernetes.observation import podstatus
 from penstock.kubernetes.status.execution_records import place_of
-from penstock.resources.execution import ExecutionStatus
 from penstock.storage.errors import StorageError
-from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract.core_types import core_type
 from penstock.tasks.contract.task import TaskFailure
 from penstock.tasks.core.templated import TEMPLATED, inner_task
@@ -121,15 +119,6 @@ class Logs:
         """Take in that an execution is deleted: nothing of it is archived any more."""
         for key in list(self._of.get(execution["metadata"]["uid"], ())):
             self._settle(key)
-
-    def with_place(self, execution: Object, status: ExecutionStatus) -> ExecutionStatus:
-        """Write into a status where the logs are, as soon as that is known."""
-        if status.logs is not None or status.flow is None:
-            return status
-        meta, flow = execution["metadata"], status.flow
-        place = ExecutionPlace(flow.namespace, flow.id, meta["name"])
-        logs = self._storage.logs(meta["namespace"], place)
-        return status if logs is None else status.model_copy(update={"logs": logs})
 
     def hold(self, execution: Object, action: StartAttempt) -> bool:
         """Tell whether an attempt has to wait because it reads logs that are not archived yet. It
