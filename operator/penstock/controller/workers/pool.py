@@ -17,7 +17,7 @@ from penstock.controller.workers.questions import Question
 from penstock.expressions import ExpressionError
 from penstock.turns import Turns
 
-SECONDS = 30.0
+SECONDS = 60.0
 """Seconds for which one question is waited."""
 _PROCESSES = 2
 _MOST = 8

@@ -22,9 +22,9 @@ MEMORY = 192 * 1024 * 1024
 """Bytes of data that a worker may have."""
 _TIRED = MEMORY * 3 // 4
 """Bytes from which on a worker makes way for a fresh one."""
-SECONDS = 40
+SECONDS = 60
 """Seconds of CPU that one question may take, whoever has asked it and died meanwhile."""
-_NICE = 3
+_NICE = 5
 """Deciding what is small comes first, but not so much that nothing else is ever done."""
 
 
