@@ -167,7 +167,7 @@ async def test_an_ended_pod_is_archived_once(stage: Stage) -> None:
     await stage.until(lambda: stage.ended)
     stage.logs.seen(pod("terminated", version=2))
     # then
-    assert stage.logs.queue.depth == 0
+    await stage.until(lambda: stage.logs.queue.depth == 0)
     assert stage.messages() == ["one", "two"]
     assert len(stage.kubelet.asked) == 1
 
