@@ -25,6 +25,7 @@ from penstock.kubernetes.api.json_reader import (
     read_json,
     shallow_text,
 )
+from penstock.kubernetes.api.large_values import is_large
 
 _NEVER_TOO_DEEP = OBJECT_LEVELS + LEVELS_OF_EVENT
 
@@ -90,7 +91,8 @@ class _ShallowLines:
 
 
 def shallow_line(line: bytes) -> bytes:
-    """Cut what is too deep in an event of a watch; most lines are given back as they are."""
-    if line.count(b"[") + line.count(b"{") <= _NEVER_TOO_DEEP:
+    """Cut what is too deep or too large in an event of a watch; most lines are given back as they
+    are."""
+    if not is_large(line) and line.count(b"[") + line.count(b"{") <= _NEVER_TOO_DEEP:
         return line
     return shallow_text(line, LEVELS_OF_EVENT)

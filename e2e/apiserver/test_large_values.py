@@ -1,0 +1,55 @@
+"""Many KeyValues that are as large as the API server takes them hurt nobody but who made them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from e2e.apiserver.stage import Stage
+from penstock.kubernetes.api.client import KEY_VALUES
+from penstock.resources import API_VERSION
+
+LARGE = 1_300_000
+MOST_MIB = 320
+"""Memory of a controller that has seen them: less than they have bytes, and than the chart's limit
+for its container (512 MiB)."""
+HELLO = """
+    id: hello
+    namespace: company.team
+    tasks: [{id: say, type: io.kestra.plugin.core.debug.Return, format: hello}]
+"""
+
+
+async def create(stage: Stage, name: str) -> None:
+    spec = {"namespace": "company.team", "key": name, "value": "x" * LARGE}
+    body = {"apiVersion": API_VERSION, "kind": "KeyValue", "metadata": {"name": name}}
+    await stage.api.create(KEY_VALUES, stage.namespace, {**body, "spec": spec})
+
+
+def peak_mib(stage: Stage) -> int:
+    """The most memory that the controller which runs has had."""
+    process = stage.controller._process
+    assert process is not None
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) // 1024
+
+
+async def test_large_values_are_told_and_not_kept(stage: Stage) -> None:
+    # given: 325 MB of them
+    await stage.flow(HELLO)
+    for number in range(250):
+        await create(stage, f"early-{number}")
+    # when
+    stage.controller.start()
+    await stage.controller.ready()
+    # and some more while it watches
+    for number in range(20):
+        await create(stage, f"late-{number}")
+    await stage.execute("hello", "other")
+    # then
+    assert (await stage.ended(["other"]))["other"].state == "SUCCESS"
+    for name in ("early-0", "late-0"):
+        assert "no flow can read it" in (await stage.events(name))["TooLarge"]
+    assert peak_mib(stage) < MOST_MIB
+    assert stage.controller.crashes == []
