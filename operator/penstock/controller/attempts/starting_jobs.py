@@ -15,6 +15,7 @@ and is asked for those that wait as for all that were not made yet.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,7 +47,7 @@ class _Namespace:
 
     starting: dict[str, float] = field(default_factory=dict)
     """The time until which each Job counts that is starting; the earliest stands first."""
-    waiting: dict[str, _Waiting] = field(default_factory=dict)
+    waiting: OrderedDict[str, _Waiting] = field(default_factory=OrderedDict)
     """The Jobs that wait, in the order in which they were asked for."""
     timer: asyncio.TimerHandle | None = None
     """The timer that runs while any Job waits."""
@@ -127,8 +128,7 @@ class StartingJobs:
         now = asyncio.get_running_loop().time()
         _forget_old(jobs, now)
         while jobs.waiting and len(jobs.starting) < self._at_once:
-            job = next(iter(jobs.waiting))
-            waiting = jobs.waiting.pop(job)
+            job, waiting = jobs.waiting.popitem(last=False)
             if not self._is_over(waiting.uid):
                 jobs.starting[job] = now + LONGEST
                 self._wake(waiting.execution)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
@@ -48,7 +48,7 @@ class ReadyKeys:
     each the next. Adding and taking cost the same however many keys and namespaces there are."""
 
     def __init__(self) -> None:
-        self._of: dict[str, deque[Key]] = {}
+        self._of: OrderedDict[str, deque[Key]] = OrderedDict()
         """The keys of each namespace; the namespace whose turn comes next stands first."""
         self._size = 0
 
@@ -59,8 +59,7 @@ class ReadyKeys:
 
     def take(self) -> Key:
         """Take out the key whose turn it is. There must be one."""
-        namespace = next(iter(self._of))
-        keys = self._of.pop(namespace)
+        namespace, keys = self._of.popitem(last=False)
         key = keys.popleft()
         if keys:
             self._of[namespace] = keys  # behind all others
