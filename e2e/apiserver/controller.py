@@ -57,6 +57,10 @@ class Controller:
         self.crashes: list[str] = []
         """How controllers ended that nobody killed."""
 
+    def choose(self, **settings: Any) -> None:
+        """Let those that start from now on have other settings, by the names of their fields."""
+        self._settings = self._settings.model_copy(update=settings)
+
     @property
     def calls(self) -> list[Call]:
         """All calls that were made, by all controllers."""

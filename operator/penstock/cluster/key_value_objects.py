@@ -12,12 +12,13 @@ from typing import Any
 
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.api.labels import APPLIED
+from penstock.kubernetes.api.large_values import CUT, cut_size
 from penstock.nesting import is_deeper
 from penstock.resources import API_VERSION
 from penstock.resources.keyvalue import key_value_name
 from penstock.resources.labels import IGNORE_UPDATES, MANAGED_BY, MANAGER
-from penstock.storage.kv import Pair, ValueTooDeep, merged_value
-from penstock.tasks.contract.kv_effects import Change
+from penstock.storage.kv import Pair, ValueTooDeep, ValueTooLarge, merged_value
+from penstock.tasks.contract.kv_effects import Change, EffectRefused, checked_value
 
 
 def key_of(body: Object) -> tuple[str, str]:
@@ -49,9 +50,11 @@ def one_that_counts(bodies: Iterable[Object], now: datetime) -> Object | None:
 
 def pair_of(body: Object | None, now: datetime) -> Pair | None:
     """Read the pair in the object that counts; None where there is none or its time is over. Raises
-    :class:`ValueTooDeep`."""
+    :class:`ValueTooDeep` or :class:`ValueTooLarge`."""
     if body is None or not is_live(body, now):
         return None
+    if (size := cut_size(body)) is not None:
+        raise ValueTooLarge(key_of(body)[1], size)
     value = body["spec"].get("value")
     if is_deeper(value):
         raise ValueTooDeep(key_of(body)[1])
@@ -86,9 +89,14 @@ def new_key_value(tenant: str, change: Change, attempts: Sequence[str], now: dat
 def changed_key_value(
     known: Object, change: Change, attempts: Sequence[str], now: datetime
 ) -> Object:
-    """Build what a change makes of a KeyValue. A deleted key is one whose time is over."""
+    """Build what a change makes of a KeyValue. A deleted key is one whose time is over. Raises
+    :class:`EffectRefused` where a value that is too large, or would be, is merged."""
     meta, spec = known["metadata"], known["spec"]
     before = spec if is_live(known, now) else {}
+    size = cut_size(known)
+    if change.kind == "merge" and before and size is not None:
+        raise EffectRefused(str(ValueTooLarge(change.key, size)))
+    known = {name: item for name, item in known.items() if name != CUT}
     if change.kind == "delete":
         content: dict[str, Any] = {"value": None, "expirationDate": now.isoformat()}
     else:
@@ -102,7 +110,7 @@ def changed_key_value(
 def _content(change: Change, before: dict[str, Any], now: datetime) -> dict[str, Any]:
     value = change.value
     if change.kind == "merge":
-        value = merged_value(before.get("value"), value)
+        value = checked_value(merged_value(before.get("value"), value))
     content: dict[str, Any] = {"value": value}
     description = change.description or before.get("description")
     if description:

@@ -78,7 +78,8 @@ class KeyValueWriter:
     async def change(self, tenant: str, change: Change, attempt: str | None = None) -> None:
         """Make a change; an attempt's only once.
 
-        Raises :class:`KeyExists`, :class:`PairNameTaken`, :class:`KeyBusy` and :class:`ApiError`.
+        Raises :class:`KeyExists`, :class:`EffectRefused`, :class:`PairNameTaken`, :class:`KeyBusy`
+        and :class:`ApiError`.
         """
         key = (tenant, change.namespace, change.key)
         async with self._locks.setdefault(key, asyncio.Lock()):

@@ -9,6 +9,7 @@ from typing import Any
 
 from penstock.flow.document import Flow
 from penstock.flow.input_defaults import refused_defaults
+from penstock.flow.limits import check_triggers
 from penstock.flow.model import Expression, is_expression
 from penstock.flow.named_types import unknown_types
 from penstock.flow.problems import Location, Problem
@@ -44,6 +45,7 @@ def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
         *_duplicates(
             "trigger", [(item.id, ("triggers", i)) for i, item in enumerate(flow.triggers)]
         ),
+        *check_triggers(flow.triggers),
         *_duplicates("input", [(item.id, ("inputs", i)) for i, item in enumerate(flow.inputs)]),
         *_duplicates("output", [(item.id, ("outputs", i)) for i, item in enumerate(flow.outputs)]),
         *_input_dependencies(flow),

@@ -11,7 +11,7 @@ from penstock.flow.inputs import Input, InputType
 from penstock.flow.model import Document, DurationProperty
 from penstock.flow.problems import Location
 from penstock.flow.retries import Retry
-from penstock.flow.task import TASK_ID_PATTERN, AnyTask, Task, Tasks
+from penstock.flow.task import TASK_ID_PATTERN, AnyTask, Task, TaskId, Tasks
 
 FLOW_ID_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$"
 NAMESPACE_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
@@ -191,7 +191,7 @@ class Trigger(Document):
 
     open_properties: ClassVar[bool] = True
 
-    id: Annotated[str, Field(pattern=TASK_ID_PATTERN)]
+    id: TaskId
     """The trigger's name, unique in its flow."""
     type: str
     """The trigger's type, for example `io.kestra.plugin.core.trigger.Schedule`."""

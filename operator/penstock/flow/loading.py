@@ -19,11 +19,13 @@ from typing import Any, NoReturn
 
 import yaml
 
+from penstock.flow.limits import MAX_LEVELS, too_deep
 from penstock.flow.problems import InvalidFlow, Location, Problem
 from penstock.flow.scalars import plain_value
 
 MAX_BYTES = 1_048_576
-MAX_DEPTH = 64
+MAX_DEPTH = MAX_LEVELS + 1
+"""Levels of a file: those of a flow, and one for the `spec` of a manifest."""
 
 _QUOTE_IT = (
     'an expression that begins a value must be quoted: write "{{ … }}" with quotes around it'
@@ -132,7 +134,7 @@ class _DocumentReader:
         event, line = self._next()
         self.lines.setdefault(at, line)
         if len(at) > MAX_DEPTH:
-            _refuse(f"values are nested deeper than {MAX_DEPTH} levels", line, at[:4])
+            raise InvalidFlow([too_deep(at, line)])
         if isinstance(event, yaml.AliasEvent):
             _refuse("aliases (`*name`) are not allowed in a flow", line, at)
         assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)

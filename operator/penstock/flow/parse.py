@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from penstock.flow.checks import check_flow, recursions
 from penstock.flow.document import Flow, Trigger
+from penstock.flow.limits import check_depth
 from penstock.flow.loading import SourceDocument
 from penstock.flow.old_names import name_today, old_names
 from penstock.flow.plugin_defaults import apply_plugin_defaults, drop_foreign_defaults, is_written
@@ -32,23 +33,7 @@ CheckTrigger = Callable[[Trigger], Iterable[Problem]]
 _NOT_OF_THE_FLOW = frozenset({"extend", "deleted", "tenantId"})
 """The properties in files of Kestra's blueprints and exports that mean nothing here."""
 
-_MOST_LEVELS = 120
-"""The most levels of maps and lists; each task within another takes two. Deeper ones would meet
-Python's own limit."""
-
 _TASKS = frozenset({"tasks", "errors", "finally", "afterExecution"})
-
-
-def _is_too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(_MOST_LEVELS + 1):
-        holders = (item for item in level if isinstance(item, dict | list))
-        level = [
-            below
-            for item in holders
-            for below in (item.values() if isinstance(item, dict) else item)
-        ]
-    return bool(level)
 
 
 @dataclass(frozen=True)
@@ -77,9 +62,8 @@ class FlowParser:
         raw = document.value
         if not isinstance(raw, dict):
             raise InvalidFlow([Problem((), "a flow is a map with `id`, `namespace` and `tasks`")])
-        if _is_too_deep(raw):
-            message = f"maps and lists are nested more than {_MOST_LEVELS} deep"
-            raise InvalidFlow([Problem((), message, code="too_deep")])
+        if (problem := check_depth(raw)) is not None:
+            raise InvalidFlow([problem.at_line(document.line_of(problem.location))])
         raw = {key: value for key, value in raw.items() if key not in _NOT_OF_THE_FLOW}
         merged = apply_plugin_defaults(raw, lambda name: name_today(name, self.types))
         try:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from penstock.flow.limits import MAX_TRIGGERS
 from penstock.resources.conditions import Condition
 from penstock.resources.execution import ResourceModel, State
 
@@ -59,7 +60,7 @@ class FlowStatus(ResourceModel):
     observed_generation: int = -1
     revision: int | None = None
     """The revision of the spec that was last accepted."""
-    triggers: Annotated[list[TriggerStatus], Field(max_length=200)] = []
+    triggers: Annotated[list[TriggerStatus], Field(max_length=MAX_TRIGGERS)] = []
     next_date: datetime | None = None
     """The earliest next due time of its schedules."""
     disabled_triggers: list[str] = []

@@ -44,6 +44,16 @@ class ValueTooDeep(StorageError):
         super().__init__(f"The value of the key '{key}' is {TOO_DEEP}.")
 
 
+class ValueTooLarge(StorageError):
+    """The value is larger than a key may hold, and is not kept in memory."""
+
+    def __init__(self, key: str, size: int) -> None:
+        super().__init__(
+            f"The value of the key '{key}' has {size} bytes, more than a key may hold: keep it in "
+            "a file."
+        )
+
+
 @dataclass(frozen=True)
 class Pair:
     """One value, and until when it counts."""

@@ -19,12 +19,14 @@ from penstock.controller.keyvalues.task_effects import recorded_in
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.expressions import ExpressionError
+from penstock.kubernetes.api.json_reader import LEVELS_OF_LIST, read_json
+from penstock.kubernetes.api.large_values import CUT
 from penstock.resources.keyvalue import KEY_PATTERN, NAMESPACE_PATTERN, key_value_name
 from penstock.storage import kv as storage_pairs
 from penstock.storage import uris
 from penstock.storage.errors import StorageError
 from penstock.storage.kv import KeyExists, Pair
-from penstock.tasks.contract.kv_effects import Change
+from penstock.tasks.contract.kv_effects import MAX_VALUE_BYTES, Change, EffectRefused
 from tests.fixtures.memory_api import MemoryApi
 
 TEAM = "company.team"
@@ -112,6 +114,39 @@ async def test_a_value_that_is_nested_too_deep_is_told_and_never_read(world: Wor
     # and when it is replaced
     await world.change(setting("flat"))
     assert world.value() == "flat"
+
+
+async def test_a_value_that_is_too_large_is_told_and_neither_kept_nor_read(world: World) -> None:
+    # given: one that holds as much as a key may, and one that holds more
+    world.given(TEAM, "fits", "x" * (MAX_VALUE_BYTES - 2), name="fits")
+    body = world.given(TEAM, "k", "x" * MAX_VALUE_BYTES, name="large")
+    text = json.dumps({"items": [{"kind": "KeyValue", **item} for item in world.objects]}).encode()
+    # when
+    for item in read_json(text, LEVELS_OF_LIST)["items"]:
+        world.objects.put(item)
+    for _ in range(2):
+        await world.reconciler.reconcile("t", "large")
+        await world.reconciler.reconcile("t", "fits")
+    # then
+    assert world.reports == ["large: TooLarge"]
+    assert len(json.dumps(world.objects.get("t", "large"))) < 500
+    assert world.value("fits") == "x" * (MAX_VALUE_BYTES - 2)
+    with pytest.raises(StorageError, match=f"'k' has {MAX_VALUE_BYTES + 2} bytes, more than"):
+        world.value()
+    # and nothing is merged into what is not known, nor lost
+    with pytest.raises(EffectRefused, match="more than a key may hold"):
+        await world.change(Change("merge", TEAM, "k", {"a": 1}))
+    assert world.api.objects["t", "large"] == body
+    # and when it is replaced
+    await world.change(setting("small"))
+    assert world.value() == "small"
+    assert CUT not in world.api.objects["t", "large"]
+
+
+async def test_maps_are_not_merged_into_more_than_a_key_holds(world: World) -> None:
+    world.given(TEAM, "k", {"a": "x" * (MAX_VALUE_BYTES - 100)})
+    with pytest.raises(EffectRefused, match="larger than 256 KiB"):
+        await world.change(Change("merge", TEAM, "k", {"b": "x" * 200}))
 
 
 def test_a_tenant_sees_its_own_pairs_only(world: World) -> None:

@@ -175,3 +175,22 @@ async def test_news_of_a_key_that_fails_does_not_hurry_it() -> None:
             await asyncio.sleep(0.001)
     # then: a pause of 0.03 s (here) between any two, but for the first few that wait less
     assert 3 <= len(times) <= 25
+
+
+async def test_keys_of_one_namespace_do_not_delay_those_of_another() -> None:
+    # given
+    done: list[Key] = []
+    other = Key("Execution", "quiet", "hello")
+
+    async def reconcile(key: Key) -> None:
+        await asyncio.sleep(0)
+        done.append(key)
+
+    async with working(reconcile, workers=2) as queue:
+        for number in range(500):
+            queue.add(Key("Execution", "busy", str(number)))
+        # when
+        queue.add(other)
+        await until(lambda: other in done)
+    # then
+    assert done.index(other) <= 4

@@ -135,7 +135,7 @@ def test_what_is_refused(text: str | bytes, message: str, line: int | None) -> N
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? ", "{a: ["])
 def test_deep_nesting_is_refused_and_does_not_end_the_process(opening: str) -> None:
     told, _ = refusal(opening * (MAX_BYTES // len(opening)))
-    assert "nested deeper than 64 levels" in told or "must be quoted" in told
+    assert "nested deeper than 120 levels" in told or "must be quoted" in told
 
 
 def test_tabs_and_comments_inside_block_text_stay() -> None:

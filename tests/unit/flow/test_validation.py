@@ -396,5 +396,23 @@ def test_a_flow_that_is_nested_too_deeply_is_refused_in_words(levels: int) -> No
         kind = "io.kestra.plugin.core.flow.Sequential"
         task = {"id": f"s{level}", "type": kind, "tasks": [task]}
 
-    with pytest.raises(InvalidFlow, match="nested more than"):
+    with pytest.raises(InvalidFlow) as refused:
         flow_parser().parse(SourceDocument({"id": "f", "namespace": "n", "tasks": [task]}))
+
+    (problem,) = refused.value.problems
+    assert problem.path == "tasks[0].tasks[0]"
+    assert "deeper than 120 levels" in problem.message
+    assert "call it with a Subflow" in problem.message
+
+
+def with_triggers(number: int) -> str:
+    schedule = 'type: io.kestra.plugin.core.trigger.Schedule, cron: "@daily"'
+    listed = "".join(f"  - {{id: t{index}, {schedule}}}\n" for index in range(number))
+    return f"{TASKS}triggers:\n{listed}"
+
+
+def test_a_flow_has_as_many_triggers_as_its_status_has_room_for() -> None:
+    assert problems(with_triggers(200)) == ()
+    (told,) = reasons(with_triggers(201))
+    assert "triggers: a flow has at most 200 triggers, and this one has 201." in told
+    assert "call this one with a Subflow" in told

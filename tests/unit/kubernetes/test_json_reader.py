@@ -18,7 +18,9 @@ from penstock.kubernetes.api.json_reader import (
     read_json,
     shallow_text,
 )
+from penstock.kubernetes.api.large_values import CUT
 from penstock.nesting import is_deeper
+from penstock.tasks.contract.kv_effects import MAX_VALUE_BYTES
 
 
 def lists(levels: int) -> bytes:
@@ -53,6 +55,34 @@ def test_an_object_is_cut_alike_alone_in_a_list_and_in_an_event() -> None:
     event = b'{"type": "ADDED", "object": %s}' % deep
     assert json.loads(shallow_line(event))["object"] == alone
     assert read_json(event, LEVELS_OF_EVENT)["object"] == alone
+
+
+def keyvalue(value: Any, kind: str = "KeyValue") -> bytes:
+    spec = {"namespace": "company.team", "key": "k", "value": value}
+    return json.dumps({"kind": kind, "metadata": {"name": "k"}, "spec": spec}).encode()
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * MAX_VALUE_BYTES, ["x"] * MAX_VALUE_BYTES, {"ö" * MAX_VALUE_BYTES: 1}]
+)
+def test_a_value_that_is_too_large_is_cut_alike_alone_in_a_list_and_in_an_event(value: Any) -> None:
+    large, small = keyvalue(value), keyvalue(["small"])
+
+    alone = read_json(large)
+
+    assert alone["spec"] == {"namespace": "company.team", "key": "k", "value": None}
+    assert alone[CUT] == len(json.dumps(value, ensure_ascii=False).encode())
+    page = read_json(b'{"items": [%s, %s]}' % (small, large), LEVELS_OF_LIST)
+    assert page["items"] == [json.loads(small), alone]
+    event = b'{"type": "ADDED", "object": %s}' % large
+    assert json.loads(shallow_line(event)) == {"type": "ADDED", "object": alone}
+
+
+def test_values_that_have_room_and_other_kinds_are_read_whole() -> None:
+    # A text that is as large as the value alone may be: with what is around it, it is larger.
+    for text in (keyvalue("x" * (MAX_VALUE_BYTES - 2)), keyvalue("x" * 10**6, kind="Execution")):
+        assert read_json(text) == json.loads(text)
+        assert shallow_text(text) == text
 
 
 def test_an_object_that_is_as_deep_as_may_be_is_read_whole() -> None:

@@ -83,6 +83,8 @@ class Operator:
                 await informer.list_until_done()
             executions = self.runtime.stores.executions
             self.runtime.memories.keep_only({item["metadata"]["uid"] for item in executions})
+            seen = self.runtime.attempts
+            self.runtime.starting.recover(seen.jobs(), seen.pods())
             self.listed.set()
             files, namespaces = self.files, self.runtime.settings.namespaces
             async with asyncio.TaskGroup() as tasks:

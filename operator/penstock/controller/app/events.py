@@ -7,7 +7,7 @@
 | an Execution is seen | it is reconciled; where its state or the result of a control is news, its makers and those whose task waits for it too |
 | an Execution's status is written | the same for makers and those that wait; its Flow, some time later, where it began or ended; the next of the queue, where a place became free |
 | an Execution is gone | its memory goes, its files and logs are deleted; its makers, those that wait for it and the next of the queue are reconciled |
-| a Job or a pod is seen or gone | its attempt is another, and its Execution is reconciled; the pod's log is archived |
+| a Job or a pod is seen or gone | its attempt is another, and its Execution is reconciled; the pod's log is archived; where it does not start any more, the next Job of its namespace that waits for that is made |
 | a GitSource is seen or gone | it is reconciled, by workers of its own; where it is gone, or its spec is another, what Git does for it ends |
 | a KeyValue is seen or gone | it is reconciled |
 
@@ -23,6 +23,7 @@ from cachetools import FIFOCache
 
 from penstock.controller.app.reconcilers import Reconcilers
 from penstock.controller.app.stores import Stores
+from penstock.controller.attempts.starting_jobs import StartingJobs
 from penstock.controller.executions.concurrency import next_in_line
 from penstock.controller.executions.related import makers_of
 from penstock.controller.executions.resume_task import WaitsForExecution
@@ -53,6 +54,7 @@ class Events:
         reconcilers: Reconcilers,
         logs: Logs,
         orphaned_files: OrphanedFiles,
+        starting: StartingJobs,
     ) -> None:
         self._stores = stores
         self._attempts = attempts
@@ -60,6 +62,7 @@ class Events:
         self._reconcilers = reconcilers
         self._logs = logs
         self._orphaned_files = orphaned_files
+        self._starting = starting
         self._told: FIFOCache[str, object] = FIFOCache(_TOLD)
         """What relatives were last told of an execution, by its uid."""
         stores.flows.on_removed(self.flow_gone)
@@ -153,10 +156,12 @@ class Events:
     def job_gone(self, job: Object) -> None:
         """Take in that a Job of an attempt is gone."""
         self._attempts.remove_job(job)
+        self._starting.left(job["metadata"]["namespace"], job["metadata"]["name"])
         self._add_owner(job)
 
     def pod_seen(self, pod: Object) -> None:
         """Take in a pod of an attempt, or of several."""
+        self._starting.pod_seen(pod)
         for own in self._attempts.put_pod(pod):
             self._logs.seen(own)
         self._add_owner(pod)

@@ -26,6 +26,7 @@ def register(registry: kopf.OperatorRegistry, operator: Operator) -> None:
         settings.scanning.disabled = True
         settings.watching.server_timeout = 300
         settings.watching.client_timeout = 330
+        settings.watching.chunk_size = 1  # `watching` says why
         for informer in operator.informers:
             kind, selector = informer.resource, informer.selector
             if selector is not None:

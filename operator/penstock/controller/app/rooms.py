@@ -20,6 +20,7 @@ from penstock.controller.attempts.pending import Pending
 from penstock.controller.attempts.secret_locations import SecretLocations
 from penstock.controller.attempts.settle import AttemptEffects
 from penstock.controller.attempts.start import AttemptStarter
+from penstock.controller.attempts.starting_jobs import StartingJobs
 from penstock.controller.attempts.task_cache import CachedTasks
 from penstock.controller.attempts.working_directories import WorkingDirectories
 from penstock.controller.executions.abandon import Abandonment
@@ -97,6 +98,9 @@ class Runtime:
         waits = Waits(api, self.recorder, told)
         quarantine = Quarantine(bench, told, metrics)
         self.reconcilers = Reconcilers(metrics, waits, quarantine, settings.workers)
+        self.starting = StartingJobs(
+            settings.jobs_starting_at_once, self.reconcilers.add_key, self.memories.is_forgotten
+        )
         self.secrets = SecretLocations(settings.secrets, self.stores.flows)
         self.workers = Workers()
 
@@ -160,6 +164,7 @@ def build_events(runtime: Runtime, files: Files, logs: Logs) -> Events:
         runtime.reconcilers,
         logs,
         files.orphaned,
+        runtime.starting,
     )
 
 
@@ -201,7 +206,7 @@ class Attempts:
             defaults, runtime.secrets, keyvalues.task_effects, grants, task_cache
         )
         throttle = Throttle(settings.job_creates_per_second, settings.job_create_burst)
-        self.jobs = Jobs(api, attempts, throttle, runtime.metrics)
+        self.jobs = Jobs(api, attempts, runtime.starting, throttle, runtime.metrics)
         self.directories = WorkingDirectories(api, attempts, self.jobs, defaults)
         self.observer = AttemptObserver(
             api, attempts, DirectoryObserver(attempts, pending), pending

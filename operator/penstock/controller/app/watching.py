@@ -1,4 +1,8 @@
-"""The connection over which kopf lists and watches: what it reads is cut where it is too deep.
+"""The connection over which kopf lists and watches: its lists have one object, and what it reads is
+cut where it is too deep.
+
+kopf lists only to know from which moment on it watches: informers list too, in pages of bounded
+size, and once more as soon as kopf has. So its lists end after the first page, of one object.
 
 kopf parses answers with the standard library, which gives up at an object that is nested a thousand
 levels deep, and the whole controller ends with its watch. So kopf is given a session of ours: the
@@ -21,6 +25,7 @@ from penstock.kubernetes.api.json_reader import (
     read_json,
     shallow_text,
 )
+from penstock.kubernetes.api.large_values import is_large
 
 _NEVER_TOO_DEEP = OBJECT_LEVELS + LEVELS_OF_EVENT
 
@@ -52,7 +57,15 @@ class _Response(aiohttp.ClientResponse):
         return self
 
     async def json(self, **_: Any) -> Any:
-        return read_json(await self.read(), LEVELS_OF_LIST)
+        answer = read_json(await self.read(), LEVELS_OF_LIST)
+        return _ended(answer) if isinstance(answer, dict) else answer
+
+
+def _ended(answer: dict[str, Any]) -> dict[str, Any]:
+    """Give a page of a list as if it were the last one."""
+    meta = answer.get("metadata") or {}
+    ended = {name: value for name, value in meta.items() if name != "continue"}
+    return {**answer, "metadata": ended} if "continue" in meta else answer
 
 
 class _ShallowLines:
@@ -78,7 +91,8 @@ class _ShallowLines:
 
 
 def shallow_line(line: bytes) -> bytes:
-    """Cut what is too deep in an event of a watch; most lines are given back as they are."""
-    if line.count(b"[") + line.count(b"{") <= _NEVER_TOO_DEEP:
+    """Cut what is too deep or too large in an event of a watch; most lines are given back as they
+    are."""
+    if not is_large(line) and line.count(b"[") + line.count(b"{") <= _NEVER_TOO_DEEP:
         return line
     return shallow_text(line, LEVELS_OF_EVENT)

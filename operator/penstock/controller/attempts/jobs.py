@@ -7,6 +7,7 @@ execution and its spec hash is that of this attempt; else the attempt fails and 
 from __future__ import annotations
 
 from penstock.controller.attempts.job_factory import own_name
+from penstock.controller.attempts.starting_jobs import StartingJobs
 from penstock.controller.runtime.attempt_cache import AttemptStore, SeenAttempt
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.outcomes import exists_already
@@ -32,30 +33,50 @@ class Jobs:
     """Makes and deletes the Jobs of all executions."""
 
     def __init__(
-        self, api: Api, attempts: AttemptStore, throttle: Throttle, metrics: Metrics
+        self,
+        api: Api,
+        attempts: AttemptStore,
+        starting: StartingJobs,
+        throttle: Throttle,
+        metrics: Metrics,
     ) -> None:
         self._api = api
         self._attempts = attempts
+        self._starting = starting
         self._throttle = throttle
         self._metrics = metrics
 
+    def is_waiting(self, execution: Object, job: str) -> bool:
+        """Tell whether a Job, by name, was asked for, and its turn to start has not come yet."""
+        return self._starting.is_waiting(execution["metadata"]["namespace"], job)
+
     async def create(self, execution: Object, objects: JobObjects) -> None:
-        """Let there be one Job of this name. Raises ``JobNameTaken``, ``KeptError`` for its
-        ConfigMap, and ``ApiError``."""
+        """Let there be one Job of this name. Raises ``NoRoom`` where it has to wait for that,
+        ``JobNameTaken``, ``KeptError`` for its ConfigMap, and ``ApiError``."""
+        namespace, name = execution["metadata"]["namespace"], objects.job["metadata"]["name"]
+        self._starting.admit(execution, name)
+        try:
+            job = await self._create(execution, objects)
+        except BaseException:
+            self._starting.left(namespace, name)
+            raise
+        self._attempts.put_job(job)
+        self._metrics.job_created(self._attempts.take_edge(execution["metadata"]["uid"]))
+
+    async def _create(self, execution: Object, objects: JobObjects) -> Object:
         await self._throttle.take()
         namespace = execution["metadata"]["namespace"]
         if objects.config_map is not None:
             await self._create_config_map(execution, objects.config_map)
         try:
-            job = await self._api.create(JOBS, namespace, objects.job)
+            return await self._api.create(JOBS, namespace, objects.job)
         except ApiError as error:
             if not exists_already(error):
                 raise
             job = await self._api.get(JOBS, namespace, objects.job["metadata"]["name"])
             if not matches(job, objects.job):
                 raise JobNameTaken(job["metadata"]["name"]) from None
-        self._attempts.put_job(job)
-        self._metrics.job_created(self._attempts.take_edge(execution["metadata"]["uid"]))
+            return job
 
     async def delete(self, job: Object) -> None:
         """Let a Job be gone, with its pod."""
@@ -67,6 +88,7 @@ class Jobs:
         name is not that of its Job."""
         meta = execution["metadata"]
         name = action.attempt.job or own_name(execution, action.task_run, action.attempt)
+        self._starting.left(meta["namespace"], name)
         job = self._attempts.look(meta["uid"], action.key).job
         if job is not None:
             await self._api.delete(JOBS, meta["namespace"], name, job["metadata"]["uid"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from penstock.controller.attempts.job_factory import JobFactory
+from penstock.controller.attempts.job_factory import JobFactory, name_of
 from penstock.controller.attempts.jobs import JobNameTaken, Jobs
 from penstock.controller.attempts.pending import Pending
+from penstock.controller.attempts.starting_jobs import NoRoom
 from penstock.controller.attempts.task_cache import CachedTasks
 from penstock.controller.attempts.working_directories import WorkingDirectories
 from penstock.controller.logs.archiver import Logs
@@ -51,10 +52,13 @@ class AttemptStarter:
         self._pending = pending
 
     async def start(self, execution: Object, action: StartAttempt, status: ExecutionStatus) -> None:
-        """Let there be one Job for this attempt. Raises ``Again`` once its end is known instead,
+        """Let there be one Job for this attempt, now or when the turn of one more of its namespace
+        has come: then the execution is reconciled. Raises ``Again`` once its end is known instead,
         and what may pass (``ApiError``, ``StorageUnavailable``)."""
         seen = self._attempts.attempt(execution["metadata"]["uid"], action.key)
         if seen.job is not None or seen.outcome is not None or self._logs.hold(execution, action):
+            return
+        if self._jobs.is_waiting(execution, name_of(execution, action)):
             return
         seen.outcome = await self._task_cache.find(execution, status, action)
         if seen.outcome is None:
@@ -84,6 +88,8 @@ class AttemptStarter:
         """Let the attempt have a Job of its own."""
         try:
             await self._jobs.create(execution, objects)
+            return None
+        except NoRoom:
             return None
         except (NameTaken, JobNameTaken) as error:
             return failed(error.reason, f"the Job was refused: {error}")

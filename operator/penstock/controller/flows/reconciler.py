@@ -32,6 +32,7 @@ from penstock.resources.flow import (
 
 _MAX_MESSAGE = 4_000
 _MAX_WARNINGS = 50
+_MAX_TRIGGER_MESSAGE = 1_000
 _MAX_WARNING = 1_000
 """Characters of a warning; all of them together are a small part of what an object may hold."""
 
@@ -177,7 +178,7 @@ class FlowReconciler:
             state, report = await self._triggers.serve(
                 accepted, trigger, known.get(trigger.id), live, trigger.id in toggled_off, now
             )
-            served.append(state)
+            served.append(_fitting(state))
             if report is not None:
                 self._recorder.record(accepted.body, report)
         dates = [trigger.next_date for trigger in served if trigger.next_date is not None]
@@ -205,6 +206,13 @@ class FlowReconciler:
             (meta["namespace"], str(spec.get("namespace")), str(spec.get("id")))
         )
         return [*by_name, *by_id]
+
+
+def _fitting(state: TriggerStatus) -> TriggerStatus:
+    """Shorten what a status tells of a trigger, so that all of them have room in it."""
+    if state.message is None:
+        return state
+    return state.model_copy(update={"message": shortened(state.message, _MAX_TRIGGER_MESSAGE)})
 
 
 def _problems_text(accepted: AcceptedFlow) -> str:

@@ -11,7 +11,9 @@ from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.recorder import Recorder
 from penstock.engine.interface.actions import Report
 from penstock.kubernetes.api.client import KEY_VALUES, Api, Object
+from penstock.kubernetes.api.large_values import cut_size
 from penstock.nesting import TOO_DEEP, is_deeper
+from penstock.tasks.contract.kv_effects import MAX_VALUE_BYTES
 
 UNRECORDED_DELAY = 1.0
 """Seconds after which to look again whether the end of an attempt is recorded."""
@@ -35,8 +37,8 @@ class KeyValueReconciler:
         self._recorder = recorder
         self._told: dict[str, str] = {}
         """Which object counts in place of one, by the uid of the one that was told."""
-        self._told_deep: set[str] = set()
-        """The uids of those of which it was told that they are nested too deep."""
+        self._told_unreadable: set[str] = set()
+        """The uids of those of which it was told that no flow can read them."""
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Seconds after which to look again, or None."""
@@ -44,7 +46,7 @@ class KeyValueReconciler:
         if keyvalue is None:
             return None
         self._tell_rival(keyvalue)
-        self._tell_depth(keyvalue)
+        self._tell_unreadable(keyvalue)
         expires = expiration(keyvalue)
         if expires is None:
             return None
@@ -61,16 +63,17 @@ class KeyValueReconciler:
     def forget(self, keyvalue: Object) -> None:
         """Take in that a KeyValue is gone."""
         self._told.pop(keyvalue["metadata"]["uid"], None)
-        self._told_deep.discard(keyvalue["metadata"]["uid"])
+        self._told_unreadable.discard(keyvalue["metadata"]["uid"])
 
-    def _tell_depth(self, keyvalue: Object) -> None:
-        uid, spec = keyvalue["metadata"]["uid"], keyvalue["spec"]
-        if not is_deeper(spec.get("value")):
-            self._told_deep.discard(uid)
-        elif uid not in self._told_deep:
-            self._told_deep.add(uid)
-            message = f"the value of the key `{spec['key']}` is {TOO_DEEP}: no flow can read it"
-            self._recorder.record(keyvalue, Report("TooDeep", message, warning=True))
+    def _tell_unreadable(self, keyvalue: Object) -> None:
+        uid, problem = keyvalue["metadata"]["uid"], _why_unreadable(keyvalue)
+        if problem is None:
+            self._told_unreadable.discard(uid)
+        elif uid not in self._told_unreadable:
+            self._told_unreadable.add(uid)
+            reason, words = problem
+            message = f"the value of the key `{keyvalue['spec']['key']}` {words}"
+            self._recorder.record(keyvalue, Report(reason, message, warning=True))
 
     def _tell_rival(self, keyvalue: Object) -> None:
         uid, rival = keyvalue["metadata"]["uid"], self._index.rival(keyvalue)
@@ -85,3 +88,16 @@ class KeyValueReconciler:
                 "nothing; delete one of the two"
             )
             self._recorder.record(keyvalue, Report("DuplicateKey", message, warning=True))
+
+
+def _why_unreadable(keyvalue: Object) -> tuple[str, str] | None:
+    """Say why no flow can read a value, as a reason and words; None where flows can."""
+    if is_deeper(keyvalue["spec"].get("value")):
+        return "TooDeep", f"is {TOO_DEEP}: no flow can read it"
+    if (size := cut_size(keyvalue)) is not None:
+        kib = MAX_VALUE_BYTES // 1024
+        words = (
+            f"has {size} bytes, and a key holds {kib} KiB: no flow can read it; keep it in a file"
+        )
+        return "TooLarge", words
+    return None

@@ -1,8 +1,8 @@
 """Informers: what the cluster holds of one kind, kept right by watches and by lists.
 
-kopf's watches bring news at once, but they lose some: after `410 Gone`, kopf lists anew, and tells
-what is there, not what is gone. So an informer lists too: at the start, every few minutes, and soon
-after kopf had to.
+kopf's watches bring news at once, but they lose some: after `410 Gone`, kopf begins anew, and does
+not tell what has happened meanwhile. So an informer lists: at the start, every few minutes, and
+soon after kopf began anew, which it shows by an event without a kind (`app.watching`).
 
 A list shows one moment, and arrives later. It therefore decides only about what is not newer than
 that moment: an object that it lacks is gone if the version that is known of it is as old as the
@@ -21,7 +21,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 
 from penstock.controller.runtime.indexes import version_of
-from penstock.kubernetes.api.client import Api, ApiError, Listing, Object, Resource
+from penstock.kubernetes.api.client import Api, ApiError, Object, Resource
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,8 @@ PERIOD = 300.0
 """Seconds from one list to the next where nothing calls for one."""
 FIRST_PERIOD = 10.0
 """Seconds until the second list, which finds what was deleted between the first one and kopf's."""
-RELIST_DELAY = 2.0
-"""Seconds after kopf began to list anew: one list of ours follows, however much kopf finds."""
+RELIST_DELAY = 0.2
+"""Seconds after kopf began anew until a list of ours: by then a storm of such begins is one."""
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0
 """Seconds until a list that failed is tried again: doubled from the first, up to the longest."""
@@ -65,7 +65,7 @@ class Informer:
 
     def watched(self, kind: str | None, body: Object) -> None:
         """Take in an event of kopf's watch. One without a kind is of a list: kopf begins with one,
-        and after that it lists only where its watch was lost, and deletions with it."""
+        and after that it lists only where its watch was lost, and news with it."""
         if kind == "DELETED":
             self.removed(body)
             return
@@ -74,16 +74,10 @@ class Informer:
         self.seen(body)
 
     async def list_anew(self) -> None:
-        """Ask for everything that is there. Raises ``ApiError``, and has changed nothing then."""
-        listings = [
-            (
-                namespace,
-                await self._api.list_at_once(self.resource, namespace, self.selector),
-            )
-            for namespace in self._namespaces
-        ]
-        for namespace, listing in listings:
-            self._take_in(namespace, listing)
+        """Ask for everything that is there, and take it in page by page: the pages are not kept.
+        Raises ``ApiError``; then nothing was taken for gone."""
+        for namespace in self._namespaces:
+            await self._list(namespace)
 
     async def list_until_done(self) -> None:
         """Ask until there is an answer, later and later."""
@@ -117,13 +111,32 @@ class Informer:
             await self.list_until_done()
             period = PERIOD
 
-    def _take_in(self, namespace: str | None, listing: Listing) -> None:
-        present = {body["metadata"]["uid"] for body in listing.items}
-        moment = int(listing.version) if listing.version.isdigit() else -1
+    async def _list(self, namespace: str | None) -> None:
+        moment = -1
+        present: set[str] = set()
+        known: dict[tuple[str, str], str] = {}
+        async for page in self._api.pages(self.resource, namespace, self.selector):
+            if page.is_first:
+                moment = int(page.version) if page.version.isdigit() else -1
+                present = set()
+                known = {_name(body): body["metadata"]["uid"] for body in self._known()}
+            names = {_name(body): body["metadata"]["uid"] for body in page.items}
+            replaced = {known[name] for name, uid in names.items() if known.get(name, uid) != uid}
+            if replaced:  # their names are other objects' now
+                self._remove(namespace, moment, replaced.__contains__)
+            present.update(names.values())
+            for body in page.items:
+                self.seen(body)
+        self._remove(namespace, moment, lambda uid: uid not in present)
+
+    def _remove(self, namespace: str | None, moment: int, is_gone: Callable[[str], bool]) -> None:
+        """Let objects be gone, chosen by their uids, unless they are newer than the list."""
         for body in list(self._known()):
             meta = body["metadata"]
             is_listed = namespace is None or meta.get("namespace") == namespace
-            if is_listed and meta["uid"] not in present and version_of(body) <= moment:
+            if is_listed and is_gone(meta["uid"]) and version_of(body) <= moment:
                 self.removed(body)
-        for body in listing.items:
-            self.seen(body)
+
+
+def _name(body: Object) -> tuple[str, str]:
+    return body["metadata"].get("namespace", ""), body["metadata"]["name"]

@@ -4,6 +4,8 @@ Invariants:
 
 - a key is worked on by at most one worker at a time;
 - a key that is added while it is worked on is worked on once more afterwards;
+- the namespaces that have keys ready take turns, so a namespace waits for one key of each other
+  one at most, however many keys these have; within a namespace keys keep their order;
 - a key comes back when the outcome of its reconcile says so (see `runtime.outcomes`): one that
   fails each time a little later, and it never holds up another key.
 """
@@ -13,8 +15,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -41,12 +43,47 @@ class Key(NamedTuple):
 Reconcile = Callable[[Key], Awaitable[Outcome]]
 
 
+class ReadyKeys:
+    """The keys that are ready, in the order in which they are taken: of each namespace one, then of
+    each the next. Adding and taking cost the same however many keys and namespaces there are."""
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[str, deque[Key]] = OrderedDict()
+        """The keys of each namespace; the namespace whose turn comes next stands first."""
+        self._size = 0
+
+    def add(self, key: Key) -> None:
+        """Put a key behind those of its namespace. A namespace that had none comes last."""
+        self._of.setdefault(key.namespace, deque()).append(key)
+        self._size += 1
+
+    def take(self) -> Key:
+        """Take out the key whose turn it is. There must be one."""
+        namespace, keys = self._of.popitem(last=False)
+        key = keys.popleft()
+        if keys:
+            self._of[namespace] = keys  # behind all others
+        self._size -= 1
+        return key
+
+    def clear(self) -> None:
+        """Drop all keys."""
+        self._of.clear()
+        self._size = 0
+
+    def __iter__(self) -> Iterator[Key]:
+        return (key for keys in self._of.values() for key in keys)
+
+    def __len__(self) -> int:
+        return self._size
+
+
 class KeyedQueue:
     """Calls `reconcile` for keys, with a bounded number of workers."""
 
     def __init__(self, reconcile: Reconcile, workers: int) -> None:
         self._reconcile = reconcile
-        self._ready: deque[Key] = deque()
+        self._ready = ReadyKeys()
         self._queued: set[Key] = set()
         self._active: set[Key] = set()
         self._again: set[Key] = set()
@@ -71,7 +108,7 @@ class KeyedQueue:
             self.add_later(key, pause)
         elif key not in self._queued:
             self._queued.add(key)
-            self._ready.append(key)
+            self._ready.add(key)
             self._wakeup.set()
 
     def add_later(self, key: Key, seconds: float) -> None:
@@ -94,7 +131,7 @@ class KeyedQueue:
                     self.last_progress = time.monotonic()
                     self._wakeup.clear()
                     await self._wait_for_work()
-                key = self._ready.popleft()
+                key = self._ready.take()
                 self._queued.discard(key)
                 self._active.add(key)
                 task = asyncio.create_task(self._work(key))

@@ -16,6 +16,7 @@ from aiohttp import ClientError, ClientTimeout
 from kubernetes import aio
 
 from penstock.kubernetes.api.json_reader import LEVELS_OF_LIST, read_json
+from penstock.kubernetes.api.lists import Page, PageSize, PageTooLarge
 from penstock.resources import GROUP, VERSION
 
 Object = dict[str, Any]
@@ -27,10 +28,8 @@ APPLY_PATCH = "application/apply-patch+yaml"
 FIELD_MANAGER = "penstock"
 TIMEOUT = 30.0
 """Seconds after which a call is given up; the reconcile is tried again."""
-_CHUNK = 500
-"""Objects in one answer to a list."""
 _LIST_TRIES = 3
-"""How often a list is begun whose moment the API server forgot before all chunks were read."""
+"""How often a list is begun whose moment the API server forgot before all pages were read."""
 
 
 class ApiError(Exception):
@@ -119,15 +118,6 @@ EVENTS = Resource("events.k8s.io", "v1", "events")
 CONTROLLER_REVISIONS = Resource("apps", "v1", "controllerrevisions")
 
 
-@dataclass(frozen=True)
-class Listing:
-    """All objects of a kind as they were at one moment."""
-
-    items: list[Object]
-    version: str
-    """The resourceVersion of that moment: whatever has a newer one, the list does not know of."""
-
-
 Observer = Callable[[str, str, int], None]
 """Told of each call: verb, plural, HTTP status (0 where no answer came)."""
 
@@ -151,45 +141,60 @@ class Api:
         selector: str | None = None,
         fields: str | None = None,
     ) -> list[Object]:
-        """Every object, as it is now."""
-        return (await self.list_at_once(resource, namespace, selector, fields)).items
+        """Every object as of one moment. All of them are in memory together: of many objects,
+        `pages` gives some after the other."""
+        items: list[Object] = []
+        async for page in self.pages(resource, namespace, selector, fields):
+            items = page.items if page.is_first else items + page.items
+        return items
 
-    async def list_at_once(
+    async def pages(
         self,
         resource: Resource,
         namespace: str | None = None,
         selector: str | None = None,
         fields: str | None = None,
-    ) -> Listing:
-        """Every object as of one moment, in chunks, so that no answer is unbounded.
+    ) -> AsyncIterator[Page]:
+        """Every object as of one moment, in pages of bounded size.
 
-        All chunks show the moment of the first one. The API server forgets it after some minutes:
-        a list that takes longer is begun anew.
+        All pages show the moment of the first one. The API server forgets it after some minutes: a
+        list that takes longer is begun anew, with another page that is the first.
         """
-        query = {"limit": str(_CHUNK)} | ({"labelSelector": selector} if selector else {})
+        query = {"labelSelector": selector} if selector else {}
         query |= {"fieldSelector": fields} if fields else {}
         for _ in range(_LIST_TRIES - 1):
             try:
-                return await self._list(resource, namespace, query)
+                async for page in self._pages(resource, namespace, query):
+                    yield page
             except ApiError as error:
                 if error.status != 410:
                     raise
-        return await self._list(resource, namespace, query)
+            else:
+                return
+        async for page in self._pages(resource, namespace, query):
+            yield page
 
-    async def _list(
+    async def _pages(
         self, resource: Resource, namespace: str | None, query: Mapping[str, str]
-    ) -> Listing:
-        items: list[Object] = []
-        version = token = ""
+    ) -> AsyncIterator[Page]:
+        size, version, token = PageSize(), "", ""
         while True:
-            page_query = {**query, "continue": token} if token else query
-            page = await self._call("GET", resource, namespace, query=page_query)
-            items += page.get("items") or []
-            meta = page.get("metadata") or {}
+            asked = {**query, "limit": str(size.limit)} | ({"continue": token} if token else {})
+            try:
+                raw = await self._request(
+                    "GET", resource, namespace, None, "", asked, None, "", size.most_bytes
+                )
+            except PageTooLarge:
+                size.was_too_large()
+                continue
+            answer = read_json(raw, LEVELS_OF_LIST)
+            items, meta = answer.get("items") or [], answer.get("metadata") or {}
+            size.took(len(items), len(raw))
             version = version or str(meta.get("resourceVersion", ""))
+            yield Page(items, version, is_first=not token)
             token = meta.get("continue") or ""
             if not token:
-                return Listing(items, version)
+                return
 
     async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
         query = {"fieldManager": FIELD_MANAGER}
@@ -313,8 +318,7 @@ class Api:
         content_type: str = "application/json",
     ) -> Object:
         raw = await self._request(verb, resource, namespace, name, part, query, body, content_type)
-        is_list = verb == "GET" and name is None
-        answer: Object = read_json(raw, LEVELS_OF_LIST if is_list else 0)
+        answer: Object = read_json(raw)
         return answer
 
     async def _request(
@@ -327,7 +331,9 @@ class Api:
         query: Mapping[str, str] | None,
         body: Object | None,
         content_type: str,
+        most_bytes: int | None = None,
     ) -> bytes:
+        """Make a call. Raises ``PageTooLarge`` for an answer of more bytes than wanted."""
         path = _path(resource, namespace, name, part)
         headers = {"Accept": "application/json", "User-Agent": "penstock"}
         if content_type:
@@ -336,7 +342,7 @@ class Api:
         try:
             response = await self._send(verb, path, query, headers, body, TIMEOUT)
             status = response.status
-            raw: bytes = await response.read()
+            raw = await _read(response, most_bytes)
         except (OSError, TimeoutError, ClientError, aio.client.ApiException) as error:
             raise ApiError(0, "Unreachable", f"the API server can't be reached: {error}") from error
         finally:
@@ -358,6 +364,22 @@ class Api:
         url = self._client.configuration.host + path
         url += "?" + urlencode(query) if query else ""
         return await self._client.call_api(verb, url, headers, body, _request_timeout=timeout)
+
+
+async def _read(response: Any, most_bytes: int | None) -> bytes:
+    """Read an answer whole, unless it is too large: then the connection is closed."""
+    if most_bytes is None or response.status >= 400:
+        whole: bytes = await response.read()
+        return whole
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in response.response.content.iter_any():
+        size += len(piece)
+        if size > most_bytes:
+            response.response.close()
+            raise PageTooLarge
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _path(resource: Resource, namespace: str | None, name: str | None, part: str) -> str:

@@ -4,7 +4,8 @@ The API server takes objects of 10,000 levels. The standard library's parser cal
 level and gives up at about a thousand, and with it all objects of a list, or a watch. So a text
 that is nested deeper than anything of use is cut first: what stands deeper than `OBJECT_LEVELS` in
 an object becomes null. That is still deeper than any value may be (`nesting.MAX_NESTING`), so
-whoever reads the value refuses it; all other objects are read as they are.
+whoever reads the value refuses it; all other objects are read as they are. So it is with values
+that are too large (`large_values`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import re
 from typing import Any
 
+from penstock.kubernetes.api.large_values import cut_values, is_large
 from penstock.nesting import is_deeper
 
 OBJECT_LEVELS = 200
@@ -31,24 +33,35 @@ _OPENING = b"[{"
 def read_json(text: bytes, around: int = 0) -> Any:
     """Read an answer in which objects stand so many levels deep. Raises ``ValueError`` where it is
     no JSON."""
+    value = _read_shallow(text, OBJECT_LEVELS + around)
+    if is_large(text):
+        cut_values(value)
+    return value
+
+
+def shallow_text(text: bytes, around: int = 0) -> bytes:
+    """Give a text back as it is, unless an object in it is nested too deep, or too large: then it
+    is cut. A text that is no JSON is left to whoever reads it."""
     levels = OBJECT_LEVELS + around
+    try:
+        value = json.loads(text)
+        if is_deeper(value, levels):
+            text = cut_text(text, levels)
+            value = json.loads(text)
+    except RecursionError:
+        text = cut_text(text, levels)
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return json.dumps(value).encode() if is_large(text) and cut_values(value) else text
+
+
+def _read_shallow(text: bytes, levels: int) -> Any:
     try:
         value = json.loads(text)
     except RecursionError:
         return json.loads(cut_text(text, levels))
     return json.loads(cut_text(text, levels)) if is_deeper(value, levels) else value
-
-
-def shallow_text(text: bytes, around: int = 0) -> bytes:
-    """Give a text back as it is, unless an object in it is nested too deep: then it is cut. A text
-    that is no JSON is left to whoever reads it."""
-    levels = OBJECT_LEVELS + around
-    try:
-        return cut_text(text, levels) if is_deeper(json.loads(text), levels) else text
-    except RecursionError:
-        return cut_text(text, levels)
-    except ValueError:
-        return text
 
 
 def cut_text(text: bytes, levels: int) -> bytes:

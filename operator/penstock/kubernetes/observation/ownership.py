@@ -85,6 +85,12 @@ def is_pod_of(pod: Mapping[str, Any], job: Mapping[str, Any]) -> bool:
     )
 
 
+def job_name_of_pod(pod: Mapping[str, Any]) -> str | None:
+    """Name the Job that a pod says is its controller; None where it says none. It may be a lie."""
+    owner = _controller(pod)
+    return str(owner.get("name")) if owner.get("kind") == "Job" else None
+
+
 def _controller(owned: Mapping[str, Any]) -> Mapping[str, Any]:
     """The one owner that is the controller of an object; empty where it has none."""
     owners = owned["metadata"].get("ownerReferences") or ()

@@ -200,6 +200,12 @@ def pending_problem(pod: Mapping[str, Any]) -> PendingProblem | None:
     return None
 
 
+def has_left_start(pod: Mapping[str, Any]) -> bool:
+    """Whether nobody is at work to start the pod: it runs, has ended, or can't start for now."""
+    phase = _status(pod).get("phase", "Pending")
+    return phase != "Pending" or was_deleted(pod) or pending_problem(pod) is not None
+
+
 def _missing_secret(pod: Mapping[str, Any], message: str) -> PendingProblem | None:
     """The problem of a Secret that does not exist. Nobody can know whether it ever will, so the
     task ends at once."""

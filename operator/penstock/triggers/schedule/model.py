@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from cronsim import CronSim, CronSimError
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
@@ -51,7 +51,7 @@ class Schedule(TriggerProperties):
     ```
     """
 
-    cron: str
+    cron: Annotated[str, Field(max_length=500)]
     """Five fields (six with `withSeconds`), or a nickname such as `@daily`."""
     with_seconds: bool = False
     """Whether the first field is for seconds."""
