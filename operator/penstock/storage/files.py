@@ -17,6 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from penstock.storage.digests import Hashed, digest_of
 from penstock.storage.errors import FileMissing, StorageError, StorageFull
+from penstock.storage.finding import files_below, objects_below
 from penstock.storage.reading import OpenFile
 from penstock.storage.uris import checked, uri_of
 from penstock.storage.writing import into_folder, into_store
@@ -141,6 +142,15 @@ class Storage:
             for found in sorted(self.filesystem.find(below)):
                 if found.startswith(f"{below}/"):  # a store finds a file of that name, too
                     yield found.removeprefix(self._root)
+
+    def found(self, folder: str) -> Iterator[tuple[str, int]]:
+        """Yield the path and the size of each file below a folder (a path that ends with ``/``), as
+        they are found: a folder of this machine is not held in memory as a whole.
+        """
+        below = self.at(f"{folder}x")[:-1].rstrip("/")
+        files = files_below(below) if self.is_local else objects_below(self.filesystem, below)
+        for path, size in files:
+            yield path.removeprefix(self._root), size
 
     def folders(self, folder: str) -> Sequence[str]:
         """The names of the folders in a folder (a path that ends with ``/``), in order."""

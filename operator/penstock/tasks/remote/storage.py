@@ -144,7 +144,12 @@ class RemoteFiles:
         return bool(self._service.operate("delete", {"uri": uri})["deleted"])
 
     def purge(self) -> list[str]:
-        return list(self._service.operate("purge", {})["uris"])
+        uris: list[str] = []
+        while True:
+            answer = self._service.operate("purge", {})
+            uris += answer["uris"]
+            if not answer.get("more"):
+                return uris
 
 
 @dataclass(frozen=True)
