@@ -104,7 +104,7 @@ class NamespaceFiles:
         return self.paths_within(math.inf) or []
 
     def paths_within(self, most: float) -> list[str] | None:
-        """The same; None where these are more than ``most`` bytes."""
+        """The paths of all files, in order; None where they are more than ``most`` bytes."""
         folder = f"{namespace_folder(self.namespace)}{FILES}/"
         paths: list[str] = []
         for path, _ in self.storage.found(folder):

@@ -15,6 +15,7 @@ from penstock.storage.files import Storage
 from penstock.storage.grants import Grant
 from penstock.storage.uploads import Upload
 from penstock.storage.uris import Refused, namespace_file, readable, uri_of
+from penstock.storage.usage import Usage
 from penstock.storage_service.answers import described
 from penstock.storage_service.multipart import S3Parts
 from penstock.storage_service.urls import Urls
@@ -76,10 +77,16 @@ class Exchange:
     """Answers operations, each by itself, so that one that fails does not spoil the others."""
 
     def __init__(
-        self, storage: Storage, urls: Urls, max_file_bytes: int, parts: S3Parts | None = None
+        self,
+        storage: Storage,
+        urls: Urls,
+        max_file_bytes: int,
+        usage: Usage,
+        parts: S3Parts | None = None,
     ) -> None:
         self._storage = storage
         self._urls = urls
+        self._usage = usage
         self._parts = parts
         largest = parts.largest if parts is not None else urls.largest
         self._largest = min(max_file_bytes, largest or max_file_bytes)
@@ -138,6 +145,7 @@ class Exchange:
         size, digest = self._measured(asked, path)
         if self._urls.largest is not None and size > self._urls.largest:
             raise FileTooLarge(f"`{uri_of(path)}` has {size} bytes, too many for one PUT")
+        self._usage.allow(grant.tenant, path, size)
         signed = self._urls.put(grant.tenant, path, size, digest)
         return {
             "url": signed.url,
@@ -154,6 +162,7 @@ class Exchange:
     def _begin(self, grant: Grant, asked: Operation) -> dict[str, Any]:
         path = _written_path(grant, asked)
         size, digest = self._measured(asked, path)
+        self._usage.allow(grant.tenant, path, size)
         return {"upload": self._in_parts.begin(grant.tenant, path, size, digest)}
 
     def _part(self, grant: Grant, asked: Operation) -> dict[str, Any]:
@@ -169,7 +178,9 @@ class Exchange:
         return {"uri": uri_of(upload.path)}
 
     def _abort(self, grant: Grant, asked: Operation) -> dict[str, Any]:
-        self._in_parts.abort(self._upload(grant, asked))
+        upload = self._upload(grant, asked)
+        self._in_parts.abort(upload)
+        self._usage.forget(upload.tenant, upload.path)
         return {}
 
     @property

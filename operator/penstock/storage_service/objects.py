@@ -13,6 +13,7 @@ from penstock.storage.errors import AccessDenied, StorageError, StorageUnavailab
 from penstock.storage.files import Storage
 from penstock.storage.reading import OpenFile
 from penstock.storage.signing import Method, OneObject
+from penstock.storage.usage import Usage
 from penstock.storage_service.shares import TOO_SLOW, Pace, Shares, send
 
 AT_ONCE, AT_ONCE_PER_TENANT = 128, 32
@@ -28,8 +29,9 @@ T = TypeVar("T")
 class Objects:
     """Serves the files of the storage, each to whoever has a URL for it."""
 
-    def __init__(self, storage: Storage, key: bytes) -> None:
+    def __init__(self, storage: Storage, key: bytes, usage: Usage) -> None:
         self._storage = storage
+        self._usage = usage
         self._key = key
         local, of_store = (
             (AT_ONCE, AT_ONCE_PER_TENANT),
@@ -54,9 +56,10 @@ class Objects:
             raise StorageError("Content-Length is not the size that the URL was signed for")
         async with self._shares.place(request, wanted.tenant):
             writing = self._storage.of(wanted.tenant).writing(wanted.path, wanted.digest)
-            async with _in_thread(writing) as file:
-                async for data in _received(request, wanted.size):
-                    await asyncio.to_thread(file.write, data)
+            with self._usage.written(wanted.tenant, wanted.path, wanted.size):
+                async with _in_thread(writing) as file:
+                    async for data in _received(request, wanted.size):
+                        await asyncio.to_thread(file.write, data)
         return web.Response(status=201)
 
     def _wanted(self, method: Method, request: web.Request) -> OneObject:

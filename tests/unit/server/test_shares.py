@@ -18,15 +18,16 @@ import pytest
 
 from penstock.kubernetes.logs.archive import LogArchive, Part
 from penstock.kubernetes.logs.lines import Source
-from penstock.storage.errors import FileTooLarge, StorageUnavailable
+from penstock.storage.errors import FileTooLarge, StorageFull, StorageUnavailable
 from penstock.storage.files import Storage
 from penstock.storage.logtokens import HEADER, log_token
 from penstock.storage.signing import OneObject
 from penstock.storage.uris import FILES, ExecutionPlace
+from penstock.storage.usage import Usage
 from penstock.storage_service import exchange, logs, objects, shares
 from penstock.storage_service.exchange import Exchange, Operations
 from penstock.storage_service.urls import OwnUrls, url_of
-from tests.fixtures.storageservice import GRANT, LARGEST, Running, running
+from tests.fixtures.storageservice import GRANT, LARGEST, Running, running, serving
 
 MIB = 1024**2
 CONTENT = b"0123456789" * 1000
@@ -274,7 +275,7 @@ def test_nothing_more_is_done_for_a_client_that_has_gone(tmp_path: Path) -> None
     asked = Operations.model_validate({"operations": [{"do": "list"}] * 10})
     there = iter([True, True, True])
     # when: it goes after the third operation
-    answer = Exchange(storage, OwnUrls(b"key"), LARGEST).answer(
+    answer = Exchange(storage, OwnUrls(b"key"), LARGEST, Usage(storage, None)).answer(
         GRANT, asked, lambda path: "", lambda: next(there, False)
     )
     # then
@@ -295,6 +296,35 @@ def test_a_request_that_does_not_come_is_given_up(
         )
         # then
         assert slow.recv(100).startswith(b"HTTP/1.1 503")
+
+
+def test_a_namespace_at_its_quota_is_told_so_before_a_byte_is_sent(tmp_path: Path) -> None:
+    # given
+    storage = Storage.local(str(tmp_path / "storage"))
+    with serving(storage, LARGEST, quota=3 * MIB) as service:
+        files = service.client().files
+        files.put("first", io.BytesIO(bytes(2 * MIB)))
+        until(lambda: refused(lambda: files.put("second", io.BytesIO(bytes(2 * MIB)))))
+        # when
+        with pytest.raises(StorageFull) as full:
+            files.put("second", io.BytesIO(bytes(2 * MIB)))
+        # then: who, how much, and what to do; others have a quota of their own
+        for part in ("`team`", "2.00 MiB", "3.00 MiB", "`storage.quotaGib`", "Delete files"):
+            assert part in str(full.value)
+        assert unfinished(service) == 0
+        service.client(tenant="others").files.put("second", io.BytesIO(bytes(2 * MIB)))
+        # and a smaller one finds room
+        files.put("third", io.BytesIO(b"x"))
+
+
+def refused(put: Callable[[], object]) -> bool:
+    try:
+        put()
+    except StorageFull:
+        return True
+    except StorageUnavailable:
+        return False
+    raise AssertionError("it was written")
 
 
 async def test_only_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
