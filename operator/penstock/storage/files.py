@@ -169,10 +169,15 @@ class Storage:
             if not set(path.removeprefix(folder).split("/")[:-1]).intersection(spared):
                 count += self.delete(path)
         if self.is_local:
-            for parent, _, _ in os.walk(self.at(folder.rstrip("/")), topdown=False):
-                with suppress(OSError):  # a folder that is not empty stays
-                    Path(parent).rmdir()
+            _remove_empty_folders(self.at(folder.rstrip("/")))
         return count
+
+    def empty(self, but: str) -> None:
+        """Delete everything below this folder but for one file."""
+        while sum(self.delete(path) for path, _ in self.found("/") if path != but):
+            continue
+        if self.is_local:
+            _remove_empty_folders(self._root)
 
     @property
     def is_local(self) -> bool:
@@ -197,6 +202,12 @@ class Storage:
             unfinished = Path(self._unfinished)
             return into_folder(unfinished, Path(target), digest, durable=self._durable)
         return into_store(self.filesystem, target, digest)
+
+
+def _remove_empty_folders(top: str) -> None:
+    for parent, _, _ in os.walk(top, topdown=False):
+        with suppress(OSError):  # a folder that is not empty stays
+            Path(parent).rmdir()
 
 
 def _missing(path: str) -> FileMissing:

@@ -20,13 +20,14 @@ from penstock.kubernetes.logs.archive import LogArchive, Part
 from penstock.kubernetes.logs.lines import Source
 from penstock.storage.errors import FileTooLarge, StorageFull, StorageUnavailable
 from penstock.storage.files import Storage
-from penstock.storage.logtokens import HEADER, log_token
+from penstock.storage.logtokens import HEADER, LogToken
 from penstock.storage.signing import OneObject
 from penstock.storage.uris import FILES, ExecutionPlace
 from penstock.storage.usage import Usage
 from penstock.storage_service import exchange, logs, objects, shares
 from penstock.storage_service.exchange import Exchange, Operations
 from penstock.storage_service.urls import OwnUrls, url_of
+from tests.fixtures.executions import begun
 from tests.fixtures.storageservice import GRANT, LARGEST, Running, running, serving
 
 MIB = 1024**2
@@ -208,12 +209,12 @@ def test_logs_that_nobody_takes_hold_up_no_other_tenant(
         archive(service, "others", lines=1, width=10)
         for _ in range(logs._READERS_PER_TENANT):
             reader = readers.enter_context(connected(service))
-            reader.sendall(log_request("team", service.key))
+            reader.sendall(log_request(service, "team"))
             assert reader.recv(9).startswith(b"HTTP/1.1")
         # when
         other, again = connected(service), connected(service)
-        other.sendall(log_request("others", service.key))
-        again.sendall(log_request("team", service.key))
+        other.sendall(log_request(service, "others"))
+        again.sendall(log_request(service, "team"))
         # then
         assert other.recv(100).startswith(b"HTTP/1.1 200")
         assert again.recv(100).startswith(b"HTTP/1.1 503")
@@ -359,10 +360,11 @@ def archive(service: Running, tenant: str, lines: int, width: int) -> None:
     archived.write(part, None, io.BytesIO(text))
 
 
-def log_request(tenant: str, key: bytes) -> bytes:
+def log_request(service: Running, tenant: str) -> bytes:
     place: ExecutionPlace = GRANT.place
     path = f"/v1/logs/{tenant}/{place.namespace}/{place.flow}/{place.execution}"
-    token = log_token(key, tenant, place)
+    service.known.executions[tenant, place.execution] = begun(place, GRANT.owner)
+    token = LogToken(tenant, place, GRANT.owner, int(time.time()) + 3600).text(service.key)
     return f"GET {path} HTTP/1.1\r\nHost: x\r\n{HEADER}: {token}\r\n\r\n".encode()
 
 

@@ -2,6 +2,7 @@
 
 | news | leads to |
 |---|---|
+| a Flow or GitSource is new | before an execution of its namespace begins, it is looked at whether the namespace is still the same |
 | a Flow is seen | it is reconciled; where its spec changed, the next of its queue too, as its limit may be another |
 | a Flow is gone | its revisions in memory go, and it is reconciled once more, which deletes those that nobody runs |
 | an Execution is seen | it is reconciled; where its state or the result of a control is news, its makers and those whose task waits for it too |
@@ -26,6 +27,7 @@ from penstock.controller.app.stores import Stores
 from penstock.controller.executions.concurrency import next_in_line
 from penstock.controller.executions.related import makers_of
 from penstock.controller.executions.resume_task import WaitsForExecution
+from penstock.controller.files.tenant_folders import TenantFolders
 from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.logs.archiver import Logs
 from penstock.controller.runtime.attempt_cache import AttemptStore
@@ -53,6 +55,7 @@ class Events:
         reconcilers: Reconcilers,
         logs: Logs,
         orphaned_files: OrphanedFiles,
+        folders: TenantFolders,
     ) -> None:
         self._stores = stores
         self._attempts = attempts
@@ -60,6 +63,7 @@ class Events:
         self._reconcilers = reconcilers
         self._logs = logs
         self._orphaned_files = orphaned_files
+        self._folders = folders
         self._told: FIFOCache[str, object] = FIFOCache(_TOLD)
         """What relatives were last told of an execution, by its uid."""
         stores.flows.on_removed(self.flow_gone)
@@ -73,6 +77,7 @@ class Events:
         before = self._stores.flows.get(meta["namespace"], meta["name"])
         if self._stores.flows.put(flow):
             self._reconcilers.add("Flow", flow)
+            self._doubt_namespace(flow, before)
             if before is None or before["metadata"].get("generation") != meta.get("generation"):
                 self._call_next(meta["namespace"], meta["name"])
 
@@ -128,6 +133,7 @@ class Events:
         if self._stores.sources.put(source):
             if before and before["metadata"].get("generation") != meta.get("generation"):
                 self._reconcilers.removed("GitSource", before)
+            self._doubt_namespace(source, before)
             self._reconcilers.add("GitSource", source)
 
     def source_gone(self, source: Object) -> None:
@@ -164,6 +170,11 @@ class Events:
     def pod_gone(self, pod: Object) -> None:
         """Take in that a pod is gone: its last state may tell how its attempt ended."""
         self.pod_seen(gone(pod))
+
+    def _doubt_namespace(self, seen: Object, before: Object | None) -> None:
+        """Let it be looked at whether the namespace of a new object is a new one as well."""
+        if before is None or before["metadata"]["uid"] != seen["metadata"]["uid"]:
+            self._folders.doubt(seen["metadata"]["namespace"])
 
     def _add_owner(self, owned: Object) -> None:
         """Let the Execution of a Job or pod be reconciled, which names it in an annotation."""

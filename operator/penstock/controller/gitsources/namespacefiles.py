@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import BinaryIO
@@ -37,7 +37,8 @@ _TAKEN = "_git"
 class NamespaceFolders:
     """Takes in the namespace files of GitSources."""
 
-    def __init__(self, git: Git, storage: Callable[[str], Storage]) -> None:
+    def __init__(self, git: Git, storage: Callable[[str], Awaitable[Storage]]) -> None:
+        """``storage`` gives the files of a tenant, once its folder is claimed."""
         self._git = git
         self._storage = storage
 
@@ -45,7 +46,7 @@ class NamespaceFolders:
         self, body: Object, spec: GitSourceSpec, remote: Remote, commit: str
     ) -> list[FileProblem]:
         """Bring the files of all namespaces that the GitSource names to a commit; what could not be
-        taken in. Raises ``GitError`` and :class:`StorageError`.
+        taken in. Raises ``GitError``, :class:`StorageError` and ``ApiError``.
         """
         meta = body["metadata"]
         # A cache of its own: what one leaves out depends on how large a file may be.
@@ -53,7 +54,7 @@ class NamespaceFolders:
         problems: list[FileProblem] = []
         for folder in spec.namespace_files:
             path = check_path(folder.path)
-            storage = self._storage(meta["namespace"])
+            storage = await self._storage(meta["namespace"])
             target = Folder(storage, folder.namespace, path, meta["name"])
             intake = await asyncio.to_thread(Intake, target)
             wanted = Wanted(commit, ("",), target.known(intake.before), LIMITS)
