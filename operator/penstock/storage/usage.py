@@ -33,6 +33,9 @@ _SOON = 5.0
 """Seconds between two walks at least."""
 _EXPECTED = 2 * 3600.0
 """Seconds after which a file that was to be written is not waited for: its URL has expired."""
+_PATIENCE = 30.0
+"""Seconds for which somebody waits for a walk who does not ask again."""
+_LOOK_SECONDS = 0.2
 _LEAST = 4096
 """The bytes that each file counts at least, since it takes up as many."""
 _GIB = 1024**3
@@ -91,6 +94,17 @@ class Usage:
         has no room for it, and :class:`StorageUnavailable` while that is looked at.
         """
         self._expect(tenant, path, size, _EXPECTED)
+
+    def allow_when_counted(self, tenant: str, path: str, size: int) -> None:
+        """Count a file as :meth:`allow` does, and wait a while for the walk where it may matter."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self.allow(tenant, path, size)
+            except StorageUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOOK_SECONDS)
 
     def forget(self, tenant: str, path: str) -> None:
         """Take back that a file is about to be written."""

@@ -81,6 +81,7 @@ from penstock.kubernetes.jobs.job import JobDefaults
 from penstock.kubernetes.status.large_outputs import OutputsKeeper
 from penstock.kubernetes.status.task_run_archive import TaskRunArchive
 from penstock.network import AllowedHosts, RefusedNetworks
+from penstock.storage.usage import Usage
 
 
 class Runtime:
@@ -307,7 +308,9 @@ def _cluster_tasks(rooms: Rooms) -> ClusterTasks:
 
 def build_gitsources(runtime: Runtime, files: Files, git: Git) -> None:
     """Build the reconciler of GitSources."""
-    stores, folders = runtime.stores, NamespaceFolders(git, files.folders.prepared)
+    stores, storage = runtime.stores, runtime.settings.storage
+    usage = Usage(files.storage.root, storage.quota_bytes())
+    folders = NamespaceFolders(git, files.folders.prepared, usage)
     reconciler = GitSourceReconciler(
         runtime.api, stores.sources, stores.flows, runtime.recorder, git, folders
     )
