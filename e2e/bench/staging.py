@@ -27,6 +27,7 @@ from penstock.storage.grants import Grant
 from penstock.storage.settings import opened
 from penstock.storage.signing import create_key
 from penstock.storage.uris import ExecutionPlace
+from penstock.storage.usage import Usage
 from penstock.storage_service.exchange import Exchange, Operations
 from penstock.storage_service.urls import urls_for
 from penstock.tasks.contract.services import Origin
@@ -48,7 +49,8 @@ class _Exchanged(Service):
         self._who = grant
 
     def ask(self, path: str, document: Any, **how: Any) -> Any:
-        return {"answers": self._exchange.answers(self._who, Operations(**document))}
+        asked = Operations(**document)
+        return json.loads(self._exchange.answer(self._who, asked, lambda _: "", lambda: True))
 
 
 @dataclass
@@ -84,7 +86,9 @@ def _measured(folder: Path) -> dict[str, object]:
     with versitygw(folder / "s3") as store:
         os.environ.update(store.environment)
         storage = opened(store.settings)
-        exchange = Exchange(storage, urls_for(storage, create_key(storage)), SIZE)
+        exchange = Exchange(
+            storage, urls_for(storage, create_key(storage)), SIZE, Usage(storage, None)
+        )
         grant = _grant()
         remote = Remote(_Exchanged(exchange, grant), _origin(grant))
         source = folder / "source"

@@ -67,8 +67,7 @@ def scenario(
     """A namespace that enforces Pod Security `restricted`, deleted afterwards."""
     slug = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:30].strip("-")
     namespace = f"t-{slug.removeprefix('test-')}-{uuid4().hex[:6]}"
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    kubernetes.core.create_namespace({"metadata": {"name": namespace, "labels": labels}})
+    kubernetes.create_namespace(namespace)
     yield Scenario(kubernetes, namespace, git_server)
     for source in kubernetes.all("gitsources", namespace):
         kubernetes.delete("gitsources", namespace, source["metadata"]["name"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from e2e.fixtures.kubernetes import wait_for
 from e2e.fixtures.scenario import SHELL_IMAGE, ExecutionView, Scenario
 from e2e.tests.conftest import SYSTEM_NAMESPACE
 
@@ -134,6 +135,21 @@ def test_namespace_files_and_the_output_directory(scenario: Scenario) -> None:
         "of the namespace", "own", "scripts", "not wanted",
     ]  # fmt: skip
     assert list(execution.outputs("use")["outputFiles"]) == ["made.txt"]
+
+
+def test_a_namespace_that_is_made_anew_has_no_files_of_the_one_before(scenario: Scenario) -> None:
+    reads = shell("use", "cat own", inputFiles={"own": "nsfile:///secret.txt"})
+    put_namespace_file(scenario, "secret.txt", "theirs")
+    assert run(scenario, reads).ends("SUCCESS").log("use").startswith("theirs")
+
+    scenario.kubernetes.core.delete_namespace(scenario.namespace)
+    wait_for(
+        "the namespace gone", lambda: scenario.namespace not in scenario.kubernetes.namespaces()
+    )
+    scenario.kubernetes.create_namespace(scenario.namespace)
+
+    failed = run(scenario, reads).ends("FAILED").run("use")
+    assert "_files/secret.txt' does not exist" in failed["message"]
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,10 @@ class Turns:
             if not turn.passed_on:
                 turn.give_back()
 
+    def has_room(self, tenant: str) -> bool:
+        """Whether a call of the tenant would begin at once."""
+        return self._running.total() < self._at_once and self._running[tenant] < self._per_tenant
+
     async def _taken(self, tenant: str) -> Turn:
         future: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(tenant, deque()).append(future)

@@ -194,6 +194,11 @@ to its Execution. It lists and writes nothing. */}}
 - apiGroups: [apps]
   resources: [controllerrevisions]
   verbs: [get, list, create, delete]
+# The uid of a namespace tells it from another one that has its name later, which must not see the files
+# of the first. No other object of a namespace has it.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 # Listed only where a Job gets no pod: nothing but an Event says why.
 - apiGroups: [events.k8s.io]
   resources: [events]

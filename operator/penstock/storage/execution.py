@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -61,8 +62,21 @@ class ExecutionFiles:
 
     def purge(self) -> list[str]:
         """Delete every file of the execution, and give their URIs."""
-        paths = [path for path in self.storage.list(self.place.folder) if self.place.holds(path)]
-        return [uri_of(path) for path in paths if self.storage.delete(path)]
+        deleted, _ = self.purge_some(math.inf)
+        return deleted
+
+    def purge_some(self, most: float) -> tuple[list[str], bool]:
+        """Delete files of the execution, until their URIs have ``most`` characters. Gives the URIs,
+        and whether these were all.
+        """
+        deleted: list[str] = []
+        for path, _ in self.storage.found(self.place.folder):
+            if most <= 0:
+                return sorted(deleted), False
+            if self.place.holds(path) and self.storage.delete(path):
+                deleted.append(uri_of(path))
+                most -= len(deleted[-1])
+        return sorted(deleted), True
 
     def _put(self, path: str, source: BinaryIO) -> str:
         self.storage.put(path, source)
@@ -86,8 +100,19 @@ class NamespaceFiles:
     namespace: str
 
     def paths(self) -> list[str]:
+        """The paths of all files, in order."""
+        return self.paths_within(math.inf) or []
+
+    def paths_within(self, most: float) -> list[str] | None:
+        """The paths of all files, in order; None where they are more than ``most`` bytes."""
         folder = f"{namespace_folder(self.namespace)}{FILES}/"
-        return [path.removeprefix(folder) for path in self.storage.list(folder)]
+        paths: list[str] = []
+        for path, _ in self.storage.found(folder):
+            paths.append(path.removeprefix(folder))
+            most -= len(paths[-1].encode("utf-8", "surrogatepass"))
+            if most < 0:
+                return None
+        return sorted(paths)
 
     def open(self, path: str) -> BinaryIO:
         return self.storage.open(namespace_file(self.namespace, path))

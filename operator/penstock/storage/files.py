@@ -17,6 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from penstock.storage.digests import Hashed, digest_of
 from penstock.storage.errors import FileMissing, StorageError, StorageFull
+from penstock.storage.finding import files_below, objects_below
 from penstock.storage.reading import OpenFile
 from penstock.storage.uris import checked, uri_of
 from penstock.storage.writing import into_folder, into_store
@@ -142,6 +143,15 @@ class Storage:
                 if found.startswith(f"{below}/"):  # a store finds a file of that name, too
                     yield found.removeprefix(self._root)
 
+    def found(self, folder: str) -> Iterator[tuple[str, int]]:
+        """Yield the path and the size of each file below a folder (a path that ends with ``/``), as
+        they are found: a folder of this machine is not held in memory as a whole.
+        """
+        below = self.at(f"{folder}x")[:-1].rstrip("/")
+        files = files_below(below) if self.is_local else objects_below(self.filesystem, below)
+        for path, size in files:
+            yield path.removeprefix(self._root), size
+
     def folders(self, folder: str) -> Sequence[str]:
         """The names of the folders in a folder (a path that ends with ``/``), in order."""
         at = self._root + (folder if folder == "/" else f"{checked(folder.rstrip('/'))}/")
@@ -159,10 +169,15 @@ class Storage:
             if not set(path.removeprefix(folder).split("/")[:-1]).intersection(spared):
                 count += self.delete(path)
         if self.is_local:
-            for parent, _, _ in os.walk(self.at(folder.rstrip("/")), topdown=False):
-                with suppress(OSError):  # a folder that is not empty stays
-                    Path(parent).rmdir()
+            _remove_empty_folders(self.at(folder.rstrip("/")))
         return count
+
+    def empty(self, but: str) -> None:
+        """Delete everything below this folder but for one file."""
+        while sum(self.delete(path) for path, _ in self.found("/") if path != but):
+            continue
+        if self.is_local:
+            _remove_empty_folders(self._root)
 
     @property
     def is_local(self) -> bool:
@@ -187,6 +202,12 @@ class Storage:
             unfinished = Path(self._unfinished)
             return into_folder(unfinished, Path(target), digest, durable=self._durable)
         return into_store(self.filesystem, target, digest)
+
+
+def _remove_empty_folders(top: str) -> None:
+    for parent, _, _ in os.walk(top, topdown=False):
+        with suppress(OSError):  # a folder that is not empty stays
+            Path(parent).rmdir()
 
 
 def _missing(path: str) -> FileMissing:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
@@ -46,6 +48,9 @@ class StorageSettings(Document):
     """The address at which pods reach the storage service; that of its Service where it is null."""
     max_file_gib: Annotated[float, Field(gt=0)] = 100
     """The most GiB that one file may have. S3 takes 5 TiB at most in any case."""
+    quota_gib: Annotated[float, Field(ge=0)] | None = None
+    """The most GiB of files that one Kubernetes namespace may keep; 0 for any number. Where it is
+    null, half of the volume, and any number in a bucket."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -82,6 +87,17 @@ class StorageSettings(Document):
     @property
     def max_file_bytes(self) -> int:
         return int(self.max_file_gib * GIB)
+
+    def quota_bytes(self) -> int | None:
+        """The most bytes that one Kubernetes namespace may keep; None for any number. It looks at
+        the size of the volume."""
+        if self.quota_gib is not None:
+            return int(self.quota_gib * GIB) or None
+        if self.scheme != "file":
+            return None
+        folder = Path(urlsplit(self.url).path)
+        existing = next(item for item in (folder, *folder.parents) if item.exists())
+        return shutil.disk_usage(existing).total // 2
 
 
 def opened(settings: StorageSettings) -> Storage:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
+from functools import partial
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -13,10 +15,15 @@ from penstock.storage_service.door import Door
 from penstock.storage_service.exchange import Exchange, Operations
 from penstock.storage_service.handed import HandedFiles
 from penstock.storage_service.objects import Objects
+from penstock.storage_service.shares import Shares, is_connected, whole_body
 from penstock.storage_service.urls import OBJECTS
 
 _MOST_ASKED = 1024 * 1024
 """The most bytes of one request for an exchange."""
+AT_ONCE, AT_ONCE_PER_TENANT = 32, 8
+"""The most exchanges at once."""
+LONG_AT_ONCE, LONG_AT_ONCE_PER_TENANT = 8, 2
+"""The most exchanges at once that go through folders: their answers may be large."""
 
 
 def storage_app(
@@ -34,19 +41,21 @@ def register_exchange(
     app: web.Application, door: Door, exchange: Exchange, handed: HandedFiles
 ) -> None:
     """`POST /v1/files`: a grant and operations for URLs and answers."""
+    shares = Shares("requests for files are answered", AT_ONCE, AT_ONCE_PER_TENANT)
+    long_shares = Shares("folders are listed", LONG_AT_ONCE, LONG_AT_ONCE_PER_TENANT)
 
     async def files(request: web.Request) -> web.Response:
         grant = await door.admitted(request)
-        try:
-            asked = Operations.model_validate_json(await request.read())
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise StorageError(f"the request is not right: {place}: {first['msg']}") from None
-        uris = [operation.uri for operation in asked.operations if operation.uri is not None]
-        refused = await handed.refused(grant, uris)
-        answers = await asyncio.to_thread(exchange.answers, grant, asked, refused)
-        return web.json_response({"answers": answers})
+        async with shares.place(request, grant.tenant):
+            asked = _read(await whole_body(request))
+            uris = [operation.uri for operation in asked.operations if operation.uri is not None]
+            refused = await handed.refused(grant, uris)
+            async with AsyncExitStack() as held:
+                if asked.is_long:
+                    await held.enter_async_context(long_shares.place(request, grant.tenant))
+                wanted = partial(is_connected, request)
+                body = await asyncio.to_thread(exchange.answer, grant, asked, refused, wanted)
+            return web.Response(body=body, content_type="application/json")
 
     app.router.add_post("/v1/files", files)
 
@@ -56,6 +65,15 @@ def register_objects(app: web.Application, objects: Objects) -> None:
     place = OBJECTS + "/{tenant}/{path:.+}"
     app.router.add_get(place, objects.get, allow_head=False)
     app.router.add_put(place, objects.put)
+
+
+def _read(body: bytes) -> Operations:
+    try:
+        return Operations.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise StorageError(f"the request is not right: {place}: {first['msg']}") from None
 
 
 async def _healthz(_: web.Request) -> web.Response:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Annotated, Any, Literal
 
@@ -14,11 +15,20 @@ from penstock.storage.files import Storage
 from penstock.storage.grants import Grant
 from penstock.storage.uploads import Upload
 from penstock.storage.uris import Refused, namespace_file, readable, uri_of
+from penstock.storage.usage import Usage
 from penstock.storage_service.answers import described
 from penstock.storage_service.multipart import S3Parts
 from penstock.storage_service.urls import Urls
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+LARGEST_ANSWER = 4 * 1024 * 1024
+"""The most bytes of the answer to one request, but for the last operation that is done."""
+_TOO_MUCH = (
+    f"it is more than {LARGEST_ANSWER // 1024**2} MiB, and one request is answered with no more; "
+    "keep fewer files there, or ask for them in several requests"
+)
 
 
 class _Strict(BaseModel):
@@ -57,31 +67,51 @@ class Operations(_Strict):
 
     operations: Annotated[list[Operation], Field(min_length=1, max_length=1000)]
 
+    @property
+    def is_long(self) -> bool:
+        """Whether one of them goes through a folder."""
+        return any(operation.do in ("list", "purge") for operation in self.operations)
+
 
 class Exchange:
     """Answers operations, each by itself, so that one that fails does not spoil the others."""
 
     def __init__(
-        self, storage: Storage, urls: Urls, max_file_bytes: int, parts: S3Parts | None = None
+        self,
+        storage: Storage,
+        urls: Urls,
+        max_file_bytes: int,
+        usage: Usage,
+        parts: S3Parts | None = None,
     ) -> None:
         self._storage = storage
         self._urls = urls
+        self._usage = usage
         self._parts = parts
         largest = parts.largest if parts is not None else urls.largest
         self._largest = min(max_file_bytes, largest or max_file_bytes)
         self._refused: Refused = lambda path: ""
+        self._left = LARGEST_ANSWER
 
-    def answers(
-        self, grant: Grant, asked: Operations, refused: Refused | None = None
-    ) -> list[dict[str, Any]]:
-        """The answers in the order of the operations. It reads and writes: call it in a thread.
+    def answer(
+        self, grant: Grant, asked: Operations, refused: Refused, is_wanted: Callable[[], bool]
+    ) -> bytes:
+        """The answers in the order of the operations, as JSON. It reads and writes: call it in a
+        thread. Once nobody waits for the answer any more, it does no further operation.
 
         ``refused`` tells which files of further executions were not handed to the grant's
         execution.
         """
         asking = copy(self)
-        asking._refused = refused or self._refused
-        return [asking._answered(grant, operation) for operation in asked.operations]
+        asking._refused = refused
+        answers: list[bytes] = []
+        for operation in asked.operations:
+            if not is_wanted():
+                break
+            text = json.dumps(asking._answered(grant, operation), ensure_ascii=False)
+            answers.append(text.encode("utf-8", "surrogatepass"))
+            asking._left -= len(answers[-1])
+        return b'{"answers": [' + b", ".join(answers) + b"]}"
 
     def _answered(self, grant: Grant, operation: Operation) -> dict[str, Any]:
         doing: Mapping[str, Any] = {
@@ -98,6 +128,8 @@ class Exchange:
             "abort": self._abort,
         }
         try:
+            if self._left <= 0:
+                raise FileTooLarge(f"what is asked for before this: {_TOO_MUCH}")
             answer: dict[str, Any] = doing[operation.do](grant, operation)
             return answer
         except StorageError as error:
@@ -113,6 +145,7 @@ class Exchange:
         size, digest = self._measured(asked, path)
         if self._urls.largest is not None and size > self._urls.largest:
             raise FileTooLarge(f"`{uri_of(path)}` has {size} bytes, too many for one PUT")
+        self._usage.allow(grant.tenant, path, size)
         signed = self._urls.put(grant.tenant, path, size, digest)
         return {
             "url": signed.url,
@@ -129,6 +162,7 @@ class Exchange:
     def _begin(self, grant: Grant, asked: Operation) -> dict[str, Any]:
         path = _written_path(grant, asked)
         size, digest = self._measured(asked, path)
+        self._usage.allow(grant.tenant, path, size)
         return {"upload": self._in_parts.begin(grant.tenant, path, size, digest)}
 
     def _part(self, grant: Grant, asked: Operation) -> dict[str, Any]:
@@ -144,7 +178,9 @@ class Exchange:
         return {"uri": uri_of(upload.path)}
 
     def _abort(self, grant: Grant, asked: Operation) -> dict[str, Any]:
-        self._in_parts.abort(self._upload(grant, asked))
+        upload = self._upload(grant, asked)
+        self._in_parts.abort(upload)
+        self._usage.forget(upload.tenant, upload.path)
         return {}
 
     @property
@@ -187,11 +223,18 @@ class Exchange:
 
     def _purge(self, grant: Grant, asked: Operation) -> dict[str, Any]:
         grant.needs("delete")
-        return {"uris": self._files(grant).purge()}
+        uris, is_all = self._files(grant).purge_some(self._left)
+        return {"uris": uris, "more": not is_all}
 
     def _list(self, grant: Grant, asked: Operation) -> dict[str, Any]:
         namespace = _namespace(grant, asked)
-        return {"paths": NamespaceFiles(self._storage.of(grant.tenant), namespace).paths()}
+        paths = NamespaceFiles(self._storage.of(grant.tenant), namespace).paths_within(self._left)
+        if paths is None:
+            self._left = 0  # no further operation looks for what does not fit
+            raise FileTooLarge(
+                f"the names of the files of the namespace `{namespace}`: {_TOO_MUCH}"
+            )
+        return {"paths": paths}
 
     def _files(self, grant: Grant) -> ExecutionFiles:
         storage = self._storage.of(grant.tenant)

@@ -24,13 +24,15 @@ from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
 from penstock.storage_service.door import Door
 from penstock.storage_service.log_door import LogDoor
+from penstock.storage_service.shares import Shares, send, whole_body
 from penstock.tasks.contract.services import at_least
 
 _AT_ONCE = 500
 """The number of entries that are sent together."""
-_READERS = 8
+_READERS, _READERS_PER_TENANT = 8, 3
 """The most logs that are read at once; further requests wait."""
-_TIMEOUT = 60.0
+_WAITS = 50.0
+"""Seconds for which they do: people and tasks do not ask again by themselves."""
 
 Entry = dict[str, Any]
 
@@ -58,7 +60,7 @@ class Logs:
         self._storage = storage
         self._door = door
         self._log_door = log_door
-        self._readers = asyncio.Semaphore(_READERS)
+        self._readers = Shares("logs are read", _READERS, _READERS_PER_TENANT, waits=_WAITS)
 
     def register(self, app: web.Application) -> None:
         place = "/v1/logs/{tenant}/{namespace}/{flow}/{execution}"
@@ -70,7 +72,8 @@ class Logs:
         """Answer which attempts have an archived log, and whether it is whole, or how far it
         goes."""
         archive = await self._shown(request)
-        return web.json_response(await asyncio.to_thread(_told, archive))
+        async with self._readers.place(request, request.match_info["tenant"]):
+            return web.json_response(await asyncio.to_thread(_told, archive))
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """Answer with the entries of an execution, or of one attempt."""
@@ -80,13 +83,16 @@ class Logs:
         def is_wanted(key: Key) -> bool:
             return run in (None, key[0]) and attempt in (None, str(key[1]))
 
-        return await self._send(request, archive, is_wanted, lambda entry: True)
+        tenant = request.match_info["tenant"]
+        return await self._send(request, tenant, archive, is_wanted, lambda entry: True)
 
     async def fetch(self, request: web.Request) -> web.StreamResponse:
         """Answer a task that shows its grant with logs of executions of its own tenant."""
         grant = await self._door.admitted(request, "logs")
+        async with self._readers.place(request, grant.tenant):
+            body = await whole_body(request)
         try:
-            asked = AskedLogs.model_validate_json(await request.read())
+            asked = AskedLogs.model_validate_json(body)
         except ValidationError as error:
             raise StorageError(f"the request is not right: {error.errors()[0]['msg']}") from None
         place = ExecutionPlace(asked.namespace, asked.flow, asked.execution)
@@ -96,7 +102,7 @@ class Logs:
             is_of_task = not asked.tasks or entry["taskId"] in asked.tasks
             return is_of_task and at_least(entry["level"], asked.level)
 
-        return await self._send(request, archive, lambda key: True, is_wanted)
+        return await self._send(request, grant.tenant, archive, lambda key: True, is_wanted)
 
     async def _shown(self, request: web.Request) -> LogArchive:
         """The log archive that a request's token opens. Raises :class:`AccessDenied`."""
@@ -109,11 +115,12 @@ class Logs:
     async def _send(
         self,
         request: web.Request,
+        tenant: str,
         archive: LogArchive,
         is_log_wanted: Callable[[Key], bool],
         is_wanted: Callable[[Entry], bool],
     ) -> web.StreamResponse:
-        async with self._readers:
+        async with self._readers.place(request, tenant):
             entries = await asyncio.to_thread(archive.entries, is_log_wanted)
             blocks = _blocks(entry for entry in entries if is_wanted(entry))
             response = web.StreamResponse()
@@ -121,8 +128,7 @@ class Logs:
             block = await asyncio.to_thread(next, blocks, b"")
             await response.prepare(request)
             while block:
-                async with asyncio.timeout(_TIMEOUT):
-                    await response.write(block)
+                await send(response, block)
                 block = await asyncio.to_thread(next, blocks, b"")
             await response.write_eof()
             return response

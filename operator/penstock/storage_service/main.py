@@ -6,12 +6,14 @@ import asyncio
 import logging
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
 from penstock.kubernetes.api.client import Api, connect
 from penstock.storage.settings import StorageSettings, opened
 from penstock.storage.signing import create_key
+from penstock.storage.usage import Usage
 from penstock.storage_service.app import storage_app
 from penstock.storage_service.door import Door
 from penstock.storage_service.exchange import Exchange
@@ -25,6 +27,10 @@ from penstock.storage_service.urls import urls_for
 PORT = 8082
 ABANDONED = 24 * 3600.0
 """Seconds after which an unfinished file is removed."""
+
+_THREADS = 64
+"""Threads that wait for the disk or the store: more than the requests and readers of logs that
+there may be at once, so that transfers always find some."""
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +53,7 @@ async def serve(settings: StorageSettings, port: int, api: Api) -> None:
     """Serve until SIGTERM or SIGINT. The API server tells which Jobs still run."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(_THREADS))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app = await asyncio.to_thread(_made, settings, api)
@@ -68,8 +75,9 @@ def _made(settings: StorageSettings, api: Api) -> web.Application:
             f"the internal storage {settings.url} can't be used: {type(error).__name__}: {error}"
         ) from error
     urls, parts = urls_for(storage, key), parts_for(storage, key)
-    exchange = Exchange(storage, urls, settings.max_file_bytes, parts)
+    usage = Usage(storage, settings.quota_bytes())
+    exchange = Exchange(storage, urls, settings.max_file_bytes, usage, parts)
     door = Door(key, api)
-    app = storage_app(door, exchange, HandedFiles(api), Objects(storage, key))
+    app = storage_app(door, exchange, HandedFiles(api), Objects(storage, key, usage))
     Logs(storage, door, LogDoor(key, api)).register(app)
     return app

@@ -13,12 +13,12 @@ from penstock.storage.errors import AccessDenied, StorageError, StorageUnavailab
 from penstock.storage.files import Storage
 from penstock.storage.reading import OpenFile
 from penstock.storage.signing import Method, OneObject
+from penstock.storage.usage import Usage
+from penstock.storage_service.shares import TOO_SLOW, Pace, Shares, send
 
-TIMEOUT = 60.0
-"""Seconds without a byte after which a transfer is given up."""
-AT_ONCE = 128
-"""The most transfers at once; further ones are refused and may be tried again."""
-AT_ONCE_OF_STORE = 32
+AT_ONCE, AT_ONCE_PER_TENANT = 128, 32
+"""The most transfers at once; further ones wait."""
+AT_ONCE_OF_STORE, AT_ONCE_OF_STORE_PER_TENANT = 32, 8
 """The most transfers at once with an object store: each holds some MiB, which the store takes at a
 time."""
 BLOCK = 512 * 1024
@@ -29,16 +29,20 @@ T = TypeVar("T")
 class Objects:
     """Serves the files of the storage, each to whoever has a URL for it."""
 
-    def __init__(self, storage: Storage, key: bytes) -> None:
+    def __init__(self, storage: Storage, key: bytes, usage: Usage) -> None:
         self._storage = storage
+        self._usage = usage
         self._key = key
-        self._transfers = 0
-        self._most = AT_ONCE if storage.is_local else AT_ONCE_OF_STORE
+        local, of_store = (
+            (AT_ONCE, AT_ONCE_PER_TENANT),
+            (AT_ONCE_OF_STORE, AT_ONCE_OF_STORE_PER_TENANT),
+        )
+        self._shares = Shares("files are transferred", *(local if storage.is_local else of_store))
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Answer with a file, or with the part of it from a byte on."""
         wanted = self._wanted("GET", request)
-        with self._transfer():
+        async with self._shares.place(request, wanted.tenant):
             found = await asyncio.to_thread(self._storage.of(wanted.tenant).opened, wanted.path)
             try:
                 return await _answered(request, found)
@@ -50,11 +54,12 @@ class Objects:
         wanted = self._wanted("PUT", request)
         if wanted.size is None or request.content_length != wanted.size:
             raise StorageError("Content-Length is not the size that the URL was signed for")
-        with self._transfer():
+        async with self._shares.place(request, wanted.tenant):
             writing = self._storage.of(wanted.tenant).writing(wanted.path, wanted.digest)
-            async with _in_thread(writing) as file:
-                async for data in _received(request, wanted.size):
-                    await asyncio.to_thread(file.write, data)
+            with self._usage.written(wanted.tenant, wanted.path, wanted.size):
+                async with _in_thread(writing) as file:
+                    async for data in _received(request, wanted.size):
+                        await asyncio.to_thread(file.write, data)
         return web.Response(status=201)
 
     def _wanted(self, method: Method, request: web.Request) -> OneObject:
@@ -72,24 +77,6 @@ class Objects:
         except (KeyError, ValueError):
             raise AccessDenied("this is no signed URL") from None
         return wanted
-
-    def _transfer(self) -> AbstractContextManager[object]:
-        return _Place(self)
-
-
-class _Place:
-    """A place among the transfers that may go on at once."""
-
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
-
-    def __enter__(self) -> None:
-        if self._objects._transfers >= self._objects._most:
-            raise StorageUnavailable("too many files are transferred at once")
-        self._objects._transfers += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._objects._transfers -= 1
 
 
 async def _answered(request: web.Request, found: OpenFile) -> web.StreamResponse:
@@ -111,8 +98,7 @@ async def _answered(request: web.Request, found: OpenFile) -> web.StreamResponse
         data = await asyncio.to_thread(found.file.read, min(BLOCK, left))
         if not data:  # the file became shorter: the client sees that the connection breaks
             raise ConnectionAbortedError("the file became shorter")
-        async with asyncio.timeout(TIMEOUT):
-            await response.write(data)
+        await send(response, data)
         left -= len(data)
     return response
 
@@ -132,17 +118,20 @@ def _range(request: web.Request, size: int) -> tuple[int, int]:
 
 
 async def _received(request: web.Request, size: int) -> AsyncIterator[bytes]:
-    came = 0
+    came, pace = 0, Pace()
     try:
         while True:
-            async with asyncio.timeout(TIMEOUT):
+            async with pace.awaited():
                 data = await request.content.readany()
             if not data:
                 break
             came += len(data)
+            pace.moved(len(data))
             yield data
-    except (ClientPayloadError, TimeoutError):
+    except ClientPayloadError:
         came = -1
+    except TimeoutError:
+        raise StorageUnavailable(f"the upload was too slow: {TOO_SLOW}") from None
     if came != size:
         raise StorageUnavailable("the upload broke off")
 

@@ -13,6 +13,7 @@ from penstock.controller.executions.fileinputs import FileInputs
 from penstock.controller.executions.resolution import NotYet, Refusal, Start
 from penstock.controller.files.access import FileAccess
 from penstock.controller.files.provenance import Provenance
+from penstock.controller.files.tenant_folders import TenantFolders
 from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.engine.decision.engine import Engine
@@ -30,6 +31,7 @@ from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
 from penstock.types import expressions
 from tests.fixtures import flows
+from tests.fixtures.apiserver import ApiServer
 from tests.fixtures.executions import KEY, begun, called_by, places
 
 FLOW = """
@@ -54,7 +56,11 @@ class Given:
         for body in others:
             self.executions.put(body)
         self.purges = OrphanedFiles(root, self.executions)
-        self.inputs = FileInputs(ExpressionReads(root.of, places(self.executions)), self.purges)
+        server = ApiServer()
+        server.namespaces["ns"] = "uid-of-ns"
+        self.folders = TenantFolders(server.api, root)
+        reads = ExpressionReads(root.of, places(self.executions))
+        self.inputs = FileInputs(reads, self.purges, self.folders)
         engine = Engine(flows.flow(FLOW), expressions())
         reference = PinnedFlow(namespace="company.team", id="flow", name="flow", revision=1)
         self.start = Start(engine, reference, None)
@@ -184,7 +190,7 @@ async def test_a_child_waits_for_the_storage_that_tells_who_called_it(tmp_path: 
         raise StorageUnavailable("not there yet")
 
     reads = ExpressionReads(given.root.of, FileAccess(given.executions, Provenance(away)))
-    inputs = FileInputs(reads, given.purges)
+    inputs = FileInputs(reads, given.purges, given.folders)
     # then
     with pytest.raises(NotYet):
         await inputs.stored(made, ExecutionSpec.model_validate(made["spec"]), given.start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from penstock.git import FileHead, Skipped
 from penstock.resources.gitsource import FileProblem, GitSourceSpec
 from penstock.storage.execution import NamespaceFiles
 from penstock.storage.files import Storage
+from penstock.storage.usage import Usage
 
 
 @pytest.fixture
@@ -94,6 +96,23 @@ def test_one_that_can_not_be_taken_in_is_told_and_the_others_are(folder: Folder)
     problems = take_in(folder, left_out, **texts)
     assert [problem.path for problem in problems] == ["files/link", "files/x\\y"]
     assert contents(folder) == {"a": "1"}
+
+
+def test_files_beyond_the_quota_of_the_tenant_are_told_of_and_not_written(tmp_path: Path) -> None:
+    # given: a tenant that may keep two small files, and has one
+    root = Storage.local(str(tmp_path))
+    usage = Usage(root, 2 * 4096)
+    folder = Folder(root.of("team"), "company.team", "files", "source")
+    NamespaceFiles(folder.storage, folder.namespace).put("own", BytesIO(b"0"))
+    intake = Intake(folder, partial(usage.allow_when_counted, "team"))
+    # when
+    for name in ("a", "b", "c"):
+        intake.take(FileHead(f"files/{name}", f"hash of {name}", 1), BytesIO(b"1"))
+    problems = intake.end(prune=True)
+    # then
+    assert problems[-1].path == "files/c"
+    assert "`storage.quotaGib`" in problems[-1].message and "`team`" in problems[-1].message
+    assert "c" not in contents(folder)
 
 
 def test_what_can_not_be_written_stays_as_it_was(folder: Folder) -> None:

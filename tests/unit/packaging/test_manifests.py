@@ -155,6 +155,7 @@ def test_the_controller_can_do_this_and_nothing_else() -> None:
         ("", "pods/ephemeralcontainers"): {"patch"},
         ("", "configmaps"): {"get", "create"},
         ("", "secrets"): {"create"},
+        ("", "namespaces"): {"get"},
         ("apps", "controllerrevisions"): {"get", "list", "create", "delete"},
         ("events.k8s.io", "events"): {"create", "list"},
     }
@@ -167,7 +168,7 @@ def test_the_storage_service_looks_at_single_jobs_and_executions_and_does_nothin
     ]
 
 
-def test_the_controller_reads_its_own_services_and_no_others() -> None:
+def test_the_controller_reads_its_own_services_and_namespace_and_no_others() -> None:
     (role,) = [body for body in of_kind("Role") if body["metadata"]["name"] == "penstock-address"]
     own = ["penstock-storage", "penstock-git", "penstock-metrics"]
 
@@ -177,7 +178,13 @@ def test_the_controller_reads_its_own_services_and_no_others() -> None:
             "resources": ["services"],
             "resourceNames": own,
             "verbs": ["get"],
-        }
+        },
+        {
+            "apiGroups": [""],
+            "resources": ["namespaces"],
+            "resourceNames": ["penstock-system"],
+            "verbs": ["get"],
+        },
     ]
     assert set(own) == {body["metadata"]["name"] for body in of_kind("Service")}
     assert environment_of("penstock")["PENSTOCK_OWN_SERVICES"].split() == own

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -50,12 +52,25 @@ def test_a_bucket_has_a_prefix() -> None:
         ({"options": {"endpoint_url": "x"}}, "is not known for file://"),
         ({"serviceUrl": "10.0.0.1"}, "must begin with http"),
         ({"maxFileGib": 0}, "greater than 0"),
+        ({"quotaGib": -1}, "greater than or equal to 0"),
     ],
     ids=lambda value: str(value)[:40],
 )
 def test_what_is_wrong_is_said(said: dict[str, object], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         StorageSettings.model_validate(said)
+
+
+def test_the_quota_of_a_namespace_is_half_of_the_volume_unless_it_is_given(tmp_path: Path) -> None:
+    # given: a folder that is made later
+    volume = StorageSettings(url=f"file://{tmp_path}/not/yet")
+    bucket = StorageSettings(url="s3://bucket")
+    # then
+    assert volume.quota_bytes() == shutil.disk_usage(tmp_path).total // 2
+    assert bucket.quota_bytes() is None
+    for settings in (volume, bucket):
+        assert settings.model_copy(update={"quota_gib": 1.5}).quota_bytes() == 1.5 * 1024**3
+        assert settings.model_copy(update={"quota_gib": 0}).quota_bytes() is None
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ class Operator:
                 tasks.create_task(self.runtime.reconcilers.run())
                 tasks.create_task(self.runtime.recorder.run())
                 tasks.create_task(files.storage.run())
+                tasks.create_task(files.folders.run())
                 tasks.create_task(files.orphaned.run())
                 tasks.create_task(PackageCleaner(files.storage.root, namespaces).run())
                 tasks.create_task(self.logs.run())

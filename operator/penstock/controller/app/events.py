@@ -2,6 +2,7 @@
 
 | news | leads to |
 |---|---|
+| a Flow or GitSource is new | before an execution of its namespace begins, it is looked at whether the namespace is still the same |
 | a Flow is seen | it is reconciled; where its spec changed, the next of its queue too, as its limit may be another |
 | a Flow is gone | its revisions in memory go, and it is reconciled once more, which deletes those that nobody runs |
 | an Execution is seen | it is reconciled; where its state or the result of a control is news, its makers and those whose task waits for it too |
@@ -18,6 +19,7 @@ waits, and nothing is decided: what is told twice, or late, costs a reconcile.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from cachetools import FIFOCache
 
@@ -27,6 +29,7 @@ from penstock.controller.attempts.starting_jobs import StartingJobs
 from penstock.controller.executions.concurrency import next_in_line
 from penstock.controller.executions.related import makers_of
 from penstock.controller.executions.resume_task import WaitsForExecution
+from penstock.controller.files.tenant_folders import TenantFolders
 from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.logs.archiver import Logs
 from penstock.controller.runtime.attempt_cache import AttemptStore
@@ -43,6 +46,16 @@ _TOLD = 20_000
 """Executions of which it is known what was told last; of others it is told once more."""
 
 
+@dataclass(frozen=True)
+class Told:
+    """Who takes in what is seen and what is gone, beside those that reconcile."""
+
+    logs: Logs
+    orphaned_files: OrphanedFiles
+    folders: TenantFolders
+    starting: StartingJobs
+
+
 class Events:
     """Takes in news, and marks who has to look at it."""
 
@@ -52,17 +65,16 @@ class Events:
         attempts: AttemptStore,
         memories: ExecutionMemories,
         reconcilers: Reconcilers,
-        logs: Logs,
-        orphaned_files: OrphanedFiles,
-        starting: StartingJobs,
+        told: Told,
     ) -> None:
         self._stores = stores
         self._attempts = attempts
         self._memories = memories
         self._reconcilers = reconcilers
-        self._logs = logs
-        self._orphaned_files = orphaned_files
-        self._starting = starting
+        self._logs = told.logs
+        self._orphaned_files = told.orphaned_files
+        self._starting = told.starting
+        self._folders = told.folders
         self._told: FIFOCache[str, object] = FIFOCache(_TOLD)
         """What relatives were last told of an execution, by its uid."""
         stores.flows.on_removed(self.flow_gone)
@@ -76,6 +88,7 @@ class Events:
         before = self._stores.flows.get(meta["namespace"], meta["name"])
         if self._stores.flows.put(flow):
             self._reconcilers.add("Flow", flow)
+            self._doubt_namespace(flow, before)
             if before is None or before["metadata"].get("generation") != meta.get("generation"):
                 self._call_next(meta["namespace"], meta["name"])
 
@@ -131,6 +144,7 @@ class Events:
         if self._stores.sources.put(source):
             if before and before["metadata"].get("generation") != meta.get("generation"):
                 self._reconcilers.removed("GitSource", before)
+            self._doubt_namespace(source, before)
             self._reconcilers.add("GitSource", source)
 
     def source_gone(self, source: Object) -> None:
@@ -169,6 +183,11 @@ class Events:
     def pod_gone(self, pod: Object) -> None:
         """Take in that a pod is gone: its last state may tell how its attempt ended."""
         self.pod_seen(gone(pod))
+
+    def _doubt_namespace(self, seen: Object, before: Object | None) -> None:
+        """Let it be looked at whether the namespace of a new object is a new one as well."""
+        if before is None or before["metadata"]["uid"] != seen["metadata"]["uid"]:
+            self._folders.doubt(seen["metadata"]["namespace"])
 
     def _add_owner(self, owned: Object) -> None:
         """Let the Execution of a Job or pod be reconciled, which names it in an annotation."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 
 from penstock.cluster.key_value_writer import KeyValueWriter
-from penstock.controller.app.events import Events
+from penstock.controller.app.events import Events, Told
 from penstock.controller.app.reconcilers import Reconcilers
 from penstock.controller.app.stores import Stores
 from penstock.controller.attempts.directory_observation import DirectoryObserver
@@ -49,6 +49,7 @@ from penstock.controller.files.execution_index import ExecutionIndex
 from penstock.controller.files.grants import Grants
 from penstock.controller.files.provenance import Provenance
 from penstock.controller.files.storage_access import StorageAccess
+from penstock.controller.files.tenant_folders import TenantFolders
 from penstock.controller.flows.reconciler import FlowReconciler
 from penstock.controller.flows.revisions import Revisions
 from penstock.controller.gc.orphaned_files import OrphanedFiles
@@ -81,6 +82,7 @@ from penstock.kubernetes.jobs.job import JobDefaults
 from penstock.kubernetes.status.large_outputs import OutputsKeeper
 from penstock.kubernetes.status.task_run_archive import TaskRunArchive
 from penstock.network import AllowedHosts, RefusedNetworks
+from penstock.storage.usage import Usage
 
 
 class Runtime:
@@ -114,7 +116,8 @@ class Files:
         self.provenance = Provenance(lambda: self.storage.key)
         self.access = FileAccess(executions, self.provenance)
         http = HttpRules(refused, AllowedHosts(settings.http.allow), settings.http.enabled)
-        self.reads = ExpressionReads(self.storage.storage, self.access, http)
+        self.folders = TenantFolders(runtime.api, self.storage.root, settings.namespaces)
+        self.reads = ExpressionReads(self.folders.storage, self.access, http)
         self.orphaned = OrphanedFiles(self.storage.root, executions, settings.namespaces)
         self.execution_index = ExecutionIndex(executions, self.access)
 
@@ -162,9 +165,7 @@ def build_events(runtime: Runtime, files: Files, logs: Logs) -> Events:
         runtime.attempts,
         runtime.memories,
         runtime.reconcilers,
-        logs,
-        files.orphaned,
-        runtime.starting,
+        Told(logs, files.orphaned, files.folders, runtime.starting),
     )
 
 
@@ -200,8 +201,10 @@ class Attempts:
         patience = settings.pending_timeout_seconds
         defaults = JobDefaults.from_mapping(settings.jobs)
         pending = Pending(api, patience)
-        task_cache = CachedTasks(files.storage.storage)
-        grants = Grants(files.storage, files.access.parents, timedelta(seconds=patience))
+        task_cache = CachedTasks(files.folders.storage)
+        grants = Grants(
+            files.storage, files.folders, files.access.parents, timedelta(seconds=patience)
+        )
         job_factory = JobFactory(
             defaults, runtime.secrets, keyvalues.task_effects, grants, task_cache
         )
@@ -250,7 +253,9 @@ def build_executions(rooms: Rooms) -> None:
         stores.executions,
         memories,
         Observer(resolution, attempts.observer, related, identities),
-        Effects(resolution, FileInputs(files.reads, files.orphaned), attempts.effects),
+        Effects(
+            resolution, FileInputs(files.reads, files.orphaned, files.folders), attempts.effects
+        ),
         Decisions(
             resolution,
             ConcurrencyLimits(stores.executions, stores.flows, revisions, memories),
@@ -305,7 +310,9 @@ def _cluster_tasks(rooms: Rooms) -> ClusterTasks:
 
 def build_gitsources(runtime: Runtime, files: Files, git: Git) -> None:
     """Build the reconciler of GitSources."""
-    stores, folders = runtime.stores, NamespaceFolders(git, files.storage.storage)
+    stores, storage = runtime.stores, runtime.settings.storage
+    usage = Usage(files.storage.root, storage.quota_bytes())
+    folders = NamespaceFolders(git, files.folders.prepared, usage)
     reconciler = GitSourceReconciler(
         runtime.api, stores.sources, stores.flows, runtime.recorder, git, folders
     )

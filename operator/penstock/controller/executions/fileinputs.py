@@ -6,12 +6,14 @@ import asyncio
 import base64
 import binascii
 import mimetypes
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from penstock.controller.executions.expression_reads import ExpressionReads
 from penstock.controller.executions.resolution import NotYet, Refusal, Start
+from penstock.controller.files.tenant_folders import TenantFolders
 from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.flow.inputs import Input
 from penstock.flow.values import given_value
@@ -28,17 +30,24 @@ _AGAIN = 1.0
 class FileInputs:
     """Stores the files that executions are given, before they begin."""
 
-    def __init__(self, reads: ExpressionReads, orphaned_files: OrphanedFiles) -> None:
+    def __init__(
+        self, reads: ExpressionReads, orphaned_files: OrphanedFiles, folders: TenantFolders
+    ) -> None:
         self._reads = reads
         self._orphaned_files = orphaned_files
+        self._folders = folders
 
     async def stored(self, execution: Object, spec: ExecutionSpec, start: Start) -> ExecutionSpec:
         """Store the files that are given, and return the spec with a URI of the storage for each.
         Done again it is the same. Raises ``Refusal`` and ``NotYet``.
         """
         place = ExecutionPlace(start.flow.namespace, start.flow.id, execution["metadata"]["name"])
-        if self._orphaned_files.is_busy(execution["metadata"]["namespace"], place):
+        tenant = execution["metadata"]["namespace"]
+        if self._orphaned_files.is_busy(tenant, place):
             raise NotYet(_AGAIN)
+        # What has to do with no file begins without the storage; all else asks for the claim again.
+        with suppress(StorageError):
+            await self._folders.prepare(tenant)
         given = [
             item
             for item in start.engine.flow.inputs

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from penstock.controller.files.storage_access import StorageAccess
+from penstock.controller.files.tenant_folders import TenantFolders
 from penstock.engine.interface.actions import StartAttempt
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.pods.files_sidecar import PodStorage, rights
@@ -25,8 +26,15 @@ Parents = Callable[[Object], tuple[ExecutionPlace, ...]]
 class Grants:
     """Makes them. A grant is the same whenever it is asked for: the Job's spec has it."""
 
-    def __init__(self, access: StorageAccess, parents: Parents, waiting: timedelta) -> None:
+    def __init__(
+        self,
+        access: StorageAccess,
+        folders: TenantFolders,
+        parents: Parents,
+        waiting: timedelta,
+    ) -> None:
         self._access = access
+        self._folders = folders
         self._parents = parents
         self._waiting = waiting
 
@@ -39,9 +47,11 @@ class Grants:
         container: Container,
     ) -> PodStorage:
         """How the pod of an attempt reaches the storage. Raises
-        :class:`~penstock.storage.errors.StorageUnavailable` until the service is there.
+        :class:`~penstock.storage.errors.StorageUnavailable` until the service is there, and the
+        folder of the namespace is claimed.
         """
         meta = execution["metadata"]
+        self._folders.check(meta["namespace"])
         place = place_in(execution, status)
         grant = Grant(
             tenant=meta["namespace"],

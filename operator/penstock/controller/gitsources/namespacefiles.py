@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from typing import BinaryIO
 
@@ -22,7 +23,8 @@ from penstock.resources.gitsource import FileProblem, GitSourceSpec
 from penstock.storage.errors import FileMissing, StorageError
 from penstock.storage.execution import NamespaceFiles
 from penstock.storage.files import Storage
-from penstock.storage.uris import checked, namespace_folder, own_part
+from penstock.storage.uris import checked, namespace_file, namespace_folder, own_part
+from penstock.storage.usage import Usage
 
 LIMITS = Limits(
     max_file_bytes=64 * 1024 * 1024,
@@ -33,19 +35,28 @@ LIMITS = Limits(
 
 _TAKEN = "_git"
 
+Allow = Callable[[str, int], None]
+"""Counts a file, by its path and its bytes, that is about to be written. Raises
+:class:`StorageError` where the tenant has no room for it."""
+
 
 class NamespaceFolders:
     """Takes in the namespace files of GitSources."""
 
-    def __init__(self, git: Git, storage: Callable[[str], Storage]) -> None:
+    def __init__(
+        self, git: Git, storage: Callable[[str], Awaitable[Storage]], usage: Usage
+    ) -> None:
+        """``storage`` gives the files of a tenant, once its folder is claimed; ``usage`` knows how
+        much room it has."""
         self._git = git
         self._storage = storage
+        self._usage = usage
 
     async def take_in(
         self, body: Object, spec: GitSourceSpec, remote: Remote, commit: str
     ) -> list[FileProblem]:
         """Bring the files of all namespaces that the GitSource names to a commit; what could not be
-        taken in. Raises ``GitError`` and :class:`StorageError`.
+        taken in. Raises ``GitError``, :class:`StorageError` and ``ApiError``.
         """
         meta = body["metadata"]
         # A cache of its own: what one leaves out depends on how large a file may be.
@@ -53,9 +64,10 @@ class NamespaceFolders:
         problems: list[FileProblem] = []
         for folder in spec.namespace_files:
             path = check_path(folder.path)
-            storage = self._storage(meta["namespace"])
+            storage = await self._storage(meta["namespace"])
             target = Folder(storage, folder.namespace, path, meta["name"])
-            intake = await asyncio.to_thread(Intake, target)
+            allow = partial(self._usage.allow_when_counted, meta["namespace"])
+            intake = await asyncio.to_thread(Intake, target, allow)
             wanted = Wanted(commit, ("",), target.known(intake.before), LIMITS)
             at = replace(remote, path=path or ".")
             async with self._git.snapshot(meta["namespace"], source, at, wanted) as records:
@@ -117,8 +129,9 @@ class Folder:
 class Intake:
     """Brings a namespace's files to a commit, one after the other. Blocks."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, allow: Allow = lambda path, size: None) -> None:
         self._folder = folder
+        self._allow = allow
         self._target = NamespaceFiles(folder.storage, folder.namespace)
         self.before = folder.taken()
         self._now: dict[str, str] = {}
@@ -138,6 +151,8 @@ class Intake:
         """Write one to the storage."""
         name = self._folder.name_of(head.path)
         try:
+            path = namespace_file(self._folder.namespace, name)
+            self._allow(path, head.size or 0)
             self._target.put(name, content)
         except StorageError as error:
             self._skipped.add(name)  # what was there before stays

@@ -77,12 +77,20 @@ class Service:
         patient: bool = True,
         **more: Any,
     ) -> dict[str, Any]:
-        """Do one operation on one file, and give the answer. Raises :class:`StorageError`."""
+        """Do one operation on one file, and give the answer. With ``patient`` it asks again where
+        that may help. Raises :class:`StorageError`.
+        """
         document = {"operations": [{"do": do, **place, **more}]}
-        answers = self.ask("/v1/files", document, timeout=timeout, patient=patient)
-        answer: dict[str, Any] = answers["answers"][0]
-        if "error" in answer:
-            raise error_of(answer["error"])
+        patience = Patience("the storage service can't do it", WINDOW)
+        while True:
+            answers = self.ask("/v1/files", document, timeout=timeout, patient=patient)
+            answer: dict[str, Any] = answers["answers"][0]
+            if "error" not in answer:
+                break
+            error = error_of(answer["error"])
+            if not patient or not isinstance(error, StorageUnavailable):
+                raise error
+            patience.after(error)
         if "url" in answer:
             answer["url"] = urljoin(
                 f"{self._url}/", answer["url"]
@@ -144,7 +152,12 @@ class RemoteFiles:
         return bool(self._service.operate("delete", {"uri": uri})["deleted"])
 
     def purge(self) -> list[str]:
-        return list(self._service.operate("purge", {})["uris"])
+        uris: list[str] = []
+        while True:
+            answer = self._service.operate("purge", {})
+            uris += answer["uris"]
+            if not answer.get("more"):
+                return uris
 
 
 @dataclass(frozen=True)
