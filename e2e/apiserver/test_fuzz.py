@@ -32,7 +32,7 @@ ACTS = int(os.environ.get("PENSTOCK_ACTS", "80"))
 SERVED_WITHIN = 10.0 * PATIENCE
 """Seconds that a hello-world of somebody else may take."""
 MEMORY_MIB = 512
-"""What the chart lets the controller have."""
+"""What the chart lets the controller have, beside its worker processes."""
 HELLO = """
     id: hello
     namespace: company.victim
