@@ -71,6 +71,26 @@ async def test_deep_objects_are_refused_and_everybody_else_is_served(stage: Stag
     assert stage.controller.crashes == []
 
 
+async def test_a_task_whose_result_is_nested_too_deep_fails_and_holds_up_nothing(
+    stage: Stage,
+) -> None:
+    # given: a result that the API server would take into no status
+    value: Any = []
+    for _ in range(300):
+        value = [value]
+    stage.script = lambda task, attempt: (0, {"value": value})
+    await stage.flow(HELLO)
+    stage.controller.start()
+    await stage.controller.ready()
+    # when
+    await stage.execute("hello", "deep")
+    ended = (await stage.ended(["deep"]))["deep"]
+    # then
+    assert ended.state == "FAILED"
+    (run,) = ended.task_runs
+    assert "nested deeper than 100 levels" in str(run.attempts[-1].message), run
+
+
 def ready(body: Object) -> dict[str, Any]:
     found = (body.get("status") or {}).get("conditions") or ()
     return next((item for item in found if item["type"] == "Ready"), {})
