@@ -24,6 +24,8 @@ IMAGE ?= penstock.local/penstock
 IMAGE_TAG ?=
 # More for helm, such as HELM_ARGS="--set settings.workers=4".
 HELM_ARGS ?=
+# More for `make bench-hostile`, such as BENCH_ARGS="-k h4".
+BENCH_ARGS ?=
 # More for pytest, such as PYTEST_ARGS="-k retry -x".
 PYTEST_ARGS ?=
 
@@ -156,6 +158,10 @@ demo: dev install ## From nothing to a flow that runs, live: the cluster, the im
 .PHONY: bench
 bench: dev install ## Measure against bare Jobs; writes build/bench.json
 	@$(ON_CLUSTER) $(BIN)/python -m e2e.bench
+
+.PHONY: bench-hostile
+bench-hostile: dev install ## What one tenant can do to another (BENCH_ARGS="-k h4,h7"); writes build/bench-hostile.json
+	@$(ON_CLUSTER) $(BIN)/python -m e2e.bench.hostile $(BENCH_ARGS)
 
 # --- The rest -----------------------------------------------------------------------------------
 

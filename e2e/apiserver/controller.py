@@ -14,6 +14,7 @@ from typing import Any
 
 from e2e.apiserver import process
 from e2e.apiserver.faults import Call, Faults, calls_in
+from e2e.bench.podclient import peak_mib
 from penstock.controller.runtime.settings import Settings
 from penstock.storage.settings import opened
 from penstock.storage.signing import create_key
@@ -86,6 +87,11 @@ class Controller:
             self._process.kill()
         if self._work is not None:
             await self._work
+
+    def peak_mib(self) -> int:
+        """The most memory that the process had so far."""
+        assert self._process is not None, "it does not run"
+        return peak_mib(self._process.pid or 0)
 
     async def tell(self) -> str:
         """What it is at, and what its log says."""

@@ -34,6 +34,9 @@ from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.actions import Step
 from penstock.kubernetes.api.client import Api
 
+_STANDING = 1.5
+"""After how many seconds without a turn of the event loop the log tells where it stands."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -111,15 +114,23 @@ async def _work(start: Start, faults: Faults) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, partial(_tell, operator))
     ready = asyncio.Event()
+    standing = asyncio.create_task(_tell_where_it_stands())
     work = asyncio.create_task(operator.run())
     await operator.listed.wait()
     watching = asyncio.create_task(watch_cluster(start.settings, operator, asyncio.Event(), ready))
     await ready.wait()
     start.ready.touch()
-    done, _ = await asyncio.wait({work, watching}, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait({work, watching, standing}, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
     raise RuntimeError("the controller ended by itself")
+
+
+async def _tell_where_it_stands() -> None:
+    """Whenever nothing moved for a while, the log tells where every thread is."""
+    while True:
+        faulthandler.dump_traceback_later(_STANDING)
+        await asyncio.sleep(_STANDING / 4)
 
 
 def _tell(operator: Operator) -> None:

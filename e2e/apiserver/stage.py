@@ -55,18 +55,27 @@ class Stage:
     hold: set[str] = field(default_factory=set)
     """The ids of tasks whose pods do not end yet."""
 
+    @property
+    def neighbour(self) -> str:
+        """Another namespace that the controller serves, where it was asked for; it has no nodes."""
+        return f"{self.namespace}-neighbour"
+
     @classmethod
     @asynccontextmanager
-    async def opened(cls, plane: ControlPlane, folder: Path) -> AsyncIterator[Stage]:
+    async def opened(
+        cls, plane: ControlPlane, folder: Path, *, with_neighbour: bool = False
+    ) -> AsyncIterator[Stage]:
         proxy = Proxy(plane.port)
         await proxy.start()
         name = f"t-{uuid4().hex[:8]}"
         kubeconfig = plane.kubeconfig(f"{name}-proxied", CONTROLLER, proxy.port)
-        controller = Controller(folder, kubeconfig, namespaces=[name])
+        namespaces = [name, f"{name}-neighbour"] if with_neighbour else [name]
+        controller = Controller(folder, kubeconfig, namespaces=namespaces)
         async with await connected(plane.kubeconfig(name)) as client:
             api = Api(client)
-            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-            await api.create(_NAMESPACES, "", body)
+            for namespace in namespaces:
+                body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+                await api.create(_NAMESPACES, "", body)
             random = Random(0)
             nodes = Nodes(api, name, lambda *asked: stage.script(*asked), random)
             stage = cls(plane, proxy, controller, api, name, nodes, random=random)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from e2e.apiserver.raw import raw, send, to_text
 from e2e.apiserver.stage import Stage
 from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, KEY_VALUES, Object, Resource
 from penstock.resources import API_VERSION
@@ -21,16 +21,9 @@ HELLO = """
 
 async def create_deep(stage: Stage, kind: str, resource: Resource, name: str, spec: str) -> None:
     """Create an object whose spec is a text: it is too deep to be written from values."""
-    meta = json.dumps({"name": name, "namespace": stage.namespace})
-    text = (
-        f'{{"apiVersion": "{API_VERSION}", "kind": "{kind}", "metadata": {meta}, "spec": {spec}}}'
-    )
-    client: Any = stage.api._client
-    url = f"{client.configuration.host}{resource.prefix}/namespaces/{stage.namespace}"
-    async with client.rest_client.pool_manager.post(
-        f"{url}/{resource.plural}", data=text, headers={"Content-Type": "application/json"}
-    ) as answer:
-        assert answer.status == 201, await answer.text()
+    body = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": raw(spec)}
+    status, answer = await send(stage.api, "POST", resource, stage.namespace, to_text(body))
+    assert status == 201, answer
 
 
 def lists(levels: int = DEEP) -> str:
@@ -76,6 +69,26 @@ async def test_deep_objects_are_refused_and_everybody_else_is_served(stage: Stag
     await stage.execute("hello", "another")
     assert (await stage.ended(["another"]))["another"].state == "SUCCESS"
     assert stage.controller.crashes == []
+
+
+async def test_a_task_whose_result_is_nested_too_deep_fails_and_holds_up_nothing(
+    stage: Stage,
+) -> None:
+    # given: a result that the API server would take into no status
+    value: Any = []
+    for _ in range(300):
+        value = [value]
+    stage.script = lambda task, attempt: (0, {"value": value})
+    await stage.flow(HELLO)
+    stage.controller.start()
+    await stage.controller.ready()
+    # when
+    await stage.execute("hello", "deep")
+    ended = (await stage.ended(["deep"]))["deep"]
+    # then
+    assert ended.state == "FAILED"
+    (run,) = ended.task_runs
+    assert "nested deeper than 100 levels" in str(run.attempts[-1].message), run
 
 
 def ready(body: Object) -> dict[str, Any]:

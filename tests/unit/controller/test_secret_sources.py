@@ -65,6 +65,15 @@ def test_an_annotation_that_can_not_be_read_fails_the_task() -> None:
         places("DB")
 
 
+def test_an_annotation_that_grows_by_aliases_is_never_written_out() -> None:
+    levels = [f"&a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
+
+    with pytest.raises(TaskFailure, match="annotation") as failure:
+        places(f"X: [&a0 [x,x,x,x,x,x,x,x,x], {', '.join(levels)}]")
+
+    assert len(str(failure.value)) < 1_000
+
+
 def test_a_setting_that_names_no_secret_is_refused() -> None:
     with pytest.raises(ValidationError, match="not the name of a Secret"):
         SecretSettings.model_validate({"map": {"A": {"name": "Not/One", "key": "x"}}})

@@ -13,6 +13,7 @@ from typing import Any
 import kopf
 
 from penstock.controller.app.assembly import Operator
+from penstock.controller.app.unkept import NoDiffs, NoProgress
 from penstock.controller.app.watching import session_of
 from penstock.controller.runtime.informer import Informer
 
@@ -24,6 +25,8 @@ def register(registry: kopf.OperatorRegistry, operator: Operator) -> None:
     def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.posting.enabled = False
         settings.scanning.disabled = True
+        settings.persistence.diffbase_storage = NoDiffs()
+        settings.persistence.progress_storage = NoProgress()
         settings.watching.server_timeout = 300
         settings.watching.client_timeout = 330
         settings.watching.chunk_size = 1  # `watching` says why
