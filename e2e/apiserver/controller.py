@@ -105,6 +105,11 @@ class Controller:
         log = self._file("log")
         return log.read_text(errors="replace")[-_TOLD:] if log.exists() else "it has no log"
 
+    def logs(self) -> str:
+        """The whole logs of all controllers."""
+        files = [self._file("log", start) for start in range(1, self.starts + 1)]
+        return "\n".join(file.read_text(errors="replace") for file in files)
+
     def _file(self, kind: str, start: int | None = None) -> Path:
         return self._folder / f"controller-{start or self.starts}.{kind}"
 

@@ -139,6 +139,8 @@ async def nothing_went_wrong(stage: Stage) -> None:
     told = await stage.api.list(EVENTS, stage.neighbour)
     errors = [event for event in told if event["reason"] in ("InternalError", "Quarantined")]
     assert not errors, [(event["regarding"], event["note"]) for event in errors]
+    faults = [line for line in stage.controller.logs().splitlines() if "InternalError" in line]
+    assert not faults, faults[:5]
     assert await stage.api.list(KEY_VALUES, stage.namespace) == []
     names = [body["metadata"]["name"] for body in await stage.api.list(EXECUTIONS, stage.namespace)]
     assert all(name.startswith("hello-") for name in names), names

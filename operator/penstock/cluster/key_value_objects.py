@@ -30,10 +30,14 @@ def key_of(body: Object) -> tuple[str, str]:
 def expiration(body: Object) -> datetime | None:
     """Tell from when on the key counts as absent."""
     text = body["spec"].get("expirationDate")
+    if not isinstance(text, str):
+        # The API server takes a list, too, wherever a text has a format.
+        return None
     try:
-        return None if text is None else datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except ValueError:
-        # The API server knows leap seconds. Such a key stays, and stops nobody.
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # The API server knows leap seconds, and years beyond 1 to 9999. Such a key stays, and
+        # stops nobody.
         return None
 
 
