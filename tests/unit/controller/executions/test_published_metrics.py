@@ -61,7 +61,7 @@ async def test_a_tenant_gets_one_event_when_its_series_are_full() -> None:
         Statuses(),  # type: ignore[arg-type]
         recorded,  # type: ignore[arg-type]
         metrics,
-        lambda body, status: status,
+        lambda body, status, now: status,
         lambda *_: None,
     )
     body = execution()
