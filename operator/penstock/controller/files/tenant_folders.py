@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
 
+from penstock.controller.runtime.outcomes import is_forbidden, is_missing
 from penstock.kubernetes.api.client import NAMESPACES, Api, ApiError
 from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.storage.files import Storage
@@ -163,7 +164,7 @@ class TenantFolders:
         try:
             return Owner(await self._uid(tenant), await self._own_uid())
         except ApiError as error:
-            if error.status != 403:
+            if not is_forbidden(error):
                 raise
             if not self._has_warned:
                 self._has_warned = True
@@ -184,7 +185,7 @@ class TenantFolders:
         try:
             found = await self._api.get(NAMESPACES, "", namespace)
         except ApiError as error:
-            if error.not_found:
+            if is_missing(error):
                 raise NamespaceGone(f"there is no namespace `{namespace}`") from error
             raise
         return str(found["metadata"]["uid"])

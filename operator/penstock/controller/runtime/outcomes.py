@@ -124,6 +124,11 @@ def is_missing(error: ApiError) -> bool:
     return error.not_found
 
 
+def is_forbidden(error: ApiError) -> bool:
+    """Tell whether the controller has no right to the call."""
+    return error.status == HTTPStatus.FORBIDDEN
+
+
 def is_gone(error: ApiError) -> bool:
     """Tell whether the object itself is not there, while its kind is served."""
     return error.is_gone

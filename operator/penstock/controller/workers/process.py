@@ -13,6 +13,7 @@ import pickle
 import resource
 import struct
 import sys
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from penstock.expressions import ExpressionError
@@ -85,8 +86,7 @@ def main() -> None:
 def _answer(asker: Asker, question: Any) -> None:
     try:
         answer = question.answer(asker.call)
-        tired = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > _TIRED
-        asker.send("answer", answer, tired)
+        asker.send("answer", answer, _data_bytes() > _TIRED)
     except _Stopped:
         return
     except MemoryError:
@@ -98,6 +98,13 @@ def _answer(asker: Asker, question: Any) -> None:
             trace = trace.tb_next
         where = "" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
         asker.send("failed", type(error).__name__, where)
+
+
+def _data_bytes() -> int:
+    """Give what `RLIMIT_DATA` counts. (The highest that `getrusage` tells of is that of whoever
+    started the process, where that was larger.)"""
+    pages = int(Path("/proc/self/statm").read_text().split()[5])
+    return pages * resource.getpagesize()
 
 
 if __name__ == "__main__":
