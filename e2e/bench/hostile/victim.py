@@ -83,7 +83,7 @@ class Victim:
         found = self.kubernetes.get(plural, self.namespace, name)
         if found is None:
             body = (
-                made("GitSource", name, {"url": self.repository, "path": f"for/{name}"})
+                made("GitSource", name, {"url": self.repository})
                 if flow == "git"
                 else made("Execution", name, {"flow": {"name": flow}})
             )

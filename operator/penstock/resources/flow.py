@@ -15,6 +15,8 @@ from penstock.resources.execution import ResourceModel, State
 
 SOURCE_LABEL = "penstock.dev/source"
 """The name of the GitSource that owns a Flow."""
+BLOB_ANNOTATION = "penstock.dev/blob"
+"""The hash, in Git, of the content that the Flow was made of."""
 COMMIT_ANNOTATION = "penstock.dev/commit"
 """The commit from which a Flow came."""
 PATH_ANNOTATION = "penstock.dev/path"

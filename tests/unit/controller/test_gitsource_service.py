@@ -88,3 +88,54 @@ async def test_flows_and_namespace_files_follow_the_repository(tmp_path: Path) -
             assert files() == {"scripts/say.sh": b"echo two"}
             assert second["appliedCommit"] == sha
             assert (second["flows"], second["failed"]) == (1, 0)
+
+
+async def test_a_flow_of_which_no_status_tells_is_brought_to_its_file(tmp_path: Path) -> None:
+    """A sync that was stopped, or whose controller died, has applied another version before."""
+    # given
+    create_repository(tmp_path / "git", "team")
+    with GitServer(tmp_path / "git") as server, Repository(server.clone_url("team")) as repository:
+        first = repository.commit({"one.yaml": FLOW.format(id="one")})
+        second = FLOW.format(id="one").replace("format: x", "format: y")
+        repository.commit({"one.yaml": second})
+        async with running_git(tmp_path / "service") as git:
+            controller = Controller(tmp_path, git=git.client)
+
+            async def follow(ref: dict[str, str]) -> dict[str, Any]:
+                known = controller.server.get(GIT_SOURCES, NAMESPACE, "source") or {}
+                generation = known.get("metadata", {}).get("generation", 0) + 1
+                source = {
+                    "apiVersion": "penstock.dev/v1alpha1",
+                    "kind": "GitSource",
+                    "metadata": {
+                        "name": "source",
+                        "namespace": NAMESPACE,
+                        "generation": generation,
+                    },
+                    "spec": {"url": repository.url, "ref": ref},
+                    "status": known.get("status", {}),
+                }
+                controller.server.put(GIT_SOURCES, source)
+                await controller.list()
+                await controller.reconcile("GitSource", "source")
+                controller.watch()
+                body = controller.server.get(GIT_SOURCES, NAMESPACE, "source")
+                assert body is not None
+                status: dict[str, Any] = body["status"]
+                return status
+
+            def says() -> str:
+                (body,) = controller.server.all(FLOWS)
+                text: str = body["spec"]["tasks"][0]["format"]
+                return text
+
+            told = await follow({"commit": first})
+            await follow({"branch": "main"})
+            assert says() == "y"
+            # when
+            body = controller.server.get(GIT_SOURCES, NAMESPACE, "source")
+            assert body is not None
+            controller.server.put(GIT_SOURCES, body | {"status": told})
+            await follow({"commit": first})
+            # then
+            assert says() == "x"

@@ -34,7 +34,12 @@ from penstock.engine.interface.actions import Report
 from penstock.git import GitError, Reference, Remote, Wanted
 from penstock.kubernetes.api.client import FLOWS, GIT_SOURCES, Api, ApiError, Object
 from penstock.resources.conditions import is_ready
-from penstock.resources.flow import COMMIT_ANNOTATION, PROBLEMS_ANNOTATION, SOURCE_LABEL
+from penstock.resources.flow import (
+    BLOB_ANNOTATION,
+    COMMIT_ANNOTATION,
+    PROBLEMS_ANNOTATION,
+    SOURCE_LABEL,
+)
 from penstock.resources.gitsource import (
     FileProblem,
     GitSourceSpec,
@@ -46,6 +51,8 @@ from penstock.storage.errors import StorageError
 from penstock.types import flow_parser
 
 FIELD_MANAGER = "penstock-git"
+INVALID = "invalid"
+"""Stands for the hash of a file whose Flow does not hold what the file says."""
 _COMMITS_AT_ONCE = 4
 """Commits whose files are on this machine's disk at once, of whichever GitSources."""
 _FILES_AT_ONCE = 2
@@ -129,11 +136,12 @@ class GitSourceReconciler:
         remote = _remote(spec)
         commit = await self._git.resolve(meta["namespace"], remote)
         present = [entry for entry in before.inventory if self._is_there(body, entry)]
-        if self._is_current(body, before, commit, len(present)):
+        as_noted = [entry for entry in present if self._is_as_noted(body, entry)]
+        if self._is_current(body, before, commit, len(as_noted)):
             return before
         # Before the flows: those of the same commit read them.
         problems = await self._folders.take_in(body, spec, remote, commit)
-        wanted = Wanted(commit, known=_known(before.inventory, present), limits=LIMITS)
+        wanted = Wanted(commit, known=_known(before.inventory, as_noted), limits=LIMITS)
         async with AsyncExitStack() as held:
             git = self._git.snapshot(meta["namespace"], meta["uid"], remote, wanted)
             async with git as records:
@@ -220,7 +228,7 @@ class GitSourceReconciler:
             return None, [FileProblem(path=wanted.path, message=message)]
         if existing is not None and wanted.problems:
             await self._mark_invalid(existing, wanted)
-            return _entry(wanted, existing, blob="invalid"), list(wanted.problems)
+            return _entry(wanted, existing, blob=INVALID), list(wanted.problems)
         try:
             applied = await self._api.apply(
                 FLOWS,
@@ -236,11 +244,9 @@ class GitSourceReconciler:
             found = list(wanted.problems) or [refusal]
             if existing is None:
                 return None, found
-            return _entry(wanted, existing, blob="invalid"), found
+            return _entry(wanted, existing, blob=INVALID), found
         self._flows.put(applied)
-        return _entry(wanted, applied, "invalid" if wanted.problems else None), list(
-            wanted.problems
-        )
+        return _entry(wanted, applied, INVALID if wanted.problems else None), list(wanted.problems)
 
     async def _mark_invalid(self, existing: Object, wanted: WantedFlow) -> None:
         """The last good spec stays; the Flow says what is wrong with its file."""
@@ -267,6 +273,13 @@ class GitSourceReconciler:
     def _is_there(self, body: Object, entry: InventoryEntry) -> bool:
         existing = self._flows.get(body["metadata"]["namespace"], entry.flow)
         return existing is not None and existing["metadata"]["uid"] == entry.uid
+
+    def _is_as_noted(self, body: Object, entry: InventoryEntry) -> bool:
+        """Whether a Flow is what the status says. A sync that was stopped, or whose controller
+        died, may have applied another version that no status tells of."""
+        existing = self._flows.get(body["metadata"]["namespace"], entry.flow) or {}
+        blob = (existing.get("metadata", {}).get("annotations") or {}).get(BLOB_ANNOTATION)
+        return entry.blob == INVALID or blob in (None, entry.blob)
 
     async def _fail(self, body: Object, before: GitSourceStatus, reason: str, message: str) -> None:
         status = status_of_failed(body, before, reason, message)

@@ -16,6 +16,7 @@ from penstock.flow.problems import InvalidFlow, Problem
 from penstock.kubernetes.api.client import Object
 from penstock.resources import API_VERSION
 from penstock.resources.flow import (
+    BLOB_ANNOTATION,
     COMMIT_ANNOTATION,
     PATH_ANNOTATION,
     PROBLEMS_ANNOTATION,
@@ -41,7 +42,11 @@ class WantedFlow:
 
     def to_object(self, namespace: str, source: str, commit: str) -> Object:
         """The Flow to apply."""
-        annotations = {COMMIT_ANNOTATION: commit, PATH_ANNOTATION: self.path}
+        annotations = {
+            BLOB_ANNOTATION: self.blob,
+            COMMIT_ANNOTATION: commit,
+            PATH_ANNOTATION: self.path,
+        }
         if self.problems:
             annotations[PROBLEMS_ANNOTATION] = problems_text(self.problems)
         return {
