@@ -39,8 +39,9 @@ from penstock.tasks.core.templated import TEMPLATED, inner_task
 
 logger = logging.getLogger(__name__)
 
-WORKERS = 4
-"""Logs that are read at once."""
+WORKERS = 8
+"""Logs that are read at once. Most wait for a kubelet, some for the end of a pod that is being
+deleted: fewer let the log of another such pod be gone before its turn."""
 FIRST_PART = 10.0
 """Seconds that a task runs until a part of its log is kept: before the kubelet moves any of it."""
 NEXT_PART = 60.0
