@@ -79,10 +79,12 @@ def _groups() -> list[Path]:
 def _members() -> set[int]:
     pids: set[int] = set()
     for group in _groups():
-        for listing in group.rglob("cgroup.procs"):
+        # Containers end meanwhile: a folder that is gone by now is passed over by `walk`.
+        for folder, _, _ in os.walk(group):
             try:
-                pids.update(map(int, listing.read_text().split()))
+                listing = Path(folder, "cgroup.procs").read_text()
             except OSError:
                 continue
+            pids.update(map(int, listing.split()))
     # Zero stands for a process of another PID namespace: killing it would kill our own group.
     return pids - {0}

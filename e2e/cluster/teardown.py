@@ -74,8 +74,20 @@ def _unescape(point: str) -> str:
 
 def _remove_shim_sockets(layout: Layout) -> None:
     """A killed shim leaves its socket, in a folder that all containerds of a machine share."""
-    for record in layout.containerd_state.glob("io.containerd.runtime.v2.task/*/*/address"):
-        _unlink(Path(record.read_text().strip().removeprefix("unix://")))
+    tasks = layout.containerd_state / "io.containerd.runtime.v2.task"
+    for task in (task for namespace in _inside(tasks) for task in _inside(namespace)):
+        try:
+            address = (task / "address").read_text()
+        except OSError:  # it ends by itself meanwhile
+            continue
+        _unlink(Path(address.strip().removeprefix("unix://")))
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _remove_strays(layout: Layout) -> None:
