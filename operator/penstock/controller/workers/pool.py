@@ -174,7 +174,8 @@ def _answered(kind: str, rest: list[Any]) -> tuple[Any, bool]:
 
 
 def _called(functions: Functions, name: str, args: Any, named: Any) -> tuple[str, Any]:
-    """Call a function for a worker. Raises ``NotLoaded`` as it does: the question is given up."""
+    """Call a function for a worker. Raises ``NotLoaded`` as it does: the question is given up, and
+    its worker ends."""
     try:
         return "value", functions[name](*args, **named)
     except ExpressionError as error:

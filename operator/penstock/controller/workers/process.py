@@ -29,10 +29,6 @@ _NICE = 5
 """Deciding what is small comes first, but not so much that nothing else is ever done."""
 
 
-class _Stopped(BaseException):
-    """Whoever asked wants no answer any more."""
-
-
 class Asker:
     """Whoever asks, at the other end of two pipes."""
 
@@ -58,8 +54,6 @@ class Asker:
         """Let a function be called there. Raises ``ExpressionError`` as it does."""
         self.send("call", name, args, named)
         kind, value = self.receive()
-        if kind == "stop":
-            raise _Stopped
         if kind == "error":
             raise ExpressionError(value)
         return value
@@ -87,8 +81,6 @@ def _answer(asker: Asker, question: Any) -> None:
     try:
         answer = question.answer(asker.call)
         asker.send("answer", answer, _data_bytes() > _TIRED)
-    except _Stopped:
-        return
     except MemoryError:
         asker.send("memory")
     except Exception as error:
