@@ -88,9 +88,8 @@ def _ending(
         f"the controller made an error each time that it looked at it ({error}), of which its log "
         "tells more; please report it"
     )
-    status = close_open_runs(
-        status.model_copy(update={"start_date": status.start_date or now}), now
-    )
+    begun = status.model_copy(update={"start_date": status.start_date or now})
+    status = close_open_runs(begun, State.CANCELLED, now)
     if is_killed and not status.state.terminated:
         message = f"killed as its spec asks, without its tasks being looked at: {fault}"
         report = Report(INTERNAL_ERROR, message, warning=True)

@@ -83,23 +83,22 @@ def ended(
     )
 
 
-def close_open_runs(status: ExecutionStatus, now: datetime) -> ExecutionStatus:
-    """Close each task run that is open CANCELLED, with its attempt, where nothing else can be
-    decided of them."""
-    return status.model_copy(update={"task_runs": [_closed(run, now) for run in status.task_runs]})
+def close_open_runs(status: ExecutionStatus, state: State, now: datetime) -> ExecutionStatus:
+    """Close each task run that is open, with its attempt, in a state that ends them, where nothing
+    else can be decided of them."""
+    runs = [_closed(run, state, now) for run in status.task_runs]
+    return status.model_copy(update={"task_runs": runs})
 
 
-def _closed(run: TaskRun, now: datetime) -> TaskRun:
+def _closed(run: TaskRun, state: State, now: datetime) -> TaskRun:
     if run.state.terminated:
         return run
     attempts = [
-        attempt
-        if attempt.state.terminated
-        else move_attempt(run, attempt, State.CANCELLED, end_date=now)
+        attempt if attempt.state.terminated else move_attempt(run, attempt, state, end_date=now)
         for attempt in run.attempts
     ]
     closed = {"attempts": attempts, "end_date": now, "next_attempt": None}
-    return move_task_run(run, State.CANCELLED, **closed)
+    return move_task_run(run, state, **closed)
 
 
 def transitions_since(before: ExecutionStatus, after: ExecutionStatus) -> list[Transition]:
