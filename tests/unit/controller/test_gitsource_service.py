@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.gitserver import GitServer, Repository, create_repository
-from penstock.kubernetes.api.client import FLOWS, GIT_SOURCES
+from penstock.kubernetes.api.client import FLOWS, GIT_SOURCES, Object
 from penstock.storage.execution import NamespaceFiles
 from tests.fixtures.controller import NAMESPACE, Controller
 from tests.fixtures.gitservice import running_git
@@ -18,6 +18,27 @@ id: {id}
 namespace: company.team
 tasks: [{{id: t, type: io.kestra.plugin.core.debug.Return, format: x}}]
 """
+
+
+def source(spec: dict[str, Any], **meta: Any) -> Object:
+    """A GitSource."""
+    return {
+        "apiVersion": "penstock.dev/v1alpha1",
+        "kind": "GitSource",
+        "metadata": {"name": "source", "namespace": NAMESPACE, **meta},
+        "spec": spec,
+    }
+
+
+async def synced(controller: Controller) -> dict[str, Any]:
+    """The status of the GitSource once it was reconciled."""
+    await controller.list()
+    await controller.reconcile("GitSource", "source")
+    controller.watch()
+    body = controller.server.get(GIT_SOURCES, NAMESPACE, "source")
+    assert body is not None
+    status: dict[str, Any] = body["status"]
+    return status
 
 
 async def test_flows_and_namespace_files_follow_the_repository(tmp_path: Path) -> None:
@@ -41,22 +62,7 @@ async def test_flows_and_namespace_files_follow_the_repository(tmp_path: Path) -
                 "path": ".",
                 "namespaceFiles": [{"namespace": "company.team", "path": "files"}],
             }
-            source = {
-                "apiVersion": "penstock.dev/v1alpha1",
-                "kind": "GitSource",
-                "metadata": {"name": "source", "namespace": NAMESPACE},
-                "spec": spec,
-            }
-            controller.server.put(GIT_SOURCES, source)
-
-            async def synced() -> dict[str, Any]:
-                await controller.list()
-                await controller.reconcile("GitSource", "source")
-                controller.watch()
-                body = controller.server.get(GIT_SOURCES, NAMESPACE, "source")
-                assert body is not None
-                status: dict[str, Any] = body["status"]
-                return status
+            controller.server.put(GIT_SOURCES, source(spec))
 
             def flows() -> list[str]:
                 return sorted(body["metadata"]["name"] for body in controller.server.all(FLOWS))
@@ -67,7 +73,7 @@ async def test_flows_and_namespace_files_follow_the_repository(tmp_path: Path) -
                 return {path: found.open(path).read() for path in found.paths()}
 
             # when
-            first = await synced()
+            first = await synced(controller)
             # then
             assert flows() == ["company.team.one", "company.team.two"]
             assert files() == {"large.bin": large, "scripts/say.sh": b"echo one"}
@@ -82,7 +88,7 @@ async def test_flows_and_namespace_files_follow_the_repository(tmp_path: Path) -
                     "files/large.bin": None,
                 }
             )
-            second = await synced()
+            second = await synced(controller)
             # then
             assert flows() == ["company.team.two"]
             assert files() == {"scripts/say.sh": b"echo two"}
@@ -104,25 +110,10 @@ async def test_a_flow_of_which_no_status_tells_is_brought_to_its_file(tmp_path: 
             async def follow(ref: dict[str, str]) -> dict[str, Any]:
                 known = controller.server.get(GIT_SOURCES, NAMESPACE, "source") or {}
                 generation = known.get("metadata", {}).get("generation", 0) + 1
-                source = {
-                    "apiVersion": "penstock.dev/v1alpha1",
-                    "kind": "GitSource",
-                    "metadata": {
-                        "name": "source",
-                        "namespace": NAMESPACE,
-                        "generation": generation,
-                    },
-                    "spec": {"url": repository.url, "ref": ref},
-                    "status": known.get("status", {}),
-                }
-                controller.server.put(GIT_SOURCES, source)
-                await controller.list()
-                await controller.reconcile("GitSource", "source")
-                controller.watch()
-                body = controller.server.get(GIT_SOURCES, NAMESPACE, "source")
-                assert body is not None
-                status: dict[str, Any] = body["status"]
-                return status
+                wanted = source({"url": repository.url, "ref": ref}, generation=generation)
+                wanted["status"] = known.get("status", {})
+                controller.server.put(GIT_SOURCES, wanted)
+                return await synced(controller)
 
             def says() -> str:
                 (body,) = controller.server.all(FLOWS)
