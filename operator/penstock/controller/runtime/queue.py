@@ -6,6 +6,8 @@ Invariants:
 - a key that is added while it is worked on is worked on once more afterwards;
 - the namespaces that have keys ready take turns, so a namespace waits for one key of each other
   one at most, however many keys these have; within a namespace keys keep their order;
+- while the process is busy, a namespace that was served more than the others waits, as long as
+  there are others (see `runtime.headroom`);
 - a key comes back when the outcome of its reconcile says so (see `runtime.outcomes`): one that
   fails each time a little later, and it never holds up another key.
 """
@@ -20,6 +22,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
+from penstock.controller.runtime.headroom import Headroom
 from penstock.controller.runtime.outcomes import (
     FIRST_RETRY,
     Outcome,
@@ -28,6 +31,9 @@ from penstock.controller.runtime.outcomes import (
     Stalled,
     outcome_of,
 )
+
+_MOMENT = 0.005
+"""Seconds after which a namespace that has to wait asks again."""
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +63,13 @@ class ReadyKeys:
         self._of.setdefault(key.namespace, deque()).append(key)
         self._size += 1
 
-    def take(self) -> Key:
-        """Take out the key whose turn it is. There must be one."""
-        namespace, keys = self._of.popitem(last=False)
+    def take(self, may: Callable[[str], bool] = lambda namespace: True) -> Key | None:
+        """Take out the key whose turn it is, of the first namespace that may be served; None where
+        there is none."""
+        namespace = next(filter(may, self._of), None)
+        if namespace is None:
+            return None
+        keys = self._of.pop(namespace)
         key = keys.popleft()
         if keys:
             self._of[namespace] = keys  # behind all others
@@ -89,6 +99,7 @@ class KeyedQueue:
         self._again: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._pace = Pace()
+        self._headroom = Headroom()
         self._idle_workers = asyncio.Semaphore(workers)
         self._wakeup = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -127,11 +138,7 @@ class KeyedQueue:
         try:
             while True:
                 await self._idle_workers.acquire()
-                while not self._ready:
-                    self.last_progress = time.monotonic()
-                    self._wakeup.clear()
-                    await self._wait_for_work()
-                key = self._ready.take()
+                key = await self._next()
                 self._queued.discard(key)
                 self._active.add(key)
                 task = asyncio.create_task(self._work(key))
@@ -142,6 +149,17 @@ class KeyedQueue:
                 timer.cancel()
             for task in self._tasks:
                 task.cancel()
+
+    async def _next(self) -> Key:
+        """Take the key whose turn it is, as soon as there is one."""
+        while True:
+            key = self._ready.take(self._headroom.admits)
+            if key is not None:
+                self._headroom.taken(key.namespace)
+                return key
+            self.last_progress = time.monotonic()
+            self._wakeup.clear()
+            await (asyncio.sleep(_MOMENT) if self._ready else self._wait_for_work())
 
     async def _wait_for_work(self) -> None:
         """Wait, but not for ever: an empty queue is progress too, and the probe wants to see it."""

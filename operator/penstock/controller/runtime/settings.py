@@ -106,7 +106,8 @@ class Settings(Document):
     """The Job controller's own limits are lower: more than this only makes it fall behind."""
     job_create_burst: Annotated[int, Field(ge=1)] = 100
     jobs_starting_at_once: Annotated[int, Field(ge=0)] = 32
-    """Jobs of one namespace whose pods are being started; further ones wait. 0 for no bound."""
+    """Jobs of one namespace whose pods are being started, while no other namespace starts any;
+    further ones wait. 0 for no bound."""
     pending_timeout_seconds: Annotated[int, Field(ge=1)] = 600
     """How long a task's pod may wait for its image or a node before the task fails."""
     executions: ExecutionSettings = ExecutionSettings()

@@ -60,6 +60,14 @@ class Room:
         return True
 
 
+def runs_on(name: str, room: Room, node: str, phase: str = "Running") -> None:
+    """Let the pod of a Job be seen on a node."""
+    job = job_of({"metadata": {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}"}})
+    pod = pod_of({**job, "metadata": {**job["metadata"], "uid": f"job-{name}"}})
+    pod["spec"] = {**(pod.get("spec") or {}), "nodeName": node}
+    room.jobs.pod_seen({**pod, "status": {"phase": phase}})
+
+
 async def test_further_jobs_wait_and_come_in_their_order() -> None:
     # given
     room = Room()
@@ -82,6 +90,53 @@ async def test_another_namespace_never_waits() -> None:
     room = Room()
     assert [room.admits(name) for name in "abc"] == [True, True, False]
     assert [room.admits(name, OTHER) for name in "xy"] == [True, True]
+
+
+async def test_while_others_start_too_a_namespace_has_few_for_each_node() -> None:
+    # given
+    room = Room(8)
+    assert all(room.admits(name) for name in "abcdef"), "it is alone"
+    # when
+    assert room.admits("x", OTHER)
+    for name in "abcd":
+        room.jobs.left(NAMESPACE, name)
+    # then
+    assert [room.admits(name) for name in "ghi"] == [True, False, False]
+    # and when its pods run on two nodes
+    runs_on("left", room, "node-a")
+    runs_on("left-too", room, "node-b")
+    room.jobs.left(NAMESPACE, "e")
+    # then
+    assert room.woken == ["h", "i"]
+    assert [room.admits(name) for name in "jklm"] == [True, True, False, False]
+
+
+async def test_a_pod_that_only_names_a_node_makes_no_room() -> None:
+    # given
+    room = Room(8)
+    assert room.admits("x", OTHER)
+    assert [room.admits(name) for name in "abcd"] == [True, True, True, False]
+    # when somebody makes pods that run nowhere
+    for number in range(10):
+        runs_on("forged", room, f"nowhere-{number}", phase="Pending")
+    room.jobs.left(NAMESPACE, "none")
+    # then
+    assert room.woken == []
+
+
+async def test_a_namespace_that_is_alone_again_has_all_the_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given
+    monkeypatch.setattr(module, "_COMPANY", 0.05)
+    room = Room(8)
+    assert room.admits("x", OTHER)
+    assert [room.admits(name) for name in "abcd"] == [True, True, True, False]
+    # when
+    await asyncio.sleep(0.1)
+    room.jobs.left(NAMESPACE, "a")
+    # then
+    assert all(room.admits(name) for name in "defghi")
 
 
 async def test_without_a_bound_nobody_waits() -> None:

@@ -8,6 +8,13 @@ from hypothesis import strategies as st
 from penstock.controller.runtime.queue import Key, ReadyKeys
 
 
+def took(ready: ReadyKeys) -> Key:
+    """Take the key whose turn it is."""
+    taken = ready.take()
+    assert taken is not None
+    return taken
+
+
 def key(namespace: str, name: object) -> Key:
     return Key("Execution", namespace, str(name))
 
@@ -21,7 +28,7 @@ def test_a_namespace_waits_for_one_key_of_another_however_many_that_has() -> Non
     ready.add(key("quiet", "a"))
     ready.add(key("quiet", "b"))
     # then
-    taken = [ready.take() for _ in range(4)]
+    taken = [took(ready) for _ in range(4)]
     assert taken == [key("busy", 0), key("quiet", "a"), key("busy", 1), key("quiet", "b")]
     assert len(ready) == 1_998
 
@@ -34,7 +41,7 @@ def test_who_comes_back_all_the_time_does_not_overtake_who_waits() -> None:
     # when: the first namespace has a new key each time that one of it was taken
     taken = []
     for number in range(1, 5):
-        taken.append(ready.take().namespace)
+        taken.append(took(ready).namespace)
         if taken[-1] == "a":
             ready.add(key("a", number))
     # then
@@ -57,7 +64,7 @@ def test_no_key_is_lost_overtaken_or_passed_over(steps: list[str | None]) -> Non
             model.setdefault(namespace, []).append(added)
             waits.setdefault(namespace, 0)
         elif model:
-            taken = ready.take()
+            taken = took(ready)
             # Within a namespace the first that came is the first.
             assert taken == model[taken.namespace].pop(0)
             # A namespace waits for one key of each other that was there when its wait began.
