@@ -28,17 +28,20 @@ FLOW: dict[str, Any] = {
 EXECUTION: dict[str, Any] = {"flow": {"namespace": "company.team", "id": "hello"}}
 GIT_SOURCE: dict[str, Any] = {"url": "https://example.com/flows.git"}
 KEY_VALUE: dict[str, Any] = {"namespace": "company.team", "key": "limit", "value": 1}
+TRIGGER_STATE: dict[str, Any] = {"flow": "company.team.hello", "trigger": "nightly"}
 SPECS = {
     "flows": FLOW,
     "executions": EXECUTION,
     "gitsources": GIT_SOURCE,
     "keyvalues": KEY_VALUE,
+    "triggerstates": TRIGGER_STATE,
 }
 KINDS = {
     "flows": "Flow",
     "executions": "Execution",
     "gitsources": "GitSource",
     "keyvalues": "KeyValue",
+    "triggerstates": "TriggerState",
 }
 WITH_STATUS = [plural for plural in SPECS if plural != "keyvalues"]
 
@@ -186,6 +189,10 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("gitsources", "timeout", "9m60s"),
     ("gitsources", "suspend", True),
     ("gitsources", "prune", False),
+    ("triggerstates", "flow", "f" * 253),
+    ("triggerstates", "trigger", "A_b-9"),
+    ("triggerstates", "disabled", True),
+    ("triggerstates", "disabled", False),
     ("keyvalues", "namespace", "a_b.c-d"),
     ("keyvalues", "namespace", "n" * 150),
     ("keyvalues", "key", "A.b-c_9"),
@@ -275,6 +282,12 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("gitsources", "timeout", "9999999h", "spec.timeout"),
     ("gitsources", "suspend", "maybe", "spec.suspend"),
     ("gitsources", "prune", 1, "spec.prune"),
+    ("triggerstates", "flow", ..., "spec.flow"),
+    ("triggerstates", "flow", "", "spec.flow"),
+    ("triggerstates", "flow", "f" * 254, "spec.flow"),
+    ("triggerstates", "trigger", ..., "spec.trigger"),
+    ("triggerstates", "trigger", "t" * 257, "spec.trigger"),
+    ("triggerstates", "disabled", "no", "spec.disabled"),
     ("keyvalues", "namespace", ..., "spec.namespace"),
     ("keyvalues", "namespace", "Company", "spec.namespace"),
     ("keyvalues", "namespace", "company..team", "spec.namespace"),
@@ -381,6 +394,9 @@ CHANGES: list[tuple[str, str, Any, str | None]] = [
         "a control can't be changed",
     ),
     ("gitsources", "url", "https://example.com/other.git", None),
+    ("triggerstates", "flow", "other", "`flow` can't be changed"),
+    ("triggerstates", "trigger", "other", "`trigger` can't be changed"),
+    ("triggerstates", "disabled", True, None),
     ("keyvalues", "namespace", "other", "`namespace` can't be changed"),
     ("keyvalues", "key", "other", "`key` can't be changed"),
     ("keyvalues", "value", {"another": ["type"]}, None),
@@ -467,6 +483,10 @@ STATUSES: list[tuple[str, Object, str | None]] = [
     ("flows", {"disabledTriggers": ["a"]}, None),
     ("flows", {"revision": 3, "nextDate": "2030-01-01T00:00:00Z"}, None),
     ("flows", {"revision": "three"}, "status.revision"),
+    ("triggerstates", {"state": "Armed", "lastDate": "2030-01-01T00:00:00Z", "failures": 1}, None),
+    ("triggerstates", {"memory": {"met": [{"a": 1}, [None, "b"]]}}, None),
+    ("triggerstates", {"state": "Asleep"}, "status.state"),
+    ("triggerstates", {"nextDate": "soon"}, "status.nextDate"),
     ("gitsources", {"appliedCommit": "a" * 40, "flows": 2, "failed": 1}, None),
     ("gitsources", {"problems": [{"path": "a.yaml"}]}, "status.problems[0].message"),
     ("gitsources", {"problems": [{"path": "a", "message": "b"}] * 101}, "status.problems"),

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.cluster
 FOLDER = Path(__file__).parents[2] / "crds"
 
 
-@pytest.mark.parametrize("plural", ["flows", "executions", "gitsources", "keyvalues"])
+@pytest.mark.parametrize(
+    "plural", ["flows", "executions", "gitsources", "keyvalues", "triggerstates"]
+)
 def test_the_cluster_has_the_definitions_of_this_repository(
     kubernetes: Kubernetes, plural: str
 ) -> None:

@@ -164,8 +164,12 @@ to its Execution. It lists and writes nothing. */}}
 - apiGroups: [penstock.dev]
   resources: [keyvalues]
   verbs: [get, list, watch, create, update, delete]
+# One for each trigger of a Flow; deleted with the trigger. Toggle tasks change the spec.
 - apiGroups: [penstock.dev]
-  resources: [flows/status, executions/status, gitsources/status]
+  resources: [triggerstates]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [penstock.dev]
+  resources: [flows/status, executions/status, gitsources/status, triggerstates/status]
   verbs: [update]
 # One Job for each attempt of a task; its pod tells how it went.
 - apiGroups: [batch]

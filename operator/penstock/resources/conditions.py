@@ -28,6 +28,7 @@ from penstock.resources.reasons import (
     OTHER_REFUSAL,
     SOURCE_REASONS,
     TRIED_AGAIN,
+    TRIGGER_STATE_REASONS,
     WAITS_FOR_A_PERSON,
     WAITS_THAT_PASS,
     Health,
@@ -213,10 +214,11 @@ class Owner:
 FLOW = Owner("Flow", (READY, RECONCILING, STALLED, SOURCE_INVALID), FLOW_REASONS)
 EXECUTION = Owner("Execution", (SUCCEEDED, READY, RECONCILING, STALLED), EXECUTION_REASONS)
 GIT_SOURCE = Owner("GitSource", (READY, RECONCILING, STALLED), GIT_SOURCE_REASONS)
+TRIGGER_STATE = Owner("TriggerState", (READY, RECONCILING, STALLED), TRIGGER_STATE_REASONS)
 KEY_VALUE = Owner("KeyValue")
 """It has no status: what is wrong with one is told as an Event."""
 
-OWNERS = {owner.kind: owner for owner in (FLOW, EXECUTION, GIT_SOURCE, KEY_VALUE)}
+OWNERS = {owner.kind: owner for owner in (FLOW, EXECUTION, GIT_SOURCE, TRIGGER_STATE, KEY_VALUE)}
 
 
 def is_ready(conditions: Iterable[Condition]) -> bool:

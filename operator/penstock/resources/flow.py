@@ -41,19 +41,18 @@ class ExecutionSummary(ResourceModel):
 
 
 class TriggerStatus(ResourceModel):
-    """What is known of one trigger."""
+    """One trigger in a few words; its TriggerState has the rest."""
 
     id: str
     type: str
-    schedule: str | None = None
-    """The cron expression and zone to which the dates belong."""
     served: bool = True
     """Whether Penstock starts executions for it."""
-    last_date: datetime | None = None
-    """The due time up to which executions were made."""
-    next_date: datetime | None = None
-    """The next due time."""
     message: str | None = None
+    schedule: str | None = None
+    """Written by older versions: what `lastDate` belongs to."""
+    last_date: datetime | None = None
+    """Written by older versions, until the TriggerState has taken it over: the date up to which
+    executions were made."""
 
 
 class FlowStatus(ResourceModel):
@@ -64,9 +63,10 @@ class FlowStatus(ResourceModel):
     """The revision of the spec that was last accepted."""
     triggers: Annotated[list[TriggerStatus], Field(max_length=MAX_TRIGGERS)] = []
     next_date: datetime | None = None
-    """The earliest next due time of its schedules."""
+    """The earliest next date of its triggers."""
     disabled_triggers: list[str] = []
-    """Ids of the triggers that a Toggle task disabled, until one enables them."""
+    """Written by older versions, until the TriggerStates have taken it over: ids of the triggers
+    that a Toggle task disabled."""
     last_execution: ExecutionSummary | None = None
     warnings: list[str] = []
     """What the author should know, such as properties without effect."""

@@ -62,6 +62,35 @@ FLOW_REASONS = (
     ),
 )
 
+TRIGGER_STATE_REASONS = (
+    Reason("Armed", Health.HEALTHY, "It starts an Execution at its next date."),
+    Reason(
+        "Waiting",
+        Health.HEALTHY,
+        "A date has come, and what it started before has not ended.",
+        "Wait; or let the trigger say `allowConcurrent: true`.",
+    ),
+    Reason(
+        "Failing",
+        Health.DEGRADED,
+        "For its last date no Execution could be started.",
+        "Read the message. Its next date is tried.",
+    ),
+    Reason(
+        "Disabled",
+        Health.HEALTHY,
+        "The flow says so, or `spec.disabled`, which a person or a task has set.",
+        "Set `spec.disabled` to false, where the message names it.",
+    ),
+    Reason("Ended", Health.HEALTHY, "No date is left."),
+    Reason(
+        "NotServed",
+        Health.STALLED,
+        "Penstock starts nothing for it.",
+        "Read the message; change the Flow.",
+    ),
+)
+
 SOURCE_REASONS = frozenset({"Invalid"})
 """Reasons of `SourceInvalid`."""
 

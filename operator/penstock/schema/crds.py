@@ -18,6 +18,7 @@ from penstock.resources.gitsource import (
     GitSourceStatus,
 )
 from penstock.resources.keyvalue import KeyValueSpec
+from penstock.resources.trigger_state import TriggerStateSpec, TriggerStateStatus
 from penstock.schema.flow_spec import flow_spec
 from penstock.schema.structural import Schema, structural
 
@@ -69,7 +70,7 @@ _AGE = Column("Age", ".metadata.creationTimestamp", "date")
 
 def kinds() -> list[Kind]:
     """The kinds of `penstock.dev/v1alpha1`."""
-    return [_execution(), _flow(), _git_source(), _key_value()]
+    return [_execution(), _flow(), _trigger_state(), _git_source(), _key_value()]
 
 
 def _flow() -> Kind:
@@ -229,6 +230,46 @@ def _git_source() -> Kind:
             Column("Branch", ".spec.ref.branch", wide=True),
             Column("Message", f"{_READY}.message", wide=True),
         ],
+    )
+
+
+def _trigger_state() -> Kind:
+    spec = structural(TriggerStateSpec)
+    for name in ("flow", "trigger"):
+        spec["properties"][name] |= _rules(
+            ("self == oldSelf", f"`{name}` can't be changed: the controller makes a TriggerState")
+        )
+    backfill = spec["properties"]["backfill"]
+    backfill |= _rules(
+        ("!has(self.end) || self.start <= self.end", "`end` must not come before `start`")
+    )
+    backfill["properties"]["labels"] |= {"maxProperties": 100} | _rules(
+        (
+            "self.all(key, !key.startsWith('system.'))",
+            "labels that begin with `system.` are set by Penstock alone",
+        )
+    )
+    return Kind(
+        kind="TriggerState",
+        plural="triggerstates",
+        short_names=("triggers", "trigger"),
+        description="A trigger of a Flow: whether it is enabled, and what it did last and does "
+        "next. The controller makes it.",
+        spec=spec,
+        status=structural(TriggerStateStatus),
+        columns=[
+            Column("Flow", ".spec.flow"),
+            Column("Type", ".status.type"),
+            Column("State", ".status.state"),
+            # Not of type date: kubectl writes a date in the future as <invalid>.
+            Column("Last", ".status.lastDate", description="Up to when Executions were made."),
+            Column("Next", ".status.nextDate", description="When it starts one next."),
+            _AGE,
+            Column("Trigger", ".spec.trigger", wide=True),
+            Column("Backfill", ".status.backfill.state", wide=True),
+            Column("Message", ".status.message", wide=True),
+        ],
+        selectable=[".spec.flow", ".spec.trigger", ".status.state"],
     )
 
 

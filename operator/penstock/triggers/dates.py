@@ -13,6 +13,7 @@ from penstock.expressions.dates.moments import to_moment
 from penstock.expressions.dates.names import names
 from penstock.flow.model import is_expression
 from penstock.flow.values import parse_json
+from penstock.resources.names import short_hash
 from penstock.triggers.evaluation import ConditionError, Context
 from penstock.triggers.firing import Firing, rendered_firing
 from penstock.triggers.kinds import ClockDecision, ClockTrigger
@@ -22,6 +23,8 @@ from penstock.triggers.schedule.model import Recovery
 from penstock.triggers.times import read_zone
 
 SCHEDULE_ON_DATES = "io.kestra.plugin.core.trigger.ScheduleOnDates"
+_LONGEST_PLAN = 500
+"""Characters of dates that are shown as they are written."""
 
 
 def _date_text(value: Any) -> str:
@@ -148,10 +151,18 @@ def next_look(trigger: ScheduleOnDates, after: datetime, context: Context) -> da
 
 
 def plan(trigger: ScheduleOnDates) -> str:
-    """The dates as they are written, and their zone."""
-    return f"{', '.join(trigger.dates)} {trigger.timezone}"
+    """The dates as they are written, and their zone; of many the number, and a hash."""
+    written = f"{', '.join(trigger.dates)} {trigger.timezone}"
+    if len(written) <= _LONGEST_PLAN:
+        return written
+    return f"{len(trigger.dates)} dates {trigger.timezone} {short_hash(written)}"
 
 
 TRIGGER = ClockTrigger(
-    SCHEDULE_ON_DATES, ScheduleOnDates, plan=plan, decide=decide, next_look=next_look
+    SCHEDULE_ON_DATES,
+    ScheduleOnDates,
+    served=True,
+    plan=plan,
+    decide=decide,
+    next_look=next_look,
 )

@@ -28,6 +28,8 @@ class Firing:
     """Values of the flow's inputs, rendered."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels beside those of the flow, rendered."""
+    backfill: str | None = None
+    """The id of the backfill that it belongs to, where it belongs to one."""
     problems: tuple[str, ...] = ()
     """What could not be rendered, in words for the flow's author."""
 
@@ -57,4 +59,4 @@ def rendered_firing(
             made[name] = str(context.language.render(template, context.variables, date))
         except ExpressionError as error:
             problems.append(f"its label {name} is left out: {error}")
-    return Firing(key, variables, given, made, tuple(problems))
+    return Firing(key, variables, given, made, problems=tuple(problems))

@@ -30,6 +30,11 @@ class TriggerType:
         """All names of the type, in small letters."""
         return tuple(name.lower() for name in (self.name, *self.aliases))
 
+    @property
+    def has_backfill(self) -> bool:
+        """Whether dates that passed can be gone through once more."""
+        return False
+
     def has_name(self, name: str) -> bool:
         """Whether a trigger of a flow is of this type, by what it writes as its type."""
         return name.lower() in self.names
@@ -60,3 +65,10 @@ class ClockTrigger(TriggerType):
     """What to do about the first date after an instant that is not after the present one."""
     next_look: Callable[[Any, datetime, Context], datetime | None]
     """When to ask for a decision again, after an instant; None where nothing will ever be due."""
+    backfill: Callable[[Any, datetime, datetime, Context], ClockDecision] | None = None
+    """What to do about the first date after an instant, up to another one, whatever was missed or
+    is late. None where a type has no dates beside those that it names."""
+
+    @property
+    def has_backfill(self) -> bool:
+        return self.backfill is not None

@@ -25,6 +25,12 @@ from penstock.resources.execution import (
 from penstock.resources.flow import FlowStatus, TriggerStatus
 from penstock.resources.gitsource import GitSourceSpec, GitSourceStatus
 from penstock.resources.keyvalue import KeyValueSpec
+from penstock.resources.trigger_state import (
+    BackfillRequest,
+    BackfillStatus,
+    TriggerStateSpec,
+    TriggerStateStatus,
+)
 from penstock.types import flow_parser
 from tests.unit.docs.snippets import (
     API_VERSION,
@@ -87,6 +93,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     [
         ("gitsource", [GitSourceSpec, GitSourceStatus]),
         ("flow", [FlowStatus, TriggerStatus]),
+        ("triggers", [TriggerStateSpec, TriggerStateStatus, BackfillRequest, BackfillStatus]),
         ("kv", [KeyValueSpec]),
         (
             "execution",

@@ -175,7 +175,7 @@ def test_every_reason_means_one_health_and_is_a_word_for_kubernetes(owner: Owner
 
 
 def test_each_kind_of_resource_is_in_the_table() -> None:
-    assert set(OWNERS) == {"Flow", "Execution", "GitSource", "KeyValue"}
+    assert set(OWNERS) == {"Flow", "Execution", "GitSource", "TriggerState", "KeyValue"}
 
 
 def test_every_reason_of_git_is_one_of_a_source() -> None:

@@ -13,6 +13,7 @@ from penstock.resources.execution import ExecutionSpec, ExecutionStatus
 from penstock.resources.flow import FlowStatus
 from penstock.resources.gitsource import GitSourceSpec, GitSourceStatus
 from penstock.resources.keyvalue import KeyValueSpec
+from penstock.resources.trigger_state import TriggerStateSpec, TriggerStateStatus
 from penstock.schema.crds import Kind, definition, kinds
 
 KINDS = {kind.kind: kind for kind in kinds()}
@@ -21,6 +22,7 @@ MODELS: dict[str, tuple[type[BaseModel], ...]] = {
     "Execution": (ExecutionSpec, ExecutionStatus),
     "GitSource": (GitSourceSpec, GitSourceStatus),
     "KeyValue": (KeyValueSpec,),
+    "TriggerState": (TriggerStateSpec, TriggerStateStatus),
 }
 
 NAMES_OF_KUBERNETES = frozenset(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.kubernetes.api.client import EXECUTIONS, FLOWS
+from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, TRIGGER_STATES
 from penstock.triggers import registry
 from penstock.triggers.evaluation import Context
 from penstock.triggers.firing import rendered_firing
@@ -62,7 +62,11 @@ async def test_one_file_makes_a_trigger_that_is_served(
     # when
     async with controller.running():
         await until(lambda: controller.server.all(EXECUTIONS))
-        await until(lambda: (controller.server.get(FLOWS, NAMESPACE, "tide") or {}).get("status"))
+        await until(
+            lambda: (controller.server.get(TRIGGER_STATES, NAMESPACE, "tide.moon") or {}).get(
+                "status"
+            )
+        )
     # then
     (body,) = controller.server.all(EXECUTIONS)
     assert body["metadata"]["name"].startswith("tide-moon-")
@@ -70,8 +74,8 @@ async def test_one_file_makes_a_trigger_that_is_served(
     assert body["spec"]["trigger"] == {
         "id": "moon", "type": MOON, "variables": {"phase": "europa is full"}
     }  # fmt: skip
-    (told,) = (controller.server.get(FLOWS, NAMESPACE, "tide") or {})["status"]["triggers"]
-    assert (told["served"], told["schedule"]) == (True, "europa")
+    told = (controller.server.get(TRIGGER_STATES, NAMESPACE, "tide.moon") or {})["status"]
+    assert (told["type"], told["plan"]) == (MOON, "europa")
 
 
 @pytest.mark.parametrize(
@@ -116,5 +120,6 @@ def test_penstocks_own_types_have_names_of_their_own() -> None:
     names = [name for known in registry.own_types() for name in known.names]
     assert len(names) == len(set(names)) == 9
     assert [known for known in registry.own_types() if known.served] == [
-        registry.find("io.kestra.plugin.core.trigger.Schedule")
+        registry.find("io.kestra.plugin.core.trigger.Schedule"),
+        registry.find("io.kestra.plugin.core.trigger.ScheduleOnDates"),
     ]

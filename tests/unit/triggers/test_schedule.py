@@ -75,6 +75,10 @@ def test_seconds() -> None:
         ("* * * * *", {"withSeconds": True}, "expected 6 fields, found 5"),
         ("61 * * * *", {}, "invalid cron expression '61 * * * *'"),
         ("@often", {}, "invalid cron expression"),
+        ("0 0 30 2 *", {}, "'0 0 30 2 *': it never fires: none of its months has such a day"),
+        ("0 0 31 4,6 *", {}, "it never fires"),
+        ("0 0 32 2 *", {}, "Bad day-of-month"),
+        ("0 0 31 13 *", {}, "Bad month"),
         ("* * * * *", {"timezone": "Mars/Base"}, "timezone '(Mars/Base)' is not a valid time-zone"),
         ("* * * * *", {"timezone": "../x"}, "is not a valid time-zone"),
         ("* * * * *", {"timezone": "europe/oslo"}, "did you mean Europe/Oslo?"),
@@ -89,6 +93,29 @@ def test_what_is_no_schedule(cron: str, more: dict[str, Any], told: str) -> None
     with pytest.raises(ValidationError) as refused:
         schedule(cron, **more)
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("cron", "days"),
+    [
+        ("0 0 13 * FRI", [3, 10, 13, 17, 24, 31]),
+        ("0 0 */10 * MON", [1, 6, 11, 13, 20, 21, 27, 31]),
+        ("0 0 1-31/10 * MON", [1, 6, 11, 13, 20, 21, 27, 31]),
+        ("0 0 13 * */6", [4, 5, 11, 12, 13, 18, 19, 25, 26]),
+        ("0 0 13 * 6,7", [4, 5, 11, 12, 13, 18, 19, 25, 26]),
+        ("0 0 */10 * *", [1, 11, 21, 31]),
+        ("0 0 * * */6", [4, 5, 11, 12, 18, 19, 25, 26]),
+        ("0 0 31 2 MON", []),
+    ],
+)
+def test_a_day_of_the_month_and_one_of_the_week_are_each_enough(cron: str, days: list[int]) -> None:
+    """So does cron-utils, which Kestra reads them with; a star with a step is a restriction."""
+    plan, found = schedule(cron), []
+    date = plan.next_date(at("2024-12-31T23:59:59"))
+    while date is not None and date < at("2025-02-01T00:00:00"):
+        found.append(date.day)
+        date = plan.next_date(date)
+    assert found == days
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from penstock.kubernetes.api.client import (
     JOBS,
     KEY_VALUES,
     PODS,
+    TRIGGER_STATES,
     Api,
 )
 from penstock.kubernetes.api.labels import EXECUTION_UID
@@ -110,11 +111,13 @@ def _informers(runtime: Runtime, events: Events) -> tuple[Informer, ...]:
     stored = partial(Informer, api, namespaces=namespaces)
     keyvalues, flows = stores.keyvalues, stores.flows
     sources, executions = stores.sources, stores.executions
+    triggers = stores.triggers
     return (
         stored(EXECUTIONS, executions.__iter__, events.execution_seen, executions.remove),
         owned(JOBS, runtime.attempts.jobs, events.job_seen, events.job_gone),
         owned(PODS, runtime.attempts.pods, events.pod_seen, events.pod_gone),
         stored(KEY_VALUES, keyvalues.__iter__, events.keyvalue_seen, keyvalues.remove),
         stored(FLOWS, flows.__iter__, events.flow_seen, flows.remove),
+        stored(TRIGGER_STATES, triggers.__iter__, events.trigger_seen, triggers.remove),
         stored(GIT_SOURCES, sources.__iter__, events.source_seen, sources.remove),
     )

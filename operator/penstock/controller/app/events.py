@@ -3,11 +3,13 @@
 | news | leads to |
 |---|---|
 | a Flow or GitSource is new | before an execution of its namespace begins, it is looked at whether the namespace is still the same |
-| a Flow is seen | it is reconciled; where its spec changed, the next of its queue too, as its limit may be another |
-| a Flow is gone | its revisions in memory go, and it is reconciled once more, which deletes those that nobody runs |
+| a Flow is seen | it is reconciled; where its spec changed, the next of its queue too, as its limit may be another, and its TriggerStates |
+| a Flow is gone | its revisions in memory go, and it is reconciled once more, which deletes those that nobody runs; another one of its namespace and id is reconciled, which counts now |
 | an Execution is seen | it is reconciled; where its state or the result of a control is news, its makers and those whose task waits for it too |
-| an Execution's status is written | the same for makers and those that wait; its Flow, some time later, where it began or ended; the next of the queue, where a place became free |
-| an Execution is gone | its memory goes, its files and logs are deleted; its makers, those that wait for it and the next of the queue are reconciled |
+| an Execution's status is written | the same for makers and those that wait; its Flow, some time later, where it began or ended; the next of the queue, where a place became free; the TriggerState of the trigger that started it, where it ended |
+| an Execution is gone | its memory goes, its files and logs are deleted; its makers, those that wait for it, the next of the queue and the TriggerState of the trigger that started it are reconciled |
+| a TriggerState is seen | it is reconciled; its Flow, some time later |
+| a TriggerState is gone | its Flow is reconciled, which makes it anew |
 | a Job or a pod is seen or gone | its attempt is another, and its Execution is reconciled; the pod's log is archived; where it does not start any more, the next Job of its namespace that waits for that is made |
 | a GitSource is seen or gone | it is reconciled, by workers of its own; where it is gone, or its spec is another, what Git does for it ends |
 | a KeyValue is seen or gone | it is reconciled |
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 
 from cachetools import FIFOCache
 
+from penstock.cluster.flows import flow_name
 from penstock.controller.app.reconcilers import Reconcilers
 from penstock.controller.app.stores import Stores
 from penstock.controller.attempts.starting_jobs import StartingJobs
@@ -34,11 +37,14 @@ from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.logs.archiver import Logs
 from penstock.controller.runtime.attempt_cache import AttemptStore
 from penstock.controller.runtime.execution_memory import ExecutionMemories
+from penstock.controller.runtime.indexes import version_of
+from penstock.controller.runtime.keys import started_by
 from penstock.controller.runtime.queue import Key
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.api.labels import EXECUTION_NAME
 from penstock.kubernetes.observation.podstatus import gone
 from penstock.resources.execution import ExecutionStatus, State
+from penstock.resources.trigger_state import trigger_state_name
 
 FLOW_DELAY = 1.0
 """Seconds for which what executions did to their flow is gathered: it only changes a column."""
@@ -81,6 +87,7 @@ class Events:
         stores.executions.on_removed(self.execution_gone)
         stores.sources.on_removed(self.source_gone)
         stores.keyvalues.on_removed(self.keyvalue_gone)
+        stores.triggers.on_removed(self.trigger_gone)
 
     def flow_seen(self, flow: Object) -> None:
         """Take in a Flow. Executions that wait for it look again by themselves."""
@@ -91,11 +98,15 @@ class Events:
             self._doubt_namespace(flow, before)
             if before is None or before["metadata"].get("generation") != meta.get("generation"):
                 self._call_next(meta["namespace"], meta["name"])
+                for state in self._stores.triggers.find((meta["namespace"], meta["name"])):
+                    self._reconcilers.add("TriggerState", state)
 
     def flow_gone(self, flow: Object) -> None:
         """Take in that a Flow is gone."""
         self._reconcilers.removed("Flow", flow)
         self._reconcilers.add("Flow", flow)
+        for other in self._stores.flows.find((flow["metadata"]["namespace"], *flow_name(flow))):
+            self._reconcilers.add("Flow", other)
 
     def execution_seen(self, execution: Object) -> None:
         """Take in an Execution, as a watch, a list or a call has shown it."""
@@ -117,6 +128,8 @@ class Events:
         )
         if flow is not None and (status.state.terminated or left_queue):
             self._call_next(namespace, flow)
+        if status.state.terminated:
+            self._tell_trigger(execution)
         written = self._stores.executions.get(namespace, execution["metadata"]["name"])
         if written is not None:
             self._tell_relatives(written)
@@ -132,6 +145,7 @@ class Events:
         flow = ((execution.get("status") or {}).get("flow") or {}).get("name")
         if flow:
             self._call_next(meta["namespace"], flow)
+        self._tell_trigger(execution)
 
     def execution_ready(self, execution: Object) -> None:
         """Take in that an Execution can be decided again, as what it lacked is there."""
@@ -151,6 +165,22 @@ class Events:
         """Take in that a GitSource is gone."""
         self._reconcilers.removed("GitSource", source)
         self._reconcilers.add("GitSource", source)
+
+    def trigger_seen(self, state: Object) -> None:
+        """Take in a TriggerState. Its Flow shows the next date of all of them in a column. That
+        the reconciler's own write comes back from the watch calls for nothing."""
+        meta = state["metadata"]
+        before = self._stores.triggers.get(meta["namespace"], meta["name"])
+        if self._stores.triggers.put(state):
+            if before is None or version_of(before) != version_of(state):
+                self._reconcilers.add("TriggerState", state)
+            self._reconcilers.queue.add_later(_flow_of(state), FLOW_DELAY)
+
+    def trigger_gone(self, state: Object) -> None:
+        """Take in that a TriggerState is gone: that of a trigger that is still there is made
+        anew."""
+        self._reconcilers.removed("TriggerState", state)
+        self._reconcilers.add_key(_flow_of(state))
 
     def keyvalue_seen(self, keyvalue: Object) -> None:
         """Take in a KeyValue."""
@@ -189,6 +219,13 @@ class Events:
         if before is None or before["metadata"]["uid"] != seen["metadata"]["uid"]:
             self._folders.doubt(seen["metadata"]["namespace"])
 
+    def _tell_trigger(self, execution: Object) -> None:
+        """Let the trigger that started an Execution look whether it may start the next."""
+        by = started_by(execution)
+        if by is not None:
+            name = trigger_state_name(by.flow, by.trigger)
+            self._reconcilers.add_key(Key("TriggerState", by.namespace, name))
+
     def _add_owner(self, owned: Object) -> None:
         """Let the Execution of a Job or pod be reconciled, which names it in an annotation."""
         meta = owned["metadata"]
@@ -221,3 +258,8 @@ class Events:
         waiting = next_in_line(self._stores.executions, namespace, flow)
         if waiting is not None:
             self._reconcilers.add("Execution", waiting)
+
+
+def _flow_of(state: Object) -> Key:
+    """Tell the key of the Flow that a TriggerState names."""
+    return Key("Flow", state["metadata"]["namespace"], str(state["spec"].get("flow")))

@@ -72,7 +72,11 @@ from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.settings import Settings
 from penstock.controller.runtime.throttle import Throttle
 from penstock.controller.runtime.waits import Waits
+from penstock.controller.triggers.arming import Arming
 from penstock.controller.triggers.clock import Clock
+from penstock.controller.triggers.contexts import Contexts
+from penstock.controller.triggers.reconciler import TriggerReconciler
+from penstock.controller.triggers.serving import TriggerServers
 from penstock.controller.triggers.starter import Starter
 from penstock.controller.workers.checking import Checking
 from penstock.controller.workers.deciding import Deciding
@@ -83,6 +87,7 @@ from penstock.kubernetes.status.large_outputs import OutputsKeeper
 from penstock.kubernetes.status.task_run_archive import TaskRunArchive
 from penstock.network import AllowedHosts, RefusedNetworks
 from penstock.storage.usage import Usage
+from penstock.triggers.kinds import ClockTrigger
 
 
 class Runtime:
@@ -186,11 +191,27 @@ class Flows:
             stores.flows,
             stores.executions,
             self.revisions,
-            Clock(Starter(runtime.api, stores.executions), keyvalues.index),
+            Arming(
+                runtime.api,
+                stores.triggers,
+                events.trigger_seen,
+                partial(runtime.reconcilers.add, "TriggerState"),
+            ),
             Retention(runtime.api, stores.executions, settings.executions),
             runtime.recorder,
         )
         runtime.reconcilers.serve("Flow", reconciler.reconcile, reconciler.removed)
+        starter = Starter(runtime.api, stores.executions)
+        triggers = TriggerReconciler(
+            runtime.api,
+            stores.triggers,
+            stores.flows,
+            stores.executions,
+            self.revisions,
+            TriggerServers({ClockTrigger: Clock(starter, Contexts(keyvalues.index))}),
+            runtime.recorder,
+        )
+        runtime.reconcilers.serve("TriggerState", triggers.reconcile)
 
 
 class Attempts:
@@ -295,7 +316,9 @@ def _cluster_tasks(rooms: Rooms) -> ClusterTasks:
     return ClusterTasks(
         runtime.attempts,
         ResumeTasks(api, stores.executions, runtime.memories, runtime.secrets),
-        ToggleTasks(api, stores.flows, rooms.flows.revisions),
+        ToggleTasks(
+            api, stores.flows, stores.triggers, rooms.flows.revisions, rooms.events.trigger_seen
+        ),
         PurgeTasks(
             api,
             index,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from penstock.controller.keyvalues.index import pair_keys
 from penstock.controller.runtime.indexes import ObjectStore
-from penstock.controller.runtime.keys import execution_keys, flow_keys
+from penstock.controller.runtime.keys import execution_keys, flow_keys, trigger_state_keys
 from penstock.controller.runtime.waits import Told
-from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, GIT_SOURCES
+from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, GIT_SOURCES, TRIGGER_STATES
 
 
 class Stores:
@@ -17,6 +17,7 @@ class Stores:
         self.executions = ObjectStore(execution_keys)
         self.sources = ObjectStore()
         self.keyvalues = ObjectStore(pair_keys)
+        self.triggers = ObjectStore(trigger_state_keys)
 
     def told(self) -> dict[str, Told]:
         """Say to which objects it is told that they wait, by kind."""
@@ -25,4 +26,5 @@ class Stores:
             "Execution": Told(self.executions, EXECUTIONS),
             "GitSource": Told(self.sources, GIT_SOURCES),
             "KeyValue": Told(self.keyvalues, None),
+            "TriggerState": Told(self.triggers, TRIGGER_STATES),
         }

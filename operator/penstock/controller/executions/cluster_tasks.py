@@ -52,7 +52,7 @@ class ClusterTasks:
                 case ResumeExecution():
                     done = await self._resume_tasks.resume(execution, action, command)
                 case ToggleTrigger():
-                    await self._toggle_tasks.toggle(meta["namespace"], command)
+                    await self._toggle_tasks.toggle(execution, command)
                 case CountExecutions():
                     outputs = self._count(meta["namespace"], command)
                 case _:

@@ -10,18 +10,16 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Protocol
 
+from penstock.controller.flows.duplicates import older_duplicate
 from penstock.controller.flows.revisions import AcceptedFlow, Revisions
-from penstock.controller.runtime.indexes import ObjectStore, has_ended, is_finished, state_of
-from penstock.controller.runtime.keys import find_flow
+from penstock.controller.runtime.indexes import ObjectStore, is_finished, state_of
 from penstock.controller.runtime.outcomes import is_missing
 from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import Report
-from penstock.flow.document import Trigger
 from penstock.flow.problems import shortened
 from penstock.kubernetes.api.client import FLOWS, Api, ApiError, Object
 from penstock.resources.conditions import FLOW, SOURCE_INVALID, is_ready, tells_of_wait
-from penstock.resources.execution import FlowReference
 from penstock.resources.flow import (
     PATH_ANNOTATION,
     PROBLEMS_ANNOTATION,
@@ -32,23 +30,27 @@ from penstock.resources.flow import (
 
 _MAX_MESSAGE = 4_000
 _MAX_WARNINGS = 50
-_MAX_TRIGGER_MESSAGE = 1_000
 _MAX_WARNING = 1_000
 """Characters of a warning; all of them together are a small part of what an object may hold."""
 
 
-class Triggers(Protocol):
-    """What starts the executions of an accepted flow, one trigger at a time."""
+class Summary(Protocol):
+    """What the status of a Flow says of its triggers."""
 
-    async def serve(
-        self,
-        accepted: AcceptedFlow,
-        trigger: Trigger,
-        known: TriggerStatus | None,
-        live: bool,
-        toggled_off: bool,
-        now: datetime,
-    ) -> tuple[TriggerStatus, Report | None]: ...
+    @property
+    def triggers(self) -> list[TriggerStatus]: ...
+
+    @property
+    def next_date(self) -> datetime | None: ...
+
+
+class Triggers(Protocol):
+    """What lets the triggers of an accepted flow be served, each by itself."""
+
+    async def arm(self, accepted: AcceptedFlow, before: FlowStatus) -> Summary: ...
+
+    def look_again(self, flow: Object) -> None:
+        """Let the triggers of a flow look whether it is accepted."""
 
 
 class Retention(Protocol):
@@ -58,7 +60,7 @@ class Retention(Protocol):
 
 
 class FlowReconciler:
-    """Accepts a Flow, serves its triggers, and lets old revisions and Executions of it go."""
+    """Accepts a Flow, arms its triggers, and lets old revisions and Executions of it go."""
 
     def __init__(
         self,
@@ -94,7 +96,7 @@ class FlowReconciler:
         own = self._executions_of(body)
         status = self._judge(accepted, before, now)
         if accepted.engine is not None and is_ready(status.conditions):
-            status = await self._serve_triggers(accepted, before, status, own, now)
+            status = await self._arm(accepted, before, status)
         status = status.model_copy(update={"last_execution": _newest(own)})
         # That it does not wait any more is said once nothing is in its way: else the two would be
         # written by turns.
@@ -107,7 +109,9 @@ class FlowReconciler:
             await self._revisions.prune(namespace, name, _revisions_of(own))
         if waited:
             await self._write(body, before, status)
-        return _seconds_until(status.next_date, now)
+        if is_ready(before.conditions) != is_ready(status.conditions):
+            self._triggers.look_again(body)
+        return None
 
     def removed(self, body: Object) -> None:
         """A Flow is gone. Its revisions go once nothing runs them: see `reconcile`."""
@@ -120,7 +124,7 @@ class FlowReconciler:
         reason, message = "Accepted", f"revision {accepted.revision}"
         if accepted.engine is None:
             reason, message = "Invalid", _problems_text(accepted)
-        elif _uid(first := self._first_with_same_id(accepted)) != _uid(body):
+        elif (first := older_duplicate(self._flows, accepted)) is not None:
             reason = "Duplicate"
             message = f"the Flow {first['metadata']['name']} has the same namespace and id"
         ready = reason == "Accepted"
@@ -154,39 +158,15 @@ class FlowReconciler:
         if old is None or (old.reason, old.message) != (reason, message[:32_000]):
             self._recorder.record(body, Report(reason, message, warning=not ready))
 
-    def _first_with_same_id(self, accepted: AcceptedFlow) -> Object:
-        assert accepted.flow is not None
-        reference = FlowReference(namespace=accepted.flow.namespace, id=accepted.flow.id)
-        namespace = accepted.body["metadata"]["namespace"]
-        return find_flow(self._flows, namespace, reference) or accepted.body
-
-    async def _serve_triggers(
-        self,
-        accepted: AcceptedFlow,
-        before: FlowStatus,
-        status: FlowStatus,
-        own: list[Object],
-        now: datetime,
+    async def _arm(
+        self, accepted: AcceptedFlow, before: FlowStatus, status: FlowStatus
     ) -> FlowStatus:
-        assert accepted.flow is not None
-        known = {trigger.id: trigger for trigger in before.triggers}
-        ids = {trigger.id for trigger in accepted.flow.triggers}
-        toggled_off = [id for id in before.disabled_triggers if id in ids]
-        served: list[TriggerStatus] = []
-        for trigger in accepted.flow.triggers:
-            live = any(_is_live_of(body, trigger.id) for body in own)
-            state, report = await self._triggers.serve(
-                accepted, trigger, known.get(trigger.id), live, trigger.id in toggled_off, now
-            )
-            served.append(_fitting(state))
-            if report is not None:
-                self._recorder.record(accepted.body, report)
-        dates = [trigger.next_date for trigger in served if trigger.next_date is not None]
+        summary = await self._triggers.arm(accepted, before)
         return status.model_copy(
             update={
-                "triggers": served,
-                "disabled_triggers": toggled_off,
-                "next_date": min(dates, default=None),
+                "triggers": summary.triggers,
+                "disabled_triggers": [],
+                "next_date": summary.next_date,
             }
         )
 
@@ -208,13 +188,6 @@ class FlowReconciler:
         return [*by_name, *by_id]
 
 
-def _fitting(state: TriggerStatus) -> TriggerStatus:
-    """Shorten what a status tells of a trigger, so that all of them have room in it."""
-    if state.message is None:
-        return state
-    return state.model_copy(update={"message": shortened(state.message, _MAX_TRIGGER_MESSAGE)})
-
-
 def _problems_text(accepted: AcceptedFlow) -> str:
     annotations = accepted.body["metadata"].get("annotations") or {}
     from_source = _source_problems(accepted.body)
@@ -231,15 +204,6 @@ def _source_problems(body: Object) -> str | None:
     return str(problems) if problems else None
 
 
-def _uid(body: Object) -> str:
-    return str(body["metadata"]["uid"])
-
-
-def _is_live_of(body: Object, trigger_id: str) -> bool:
-    trigger = (body.get("spec") or {}).get("trigger") or {}
-    return trigger.get("id") == trigger_id and not has_ended(body)
-
-
 def _newest(own: list[Object]) -> ExecutionSummary | None:
     begun = [body for body in own if (body.get("status") or {}).get("startDate")]
     newest = max(begun, key=lambda body: body["status"]["startDate"], default=None)
@@ -254,7 +218,3 @@ def _revisions_of(executions: Iterable[Object]) -> set[int]:
     """The revisions that they run, or would go on with if they were restarted."""
     pinned = [(body.get("status") or {}).get("flow") or {} for body in executions]
     return {int(flow["revision"]) for flow in pinned if "revision" in flow}
-
-
-def _seconds_until(date: datetime | None, now: datetime) -> float | None:
-    return None if date is None else max((date - now).total_seconds(), 0.05)

@@ -1,4 +1,4 @@
-"""The keys under which indexes find Flows and Executions, beside their names."""
+"""The keys under which indexes find Flows, Executions and TriggerStates, beside their names."""
 
 from __future__ import annotations
 
@@ -27,6 +27,27 @@ class RetryOf:
     original: str
 
 
+@dataclass(frozen=True)
+class StartedBy:
+    """Under this key a trigger of a Flow finds the executions that it started."""
+
+    namespace: str
+    flow: str
+    trigger: str
+
+
+def started_by(body: Object) -> StartedBy | None:
+    """Tell which trigger started an Execution; None where a task of another one did, a person, or
+    where the Flow is not known yet."""
+    spec = body.get("spec") or {}
+    trigger = (spec.get("trigger") or {}).get("id")
+    pinned = ((body.get("status") or {}).get("flow") or {}).get("name")
+    flow = pinned or (spec.get("flow") or {}).get("name")
+    if not trigger or not flow or spec.get("parent"):
+        return None
+    return StartedBy(body["metadata"]["namespace"], str(flow), str(trigger))
+
+
 def execution_keys(body: Object) -> Iterable[Hashable]:
     """An Execution is looked for by its flow (by the Flow's name once it has begun, until then
     as it was asked for) and by its relatives.
@@ -39,6 +60,8 @@ def execution_keys(body: Object) -> Iterable[Hashable]:
         yield namespace, str(name)
     else:
         yield namespace, str(asked.get("namespace")), str(asked.get("id"))
+    if (trigger := started_by(body)) is not None:
+        yield trigger
     yield from _relative_keys(body)
 
 
@@ -54,6 +77,11 @@ def _relative_keys(body: Object) -> Iterable[Hashable]:
 def flow_keys(body: Object) -> Iterable[Hashable]:
     """A Flow is looked for by the namespace and id that stand in it."""
     yield body["metadata"]["namespace"], *flow_name(body)
+
+
+def trigger_state_keys(body: Object) -> Iterable[Hashable]:
+    """A TriggerState is looked for by its Flow."""
+    yield body["metadata"]["namespace"], str((body.get("spec") or {}).get("flow"))
 
 
 def find_flow(flows: ObjectStore, namespace: str, reference: FlowReference) -> Object | None:

@@ -1,146 +1,144 @@
 """The clock: asks the triggers that fire at dates what is due, and has it started.
 
 Which dates are due is decided by each type of trigger, purely: a
-:class:`penstock.triggers.kinds.ClockTrigger`. What was dealt with stands in the Flow's status.
+:class:`penstock.triggers.kinds.ClockTrigger`. What was dealt with stands in the TriggerState's
+status.
 """
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
-from random import Random
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from pydantic import ValidationError
-
-from penstock.controller.flows.revisions import AcceptedFlow
-from penstock.controller.keyvalues.index import KeyValueIndex
+from penstock.controller.runtime.indexes import has_ended
+from penstock.controller.triggers.backfills import Backfills, is_of_backfill
+from penstock.controller.triggers.contexts import Contexts, small_allowance
+from penstock.controller.triggers.serving import Served, TriggerAtWork
 from penstock.controller.triggers.starter import NameTaken, Starter
 from penstock.engine.interface.actions import Report
-from penstock.expressions import Allowance, Host, spending
-from penstock.flow.document import Flow, Trigger
-from penstock.resources.flow import TriggerStatus
-from penstock.triggers.evaluation import Context, FlowName, Language
-from penstock.triggers.kinds import ClockDecision, ClockTrigger
+from penstock.expressions import spending
+from penstock.resources.trigger_state import TriggerPhase
+from penstock.triggers.kinds import ClockDecision, ClockTrigger, TriggerType
 from penstock.triggers.properties import TriggerProperties
-from penstock.triggers.registry import find
-from penstock.types import expressions
 
-_SECONDS = 0.1
-_CHARACTERS = 4 * 1024 * 1024
+_ANOTHER_TRY = timedelta(minutes=5)
+"""After this time dates that can't be told are asked for again."""
 
 
-def _small() -> Allowance:
-    """Make the allowance of the expressions of one trigger, which hold up all that the controller
-    does."""
-    told = f"the expressions of a trigger take more than {_SECONDS:g} s together"
-    return Allowance(_SECONDS, _CHARACTERS, told, shared=True)
+@dataclass(frozen=True)
+class _Started:
+    """What came of a decision."""
 
-
-class _NotServed(Exception):
-    """Nothing is started for a trigger; the text says why."""
+    report: Report | None = None
+    failed: bool = False
+    """Whether something should have been started, and was not."""
 
 
 class Clock:
-    """Serves the triggers that fire at dates; of any other it says that it is not served."""
+    """Serves the triggers that fire at dates."""
 
-    def __init__(self, starter: Starter, pairs: KeyValueIndex) -> None:
+    def __init__(self, starter: Starter, contexts: Contexts) -> None:
         self._starter = starter
-        self._pairs = pairs
+        self._contexts = contexts
+        self._backfills = Backfills(starter, contexts)
 
-    async def serve(
-        self,
-        accepted: AcceptedFlow,
-        trigger: Trigger,
-        known: TriggerStatus | None,
-        live: bool,
-        toggled_off: bool,
-        now: datetime,
-    ) -> tuple[TriggerStatus, Report | None]:
-        """Fire a trigger where it is due. `live`: an execution of it has not ended yet.
-        `toggled_off`: a Toggle task disabled it."""
-        flow = accepted.flow
-        assert flow is not None
-        status = TriggerStatus(id=trigger.id, type=trigger.type)
-        try:
-            kind, properties = _read(trigger)
-        except _NotServed as reason:
-            return status.model_copy(update={"served": False, "message": str(reason)}), None
-        status = status.model_copy(update={"schedule": kind.plan(properties)})
-        if trigger.disabled or flow.disabled:
-            return status.model_copy(update={"message": "disabled"}), None
-        if toggled_off:
-            return status.model_copy(update={"message": "disabled by a Toggle task"}), None
-        last = now
-        if known is not None and known.last_date is not None and known.schedule == status.schedule:
-            last = known.last_date
-        context = self._context(accepted, flow, trigger, now)
-        report = None
-        if not live or properties.allow_concurrent:
-            with spending(_small()):
-                decision = kind.decide(properties, last, now, context)
-            last = decision.handled
-            report = await self._act(accepted, flow, trigger, decision)
-            if decision.error is not None and report is not None:
-                status = status.model_copy(update={"message": report.message})
-        after = max(last, now) if live else last
-        with spending(_small()):
-            next_date = kind.next_look(properties, after, context)
-        await asyncio.sleep(0)  # a flow may have many triggers: others take their turn between
-        return status.model_copy(update={"last_date": last, "next_date": next_date}), report
+    def plan(self, kind: TriggerType, properties: TriggerProperties) -> str | None:
+        """Say in words what the dates of a trigger follow from."""
+        assert isinstance(kind, ClockTrigger)
+        return kind.plan(properties)
 
-    async def _act(
-        self, accepted: AcceptedFlow, flow: Flow, trigger: Trigger, decision: ClockDecision
-    ) -> Report | None:
-        """Start what was decided; what there is to tell of it."""
+    async def serve(self, work: TriggerAtWork, now: datetime) -> Served:
+        """Start what is due, and the next executions of a backfill. The two don't wait for each
+        other."""
+        served = await self._serve_dates(work, now)
+        step = await self._backfills.go_on(work, now)
+        return replace(
+            served,
+            status=served.status.model_copy(update={"backfill": step.status}),
+            look_again=now if step.more else served.look_again,
+            reports=(*served.reports, *step.reports),
+        )
+
+    async def _serve_dates(self, work: TriggerAtWork, now: datetime) -> Served:
+        """Start the execution of a trigger's next date that has come, unless its last one still
+        runs and it wants to wait for that."""
+        kind, properties = work.kind, work.properties
+        assert isinstance(kind, ClockTrigger)
+        last, context = work.before.last_date or now, self._contexts.of(work, now)
+        with spending(small_allowance()):
+            decision = kind.decide(properties, last, now, context)
+        waits_for = None
+        if decision.firing is not None and not properties.allow_concurrent:
+            waits_for = None if work.has_started(decision.firing) else _running(work)
+        if waits_for is not None:
+            with spending(small_allowance()):
+                next_date = kind.next_look(properties, max(last, now), context)
+            return _waiting(work, last, waits_for, next_date)
+        started = await self._act(work, decision)
+        with spending(small_allowance()):
+            next_date = kind.next_look(properties, decision.handled, context)
+        await asyncio.sleep(0)  # hundreds may be due at once: others take their turn between
+        failures, message = work.before.failures, work.before.message
+        reports = [] if started.report is None else [started.report]
+        if started.failed:
+            told = None if started.report is None else started.report.message
+            if decision.date is None and told == message:
+                reports = []  # nothing is dealt with: it was told before, and is no further failure
+            else:
+                failures, message = failures + 1, told
+        elif decision.handled != work.before.last_date:  # a date was dealt with, or none counts yet
+            failures = 0
+        phase = TriggerPhase.ARMED if next_date is not None else TriggerPhase.ENDED
+        status = work.before.model_copy(
+            update={
+                "last_date": decision.handled,
+                "next_date": next_date,
+                "failures": failures,
+                "message": message if failures else None,
+            }
+        )
+        if started.failed and next_date is None:
+            next_date = now + _ANOTHER_TRY
+        return Served(TriggerPhase.FAILING if failures else phase, status, next_date, reports)
+
+    async def _act(self, work: TriggerAtWork, decision: ClockDecision) -> _Started:
+        """Start what was decided."""
+        trigger = work.trigger
         if decision.error is not None:
             due = "" if decision.date is None else f", due at {decision.date}"
             message = f"trigger {trigger.id}{due}: {decision.error}"
-            return Report("TriggerFailed", message, warning=True)
+            return _Started(Report("TriggerFailed", message, warning=True), failed=True)
         firing = decision.firing
         if firing is None:
-            return None
+            return _Started()
         try:
-            name = await self._starter.start(accepted.body, flow.id, trigger, firing)
+            name = await self._starter.start(work.accepted.body, work.flow.id, trigger, firing)
         except NameTaken as error:
             message = f"trigger {trigger.id}, due at {decision.date}: {error}"
-            return Report("TriggerFailed", message, warning=True)
+            return _Started(Report("TriggerFailed", message, warning=True), failed=True)
         if name is None:
-            return None
+            return _Started()
         message = f"trigger {trigger.id} was due at {decision.date}: started {name}"
         told = "; ".join((message, *firing.problems))
-        return Report("Scheduled", told, warning=bool(firing.problems))
-
-    def _context(
-        self, accepted: AcceptedFlow, flow: Flow, trigger: Trigger, now: datetime
-    ) -> Context:
-        """What the expressions of a trigger see."""
-        meta = accepted.body["metadata"]
-        kv = self._pairs.function(meta["namespace"], flow.namespace)
-
-        def host(at: datetime | None) -> Host:
-            seed = trigger.id if at is None else str(at)
-            random = Random(f"{meta['uid']}/{seed}")
-            return Host(now=lambda: at or now, random=random, functions={"kv": kv})
-
-        return Context(
-            language=Language(expressions(), host),
-            variables={
-                "flow": {"id": flow.id, "namespace": flow.namespace, "revision": accepted.revision},
-                "vars": flow.variables,
-            },
-            flow=FlowName(flow.namespace, flow.id),
-        )
+        return _Started(Report("Scheduled", told, warning=bool(firing.problems)))
 
 
-def _read(trigger: Trigger) -> tuple[ClockTrigger, TriggerProperties]:
-    """The type and the properties of a trigger that is served. Raises ``_NotServed``."""
-    kind = find(trigger.type)
-    if not isinstance(kind, ClockTrigger) or not kind.served:
-        raise _NotServed(f"triggers of type {trigger.type} are not served yet")
-    try:
-        properties = kind.model.model_validate(trigger.properties)
-    except ValidationError as error:
-        raise _NotServed("; ".join(line["msg"] for line in error.errors())) from None
-    if properties.not_served is not None:
-        raise _NotServed(properties.not_served)
-    return kind, properties
+def _waiting(
+    work: TriggerAtWork, last: datetime, running: str, next_date: datetime | None
+) -> Served:
+    """Say of a trigger that something is due, and waits for the end of an execution."""
+    update = {
+        "last_date": last,
+        "next_date": next_date,
+        "message": f"the Execution {running} has not ended",
+    }
+    status = work.before.model_copy(update=update)
+    return Served(TriggerPhase.WAITING, status, next_date)
+
+
+def _running(work: TriggerAtWork) -> str | None:
+    """Name an execution of a date of the trigger that has not ended; None where all have."""
+    running = (body for body in work.executions if not has_ended(body) and not is_of_backfill(body))
+    found = next(running, None)
+    return None if found is None else str(found["metadata"]["name"])

@@ -17,6 +17,7 @@ from penstock.controller.runtime.outcomes import exists_already
 from penstock.flow.document import Trigger
 from penstock.kubernetes.api.client import EXECUTIONS, Api, ApiError, Object
 from penstock.resources.execution import ExecutionSpec, FlowReference, TriggerReference
+from penstock.resources.labels import BACKFILL
 from penstock.resources.names import slug
 from penstock.resources.new_execution import new_execution
 from penstock.triggers.firing import Firing
@@ -78,7 +79,10 @@ def execution_of(flow: Object, flow_id: str, trigger: Trigger, firing: Firing) -
         ),
     )
     name = execution_name(meta["name"], flow_id, trigger.id, firing.key)
-    return new_execution(meta["namespace"], name, spec)
+    made = new_execution(meta["namespace"], name, spec)
+    if firing.backfill is not None:
+        made["metadata"]["labels"][BACKFILL] = firing.backfill
+    return made
 
 
 def execution_name(flow: str, flow_id: str, trigger: str, key: str) -> str:

@@ -67,6 +67,17 @@ def due(schedule: Schedule, last: datetime, now: datetime, context: Context) -> 
     return Due(found.date, found.date, found.error)
 
 
+def first_due(schedule: Schedule, after: datetime, until: datetime, context: Context) -> Due:
+    """The first due time in (after, until], whatever the schedule says of missed and late ones.
+
+    Where very many dates are passed over, `handled` says how far it came; ask again from there.
+    """
+    found = _first(schedule, dates := _forward(schedule, after, until), context)
+    if found.date is not None:
+        return Due(found.date, found.date, found.error)
+    return Due(None, found.looked if dates.given_up and found.looked is not None else until)
+
+
 def was_missed(policy: Recovery, date: datetime, now: datetime) -> bool:
     """Whether a due time is left out because it passed while nothing could start."""
     return policy == "NONE" and now - date > _ON_TIME

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Any, Literal, Self
 
-from cronsim import CronSim, CronSimError
 from pydantic import Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -20,20 +19,11 @@ from penstock.flow.problems import Location
 from penstock.triggers.conditions import AnyCondition
 from penstock.triggers.conditions.model import Condition
 from penstock.triggers.properties import TriggerProperties
+from penstock.triggers.schedule.cron import CronError, dates
 from penstock.triggers.times import read_zone
 
 Recovery = Literal["ALL", "LAST", "NONE"]
 """What becomes of due times that passed while nothing could start: each, the last, none."""
-
-_NICKNAMES = {
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-    "@monthly": "0 0 1 * *",
-    "@weekly": "0 0 * * 0",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@hourly": "0 * * * *",
-}
 
 
 class Schedule(TriggerProperties):
@@ -76,7 +66,7 @@ class Schedule(TriggerProperties):
             raise _wrong("timezone", str(error), self.timezone) from None
         try:
             self._dates(datetime(2025, 1, 1, tzinfo=UTC))
-        except CronSimError as error:
+        except CronError as error:
             message = f"invalid cron expression '{self.cron}': {error}"
             raise _wrong("cron", message, self.cron) from None
         return self
@@ -117,15 +107,8 @@ class Schedule(TriggerProperties):
                     yield place, f"a {condition.name} has no effect on a schedule"
 
     def _dates(self, after: datetime, *, reverse: bool = False) -> Iterator[datetime]:
-        cron = _NICKNAMES.get(self.cron.strip().lower(), self.cron.strip())
-        fields = len(cron.split())
-        expected = 6 if self.with_seconds and cron == self.cron.strip() else 5
-        if fields != expected:
-            raise CronSimError(f"expected {expected} fields, found {fields}")
-        if fields == 6 and cron.startswith("0 "):
-            cron = cron.removeprefix("0 ")  # then a fixed time is met once on each day
-        dates = CronSim(cron, after.astimezone(self.zone), reverse=reverse)
-        return iter(dates)
+        start = after.astimezone(self.zone)
+        return dates(self.cron, start, with_seconds=self.with_seconds, reverse=reverse)
 
     def next_date(self, after: datetime) -> datetime | None:
         """The first due time after an instant; None where there is none for many years."""

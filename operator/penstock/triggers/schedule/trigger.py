@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from penstock.triggers.evaluation import Context
 from penstock.triggers.firing import Firing, rendered_firing
 from penstock.triggers.kinds import ClockDecision, ClockTrigger
-from penstock.triggers.schedule.due import due, next_look, schedule_variables
+from penstock.triggers.schedule.due import due, first_due, next_look, schedule_variables
 from penstock.triggers.schedule.model import Schedule
 
 SCHEDULE = "io.kestra.plugin.core.trigger.Schedule"
@@ -16,6 +16,16 @@ SCHEDULE = "io.kestra.plugin.core.trigger.Schedule"
 def decide(schedule: Schedule, last: datetime, now: datetime, context: Context) -> ClockDecision:
     """The execution for the next due time in (last, now], by the policy for missed ones."""
     call = due(schedule, last, now, context)
+    if call.fire is None or call.error is not None:
+        return ClockDecision(call.handled, call.fire, error=call.error)
+    return ClockDecision(call.handled, call.fire, fired(schedule, call.fire, context))
+
+
+def backfill(
+    schedule: Schedule, after: datetime, until: datetime, context: Context
+) -> ClockDecision:
+    """The execution for the first due time of a range that passed."""
+    call = first_due(schedule, after, until, context)
     if call.fire is None or call.error is not None:
         return ClockDecision(call.handled, call.fire, error=call.error)
     return ClockDecision(call.handled, call.fire, fired(schedule, call.fire, context))
@@ -42,4 +52,5 @@ TRIGGER = ClockTrigger(
     plan=plan,
     decide=decide,
     next_look=next_look,
+    backfill=backfill,
 )
