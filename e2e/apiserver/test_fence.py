@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from e2e.apiserver.controlplane import CONTROLLER, ControlPlane
+from e2e.apiserver.controlplane import CONTROLLER, CONTROLLER_NAMESPACE, ControlPlane
 from e2e.apiserver.process import connected
 from penstock.kubernetes.api.client import (
     CONFIG_MAPS,
@@ -180,6 +180,63 @@ async def test_a_secret_is_no_way_to_a_token(controller: Api, namespace: str) ->
     token["metadata"]["annotations"] = {"kubernetes.io/service-account.name": "default"}
 
     assert "of type Opaque only" in await refused(controller.create(SECRETS, namespace, token))
+
+
+CERTIFICATES = ("penstock-ca", "penstock-storage-tls", "penstock-git-tls")
+
+
+def certificate(name: str, **more: Any) -> Object:
+    data = {"tls.crt": "eA==", "tls.key": "eA=="}
+    return _body("v1", "Secret", name) | {"type": "kubernetes.io/tls", "data": data} | more
+
+
+@pytest.mark.parametrize("name", CERTIFICATES)
+async def test_the_controller_keeps_its_certificates(
+    controller: Api, admin: Api, name: str
+) -> None:
+    await admin.delete(SECRETS, CONTROLLER_NAMESPACE, name)
+    made = await controller.create(SECRETS, CONTROLLER_NAMESPACE, certificate(name))
+    renewed = {**made, "data": {"tls.crt": "eXk=", "tls.key": "eXk="}}
+    await controller.replace(SECRETS, renewed)
+    kept = await controller.get(SECRETS, CONTROLLER_NAMESPACE, name)
+    assert kept["data"] == renewed["data"]
+    # and it deletes none
+    told = await refused(controller.delete(SECRETS, CONTROLLER_NAMESPACE, name))
+    assert "cannot delete" in told
+    await admin.delete(SECRETS, CONTROLLER_NAMESPACE, name)
+
+
+@pytest.mark.parametrize("name", CERTIFICATES)
+async def test_under_the_name_of_a_certificate_nothing_else_is_kept(
+    controller: Api, admin: Api, namespace: str, name: str
+) -> None:
+    # given
+    await admin.delete(SECRETS, CONTROLLER_NAMESPACE, name)
+    account = {"annotations": {"kubernetes.io/service-account.name": "default"}, "name": name}
+    token = {"type": "kubernetes.io/service-account-token", "metadata": account, "data": {}}
+    # then: no Secret of another type, which may become a token
+    for wrong in (certificate(name) | token, certificate(name, type="Opaque")):
+        told = await refused(controller.create(SECRETS, CONTROLLER_NAMESPACE, wrong))
+        assert "but for its own certificates" in told
+    # and none in the namespace of somebody else
+    told = await refused(controller.create(SECRETS, namespace, certificate(name)))
+    assert "that an Execution owns" in told
+
+
+async def test_no_other_secret_is_a_certificate(controller: Api, admin: Api) -> None:
+    # given: a Secret beside those, of somebody else
+    name = f"x-{uuid4().hex[:8]}"
+    told = await refused(controller.create(SECRETS, CONTROLLER_NAMESPACE, certificate(name)))
+    assert "that an Execution owns" in told
+    generated = certificate(name)
+    generated["metadata"] = {"generateName": "penstock-ca"}
+    told = await refused(controller.create(SECRETS, CONTROLLER_NAMESPACE, generated))
+    assert "that an Execution owns" in told
+    theirs = await admin.create(SECRETS, CONTROLLER_NAMESPACE, certificate(name))
+    # then
+    assert "cannot get" in await refused(controller.get(SECRETS, CONTROLLER_NAMESPACE, name))
+    assert "cannot update" in await refused(controller.replace(SECRETS, theirs))
+    await admin.delete(SECRETS, CONTROLLER_NAMESPACE, name)
 
 
 async def test_what_is_kept_can_not_be_changed(controller: Api, admin: Api, namespace: str) -> None:

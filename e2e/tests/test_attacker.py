@@ -112,7 +112,7 @@ def test_a_script_reaches_neither_the_api_server_nor_files_of_others(scenario: S
         "job": run["attempts"][-1]["job"],
         "uri": uri,
         "path": uri.removeprefix("kestra://"),
-        "storage": f"http://{service.spec.cluster_ip}:{service.spec.ports[0].port}",
+        "storage": f"https://{service.spec.cluster_ip}:{service.spec.ports[0].port}",
     }
     # when
     # In plain words the URI would be fetched for the task, and refused.

@@ -117,9 +117,10 @@ def test_named_namespaces_mean_roles_there_and_nowhere_else() -> None:
     roles, bindings = of_kind(bodies, "Role"), of_kind(bodies, "RoleBinding")
     own = [role for role in roles if role["metadata"]["namespace"] == NAMESPACE]
     named = [role["rules"][0]["resourceNames"] for role in own]
-    assert named == [
+    assert sorted(named) == [
+        ["https:penstock-storage:storage"],
+        ["penstock-ca", "penstock-storage-tls", "penstock-git-tls"],
         ["penstock-storage", "penstock-git", "penstock-metrics"],
-        ["penstock-storage:storage"],
     ]
     roles = [role for role in roles if role not in own]
     for name, of_one in groupby(roles, lambda role: role["metadata"]["name"]):

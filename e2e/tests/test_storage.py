@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import socket
@@ -49,13 +50,17 @@ class Served:
     key: bytes
     expired: Callable[[str, str], str]
     """A URL of a file of a tenant that was good until now."""
+    authorities: str | None = None
+    """The CAs by which pods know it; None where it speaks plain HTTP."""
 
 
 @pytest.fixture(scope="module")
 def on_volume(kubernetes: Kubernetes) -> Served:
     """The storage service that the chart installed, with its defaults."""
     spec = kubernetes.core.read_namespaced_service("penstock-storage", SYSTEM_NAMESPACE).spec
-    url = f"http://{spec.cluster_ip}:{spec.ports[0].port}"
+    url = f"https://{spec.cluster_ip}:{spec.ports[0].port}"
+    secret = kubernetes.core.read_namespaced_secret("penstock-storage-tls", SYSTEM_NAMESPACE)
+    authorities = base64.b64decode(secret.data["ca.crt"]).decode()
     command = ("kubectl", "--namespace", SYSTEM_NAMESPACE, "exec", "deployment/penstock-storage")
     key = bytes.fromhex(
         subprocess.run(
@@ -70,7 +75,7 @@ def on_volume(kubernetes: Kubernetes) -> Served:
         wanted = OneObject("GET", tenant, path, int(time.time()) - 1)
         return url + url_of(wanted, wanted.signature(key))
 
-    return Served(url, key, expired)
+    return Served(url, key, expired, authorities)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +130,8 @@ class Tasks:
         grant = replace(grant, **changed)  # type: ignore[arg-type]
         self._create(grant, command)
         origin = Origin(PLACE.namespace, PLACE.flow, PLACE.execution, grant.task, grant.task_run)
-        return Remote(Service(self._served.url, grant.token(self._served.key)), origin)
+        service = Service(self._served.url, grant.token(self._served.key), self._served.authorities)
+        return Remote(service, origin)
 
     def ended(self, job: str) -> None:
         """Wait until the Job controller says that the Job has ended."""

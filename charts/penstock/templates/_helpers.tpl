@@ -97,6 +97,13 @@ penstock.dev/volume: {{ . | trunc 63 | trimSuffix "-" }}
 {{- $name }}-storage {{ $name }}-git{{ if .Values.metrics.service.enabled }} {{ $name }}-metrics{{ end }}
 {{- end }}
 
+{{/* The Secrets that the controller makes and reads, and no others: the CA, and the certificates of the
+services. */}}
+{{- define "penstock.certificates" -}}
+{{- $name := include "penstock.fullname" . }}
+{{- $name }}-ca {{ $name }}-storage-tls {{ $name }}-git-tls
+{{- end }}
+
 {{- define "penstock.serviceAccount" -}}
 {{- if .Values.serviceAccount.create }}
 {{- default (include "penstock.fullname" .) .Values.serviceAccount.name }}
@@ -146,7 +153,7 @@ to its Execution. It lists and writes nothing. */}}
   verbs: [get]
 {{- end }}
 
-{{/* What the controller may do in the namespaces that it serves. It reads no Secret. */}}
+{{/* What the controller may do in the namespaces that it serves. It reads no Secret there. */}}
 {{- define "penstock.rules" -}}
 # Flows are applied and pruned as Git says.
 - apiGroups: [penstock.dev]

@@ -20,11 +20,14 @@ from penstock.git_service.app import GitService
 from penstock.git_service.door import Door, ReviewDoor, SecretDoor
 from penstock.kubernetes.api.client import connect
 from penstock.network import RefusedNetworks
+from penstock.tls.entrance import by_tls
 
 PORT = 8083
 SECRET = "PENSTOCK_GIT_SECRET"
 """The variable with which a controller that starts the service says how it shows who it is."""
 _READ_BYTES = 64 * 1024
+_IDLE = 30.0
+"""Seconds without a request after which a connection is closed."""
 
 logger = logging.getLogger(__name__)
 
@@ -75,17 +78,35 @@ async def _run(options: Options, refused: RefusedNetworks, port: int) -> None:
         service = GitService(door, disk, refused)
         # Whoever asked and went away ends the call: see `told_by_thread`.
         runner = web.AppRunner(
-            service.app(), access_log=None, handler_cancellation=True, shutdown_timeout=1
+            service.app(),
+            access_log=None,
+            handler_cancellation=True,
+            keepalive_timeout=_IDLE,
+            shutdown_timeout=1,
         )
         await runner.setup()
-        host = "127.0.0.1" if options.secret else None
-        await web.TCPSite(runner, host=host, port=port).start()
-        logger.info("the Git service has started, with at most %d bytes", options.cache_bytes)
-        if options.secret:
-            print(runner.addresses[0][1], flush=True)  # the controller reads the port
-            await _stop_with_parent(stop)
-        await stop.wait()
+        async with _served(runner, options, port):
+            if options.secret:
+                print(runner.addresses[0][1], flush=True)  # the controller reads the port
+                await _stop_with_parent(stop)
+            await stop.wait()
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def _served(runner: web.AppRunner, options: Options, port: int) -> AsyncIterator[None]:
+    """Serve by TLS in a cluster; to a controller that has started this process, on the loopback."""
+    assert runner.server is not None
+    if options.secret:
+        await web.TCPSite(runner, host="127.0.0.1", port=port).start()
+        yield
+        return
+    async with by_tls(runner.server, port) as is_encrypted:
+        if not is_encrypted:
+            await web.TCPSite(runner, port=port).start()
+        how = "TLS" if is_encrypted else "plain HTTP"
+        logger.info("the Git service serves by %s, with %d bytes", how, options.cache_bytes)
+        yield
 
 
 @asynccontextmanager

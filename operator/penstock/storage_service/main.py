@@ -23,8 +23,11 @@ from penstock.storage_service.logs import Logs
 from penstock.storage_service.multipart import parts_for
 from penstock.storage_service.objects import BLOCK, Objects
 from penstock.storage_service.urls import urls_for
+from penstock.tls.entrance import by_tls
 
 PORT = 8082
+IDLE = 30.0
+"""Seconds without a request after which a connection is closed."""
 ABANDONED = 24 * 3600.0
 """Seconds after which an unfinished file is removed."""
 
@@ -57,11 +60,17 @@ async def serve(settings: StorageSettings, port: int, api: Api) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app = await asyncio.to_thread(_made, settings, api)
-    runner = web.AppRunner(app, access_log=None, read_bufsize=BLOCK, shutdown_timeout=20)
+    runner = web.AppRunner(
+        app, access_log=None, read_bufsize=BLOCK, keepalive_timeout=IDLE, shutdown_timeout=20
+    )
     await runner.setup()
-    await web.TCPSite(runner, port=port).start()
-    logger.info("the storage service has started, on port %d, with %s", port, settings.url)
-    await stop.wait()
+    assert runner.server is not None
+    async with by_tls(runner.server, port) as is_encrypted:
+        if not is_encrypted:
+            await web.TCPSite(runner, port=port).start()
+        how = "TLS" if is_encrypted else "plain HTTP"
+        logger.info("the storage service serves %s by %s, on port %d", settings.url, how, port)
+        await stop.wait()
     await runner.cleanup()
 
 

@@ -37,6 +37,7 @@ class Access:
 
     def __init__(self) -> None:
         self.known: bytes | None = KEY
+        self.has_tls = False
 
     @property
     def key(self) -> bytes:
@@ -89,6 +90,18 @@ def test_the_status_says_where_the_logs_are() -> None:
         "/api/v1/namespaces/system/services/penstock-storage:storage/proxy"
         "/v1/logs/team/company.team/load/run-1"
     )
+
+
+def test_the_status_says_that_the_storage_service_speaks_tls() -> None:
+    # given: an execution of a version whose storage service did not
+    given = Given()
+    given.written(BEGIN)
+    # when
+    given.access.has_tls = True
+    given.written(BEGIN)
+    # then: that is how the API server is told
+    assert given.status.logs is not None
+    assert "/services/https:penstock-storage:storage/proxy/v1/logs/" in given.status.logs.path
 
 
 def test_the_token_of_an_execution_that_runs_is_renewed_each_day() -> None:

@@ -33,6 +33,7 @@ async def test_a_service_is_reached_by_its_address(server: ApiServer) -> None:
     services = OwnServices(server.api)
     for _ in range(3):
         assert await services.url("penstock-git") == "http://10.0.0.7:8083"
+    assert await services.url("penstock-git", "https") == "https://10.0.0.7:8083"
     assert server.count("GET", SERVICES) == 1
     server.put(SERVICES, service("six", "2001:db8::6"))
     assert await services.url("six") == "http://[2001:db8::6]:8083"

@@ -12,7 +12,7 @@ import pytest
 from penstock.engine.interface.actions import StartAttempt, Workspace
 from penstock.engine.interface.secrets import SecretReference, Secrets
 from penstock.engine.kinds.flowables.working_directory import WorkingDirectory
-from penstock.kubernetes.jobs.job import JobDefaults, JobObjects, Owner, build_job
+from penstock.kubernetes.jobs.job import JobDefaults, JobObjects, Owner, build_job, matches
 from penstock.kubernetes.pods.files_sidecar import (
     CLOSING,
     PodStorage,
@@ -61,6 +61,26 @@ def plan_in(made: JobObjects) -> Plan:
 
 def script(starting: Starter, *commands: str, **properties: Any) -> StartAttempt:
     return starting(SHELL, {"commands": list(commands), **properties})
+
+
+def test_a_job_that_was_made_with_another_ca_is_the_same(starting: Starter) -> None:
+    # given: an attempt that reads a file, and storage services that are known by another CA each
+    start = script(starting, "cat in", inputFiles={"in": URI})
+    what = container(start.task.type, start.properties)
+    made = [
+        build_job(
+            start,
+            OWNER,
+            what,
+            JobDefaults(image="penstock:1"),
+            replace(STORAGE, environment={**STORAGE.environment, "PENSTOCK_STORAGE_CA": pem}),
+        ).job
+        for pem in ("-----BEGIN CERTIFICATE-----\nfirst", "-----BEGIN CERTIFICATE-----\nsecond")
+    ]
+    # then: a controller adopts the one that is there
+    first, second = made
+    assert first["spec"] != second["spec"]
+    assert matches(first, second)
 
 
 def test_a_script_with_files_has_a_container_that_moves_them(starting: Starter) -> None:

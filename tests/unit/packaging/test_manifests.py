@@ -9,9 +9,13 @@ import pytest
 import yaml
 
 from penstock.controller.app.metrics_endpoint import TASKS_PATH
+from penstock.controller.runtime.certificates import Certificates
 from penstock.controller.runtime.settings import load_settings
 from penstock.git.wire import AUDIENCE
 from penstock.network import REFUSED
+from penstock.tls.serving import FOLDER
+from penstock.tls.trust import GIT, STORAGE
+from tests.fixtures.apiserver import ApiServer
 
 ROOT = Path(__file__).parents[3]
 BASE = ROOT / "manifests"
@@ -72,7 +76,7 @@ def test_each_part_passes_pod_security_restricted(name: str, container: str) -> 
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    kinds = {"emptyDir", "configMap", "persistentVolumeClaim", "projected"}
+    kinds = {"emptyDir", "configMap", "persistentVolumeClaim", "projected", "secret"}
     assert all(kinds & set(volume) for volume in pod["volumes"])
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
 
@@ -202,7 +206,7 @@ def test_users_reach_the_storage_service_by_get_and_nothing_else() -> None:
         {
             "apiGroups": [""],
             "resources": ["services/proxy"],
-            "resourceNames": ["penstock-storage:storage"],
+            "resourceNames": ["https:penstock-storage:storage"],
             "verbs": ["get"],
         }
     ]
@@ -272,9 +276,9 @@ def test_the_controller_shows_git_a_token_for_that_alone() -> None:
     assert environment_of("penstock-git")["PENSTOCK_GIT_USER"] == user
 
 
-def test_git_has_no_volume_and_no_secret_but_its_cache() -> None:
+def test_git_has_no_volume_and_no_secret_but_its_cache_and_its_certificate() -> None:
     pod = pod_of("penstock-git")
-    assert {item["name"] for item in pod["volumes"]} == {"settings", "cache", "tmp"}
+    assert {item["name"] for item in pod["volumes"]} == {"settings", "tls", "cache", "tmp"}
     (cache,) = [item for item in pod["volumes"] if item["name"] == "cache"]
     size = environment_of("penstock-git")["PENSTOCK_GIT_CACHE_SIZE"]
     assert cache["emptyDir"]["sizeLimit"] == size
@@ -293,6 +297,83 @@ def test_the_controller_reaches_git_by_its_service() -> None:
     for body in of_kind("Service"):
         if body is not service and body["metadata"]["name"] != "penstock-git":
             assert not body["spec"]["selector"].items() <= labels.items()
+
+
+CERTIFICATES = ["penstock-ca", "penstock-storage-tls", "penstock-git-tls"]
+
+
+def test_the_controller_keeps_its_certificates_and_reads_no_other_secret() -> None:
+    (role,) = [
+        body for body in of_kind("Role") if body["metadata"]["name"] == "penstock-certificates"
+    ]
+    assert role["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["secrets"],
+            "resourceNames": CERTIFICATES,
+            "verbs": ["get", "update"],
+        },
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+    ]
+    others = [
+        body for body in of_kind("Role") if body["metadata"]["name"] != "penstock-certificates"
+    ]
+    assert "secrets" not in str([body["rules"] for body in others])
+    (binding,) = [
+        body
+        for body in of_kind("RoleBinding")
+        if body["roleRef"]["name"] == "penstock-certificates"
+    ]
+    assert [subject["name"] for subject in binding["subjects"]] == [pod_of()["serviceAccountName"]]
+
+
+def test_the_fence_knows_the_certificates_by_namespace_and_name() -> None:
+    # given: the rules that leave something out for them
+    expressions = [
+        " ".join(validation["expression"].split())
+        for policy in of_kind("ValidatingAdmissionPolicy")
+        for validation in policy["spec"]["validations"]
+    ]
+    names = str(CERTIFICATES).replace(" ", "")
+    opened = [text for text in expressions if names in text]
+    # then: of the namespaces, the owners, what is immutable, and the types
+    assert len(opened) == 4
+    only = (
+        "(request.resource.resource == 'secrets' && request.operation != 'DELETE' "
+        f"&& request.namespace == 'penstock-system' && request.name in {names})"
+    )
+    assert all(text.count(only) == 1 for text in opened)
+
+
+@pytest.mark.parametrize("part", ["storage", "git"])
+def test_a_service_speaks_tls_with_the_certificate_that_the_controller_makes(
+    monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    # given: the names that the controller makes of its environment
+    for name, value in environment_of("penstock").items():
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    certificates = Certificates.of_environment(ApiServer().api)
+    assert certificates is not None
+    assert [certificates.authority_secret, *certificates.secrets.values()] == CERTIFICATES
+    # then
+    pod = pod_of(f"penstock-{part}")
+    (volume,) = [item for item in pod["volumes"] if "secret" in item]
+    service = {"storage": STORAGE, "git": GIT}[part]
+    assert volume["secret"] == {
+        "secretName": certificates.secrets[service],
+        "defaultMode": 0o440,
+    }
+    (container,) = pod["containers"]
+    (mount,) = [item for item in container["volumeMounts"] if item["name"] == volume["name"]]
+    assert environment_of(f"penstock-{part}")[FOLDER] == mount["mountPath"]
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["scheme"] == "HTTPS"
+
+
+def test_no_part_but_the_controller_gets_at_the_ca() -> None:
+    for name in ("penstock", "penstock-storage", "penstock-git"):
+        assert "penstock-ca" not in str(pod_of(name)["volumes"])
 
 
 def test_the_chart_refuses_the_networks_that_are_the_default() -> None:

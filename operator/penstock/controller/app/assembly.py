@@ -22,6 +22,7 @@ from penstock.controller.app.rooms import (
 from penstock.controller.gc.package_cache import PackageCleaner
 from penstock.controller.gitsources.git_client import Git
 from penstock.controller.runtime.bench import Bench
+from penstock.controller.runtime.certificates import Certificates
 from penstock.controller.runtime.informer import Informer
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.queue import KeyedQueue
@@ -51,11 +52,13 @@ class Operator:
         git: Git,
         refused: RefusedNetworks | None = None,
         bench: Bench | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         """``refused`` says whom expressions may not ask; as the settings say where it is None.
-        Without a bench nothing is quarantined."""
+        Without a bench nothing is quarantined; without certificates pods reach the storage service
+        by plain HTTP."""
         self.runtime = runtime = Runtime(api, settings, metrics, bench)
-        self.files = files = Files(runtime, refused or settings.refused_networks)
+        self.files = files = Files(runtime, refused or settings.refused_networks, certificates)
         self.logs = logs = build_logs(runtime, files)
         events = build_events(runtime, files, logs)
         keyvalues = KeyValues(runtime)

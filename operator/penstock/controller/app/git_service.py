@@ -12,13 +12,16 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from penstock.controller.app.own_services import OwnServices
 from penstock.controller.gitsources.git_client import GitClient
+from penstock.controller.runtime.certificates import Certificates
 from penstock.controller.runtime.settings import GitSettings
 from penstock.network import RefusedNetworks
+from penstock.tls.trust import GIT
 
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
@@ -26,19 +29,28 @@ _END_SECONDS = 10.0
 
 @asynccontextmanager
 async def git_service(
-    settings: GitSettings, services: OwnServices, refused: RefusedNetworks
+    settings: GitSettings,
+    services: OwnServices,
+    refused: RefusedNetworks,
+    certificates: Certificates | None = None,
 ) -> AsyncIterator[GitClient]:
     """Git, by way of the service that the settings or the environment name; where neither does, by
-    way of a child process that ends with the block."""
+    way of a child process that ends with the block. The service of the environment is known by the
+    installation's certificates, where there are some."""
     url, name = settings.service_url, os.environ.get("PENSTOCK_GIT_SERVICE")
     if url is not None or name is not None:
         token = Path(os.environ.get("PENSTOCK_GIT_TOKEN", "/var/run/secrets/penstock-git/token"))
+        # A URL that an administrator names is that of something in front of the service.
+        ours = certificates if url is None else None
+        trust = None if ours is None else partial(ours.trust, GIT)
 
         async def address() -> str:
-            return url if url is not None else await services.url(name or "")
+            if url is not None:
+                return url
+            return await services.url(name or "", "http" if trust is None else "https")
 
         # The kubelet writes it anew before it runs out.
-        client = GitClient(address, lambda: token.read_text().strip(), refused)
+        client = GitClient(address, lambda: token.read_text().strip(), refused, trust)
         try:
             yield client
         finally:

@@ -21,6 +21,7 @@ from penstock.controller.app.own_services import OwnServices
 from penstock.controller.app.probes import probe_app, serve
 from penstock.controller.app.reconcilers import SOURCE_WORKERS
 from penstock.controller.runtime.bench import Bench
+from penstock.controller.runtime.certificates import Certificates
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.settings import Settings, settings_of_environment
 from penstock.kubernetes.api.client import connect
@@ -70,9 +71,14 @@ async def _run(settings: Settings, bench: Bench | None) -> None:
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(connect(metrics.api_called))
         services = OwnServices(api)
-        git = await stack.enter_async_context(git_service(settings.git, services, refused))
-        operator = Operator(api, settings, metrics, git, refused, bench)
-        refusing = asyncio.create_task(services.are_refused(refused))
+        beside = [asyncio.create_task(services.are_refused(refused))]
+        certificates = Certificates.of_environment(api)
+        if certificates is not None:  # the services wait for them
+            beside.append(asyncio.create_task(certificates.run()))
+        git = await stack.enter_async_context(
+            git_service(settings.git, services, refused, certificates)
+        )
+        operator = Operator(api, settings, metrics, git, refused, bench, certificates)
         ready = asyncio.Event()
         await serve(probe_app(operator.queue, ready.is_set), PROBE_PORT)
         await serve(metrics_app(metrics, MetricsReaders(api)), METRICS_PORT)
@@ -89,8 +95,8 @@ async def _run(settings: Settings, bench: Bench | None) -> None:
         if bench is not None:
             bench.close()
         await asyncio.wait({watch}, timeout=10)
-        refusing.cancel()
-        work.cancel()
+        for task in (*beside, work):
+            task.cancel()
         await asyncio.wait({work}, timeout=5)
         for task in (work, watch):
             if task.done() and not task.cancelled() and task.exception() is not None:

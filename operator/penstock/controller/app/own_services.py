@@ -25,26 +25,26 @@ class OwnServices:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._namespace = os.environ.get("PENSTOCK_NAMESPACE", "")
-        self._urls: dict[str, tuple[float, str]] = {}
-        """The URL of each Service, by its name, and until when it counts."""
+        self._addresses: dict[str, tuple[float, str]] = {}
+        """The host and port of each Service, by its name, and until when they count."""
         self._names = os.environ.get("PENSTOCK_OWN_SERVICES", "").split()
 
-    async def url(self, name: str) -> str:
+    async def url(self, name: str, scheme: str = "http") -> str:
         """The URL of a Service's first port, as it was within the last minute. Raises
         :class:`ApiError`."""
-        until, url = self._urls.get(name, (0.0, ""))
+        until, address = self._addresses.get(name, (0.0, ""))
         if until < time.monotonic():
-            url = await self._url(name)
-            self._urls[name] = time.monotonic() + REMEMBERED, url
-        return url
+            address = await self._address(name)
+            self._addresses[name] = time.monotonic() + REMEMBERED, address
+        return f"{scheme}://{address}"
 
-    async def _url(self, name: str) -> str:
+    async def _address(self, name: str) -> str:
         spec = await self._spec(name)
         address = _addresses(spec)[:1]
         if not address:
             raise ApiError(404, "NotFound", f"the Service `{name}` has no cluster IP")
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
-        return f"http://{host}:{spec['ports'][0]['port']}"
+        return f"{host}:{spec['ports'][0]['port']}"
 
     async def are_refused(self, refused: RefusedNetworks) -> None:
         """Refuse the addresses of all of them: they have no business with users' expressions."""

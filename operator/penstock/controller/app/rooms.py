@@ -65,6 +65,7 @@ from penstock.controller.logs.archiver import Logs
 from penstock.controller.logs.reference import LogReferences
 from penstock.controller.runtime.attempt_cache import AttemptStore
 from penstock.controller.runtime.bench import Bench
+from penstock.controller.runtime.certificates import Certificates
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.quarantine import Quarantine
@@ -115,9 +116,11 @@ class Runtime:
 class Files:
     """The internal storage, and who may use what of it."""
 
-    def __init__(self, runtime: Runtime, refused: RefusedNetworks) -> None:
+    def __init__(
+        self, runtime: Runtime, refused: RefusedNetworks, certificates: Certificates | None
+    ) -> None:
         executions, settings = runtime.stores.executions, runtime.settings
-        self.storage = StorageAccess(runtime.api, settings.storage)
+        self.storage = StorageAccess(runtime.api, settings.storage, certificates)
         self.provenance = Provenance(lambda: self.storage.key)
         self.access = FileAccess(executions, self.provenance)
         http = HttpRules(refused, AllowedHosts(settings.http.allow), settings.http.enabled)

@@ -14,7 +14,6 @@ from penstock.resources.execution import ExecutionStatus
 from penstock.storage.grants import Grant
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract.task import Container
-from penstock.tasks.remote.storage import GRANT_VARIABLE, URL_VARIABLE
 
 _LONGEST = timedelta(days=30)
 """For how long the grant of a task without a timeout counts, if its Job is there that long."""
@@ -64,8 +63,7 @@ class Grants:
             parents=self._parents(execution),
             rights=rights(start, container),
         )
-        url, token = self._access.url, self._access.grant(grant)
-        return PodStorage(place, {URL_VARIABLE: url, GRANT_VARIABLE: token})
+        return PodStorage(place, self._access.environment(grant))
 
     def _expires(self, start: StartAttempt) -> datetime:
         longest = _LONGEST if start.timeout is None else min(start.timeout, _LONGEST)

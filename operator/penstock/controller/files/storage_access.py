@@ -7,12 +7,15 @@ import logging
 import os
 from dataclasses import dataclass
 
+from penstock.controller.runtime.certificates import Certificates, CertificatesMissing
 from penstock.kubernetes.api.client import SERVICES, Api, ApiError
 from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.storage.files import Storage
 from penstock.storage.grants import Grant
 from penstock.storage.settings import StorageSettings, opened
 from penstock.storage.signing import read_key
+from penstock.tasks.remote.storage import GRANT_VARIABLE, TRUST_VARIABLE, URL_VARIABLE
+from penstock.tls.trust import STORAGE
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +37,13 @@ class StorageAccess:
     Until then nothing waits: what needs a grant is refused, and tried again by its reconcile.
     """
 
-    def __init__(self, api: Api, settings: StorageSettings) -> None:
+    def __init__(
+        self, api: Api, settings: StorageSettings, certificates: Certificates | None = None
+    ) -> None:
+        """Without certificates the storage service speaks plain HTTP."""
         self._api = api
         self._settings = settings
+        self._certificates = certificates
         self._storage = opened(settings)
         self._connected: _Connected | None = None
         self._missing = "the storage service was not looked for yet"
@@ -56,6 +63,11 @@ class StorageAccess:
         return self._known().url
 
     @property
+    def has_tls(self) -> bool:
+        """Whether the storage service's own port speaks TLS."""
+        return self._certificates is not None
+
+    @property
     def key(self) -> bytes:
         """What the controller signs with. Raises :class:`StorageUnavailable`."""
         return self._known().key
@@ -67,6 +79,19 @@ class StorageAccess:
         crash: nothing in the grant may depend on the time at which this is called.
         """
         return grant.token(self._known().key)
+
+    def environment(self, grant: Grant) -> dict[str, str]:
+        """The variables by which a pod reaches the storage service: where it is, how it is known,
+        and the grant. Raises :class:`StorageUnavailable`.
+        """
+        made = {URL_VARIABLE: self.url, GRANT_VARIABLE: self.grant(grant)}
+        # An address that an administrator names is that of something in front of the service.
+        if self._certificates is not None and self._settings.service_url is None:
+            try:
+                made[TRUST_VARIABLE] = self._certificates.authorities(STORAGE)
+            except CertificatesMissing as error:
+                raise StorageUnavailable(str(error)) from error
+        return made
 
     async def run(self) -> None:
         """Look for the key and the address of the service until both are there."""
@@ -99,7 +124,8 @@ class StorageAccess:
         if address in ("", "None"):
             raise StorageUnavailable(f"the Service `{name}` has no cluster IP")
         host = f"[{address}]" if ":" in address else address
-        return f"http://{host}:{spec['ports'][0]['port']}"
+        scheme = "https" if self.has_tls else "http"
+        return f"{scheme}://{host}:{spec['ports'][0]['port']}"
 
 
 def service_name() -> tuple[str | None, str | None]:

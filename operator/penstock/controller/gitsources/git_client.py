@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Protocol
@@ -10,6 +11,7 @@ from typing import Protocol
 from aiohttp import ClientError, ClientSession, ClientTimeout, StreamReader, TCPConnector
 from aiohttp.http_exceptions import HttpProcessingError
 
+from penstock.controller.runtime.certificates import CertificatesMissing
 from penstock.controller.runtime.outcomes import WaitingError
 from penstock.git.model import Record, Remote, Wanted
 from penstock.git.wire import (
@@ -29,6 +31,7 @@ from penstock.git.wire import (
 )
 from penstock.kubernetes.api.client import ApiError
 from penstock.network import RefusedNetworks
+from penstock.tls.trust import GIT
 
 _CONNECT_SECONDS = 10.0
 _SILENCE_SECONDS = 45.0
@@ -38,6 +41,8 @@ Address = Callable[[], Awaitable[str]]
 """Gives the URL of the service. Raises :class:`ApiError` where nobody can say it."""
 Credentials = Callable[[], str]
 """Gives the token with which the controller shows who it is; read anew for each call."""
+Trust = Callable[[], ssl.SSLContext]
+"""Gives what knows the service's certificate. Raises :class:`CertificatesMissing`."""
 
 
 class GitServiceUnavailable(WaitingError):
@@ -67,12 +72,18 @@ class GitClient:
     """Git by way of the Git service."""
 
     def __init__(
-        self, address: Address, credentials: Credentials, refused: RefusedNetworks | None = None
+        self,
+        address: Address,
+        credentials: Credentials,
+        refused: RefusedNetworks | None = None,
+        trust: Trust | None = None,
     ) -> None:
-        """``refused``: the service refuses what is our own there, too."""
+        """``refused``: the service refuses what is our own there, too. ``trust``: the service shows
+        a certificate of the installation; without it, one that anybody would take, or none."""
         self._address = address
         self._credentials = credentials
         self._refused = refused or RefusedNetworks()
+        self._trust = trust
         self._session: ClientSession | None = None
 
     async def close(self) -> None:
@@ -109,7 +120,10 @@ class GitClient:
             token = await asyncio.to_thread(self._credentials)
             headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
             url = (await self._address()).rstrip("/") + path
-            answer = await self._opened().post(url, data=body, headers=headers)
+            trust, name = (self._trust(), GIT) if self._trust is not None else (True, None)
+            answer = await self._opened().post(
+                url, data=body, headers=headers, ssl=trust, server_hostname=name
+            )
         try:
             if answer.status != 200:
                 with _told_as_unavailable():
@@ -166,6 +180,7 @@ def _told_as_unavailable() -> Iterator[None]:
     except (
         *(OSError, ClientError, HttpProcessingError, asyncio.IncompleteReadError),
         ApiError,  # which says where the service is
+        CertificatesMissing,
     ) as error:
         what = str(error) or type(error).__name__
         raise GitServiceUnavailable(f"the Git service can't be reached: {what}") from error

@@ -48,12 +48,13 @@ class LogReferences:
         that have none, as the storage service was not there yet when their status was written."""
         while True:
             await asyncio.sleep(PERIOD)
-            if self._known() is not None:
-                await self._look(datetime.now(UTC))
+            known = self._known()
+            if known is not None:
+                await self._look(datetime.now(UTC), known[1])
 
-    async def _look(self, now: datetime) -> None:
+    async def _look(self, now: datetime, service: str) -> None:
         for number, execution in enumerate(list(self._executions), 1):
-            if self._is_due(execution, now):
+            if self._is_due(execution, now, service):
                 self._look_at(execution)
                 await asyncio.sleep(1 / AT_ONCE)
             elif number % _BREATH == 0:  # others have their turn
@@ -80,12 +81,15 @@ class LogReferences:
         return status.model_copy(update={"logs": LogsReference(path=path, token=text)})
 
     def _known(self) -> tuple[bytes, str] | None:
-        """The key, and the path of the storage service's Service; None while it is not there."""
+        """The key, and the path by which the API server passes calls on to the storage service;
+        None while that is not there."""
         namespace, service = service_name()
         if not namespace or not service:
             return None
         try:
-            return self._storage.key, f"/api/v1/namespaces/{namespace}/services/{service}"
+            scheme = "https:" if self._storage.has_tls else ""
+            port = f"{scheme}{service}:{PORT}"
+            return self._storage.key, f"/api/v1/namespaces/{namespace}/services/{port}/proxy"
         except StorageUnavailable:
             return None
 
@@ -93,16 +97,18 @@ class LogReferences:
         """How long the token of an Execution has to be good: for as long as that is kept."""
         return max(now, (end or now) + self._kept)
 
-    def _is_due(self, execution: Object, now: datetime) -> bool:
+    def _is_due(self, execution: Object, now: datetime, service: str) -> bool:
         """Tell whether a token ends too early, by what it states: whoever renews it looks more
-        closely."""
+        closely. Or whether the logs were read by another way than the storage service's now."""
         status = execution.get("status") or {}
         if not status.get("flow"):
             return False
-        until = end_of((status.get("logs") or {}).get("token", ""))
+        logs = status.get("logs") or {}
+        until = end_of(logs.get("token", ""))
+        is_elsewhere = not logs.get("path", "").startswith(f"{service}/")
         try:
             end = datetime.fromisoformat(status["endDate"]) if "endDate" in status else None
-            return until < self._needed(end, now).timestamp()
+            return until < self._needed(end, now).timestamp() or is_elsewhere
         except (ValueError, OverflowError):  # no time that the controller has written
             return False
 
@@ -111,7 +117,7 @@ def _path(service: str, tenant: str, place: ExecutionPlace) -> str:
     """A path of the API server, since people may have no other way into the cluster."""
     names = (tenant, place.namespace, place.flow, place.execution)
     named = "/".join(quote(name, safe="") for name in names)
-    return f"{service}:{PORT}/proxy/v1/logs/{named}"
+    return f"{service}/v1/logs/{named}"
 
 
 def _token(key: bytes, meta: Object, place: ExecutionPlace, text: str) -> LogToken | None:

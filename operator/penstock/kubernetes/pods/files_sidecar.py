@@ -55,7 +55,8 @@ class PodStorage:
 
     place: ExecutionPlace
     environment: Mapping[str, str]
-    """The variables with the address of the storage service and with the grant."""
+    """The variables by which the pod reaches the storage service: where that is, the CAs by which
+    it is known, and the grant."""
 
 
 def needs_storage(start: StartAttempt, container: Container, paths: Paths = OWN) -> bool:

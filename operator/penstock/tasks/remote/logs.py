@@ -12,11 +12,16 @@ from typing import Any
 from penstock.storage.errors import StorageUnavailable
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract.services import LogEntry
-from penstock.tasks.remote.transfer import connect, refusal
+from penstock.tasks.remote.transfer import Connect, refusal
 
 
 def remote_logs(
-    url: str, grant: str, place: ExecutionPlace, tasks: Collection[str], level: str
+    url: str,
+    grant: str,
+    place: ExecutionPlace,
+    tasks: Collection[str],
+    level: str,
+    connect: Connect,
 ) -> Iterator[LogEntry]:
     """Yield the log entries of an execution from a level on, in the order of time; of all tasks
     where none is named. Raises :class:`~penstock.storage.errors.StorageError`.

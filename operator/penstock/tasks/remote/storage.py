@@ -23,9 +23,9 @@ from penstock.tasks.remote.logs import remote_logs
 from penstock.tasks.remote.transfer import (
     TIMEOUT,
     WINDOW,
+    Connector,
     Download,
     Patience,
-    connect,
     error_of,
     refusal,
     room_for,
@@ -34,6 +34,8 @@ from penstock.tasks.remote.uploading import Place
 
 URL_VARIABLE = "PENSTOCK_STORAGE_URL"
 GRANT_VARIABLE = "PENSTOCK_STORAGE_GRANT"
+TRUST_VARIABLE = "PENSTOCK_STORAGE_CA"
+"""The CAs (PEM) by which the service is known. Without it, a service is known as any server is."""
 
 _BLOCK = 1024 * 1024
 _WRITE_BLOCK = 16 * 1024
@@ -44,9 +46,10 @@ kernel finds small pieces of memory for them sooner than large ones."""
 class Service:
     """The storage service, asked with a grant."""
 
-    def __init__(self, url: str, grant: str) -> None:
+    def __init__(self, url: str, grant: str, authorities: str | None = None) -> None:
         self._url = url.rstrip("/")
         self._grant = grant
+        self.connect = Connector(self._url, authorities)
 
     def ask(
         self,
@@ -104,7 +107,7 @@ class Service:
         def ask() -> str:
             return first.pop() if first else cast("str", self.operate("get", place)["url"])
 
-        return Download(ask, name)
+        return Download(ask, name, self.connect)
 
     def put(self, place: Place, source: BinaryIO, name: str) -> str:
         """Keep the rest of a stream as a file, and give its URI."""
@@ -112,10 +115,10 @@ class Service:
 
     def logs(self, place: ExecutionPlace, tasks: Collection[str], level: str) -> Iterable[LogEntry]:
         """The log entries of an execution, in the order of time."""
-        return remote_logs(self._url, self._grant, place, tasks, level)
+        return remote_logs(self._url, self._grant, place, tasks, level, self.connect)
 
     def _post(self, path: str, body: bytes, timeout: float) -> Any:
-        connection, target = connect(self._url + path, timeout)
+        connection, target = self.connect(self._url + path, timeout)
         headers = {"Authorization": f"Bearer {self._grant}", "Content-Type": "application/json"}
         try:
             connection.request("POST", target, body, headers)
@@ -212,7 +215,9 @@ class Remote:
     def from_environment(cls, origin: Origin) -> Remote | None:
         """The storage that the pod's variables name; None where the pod has no grant."""
         url, grant = os.environ.get(URL_VARIABLE), os.environ.get(GRANT_VARIABLE)
-        return cls(Service(url, grant), origin) if url and grant else None
+        if not url or not grant:
+            return None
+        return cls(Service(url, grant, os.environ.get(TRUST_VARIABLE)), origin)
 
     def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
         """The files of a namespace; of the flow's own where none is named."""

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any, BinaryIO
-from urllib.parse import urlsplit
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import SplitResult, urlsplit
 
 from penstock.storage.errors import (
     AccessDenied,
@@ -27,6 +27,7 @@ from penstock.storage.errors import (
     StorageFull,
     StorageUnavailable,
 )
+from penstock.tls.trust import STORAGE, ServiceConnection, trusting
 
 ATTEMPTS = 10
 """The tries without progress: for 40 s where nobody answers, which is longer than the restart of a
@@ -66,6 +67,44 @@ _BROKEN = (OSError, HTTPException)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+class Connect(Protocol):
+    """Makes a connection to the server of a URL, and gives the target to ask it for."""
+
+    def __call__(self, url: str, timeout: float = TIMEOUT) -> tuple[HTTPConnection, str]: ...
+
+
+def connect(url: str, timeout: float = TIMEOUT) -> tuple[HTTPConnection, str]:
+    """Connect to a server that is known as everybody knows it: by its name, and a public CA."""
+    parts = urlsplit(url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    return kind(parts.netloc, timeout=timeout), _target(parts)
+
+
+class Connector:
+    """Connects to the storage service, which is known by Penstock's own CA, and to the object
+    stores to which its URLs lead, which are known as everybody knows them."""
+
+    def __init__(self, service: str, authorities: str | None) -> None:
+        """Without ``authorities`` (PEM) the service is one of those others."""
+        self._service = _server(urlsplit(service))
+        self._trust = trusting(authorities) if authorities else None
+
+    def __call__(self, url: str, timeout: float = TIMEOUT) -> tuple[HTTPConnection, str]:
+        parts = urlsplit(url)
+        if self._trust is None or _server(parts) != self._service:
+            return connect(url, timeout)
+        connection = ServiceConnection(parts.netloc, STORAGE, self._trust, timeout)
+        return connection, _target(parts)
+
+
+def _server(parts: SplitResult) -> tuple[str, str]:
+    return parts.scheme, parts.netloc
+
+
+def _target(parts: SplitResult) -> str:
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
 class Patience:
     """Decides how often a broken transfer is tried again: without end while it makes progress."""
 
@@ -99,8 +138,9 @@ class Patience:
 class Download(io.RawIOBase):
     """A file that is read as it comes, with its size and its digest checked at the end."""
 
-    def __init__(self, ask: Callable[[], str], name: str) -> None:
+    def __init__(self, ask: Callable[[], str], name: str, connect: Connect = connect) -> None:
         self._ask = ask
+        self._connect = connect
         self._name = name
         self._patience = Patience(f"`{name}` can't be read")
         self._made = hashlib.sha256()
@@ -141,7 +181,7 @@ class Download(io.RawIOBase):
     def _connected(self, url: str) -> HTTPResponse:
         if self._response is None:
             headers = {"Range": f"bytes={self._offset}-"} if self._offset else {}
-            self._connection, target = connect(url)
+            self._connection, target = self._connect(url)
             self._connection.request("GET", target, headers=headers)
             self._response = self._accepted(self._connection.getresponse())
         return self._response
@@ -171,7 +211,14 @@ class Download(io.RawIOBase):
         self._connection = self._response = None
 
 
-def send(url: str, headers: Mapping[str, str], source: BinaryIO, size: int, name: str) -> None:
+def send(
+    url: str,
+    headers: Mapping[str, str],
+    source: BinaryIO,
+    size: int,
+    name: str,
+    connect: Connect = connect,
+) -> None:
     """PUT the rest of a file. Raises ``OSError`` or ``HTTPException`` where it broke off."""
     connection, target = connect(url)
     try:
@@ -205,14 +252,6 @@ def _pour(connection: HTTPConnection, source: BinaryIO, size: int, name: str) ->
             return error
         left -= len(block)
     return None
-
-
-def connect(url: str, timeout: float = TIMEOUT) -> tuple[HTTPConnection, str]:
-    """A connection to the server of a URL, and the target to ask for."""
-    parts = urlsplit(url)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    target = parts.path + (f"?{parts.query}" if parts.query else "")
-    return kind(parts.netloc, timeout=timeout), target
 
 
 @contextmanager

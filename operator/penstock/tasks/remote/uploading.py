@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Protocol, cast
 
 from penstock.storage.digests import digest_of, digests_of
 from penstock.storage.errors import StorageUnavailable
-from penstock.tasks.remote.transfer import TIMEOUT, Patience, room_for, send
+from penstock.tasks.remote.transfer import TIMEOUT, Connect, Patience, room_for, send
 from penstock.tasks.remote.verified_reader import verified
 
 LARGE = 1024**3
@@ -35,6 +35,11 @@ Place = dict[str, Any]
 
 class Asked(Protocol):
     """The storage service."""
+
+    @property
+    def connect(self) -> Connect:
+        """Opens the connections to the URLs that it gives."""
+        ...
 
     def operate(
         self,
@@ -70,7 +75,7 @@ def _put_as_one(service: Asked, place: Place, file: BinaryIO, name: str) -> str:
         try:
             checked = answer.get("checked", True)
             body = file if checked else verified(file, digest, size, name)
-            send(answer["url"], answer["headers"], body, size, name)
+            send(answer["url"], answer["headers"], body, size, name, service.connect)
             return cast("str", answer["uri"])
         except (OSError, HTTPException, StorageUnavailable) as error:
             patience.after(error)
@@ -107,7 +112,8 @@ class _InParts:
             answer = self.service.operate("part", place, number=number, sha256=digest)
             self.file.seek(self.start + before)
             try:
-                send(answer["url"], answer["headers"], self.file, size, self.name)
+                url, headers = answer["url"], answer["headers"]
+                send(url, headers, self.file, size, self.name, self.service.connect)
                 return
             except (OSError, HTTPException, StorageUnavailable) as error:
                 patience.after(error)
