@@ -93,7 +93,7 @@ class Authority:
         return now >= self._certificate.not_valid_after_utc - AUTHORITY_RENEWED
 
     def renewed(self, now: datetime) -> Self:
-        """The same CA, with a certificate that counts from now on."""
+        """Give this CA a certificate that counts from now on: its key and its name stay."""
         return type(self)(_self_signed(self._key, self._certificate.subject, now), self._key)
 
     def issue(self, name: str, now: datetime) -> Pair:
@@ -126,14 +126,14 @@ class Authority:
         )
 
     def after(self, known: str, now: datetime) -> str:
-        """By what clients know a service (PEM) to which this CA issues a certificate, where they
-        have known it by ``known``: by this CA, and by that which issued before, since for a while
-        the service still serves with what that one has issued.
+        """Give the CAs (PEM) by which clients know a service from the moment on at which this CA
+        issues a certificate to it. Beside this CA, it is the first of those that were ``known``:
+        for a while the service still serves with what that one has issued.
         """
         return self._beside(_all(known)[:1], now)
 
     def among(self, known: str, now: datetime) -> str:
-        """The same CAs as ``known``, this one with its certificate as it is now."""
+        """Give the CAs that are ``known``, where this one has the certificate that it has now."""
         return self._beside(_all(known), now)
 
     def _beside(self, others: list[x509.Certificate], now: datetime) -> str:

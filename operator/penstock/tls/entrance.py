@@ -72,6 +72,7 @@ class Entrance:
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            await asyncio.sleep(0)  # however many call, what was let in goes on
             try:
                 connection, address = await loop.sock_accept(listener)
             except ConnectionError:  # the peer has gone
@@ -98,7 +99,7 @@ class Entrance:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocol, connection, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE
             )
-        except (OSError, TimeoutError):  # it speaks another protocol, or does not trust us
+        except OSError:  # it speaks another protocol, or does not trust us
             pass
         finally:
             if not protocol.has_begun:

@@ -29,7 +29,8 @@ class ServedCertificate:
     """A server's context whose certificate is that of a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises ``OSError`` where there is no certificate, or its key is another one's."""
+        """Take what the folder has. Raises ``OSError`` where there is no certificate in it, or the
+        key is another one's."""
         self._folder = folder
         self._taken = b""
         self.context = _context()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -14,6 +15,9 @@ from penstock.controller.gitsources.git_client import GitClient, GitServiceUnava
 from penstock.git import Begun, FileHead, GitError, Record, Reference, Remote, Skipped, Wanted
 from penstock.git.wire import Done, Failed, Resolved, Told, encoded
 from penstock.kubernetes.api.client import ApiError
+from penstock.tls.entrance import Entrance
+from penstock.tls.trust import GIT, trusting
+from tests.fixtures.certificates import authority, served_by
 
 REMOTE = Remote("https://git.example.com/x.git", Reference())
 WHOLE: list[Told] = [
@@ -142,6 +146,44 @@ async def test_who_stops_waiting_ends_the_connection() -> None:
         # then
         async with asyncio.timeout(5):
             await gone.wait()
+
+
+@pytest.mark.parametrize("talks", [True, False], ids=["while it talks", "while it is silent"])
+async def test_who_stops_waiting_ends_the_call_by_tls(tmp_path: Path, talks: bool) -> None:
+    # given: a service of a cluster that never comes to an end
+    own, asked, gone = authority(), asyncio.Event(), asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        asked.set()
+        try:
+            while True:
+                if talks:
+                    await response.write(b"\n" * 100_000)  # more than the client takes in
+                await asyncio.sleep(0.01)
+        finally:
+            gone.set()
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    runner = web.AppRunner(app, handler_cancellation=True)
+    await runner.setup()
+    assert runner.server is not None
+    entrance = Entrance(runner.server, served_by(own, tmp_path / "tls", GIT))
+    async with entrance.listening(0, "127.0.0.1") as port:
+
+        async def address() -> str:
+            return f"https://127.0.0.1:{port}"
+
+        client = GitClient(address, lambda: "token", trust=lambda: trusting(own.pem))
+        async with asyncio.timeout(5):
+            async with client.snapshot("team", "source", REMOTE, Wanted("c" * 40)):
+                await asked.wait()
+            # then: leaving the answer is seen there
+            await gone.wait()
+        await client.close()
+    await runner.cleanup()
 
 
 async def test_a_service_of_which_nobody_knows_where_it_is_is_waited_for() -> None:

@@ -17,7 +17,7 @@ ROOMS = (
     "expressions", "flow", "git", "git_service", "local", "schema", "storage", "storage_service",
     "kubernetes/jobs", "kubernetes/logs", "kubernetes/observation", "kubernetes/pods",
     "kubernetes/secrets", "kubernetes/status",
-    "tasks/core", "tasks/files", "tasks/pod", "tasks/remote", "tasks/scripts",
+    "tasks/core", "tasks/files", "tasks/pod", "tasks/remote", "tasks/scripts", "tls",
 )  # fmt: skip
 
 LEANING = re.compile(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -17,11 +19,11 @@ import pytest
 from aiohttp import ClientConnectorError, ClientError, ClientSession
 
 from penstock.kubernetes.api.client import Api
-from penstock.storage.errors import AccessDenied, FileTooLarge, StorageUnavailable
+from penstock.storage.errors import AccessDenied, FileTooLarge, StorageFull, StorageUnavailable
 from penstock.storage.settings import StorageSettings
 from penstock.storage_service.main import serve
 from penstock.tasks.remote import transfer
-from penstock.tasks.remote.transfer import Connector
+from penstock.tasks.remote.transfer import Connector, send
 from penstock.tls.authority import Authority
 from penstock.tls.serving import FOLDER
 from penstock.tls.trust import GIT, STORAGE, ServiceConnection, trusting
@@ -77,6 +79,30 @@ def test_what_is_refused_is_told_in_words(service: Running, tmp_path: Path) -> N
         client.upload("a", large)
     with pytest.raises(AccessDenied):
         client.files.open("kestra:///company/other/executions/run-9/x")
+
+
+def test_an_answer_that_comes_while_a_file_is_sent_is_read(tmp_path: Path, own: Authority) -> None:
+    """A service that refuses a file does not wait for all of it."""
+    # given
+    tls = served_by(own, tmp_path / "tls")
+    said = b'{"error": {"reason": "full", "message": "no room for it"}}'
+
+    def refuse(listener: socket.socket) -> None:
+        plain, _ = listener.accept()
+        with tls.wrap_socket(plain, server_side=True) as connection:
+            connection.recv(65_536)
+            head = f"HTTP/1.1 507 Full\r\nContent-Length: {len(said)}\r\n\r\n"
+            connection.sendall(head.encode() + said)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=refuse, args=(listener,), daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        body = io.BytesIO(bytes(20_000_000))
+        # then
+        with pytest.raises(StorageFull, match="no room for it"):
+            send(url + "/o/a", {}, body, 20_000_000, "a", Connector(url, own.pem))
+        thread.join(10)
 
 
 @pytest.mark.usefixtures("_at_once")

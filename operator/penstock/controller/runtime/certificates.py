@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Self
 
+from penstock.controller.runtime.outcomes import is_gone, is_outrun
 from penstock.kubernetes.api.client import SECRETS, Api, ApiError, Object
 from penstock.resources.labels import MANAGED_BY, MANAGER
 from penstock.tls.authority import Authority, Pair, UnusableAuthority
@@ -164,7 +165,7 @@ class Certificates:
             try:
                 await self._write(name, found, data)
             except ApiError as error:
-                if not error.conflict:
+                if not is_outrun(error):
                     raise
             else:
                 return data
@@ -174,7 +175,7 @@ class Certificates:
         try:
             return await self._api.get(SECRETS, self._namespace, name)
         except ApiError as error:
-            if not error.is_gone:
+            if not is_gone(error):
                 raise
             return None
 
