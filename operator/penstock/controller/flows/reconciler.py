@@ -27,6 +27,7 @@ from penstock.resources.flow import (
     FlowStatus,
     TriggerStatus,
 )
+from penstock.resources.stored import status_of, written_date
 
 _MAX_MESSAGE = 4_000
 _MAX_WARNINGS = 50
@@ -92,7 +93,7 @@ class FlowReconciler:
             return None
         now = datetime.now(UTC)
         accepted = await self._revisions.accept(body)
-        before = FlowStatus.model_validate(body.get("status") or {})
+        before = status_of(FlowStatus, body)
         own = self._executions_of(body)
         status = self._judge(accepted, before, now)
         if accepted.engine is not None and is_ready(status.conditions):
@@ -205,13 +206,16 @@ def _source_problems(body: Object) -> str | None:
 
 
 def _newest(own: list[Object]) -> ExecutionSummary | None:
-    begun = [body for body in own if (body.get("status") or {}).get("startDate")]
-    newest = max(begun, key=lambda body: body["status"]["startDate"], default=None)
-    state = None if newest is None else state_of(newest)
-    if newest is None or state is None:
+    begun = [
+        (date, body["metadata"]["name"], state)
+        for body in own
+        if (date := written_date((body.get("status") or {}).get("startDate"))) is not None
+        and (state := state_of(body)) is not None
+    ]
+    if not begun:
         return None
-    date = datetime.fromisoformat(newest["status"]["startDate"])
-    return ExecutionSummary(name=newest["metadata"]["name"], state=state, date=date)
+    date, name, state = max(begun)
+    return ExecutionSummary(name=name, state=state, date=date)
 
 
 def _revisions_of(executions: Iterable[Object]) -> set[int]:

@@ -47,6 +47,7 @@ from penstock.resources.gitsource import (
     InventoryEntry,
     seconds,
 )
+from penstock.resources.stored import status_of
 from penstock.storage.errors import StorageError
 from penstock.types import flow_parser
 
@@ -87,7 +88,7 @@ class GitSourceReconciler:
         body = self._sources.get(namespace, name)
         if body is None or body["metadata"].get("deletionTimestamp"):
             return None
-        before = GitSourceStatus.model_validate(body.get("status") or {})
+        before = status_of(GitSourceStatus, body)
         try:
             spec = GitSourceSpec.model_validate(body.get("spec") or {})
         except ValidationError as error:
