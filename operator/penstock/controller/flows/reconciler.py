@@ -17,7 +17,7 @@ from penstock.controller.runtime.outcomes import is_missing
 from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import Report
-from penstock.flow.problems import shortened
+from penstock.flow.problems import bounded, problems_text, shortened
 from penstock.kubernetes.api.client import FLOWS, Api, ApiError, Object
 from penstock.resources.conditions import FLOW, SOURCE_INVALID, is_ready, tells_of_wait
 from penstock.resources.flow import (
@@ -140,13 +140,13 @@ class FlowReconciler:
             generation,
         )
         self._report_change(body, before, ready, reason, message)
-        warnings = [] if accepted.engine is None else [str(item) for item in accepted.problems]
+        warnings = [] if accepted.engine is None else bounded(accepted.problems, _MAX_WARNINGS)
         return before.model_copy(
             update={
                 "observed_generation": generation,
                 "revision": accepted.revision or before.revision,
                 "conditions": conditions,
-                "warnings": [shortened(text, _MAX_WARNING) for text in warnings[:_MAX_WARNINGS]],
+                "warnings": [shortened(str(item), _MAX_WARNING) for item in warnings],
                 "triggers": before.triggers if ready else [],
                 "next_date": before.next_date if ready else None,
             }
@@ -196,7 +196,7 @@ def _problems_text(accepted: AcceptedFlow) -> str:
         return from_source[:_MAX_MESSAGE]
     path = annotations.get(PATH_ANNOTATION)
     prefix = f"{path}: " if path else ""
-    return "; ".join(f"{prefix}{problem}" for problem in accepted.problems)[:_MAX_MESSAGE]
+    return problems_text(accepted.problems, _MAX_MESSAGE, lambda problem: f"{prefix}{problem}")
 
 
 def _source_problems(body: Object) -> str | None:
