@@ -55,6 +55,7 @@ from penstock.controller.flows.revisions import Revisions
 from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.gc.purge_tasks import PurgeTasks
 from penstock.controller.gc.retention import Retention
+from penstock.controller.gitsources.file_reader import FileReader
 from penstock.controller.gitsources.git_client import Git
 from penstock.controller.gitsources.namespacefiles import NamespaceFolders
 from penstock.controller.gitsources.reconciler import GitSourceReconciler
@@ -340,7 +341,13 @@ def build_gitsources(runtime: Runtime, files: Files, git: Git) -> None:
     usage = Usage(files.storage.root, storage.quota_bytes())
     folders = NamespaceFolders(git, files.folders.prepared, usage)
     reconciler = GitSourceReconciler(
-        runtime.api, stores.sources, stores.flows, runtime.recorder, git, folders
+        runtime.api,
+        stores.sources,
+        stores.flows,
+        runtime.recorder,
+        git,
+        folders,
+        FileReader(runtime.workers),
     )
     runtime.reconcilers.serve("GitSource", reconciler.reconcile, reconciler.stop)
 
