@@ -49,6 +49,7 @@ from penstock.controller.files.execution_index import ExecutionIndex
 from penstock.controller.files.grants import Grants
 from penstock.controller.files.provenance import Provenance
 from penstock.controller.files.storage_access import StorageAccess
+from penstock.controller.files.stored_bytes import StoredBytes
 from penstock.controller.files.tenant_folders import TenantFolders
 from penstock.controller.flows.reconciler import FlowReconciler
 from penstock.controller.flows.revisions import Revisions
@@ -127,6 +128,8 @@ class Files:
         http = HttpRules(refused, AllowedHosts(settings.http.allow), settings.http.enabled)
         self.folders = TenantFolders(runtime.api, self.storage.root, settings.namespaces)
         self.reads = ExpressionReads(self.folders.storage, self.access, http)
+        self.bytes = StoredBytes(self.storage.root, settings.namespaces)
+        runtime.metrics.task_registry.register(self.bytes)
         self.orphaned = OrphanedFiles(self.storage.root, executions, settings.namespaces)
         self.execution_index = ExecutionIndex(executions, self.access)
 
@@ -227,9 +230,7 @@ class Attempts:
         defaults = JobDefaults.from_mapping(settings.jobs)
         pending = Pending(api, patience)
         task_cache = CachedTasks(files.folders.storage)
-        grants = Grants(
-            files.storage, files.folders, files.access.parents, timedelta(seconds=patience)
-        )
+        grants = Grants(files.storage, files.folders, files.access, timedelta(seconds=patience))
         job_factory = JobFactory(
             defaults, runtime.secrets, keyvalues.task_effects, grants, task_cache
         )
