@@ -142,14 +142,11 @@ services. */}}
 {{- toYaml $settings }}
 {{- end }}
 
-{{/* What the storage service may do there: it looks whether the Job of a grant runs, and what was handed
-to its Execution. It lists and writes nothing. */}}
+{{/* What the storage service may do there: it looks whether the Job of a grant runs. It lists and writes
+nothing, and reads nothing else: what a task may use stands in its grant. */}}
 {{- define "penstock.storage.rules" -}}
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [get]
-- apiGroups: [penstock.dev]
-  resources: [executions]
   verbs: [get]
 {{- end }}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from penstock.kubernetes.api.client import Object
@@ -17,6 +17,7 @@ from penstock.nesting import is_deeper
 from penstock.resources import API_VERSION
 from penstock.resources.keyvalue import key_value_name
 from penstock.resources.labels import IGNORE_UPDATES, MANAGED_BY, MANAGER
+from penstock.resources.stored import written_date
 from penstock.storage.kv import Pair, ValueTooDeep, ValueTooLarge, merged_value
 from penstock.tasks.contract.kv_effects import Change, EffectRefused, checked_value
 
@@ -29,16 +30,8 @@ def key_of(body: Object) -> tuple[str, str]:
 
 def expiration(body: Object) -> datetime | None:
     """Tell from when on the key counts as absent."""
-    text = body["spec"].get("expirationDate")
-    if not isinstance(text, str):
-        # The API server takes a list, too, wherever a text has a format.
-        return None
-    try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        # The API server knows leap seconds, and years beyond 1 to 9999. Such a key stays, and
-        # stops nobody.
-        return None
+    # One that can't be read lets the key stay, and stops nobody.
+    return written_date(body["spec"].get("expirationDate"))
 
 
 def is_live(body: Object, now: datetime) -> bool:

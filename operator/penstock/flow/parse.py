@@ -18,7 +18,7 @@ from penstock.flow.limits import check_depth
 from penstock.flow.loading import SourceDocument
 from penstock.flow.old_names import name_today, old_names
 from penstock.flow.plugin_defaults import apply_plugin_defaults, drop_foreign_defaults, is_written
-from penstock.flow.problems import InvalidFlow, Location, Problem
+from penstock.flow.problems import InvalidFlow, Location, Problem, bounded
 from penstock.flow.references import ReadTemplate, unknown_references
 from penstock.flow.rendered_texts import all_texts_of
 from penstock.flow.types import TaskTypes
@@ -55,7 +55,8 @@ class FlowParser:
     """Tells what a template reads. Without it, names that do not exist are not looked for."""
 
     def parse(self, document: SourceDocument) -> ParsedFlow:
-        """Read one flow. Raises :class:`InvalidFlow` with every problem, in order of lines."""
+        """Read one flow. Raises :class:`InvalidFlow` with its problems in order of lines: all, or
+        the first ones and how many more there are."""
         problems: list[Problem] = []
         flow: Flow | None = None
         checked: Flow | None = None
@@ -88,8 +89,9 @@ class FlowParser:
         )
         refusals = [problem for problem in located if not problem.warning]
         if refusals or flow is None:
-            raise InvalidFlow(refusals, [problem for problem in located if problem.warning])
-        return ParsedFlow(flow, tuple(located))
+            warnings = [problem for problem in located if problem.warning]
+            raise InvalidFlow(bounded(refusals), bounded(warnings))
+        return ParsedFlow(flow, tuple(bounded(located)))
 
     def _trigger_problems(self, flow: Flow, raw: dict[str, Any]) -> list[Problem]:
         found = [

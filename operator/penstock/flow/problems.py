@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 Location = tuple[str | int, ...]
 """A place in a document: keys and list indexes from the top."""
+
+MAX_PROBLEMS = 1000
+"""The most problems of a flow that are told, and the most warnings. A flow with more is wrong in
+one way many times, or was made to be."""
+_MORE = "; and 999999999 more"
 
 
 def format_location(location: Location) -> str:
@@ -39,6 +44,8 @@ class Problem:
     type_name: str | None = None
     """The type that is wrong or not served, for a problem with a type. It may come from a
     default."""
+    stands_for: int = 1
+    """How many problems it tells of; more than one for the line behind those that are told."""
 
     @property
     def path(self) -> str:
@@ -49,6 +56,33 @@ class Problem:
 
     def at_line(self, line: int | None) -> Problem:
         return replace(self, line=line)
+
+
+def bounded(problems: Sequence[Problem], most: int = MAX_PROBLEMS) -> list[Problem]:
+    """The first problems, at most so many; the last one tells how many more there are."""
+    if len(problems) <= most:
+        return list(problems)
+    first, rest = problems[: most - 1], problems[most - 1 :]
+    count = sum(problem.stands_for for problem in rest)
+    kind = "warnings" if rest[0].warning else "problems"
+    message = f"and {count} more {kind}"
+    more = Problem((), message, "more", rest[0].line, rest[0].warning, stands_for=count)
+    return [*first, more]
+
+
+def problems_text(
+    problems: Sequence[Problem], most: int, words: Callable[[Problem], str] = str
+) -> str:
+    """Problems in one line of at most so many characters, which tells how many more there are."""
+    left, shown = most - len(_MORE), list[str]()
+    for problem in problems:
+        text = shortened(words(problem), left)
+        if (shown and len(text) + 2 > left) or problem.stands_for > 1:
+            break
+        shown.append(text)
+        left -= len(text) + 2
+    more = sum(problem.stands_for for problem in problems[len(shown) :])
+    return "; ".join([*shown, f"and {more} more"] if more else shown)
 
 
 class InvalidFlow(Exception):

@@ -24,6 +24,10 @@ LONGEST_TIMEOUT = "10m"
 """What hangs must end, lest it holds up others; what never rests does, too."""
 INTERVAL_TOO_SHORT = f"a remote is asked every {SHORTEST_INTERVAL} at most"
 TIMEOUT_TOO_LONG = f"one Git operation may take {LONGEST_TIMEOUT} at most"
+MAX_FLOWS = 5000
+"""The most Flows of one GitSource: its status names each."""
+MAX_PROBLEMS = 100
+"""The most problems that a status tells."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -120,9 +124,9 @@ class GitSourceStatus(ResourceModel):
     """How many Flows it owns."""
     failed: int = 0
     """How many files could not be taken in."""
-    inventory: Annotated[list[InventoryEntry], Field(max_length=5000)] = []
-    problems: Annotated[list[FileProblem], Field(max_length=100)] = []
-    """The first 100 problems, by file."""
+    inventory: Annotated[list[InventoryEntry], Field(max_length=MAX_FLOWS)] = []
+    problems: Annotated[list[FileProblem], Field(max_length=MAX_PROBLEMS)] = []
+    """The first problems, by file. Where there are more, the last one says how many."""
     conditions: list[Condition] = []
 
     def to_json(self) -> dict[str, Any]:

@@ -128,6 +128,13 @@ GIT_SOURCE_REASONS = (
         "The repository, or a file of it, is larger than what is taken in.",
         "Give the flows a repository of their own, or a smaller `path`.",
     ),
+    Reason(
+        "TooManyFlows",
+        Health.DEGRADED,
+        "The commit has more flows than the status of a GitSource has room for. Nothing of it is "
+        "applied.",
+        "Let several GitSources take in a folder each, by `path`.",
+    ),
     Reason("GitOperationFailed", Health.DEGRADED, "Git fails otherwise.", _READ_MESSAGE),
     Reason(
         "StorageFailed",

@@ -25,9 +25,9 @@ MAX_ANCESTORS = 32
 did."""
 _MAX_STEPS = 64
 """The most executions through which a file may be handed."""
-_MOST_READ = 8 * 1024 * 1024
-"""The most characters of texts with URIs that are read to find one file: a file not found by then
-counts as not handed on."""
+_MOST_READ = 4 * 1024 * 1024
+"""The most characters of texts with URIs that are read for one task or expression: a file not found
+by then counts as not handed on."""
 
 
 @dataclass(frozen=True)
@@ -103,81 +103,111 @@ def _line(
 def why_not_handed(path: str, execution: ExecutionRecord, records: Records) -> str | None:
     """Why an execution may not use a file that is neither its own nor an ancestor's; None where the
     file was handed to it."""
-    names = executions_in(path)
-    owners = [owner for name in names if (owner := records(name)) is not None]
-    owner = next((item for item in owners if _holds(item, path)), None)
-    if owner is None and names and not owners:
-        return f"there is no execution `{names[0]}` any more, and its files went with it"
-    if owner is not None and _Handing(path, owner, records).reaches(execution):
-        return None
-    return (
-        "the execution got it neither as an input, nor as an output of an execution that it called"
-    )
+    return HandedFiles(execution, records).why_not(path)
 
 
-def _holds(execution: ExecutionRecord, path: str) -> bool:
-    return execution.place is not None and execution.place.holds(path)
+class HandedFiles:
+    """Tells which files of further executions were handed to one. Each record is read once, however
+    many files are asked about."""
 
-
-class _Handing:
-    """The way of one file from the execution in whose folder it lies."""
-
-    def __init__(self, path: str, owner: ExecutionRecord, records: Records) -> None:
-        self._path = path
-        self._records = records
+    def __init__(self, execution: ExecutionRecord, records: Records) -> None:
+        self._execution = execution
+        self._find = records
+        self._found: dict[str, ExecutionRecord | None] = {execution.name: execution}
+        self._named: dict[tuple[str, ...], frozenset[str]] = {}
+        """The paths that a part of a record names, by the execution and the part."""
         self._left = _MOST_READ
-        self._holders = set(self._upwards(owner))
-        self._asked: set[str] = set()
 
-    def reaches(self, execution: ExecutionRecord) -> bool:
-        """Whether the file was handed to an execution."""
-        if execution.name in self._holders:
-            return True
-        if execution.name in self._asked or len(self._asked) >= _MAX_STEPS:
-            return False
-        self._asked.add(execution.name)
-        givers = list(execution.repeats)
-        if self._is_named_in(execution.inputs):
-            givers += execution.callers
-        found = (self._records(name) for name in givers)
-        return any(giver is not None and self.reaches(giver) for giver in found)
+    def why_not(self, path: str) -> str | None:
+        """Why a file that is neither the execution's own nor an ancestor's was not handed to it;
+        None where it was."""
+        names = executions_in(path)
+        owners = [owner for name in names if (owner := self._record(name)) is not None]
+        owner = next((item for item in owners if _holds(item, path)), None)
+        if owner is None and names and not owners:
+            return f"there is no execution `{names[0]}` any more, and its files went with it"
+        if owner is not None and self._reaches(path, self._execution, owner):
+            return None
+        return (
+            "the execution got it neither as an input, nor as an output of an execution that it "
+            "called"
+        )
 
-    def _upwards(self, owner: ExecutionRecord) -> Iterator[str]:
+    def _reaches(self, path: str, execution: ExecutionRecord, owner: ExecutionRecord) -> bool:
+        """Whether a file goes from its owner to an execution."""
+        holders, pending, asked = set(self._upwards(path, owner)), [execution], set[str]()
+        while pending:
+            current = pending.pop()
+            if current.name in holders:
+                return True
+            if current.name in asked or len(asked) >= _MAX_STEPS:
+                continue
+            asked.add(current.name)
+            givers = list(current.repeats)
+            if path in self._in_inputs(current):
+                givers += current.callers
+            found = (self._record(name) for name in reversed(givers))
+            pending += [giver for giver in found if giver is not None]
+        return False
+
+    def _upwards(self, path: str, owner: ExecutionRecord) -> Iterator[str]:
         """The names of the owner, and of the callers above to which the file was handed as an
         output."""
         child, seen = owner, {owner.name}
         yield owner.name
         while child.parent is not None and len(seen) < _MAX_STEPS:
-            parent = self._records(child.parent)
-            if parent is None or parent.name in seen or not self._is_taken(child, parent):
+            parent = self._record(child.parent)
+            if parent is None or parent.name in seen or not self._is_taken(path, child, parent):
                 return
             seen.add(parent.name)
             yield parent.name
             child = parent
 
-    def _is_taken(self, child: ExecutionRecord, parent: ExecutionRecord) -> bool:
+    def _is_taken(self, path: str, child: ExecutionRecord, parent: ExecutionRecord) -> bool:
         """Whether the outputs that a parent took from its child name the file."""
-        if self._is_named_in(child.outputs):
+        if path in self._paths((child.name, "outputs"), child.outputs):
             return True
-        asked = (child.name, *child.repeats)
-        return any(self._is_named_in(parent.taken.get(name)) for name in asked)
+        return any(
+            path in self._paths((parent.name, "taken", name), parent.taken.get(name))
+            for name in (child.name, *child.repeats)
+        )
 
-    def _is_named_in(self, value: Any) -> bool:
-        pending = [value]
-        while pending:
-            item = pending.pop()
-            if isinstance(item, str):
-                if self._is_in_text(item):
-                    return True
-            elif isinstance(item, Mapping):
-                pending.extend(item.values())
-            elif isinstance(item, Sequence):
-                pending.extend(item)
-        return False
+    def _in_inputs(self, execution: ExecutionRecord) -> frozenset[str]:
+        return self._paths((execution.name, "inputs"), execution.inputs)
 
-    def _is_in_text(self, text: str) -> bool:
-        # Without escapes a URI is spelled as its path; most texts need no closer look.
-        if "kestra:///" not in text or ("%" not in text and self._path not in text):
-            return False
-        self._left -= len(text)
-        return self._left >= 0 and self._path in paths_in(text)
+    def _record(self, name: str) -> ExecutionRecord | None:
+        if name not in self._found:
+            self._found[name] = self._find(name)
+        return self._found[name]
+
+    def _paths(self, part: tuple[str, ...], value: Any) -> frozenset[str]:
+        known = self._named.get(part)
+        if known is None:
+            known = self._named[part] = frozenset(self._read(value))
+        return known
+
+    def _read(self, value: Any) -> Iterator[str]:
+        for text in texts_with_uris(value):
+            self._left -= len(text)
+            if self._left < 0:
+                return
+            yield from paths_in(text)
+
+
+def texts_with_uris(value: Any) -> Iterator[str]:
+    """The texts in a JSON value, at any depth, in which the URI of a file may stand; not the keys
+    of maps."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            if "kestra:///" in item:
+                yield item
+        elif isinstance(item, Mapping):
+            pending.extend(item.values())
+        elif isinstance(item, Sequence):
+            pending.extend(item)
+
+
+def _holds(execution: ExecutionRecord, path: str) -> bool:
+    return execution.place is not None and execution.place.holds(path)

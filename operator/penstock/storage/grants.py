@@ -5,23 +5,34 @@ The storage service exchanges it for URLs of single objects, while the Job that 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import time
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from penstock.storage.errors import AccessDenied
+from penstock.storage.errors import AccessDenied, StorageError
 from penstock.storage.signing import sealed, unsealed
 from penstock.storage.uris import ExecutionPlace
 
 Right = Literal["delete", "namespaces", "logs"]
+
+MOST_HANDED = 2000
+"""The most files of further executions that one grant opens: it goes to a pod as one variable, and
+with each request as a header."""
+LONGEST_TOKEN = 96 * 1024
+"""More bytes than the token of any grant has."""
+_MARK_BYTES = 16
 
 
 @dataclass(frozen=True)
 class Grant:
     """The identity of an attempt, and its rights beyond the usual ones.
 
-    It may always read what its execution may read, and write below the folder of its task run.
+    It may always read what its execution may read, but of further executions only the files that
+    its task names, and write below the folder of its task run.
     """
 
     tenant: str
@@ -37,6 +48,12 @@ class Grant:
     parents: tuple[ExecutionPlace, ...] = ()
     """The executions that called this one, nearest first."""
     rights: frozenset[Right] = frozenset()
+    handed: frozenset[bytes] = frozenset()
+    """The marks of files of further executions that its task names and its execution was handed:
+    see :func:`marks_of`."""
+    namespace: str = ""
+    """The uid of the Kubernetes namespace, where that is known: URLs that the grant is exchanged
+    for open nothing of a later namespace of the same name."""
 
     def token(self, key: bytes) -> str:
         """The grant as text. It is always the same text for the same grant, since a Job's spec has
@@ -56,8 +73,17 @@ class Grant:
         if right not in self.rights:
             raise AccessDenied(f"this task was not given the right `{right}`")
 
+    def why_not_handed(self, path: str) -> str | None:
+        """Why the grant does not open a file of a further execution; None where it does."""
+        if self.handed and _mark_of(path) in self.handed:
+            return None
+        return (
+            "when the task began, the execution had got it neither as an input, nor as an output "
+            "of an execution that it called, or the execution that made it was gone"
+        )
+
     def _document(self) -> dict[str, Any]:
-        return {
+        document = {
             "tenant": self.tenant,
             "place": _listed(self.place),
             "parents": [_listed(parent) for parent in self.parents],
@@ -68,6 +94,33 @@ class Grant:
             "rights": sorted(self.rights),
             "expires": int(self.expires.timestamp()),
         }
+        further = {"handed": _written(self.handed), "namespace": self.namespace}
+        return document | {name: text for name, text in further.items() if text}
+
+
+def marks_of(paths: Collection[str]) -> frozenset[bytes]:
+    """The marks by which a grant knows files: a path may have a thousand characters, a mark has
+    sixteen bytes. Raises :class:`StorageError` where there are too many files for one grant."""
+    if len(paths) > MOST_HANDED:
+        raise StorageError(
+            f"the task names {len(paths)} files of other executions, and one task may use "
+            f"{MOST_HANDED} of them; let several tasks do it"
+        )
+    return frozenset(map(_mark_of, paths))
+
+
+def _mark_of(path: str) -> bytes:
+    return hashlib.sha256(path.encode("utf-8", "surrogatepass")).digest()[:_MARK_BYTES]
+
+
+def _written(marks: Iterable[bytes]) -> str:
+    return base64.b64encode(b"".join(sorted(marks))).decode()
+
+
+def _marks(text: str) -> frozenset[bytes]:
+    joined = base64.b64decode(text)
+    starts = range(0, len(joined), _MARK_BYTES)
+    return frozenset(joined[start : start + _MARK_BYTES] for start in starts)
 
 
 def _read(found: dict[str, Any]) -> Grant:
@@ -81,6 +134,8 @@ def _read(found: dict[str, Any]) -> Grant:
         job=found["job"],
         rights=frozenset(found["rights"]),
         expires=datetime.fromtimestamp(found["expires"], UTC),
+        handed=_marks(found.get("handed", "")),
+        namespace=found.get("namespace", ""),
     )
 
 

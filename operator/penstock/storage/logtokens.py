@@ -1,8 +1,8 @@
 """The token that opens the archived logs of one Execution: it stands in the Execution's status.
 
-It is made for the Execution's uid, so the next Execution of the same name has another one, and it
-ends: the controller puts a new one into the status in time. The storage service looks besides
-whether the Execution is still there.
+It is made for the Execution's uid, and opens the folder of that uid: the next Execution of the same
+name has another token, and other logs. It ends: the controller puts a new one into the status in
+time.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from penstock.storage.errors import StorageError
 
-LIFETIME = 3600
-"""Seconds for which a URL is valid."""
+LIFETIME = 900
+"""Seconds for which a URL is valid. Whoever gets one uses it at once; a transfer that has begun by
+then goes on, and one that breaks off asks for another URL."""
 
 
 class NoPresigning(StorageError):

@@ -41,9 +41,13 @@ class OneObject:
     """The size of the file that is put, in bytes."""
     digest: str | None = None
     """The SHA-256 of the file that is put."""
+    namespace: str = ""
+    """The uid of the Kubernetes namespace to which the tenant's folder has to belong; empty for
+    any."""
 
     def signature(self, key: bytes) -> str:
-        parts = (self.method, self.tenant, self.path, self.expires, self.size, self.digest)
+        parts = [self.method, self.tenant, self.path, self.expires, self.size, self.digest]
+        parts += [self.namespace] if self.namespace else []
         text = "\n".join("" if part is None else str(part) for part in parts)
         return sign(key, "url", text.encode())
 

@@ -24,8 +24,9 @@ class Door:
     def __init__(self, key: bytes, api: Api) -> None:
         self._key = key
         self._api = api
-        self._wrong: TTLCache[Grant, str | None] = TTLCache(_MOST, REMEMBERED)
-        """What is wrong with a grant's Job; None where nothing is."""
+        self._wrong: TTLCache[tuple[str, ...], str | None] = TTLCache(_MOST, REMEMBERED)
+        """What is wrong with the Job of a tenant's grant, for an owner and a task run; None where
+        nothing is."""
 
     async def admitted(self, request: web.Request, right: Right | None = None) -> Grant:
         """The grant of a request. Raises :class:`AccessDenied` where there is none, its Job does
@@ -43,10 +44,11 @@ class Door:
         return grant
 
     async def _wrong_with_job(self, grant: Grant) -> str | None:
+        key = (grant.tenant, grant.job, grant.owner, grant.task_run)
         try:
-            return self._wrong[grant]
+            return self._wrong[key]
         except KeyError:
-            wrong = self._wrong[grant] = await self._looked_up(grant)
+            wrong = self._wrong[key] = await self._looked_up(grant)
             return wrong
 
     async def _looked_up(self, grant: Grant) -> str | None:

@@ -14,7 +14,7 @@ from penstock.storage.execution import ExecutionFiles, NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.grants import Grant
 from penstock.storage.uploads import Upload
-from penstock.storage.uris import Refused, namespace_file, readable, uri_of
+from penstock.storage.uris import namespace_file, readable, uri_of
 from penstock.storage.usage import Usage
 from penstock.storage_service.answers import described
 from penstock.storage_service.multipart import S3Parts
@@ -90,20 +90,13 @@ class Exchange:
         self._parts = parts
         largest = parts.largest if parts is not None else urls.largest
         self._largest = min(max_file_bytes, largest or max_file_bytes)
-        self._refused: Refused = lambda path: ""
         self._left = LARGEST_ANSWER
 
-    def answer(
-        self, grant: Grant, asked: Operations, refused: Refused, is_wanted: Callable[[], bool]
-    ) -> bytes:
+    def answer(self, grant: Grant, asked: Operations, is_wanted: Callable[[], bool]) -> bytes:
         """The answers in the order of the operations, as JSON. It reads and writes: call it in a
         thread. Once nobody waits for the answer any more, it does no further operation.
-
-        ``refused`` tells which files of further executions were not handed to the grant's
-        execution.
         """
         asking = copy(self)
-        asking._refused = refused
         answers: list[bytes] = []
         for operation in asked.operations:
             if not is_wanted():
@@ -138,7 +131,7 @@ class Exchange:
     def _get(self, grant: Grant, asked: Operation) -> dict[str, Any]:
         path = self._read_path(grant, asked)
         size = self._storage.of(grant.tenant).size(path)
-        return {"url": self._urls.get(grant.tenant, path).url, "size": size}
+        return {"url": self._urls.get(grant, path).url, "size": size}
 
     def _put(self, grant: Grant, asked: Operation) -> dict[str, Any]:
         path = _written_path(grant, asked)
@@ -146,7 +139,7 @@ class Exchange:
         if self._urls.largest is not None and size > self._urls.largest:
             raise FileTooLarge(f"`{uri_of(path)}` has {size} bytes, too many for one PUT")
         self._usage.allow(grant.tenant, path, size)
-        signed = self._urls.put(grant.tenant, path, size, digest)
+        signed = self._urls.put(grant, path, size, digest)
         return {
             "url": signed.url,
             "headers": dict(signed.headers),
@@ -238,7 +231,7 @@ class Exchange:
 
     def _files(self, grant: Grant) -> ExecutionFiles:
         storage = self._storage.of(grant.tenant)
-        return ExecutionFiles(storage, grant.place, grant.parents, refused=self._refused)
+        return ExecutionFiles(storage, grant.place, grant.parents, refused=grant.why_not_handed)
 
     def _read_path(self, grant: Grant, asked: Operation) -> str:
         if asked.cache is not None:
@@ -249,7 +242,7 @@ class Exchange:
                 grant.place,
                 grant.parents,
                 any_namespace="namespaces" in grant.rights,
-                refused=self._refused,
+                refused=grant.why_not_handed,
             )
         if asked.path is None:
             raise StorageError(f"`{asked.do}` needs `uri`, or `namespace` and `path`")

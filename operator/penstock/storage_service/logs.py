@@ -71,13 +71,13 @@ class Logs:
     async def attempts(self, request: web.Request) -> web.Response:
         """Answer which attempts have an archived log, and whether it is whole, or how far it
         goes."""
-        archive = await self._shown(request)
+        archive = self._shown(request)
         async with self._readers.place(request, request.match_info["tenant"]):
             return web.json_response(await asyncio.to_thread(_told, archive))
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """Answer with the entries of an execution, or of one attempt."""
-        archive, query = await self._shown(request), request.query
+        archive, query = self._shown(request), request.query
         run, attempt = query.get("taskRunId"), query.get("attempt")
 
         def is_wanted(key: Key) -> bool:
@@ -104,13 +104,13 @@ class Logs:
 
         return await self._send(request, grant.tenant, archive, lambda key: True, is_wanted)
 
-    async def _shown(self, request: web.Request) -> LogArchive:
+    def _shown(self, request: web.Request) -> LogArchive:
         """The log archive that a request's token opens. Raises :class:`AccessDenied`."""
         named = request.match_info
         tenant = named["tenant"]
         place = ExecutionPlace(named["namespace"], named["flow"], named["execution"])
-        await self._log_door.check(request, tenant, place)
-        return LogArchive(self._storage.of(tenant), place)
+        owner = self._log_door.owner(request, tenant, place)
+        return LogArchive(self._storage.of(tenant), place, owner)
 
     async def _send(
         self,

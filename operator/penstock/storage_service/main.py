@@ -14,20 +14,17 @@ from penstock.kubernetes.api.client import Api, connect
 from penstock.storage.settings import StorageSettings, opened
 from penstock.storage.signing import create_key
 from penstock.storage.usage import Usage
-from penstock.storage_service.app import storage_app
+from penstock.storage_service.app import runner_of, storage_app
 from penstock.storage_service.door import Door
 from penstock.storage_service.exchange import Exchange
-from penstock.storage_service.handed import HandedFiles
 from penstock.storage_service.log_door import LogDoor
 from penstock.storage_service.logs import Logs
 from penstock.storage_service.multipart import parts_for
-from penstock.storage_service.objects import BLOCK, Objects
+from penstock.storage_service.objects import Objects
 from penstock.storage_service.urls import urls_for
 from penstock.tls.entrance import by_tls
 
 PORT = 8082
-IDLE = 30.0
-"""Seconds without a request after which a connection is closed."""
 ABANDONED = 24 * 3600.0
 """Seconds after which an unfinished file is removed."""
 
@@ -60,9 +57,7 @@ async def serve(settings: StorageSettings, port: int, api: Api) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app = await asyncio.to_thread(_made, settings, api)
-    runner = web.AppRunner(
-        app, access_log=None, read_bufsize=BLOCK, keepalive_timeout=IDLE, shutdown_timeout=20
-    )
+    runner = runner_of(app)
     await runner.setup()
     assert runner.server is not None
     async with by_tls(runner.server, port) as is_encrypted:
@@ -87,6 +82,6 @@ def _made(settings: StorageSettings, api: Api) -> web.Application:
     usage = Usage(storage, settings.quota_bytes())
     exchange = Exchange(storage, urls, settings.max_file_bytes, usage, parts)
     door = Door(key, api)
-    app = storage_app(door, exchange, HandedFiles(api), Objects(storage, key, usage))
-    Logs(storage, door, LogDoor(key, api)).register(app)
+    app = storage_app(door, exchange, Objects(storage, key, usage))
+    Logs(storage, door, LogDoor(key)).register(app)
     return app

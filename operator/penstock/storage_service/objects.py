@@ -14,6 +14,7 @@ from penstock.storage.files import Storage
 from penstock.storage.reading import OpenFile
 from penstock.storage.signing import Method, OneObject
 from penstock.storage.usage import Usage
+from penstock.storage_service.folder_owners import FolderOwners
 from penstock.storage_service.shares import TOO_SLOW, Pace, Shares, send
 
 AT_ONCE, AT_ONCE_PER_TENANT = 128, 32
@@ -33,6 +34,7 @@ class Objects:
         self._storage = storage
         self._usage = usage
         self._key = key
+        self._owners = FolderOwners(storage)
         local, of_store = (
             (AT_ONCE, AT_ONCE_PER_TENANT),
             (AT_ONCE_OF_STORE, AT_ONCE_OF_STORE_PER_TENANT),
@@ -41,7 +43,7 @@ class Objects:
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Answer with a file, or with the part of it from a byte on."""
-        wanted = self._wanted("GET", request)
+        wanted = await self._wanted("GET", request)
         async with self._shares.place(request, wanted.tenant):
             found = await asyncio.to_thread(self._storage.of(wanted.tenant).opened, wanted.path)
             try:
@@ -51,7 +53,7 @@ class Objects:
 
     async def put(self, request: web.Request) -> web.StreamResponse:
         """Write a file: it exists once all of it came."""
-        wanted = self._wanted("PUT", request)
+        wanted = await self._wanted("PUT", request)
         if wanted.size is None or request.content_length != wanted.size:
             raise StorageError("Content-Length is not the size that the URL was signed for")
         async with self._shares.place(request, wanted.tenant):
@@ -62,7 +64,7 @@ class Objects:
                         await asyncio.to_thread(file.write, data)
         return web.Response(status=201)
 
-    def _wanted(self, method: Method, request: web.Request) -> OneObject:
+    async def _wanted(self, method: Method, request: web.Request) -> OneObject:
         query = request.query
         try:
             wanted = OneObject(
@@ -72,10 +74,13 @@ class Objects:
                 int(query["expires"]),
                 int(query["size"]) if "size" in query else None,
                 query.get("sha256"),
+                query.get("namespace", ""),
             )
             wanted.check(self._key, query["signature"])
         except (KeyError, ValueError):
             raise AccessDenied("this is no signed URL") from None
+        if wanted.namespace:
+            await asyncio.to_thread(self._owners.check, wanted.tenant, wanted.namespace)
         return wanted
 
 

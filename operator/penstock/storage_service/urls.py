@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from penstock.storage.digests import METADATA
 from penstock.storage.files import Storage
+from penstock.storage.grants import Grant
 from penstock.storage.presigned import LIFETIME, NoPresigning, Presigner, SignedUrl
 from penstock.storage.presigners import presigner
 from penstock.storage.signing import OneObject
@@ -21,30 +22,33 @@ OBJECTS = "/o"
 
 
 class Urls(Protocol):
-    """Makes URLs of the files of tenants."""
+    """Makes URLs of the files of tenants, for whoever holds a grant."""
 
     @property
     def largest(self) -> int | None:
         """The most bytes that one PUT may send; None for any number."""
 
-    def get(self, tenant: str, path: str) -> SignedUrl: ...
+    def get(self, holder: Grant, path: str) -> SignedUrl: ...
 
-    def put(self, tenant: str, path: str, size: int, digest: str) -> SignedUrl: ...
+    def put(self, holder: Grant, path: str, size: int, digest: str) -> SignedUrl: ...
 
 
 class OwnUrls:
-    """Makes URLs of this service, relative to its own address."""
+    """Makes URLs of this service, relative to its own address. They end with the namespace of the
+    grant, too."""
 
     largest = None
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def get(self, tenant: str, path: str) -> SignedUrl:
-        return self._signed(OneObject("GET", tenant, path, _expiry()))
+    def get(self, holder: Grant, path: str) -> SignedUrl:
+        wanted = OneObject("GET", holder.tenant, path, _expiry(), namespace=holder.namespace)
+        return self._signed(wanted)
 
-    def put(self, tenant: str, path: str, size: int, digest: str) -> SignedUrl:
-        return self._signed(OneObject("PUT", tenant, path, _expiry(), size, digest))
+    def put(self, holder: Grant, path: str, size: int, digest: str) -> SignedUrl:
+        tenant, namespace = holder.tenant, holder.namespace
+        return self._signed(OneObject("PUT", tenant, path, _expiry(), size, digest, namespace))
 
     def _signed(self, wanted: OneObject) -> SignedUrl:
         return SignedUrl(url_of(wanted, wanted.signature(self._key)))
@@ -55,6 +59,8 @@ def url_of(wanted: OneObject, signature: str) -> str:
     query: dict[str, str | int] = {"expires": wanted.expires}
     if wanted.size is not None and wanted.digest is not None:
         query |= {"size": wanted.size, "sha256": wanted.digest}
+    if wanted.namespace:
+        query["namespace"] = wanted.namespace
     path = quote(f"/{wanted.tenant}{wanted.path}", safe="/-._~")
     return f"{OBJECTS}{path}?{urlencode({**query, 'signature': signature})}"
 
@@ -70,14 +76,14 @@ class S3Urls:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    def get(self, tenant: str, path: str) -> SignedUrl:
-        at = self._storage.of(tenant).at(path)
+    def get(self, holder: Grant, path: str) -> SignedUrl:
+        at = self._storage.of(holder.tenant).at(path)
         return SignedUrl(self._storage.filesystem.url(at, expires=LIFETIME))
 
-    def put(self, tenant: str, path: str, size: int, digest: str) -> SignedUrl:
+    def put(self, holder: Grant, path: str, size: int, digest: str) -> SignedUrl:
         checksum = base64.b64encode(bytes.fromhex(digest)).decode()
         url = self._storage.filesystem.url(
-            self._storage.of(tenant).at(path),
+            self._storage.of(holder.tenant).at(path),
             expires=LIFETIME,
             client_method="put_object",
             ContentLength=size,
@@ -98,13 +104,13 @@ class StoreUrls:
         self._signer = signer
         self._own = own
 
-    def get(self, tenant: str, path: str) -> SignedUrl:
-        return self._signer.get(self._storage.of(tenant).at(path))
+    def get(self, holder: Grant, path: str) -> SignedUrl:
+        return self._signer.get(self._storage.of(holder.tenant).at(path))
 
-    def put(self, tenant: str, path: str, size: int, digest: str) -> SignedUrl:
+    def put(self, holder: Grant, path: str, size: int, digest: str) -> SignedUrl:
         if size > self._signer.largest:
-            return self._own.put(tenant, path, size, digest)
-        return self._signer.put(self._storage.of(tenant).at(path), size, digest)
+            return self._own.put(holder, path, size, digest)
+        return self._signer.put(self._storage.of(holder.tenant).at(path), size, digest)
 
 
 def urls_for(storage: Storage, key: bytes) -> Urls:

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from penstock.controller.gitsources import commit_flows, file_reader
 from penstock.controller.gitsources.git_client import GitServiceUnavailable
+from penstock.controller.workers.checking import SMALL
+from penstock.controller.workers.pool import Busy, WorkerLost, Workers
 from penstock.git import GitError
 from penstock.kubernetes.api.client import FLOWS, GIT_SOURCES
 from tests.fixtures.controller import NAMESPACE, Controller, conditions, until
@@ -86,6 +89,104 @@ async def test_a_source_is_ready_again_when_its_remote_is_back_with_the_same_com
     await given.synced()
     # then
     assert "Ready" in given.told
+
+
+async def test_a_commit_with_more_flows_than_a_status_has_room_for_is_refused_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: one flow is there
+    monkeypatch.setattr(commit_flows, "MAX_FLOWS", 3)
+    given = Given(tmp_path, FakeGit(files={"a.yaml": flow("a")}))
+    await given.synced()
+    # when: a commit has three more, two of them in one file
+    files = {"b.yaml": flow("b") + b"---\n" + flow("c"), "d.yaml": flow("d")}
+    given.git.commit, given.git.files = "c0ffee2", {"a.yaml": flow("a"), **files}
+    await given.synced()
+    # then: nothing of it is applied, and it is not read once more
+    reason, message = given.ready
+    assert reason == "TooManyFlows"
+    assert message.startswith(
+        "4 flows are more than the status of a GitSource has room for, some 3"
+    )
+    assert given.flows == ["company.team.a"]
+    assert given.status["appliedCommit"] == "c0ffee"
+    assert given.status["attemptedCommit"] == "c0ffee2"
+    await given.synced()
+    assert len(given.git.asked) == 2
+    # when: the next commit has fewer
+    given.git.commit, given.git.files = "c0ffee3", files
+    await given.synced()
+    # then
+    assert given.flows == ["company.team.b", "company.team.c", "company.team.d"]
+    assert "Ready" in given.told
+
+
+async def test_long_paths_leave_room_for_fewer_flows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit_flows, "MOST_BYTES", 2000)
+    files = {f"{'long/' * 100}{name}.yaml": flow(name) for name in "abcd"}
+    given = Given(tmp_path, FakeGit(files=files))
+    await given.synced()
+    reason, message = given.ready
+    assert reason == "TooManyFlows"
+    assert "some 2 with paths and names as long as these" in message
+    assert given.flows == []
+
+
+async def test_a_large_file_is_read_in_a_worker_and_one_that_kills_it_is_that_files_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: a large file is asked of workers, of which the first is lost
+    asked: list[str] = []
+
+    async def ask(workers: Workers, tenant: str, question: Any, functions: Any) -> Any:
+        asked.append(question.file.path)
+        if len(asked) == 1:
+            raise WorkerLost("it needs more than 192 MiB of memory")
+        if len(asked) == 2:
+            raise Busy("others come before")
+        return question.answer(lambda *_: None)
+
+    monkeypatch.setattr(Workers, "ask", ask)
+    monkeypatch.setattr(file_reader, "AGAIN", 0.01)
+    large = b"# " + b"x" * SMALL + b"\n"
+    files = {"a.yaml": large + flow("a"), "b.yaml": large + flow("b"), "c.yaml": flow("c")}
+    given = Given(tmp_path, FakeGit(files=files))
+    # when
+    await given.synced()
+    # then
+    assert asked == ["a.yaml", "b.yaml", "b.yaml"]
+    assert given.flows == ["company.team.b", "company.team.c"]
+    (problem,) = given.status["problems"]
+    assert problem["path"] == "a.yaml"
+    assert "can't be checked: it needs more than 192 MiB of memory; make it" in problem["message"]
+
+
+async def test_of_many_problems_the_first_are_told_and_how_many_more_there_are(
+    tmp_path: Path,
+) -> None:
+    # given: 40 files with 30 mistakes each
+    tasks = "".join(f"  - {{id: t{number}, type: Nope}}\n" for number in range(30))
+    bad = {
+        f"f{number:02}.yaml": f"id: f{number}\nnamespace: n\ntasks:\n{tasks}".encode()
+        for number in range(40)
+    }
+    given = Given(tmp_path, FakeGit(files=bad))
+    # when
+    await given.synced()
+    # then
+    problems = given.status["problems"]
+    assert given.status["failed"] == 40
+    assert len(problems) == 100
+    assert problems[19]["message"] == "and 11 more problems"
+    told = 4 * 30 + 19
+    assert problems[99] == {
+        "path": "f04.yaml",
+        "line": problems[99]["line"],
+        "message": f"and {40 * 30 - told} more problems",
+    }
+    assert given.ready[1].endswith(f"and {40 * 30 - 9} more problems")
 
 
 async def test_what_did_not_change_is_not_read_again(tmp_path: Path) -> None:

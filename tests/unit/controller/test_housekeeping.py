@@ -80,7 +80,7 @@ class Given:
         files.put(place.task_file("t", "r", "a.txt"), io.BytesIO(b"x"))
         part = Part(Source("t", "r", 1), LINE, LINE, 10)
         lines = io.BytesIO(f"{LINE} one\n{LINE} two\n".encode())
-        LogArchive(files, place).write(part, None, lines)
+        LogArchive(files, place, f"uid-{name}").write(part, None, lines)
 
     def logged(self, name: str) -> int:
         archive = LogArchive(self.storage.of("ns"), ExecutionPlace("company.team", "flow", name))

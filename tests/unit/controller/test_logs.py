@@ -126,7 +126,7 @@ class Stage:
 
     @property
     def archive(self) -> LogArchive:
-        return LogArchive(self.storage.of("team"), PLACE)
+        return LogArchive(self.storage.of("team"), PLACE, "u-1")
 
     @property
     def ended(self) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from penstock.controller.gitsources.commit_files import SourceFile
-from penstock.controller.gitsources.sourcefiles import Judge, WantedFlow
+from penstock.controller.gitsources.commit_flows import CommitFlows
+from penstock.controller.gitsources.sourcefiles import WantedFlow, read_file
 from penstock.controller.runtime.settings import load_settings
 from penstock.resources.gitsource import FileProblem
 from tests.fixtures.flows import parser
@@ -24,10 +25,10 @@ class Verdicts:
 
 
 def verdicts(**files: str) -> Verdicts:
-    judge = Judge(parser())
-    read = [SourceFile(f"{name}.yaml", name, text.encode()) for name, text in files.items()]
-    flows = [flow for file in read for flow in judge.flows_of(file)]
-    return Verdicts(flows, judge.problems, judge.unreadable)
+    with CommitFlows() as flows:
+        for name, text in files.items():
+            flows.take(read_file(SourceFile(f"{name}.yaml", name, text.encode()), parser()))
+        return Verdicts(list(flows), flows.problems.listed(), flows.unreadable)
 
 
 def test_each_file_becomes_a_flow() -> None:
@@ -50,7 +51,7 @@ def test_one_broken_file_does_not_stop_the_others() -> None:
 def test_an_invalid_flow_is_applied_with_its_problems() -> None:
     found = verdicts(a="id: x\nnamespace: ns\ntasks:\n  - {id: t, type: Nope}\n")
     (flow,) = found.flows
-    assert [(item.line, item.message) for item in flow.problems] == [
+    assert [(item.line, str(item)) for item in flow.problems] == [
         (4, "tasks[0].type: no task type `Nope`")
     ]
     annotations = flow.to_object("k8s", "src", "c0ffee")["metadata"]["annotations"]

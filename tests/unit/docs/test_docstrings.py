@@ -13,11 +13,15 @@ from tests.unit.docs.snippets import ROOT
 PACKAGE = ROOT / "operator" / "penstock"
 
 ROOMS = (
-    "controller/app", "controller/attempts", "controller/executions", "controller/logs",
+    "controller/app", "controller/attempts", "controller/executions", "controller/files",
+    "controller/flows", "controller/gc", "controller/gitsources", "controller/keyvalues",
+    "controller/logs", "controller/runtime", "controller/workers",
+    "engine/decision", "engine/interface", "engine/rendering", "engine/state",
     "expressions", "flow", "git", "git_service", "local", "schema", "storage", "storage_service",
-    "kubernetes/jobs", "kubernetes/logs", "kubernetes/observation", "kubernetes/pods",
-    "kubernetes/secrets", "kubernetes/status",
-    "tasks/core", "tasks/files", "tasks/pod", "tasks/remote", "tasks/scripts", "tls",
+    "kubernetes/api", "kubernetes/jobs", "kubernetes/logs", "kubernetes/observation",
+    "kubernetes/pods", "kubernetes/secrets", "kubernetes/status",
+    "tasks/contract", "tasks/core", "tasks/files", "tasks/pod", "tasks/registry", "tasks/remote",
+    "tasks/scripts", "tls",
 )  # fmt: skip
 
 LEANING = re.compile(

@@ -15,7 +15,7 @@ from penstock.engine.interface.secrets import NO_SECRETS
 from penstock.flow.task import RunnableTask
 from penstock.kubernetes.jobs.job import JobDefaults, Owner, build_job
 from penstock.kubernetes.jobs.working_directory import (
-    Guest,
+    AddedContainers,
     build_directory,
     fold,
     name_in_directory,
@@ -59,14 +59,14 @@ def directory(properties: Mapping[str, Any], storage: PodStorage | None = STORAG
     return build_directory(workspace, asked, OWNER, DEFAULTS, storage, NO_SECRETS, SecretPlaces())
 
 
-def guest(start: StartAttempt) -> Guest:
+def added(start: StartAttempt) -> AddedContainers:
     start = replace(start, workspace=WORKSPACE)
     what = container(start.task.type, start.properties)
     paths = Paths(name_in_directory(start))
     return fold(build_job(start, OWNER, what, DEFAULTS, STORAGE, None, paths), start)
 
 
-def pod_with(*guests: Guest, **status: Any) -> dict[str, Any]:
+def pod_with(*several: AddedContainers, **status: Any) -> dict[str, Any]:
     made = directory({})
     template = made.job["spec"]["template"]
     owner = {"kind": "Job", "name": made.job["metadata"]["name"]}
@@ -81,7 +81,7 @@ def pod_with(*guests: Guest, **status: Any) -> dict[str, Any]:
         },
         "spec": {
             **template["spec"],
-            "ephemeralContainers": [part for one in guests for part in one.containers],
+            "ephemeralContainers": [part for one in several for part in one.containers],
         },
         "status": {"phase": "Running", **status},
     }
@@ -147,7 +147,7 @@ def test_an_attempt_is_a_container_with_paths_of_its_own(starting: Starter) -> N
         timeout=timedelta(seconds=30),
     )
     # when
-    made = guest(start)
+    made = added(start)
     # then
     files, own = made.containers
     assert (made.before, own["name"]) == ((), made.name)
@@ -170,8 +170,8 @@ def test_long_texts_come_in_pieces(starting: Starter) -> None:
     # given
     text = "$(x) $$ é" * 30_000
     # when
-    script = guest(starting(SHELL, {"commands": ["x"], "inputFiles": {"long": text}}))
-    core = guest(starting(LOG, {"message": text}))
+    script = added(starting(SHELL, {"commands": ["x"], "inputFiles": {"long": text}}))
+    core = added(starting(LOG, {"message": text}))
     # then
     args = script.containers[-1]["args"]
     end = args.index("--")
@@ -188,7 +188,7 @@ def test_long_texts_come_in_pieces(starting: Starter) -> None:
 
 def test_each_attempt_is_seen_as_if_the_pod_were_its_own(starting: Starter) -> None:
     # given
-    first, second = (guest(starting(SHELL, {"commands": ["x"]}, attempt=n)) for n in (1, 2))
+    first, second = (added(starting(SHELL, {"commands": ["x"]}, attempt=n)) for n in (1, 2))
     pod = pod_with(
         first,
         second,
@@ -212,7 +212,7 @@ def test_each_attempt_is_seen_as_if_the_pod_were_its_own(starting: Starter) -> N
 
 def test_its_log_is_its_own_where_the_pod_is_of_the_execution(starting: Starter) -> None:
     # given
-    pod = pod_with(guest(starting(SHELL, {"commands": ["x"]})))
+    pod = pod_with(added(starting(SHELL, {"commands": ["x"]})))
     # then
     (own,) = attempts_in(pod)
     source = source_of(own)
@@ -230,7 +230,7 @@ def test_its_log_is_its_own_where_the_pod_is_of_the_execution(starting: Starter)
 def test_the_limit_is_told_from_an_exit_code(
     starting: Starter, code: int, seconds: int, reason: str
 ) -> None:
-    made = guest(starting(SHELL, {"commands": ["x"]}, timeout=timedelta(seconds=30)))
+    made = added(starting(SHELL, {"commands": ["x"]}, timeout=timedelta(seconds=30)))
     (own,) = attempts_in(
         pod_with(made, ephemeralContainerStatuses=[ended(made.name, code, seconds)])
     )
@@ -238,7 +238,7 @@ def test_the_limit_is_told_from_an_exit_code(
 
 
 def test_a_pod_that_was_taken_away_loses_what_runs_in_it(starting: Starter) -> None:
-    made = guest(starting(SHELL, {"commands": ["x"]}))
+    made = added(starting(SHELL, {"commands": ["x"]}))
     target = {
         "type": "DisruptionTarget",
         "status": "True",
@@ -257,7 +257,7 @@ def test_a_pod_that_was_taken_away_loses_what_runs_in_it(starting: Starter) -> N
 
 
 def test_an_image_that_can_t_be_pulled_is_told(starting: Starter) -> None:
-    made = guest(starting(SHELL, {"commands": ["x"]}))
+    made = added(starting(SHELL, {"commands": ["x"]}))
     waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
     status = {"name": made.name, "state": waiting}
     (own,) = attempts_in(pod_with(made, ephemeralContainerStatuses=[status]))
@@ -267,7 +267,7 @@ def test_an_image_that_can_t_be_pulled_is_told(starting: Starter) -> None:
 
 
 def test_a_task_whose_files_can_t_be_moved_any_more_fails(starting: Starter) -> None:
-    made = guest(starting(SHELL, {"commands": ["x"], "outputFiles": ["a"]}))
+    made = added(starting(SHELL, {"commands": ["x"], "outputFiles": ["a"]}))
     (own,) = attempts_in(
         pod_with(
             made,
@@ -304,11 +304,11 @@ def test_the_pod_asks_for_the_most_that_one_of_its_tasks_wants() -> None:
 
 def test_messages_are_as_long_as_the_kubelet_lets_them_be_in_such_a_pod(starting: Starter) -> None:
     # given: a kubelet shares 12 KiB among all containers of a pod
-    guests = [guest(starting(SHELL, {"commands": ["x"]}, attempt=n)) for n in range(1, 5)]
+    several = [added(starting(SHELL, {"commands": ["x"]}, attempt=n)) for n in range(1, 5)]
     # when
     sizes = []
-    for number, one in enumerate(guests):
-        (made,) = with_message_size(pod_with(*guests[:number]), one.containers)
+    for number, one in enumerate(several):
+        (made,) = with_message_size(pod_with(*several[:number]), one.containers)
         sizes.append(int(made["env"][-1]["value"]))
     # then: an init container and the one that holds the pod are there at first
     assert sizes == [3584, 12288 // 4 - 64, 12288 // 5 - 64, 12288 // 6 - 64]

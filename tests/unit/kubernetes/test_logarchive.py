@@ -24,7 +24,7 @@ def storage(tmp_path: Path) -> Storage:
 
 @pytest.fixture
 def archive(storage: Storage) -> LogArchive:
-    return LogArchive(storage, PLACE)
+    return LogArchive(storage, PLACE, "uid-1")
 
 
 def at(second: int) -> str:
@@ -113,3 +113,36 @@ def test_what_is_damaged_is_passed_over(storage: Storage, archive: LogArchive) -
     storage.put(f"{PLACE.folder}logs/rx.1.end.log", io.BytesIO(b"no header\nx\n"))
     storage.put(f"{PLACE.folder}logs/other", io.BytesIO(b""))
     assert messages(archive) == ["a1"]
+
+
+def test_each_execution_of_a_name_has_its_own_logs(storage: Storage, archive: LogArchive) -> None:
+    # given
+    later = LogArchive(storage, PLACE, "uid-2")
+    keep(archive, A, None, 1)
+    keep(later, B, None, 2)
+    # then
+    assert messages(archive) == ["a1"]
+    assert messages(later) == ["b2"]
+    assert messages(LogArchive(storage, PLACE)) == ["a1", "b2"]
+    # when
+    archive.delete()
+    # then
+    assert messages(LogArchive(storage, PLACE)) == ["b2"]
+
+
+def test_logs_of_versions_before_are_read_until_they_are_archived_anew(
+    storage: Storage, archive: LogArchive
+) -> None:
+    # given: parts that lie in no folder of an Execution
+    keep(archive, A, 0, 1)
+    keep(archive, A, 1, 3)
+    keep(archive, B, None, 2)
+    for path in list(storage.list(f"{PLACE.folder}logs/")):
+        with storage.open(path) as part:
+            storage.put(path.replace("uid-1/", ""), io.BytesIO(part.read()))
+    archive.delete()
+    assert messages(archive) == ["a1", "b2", "a3"]
+    # when
+    keep(archive, A, None, 1, 3, 4)
+    # then
+    assert messages(archive) == ["a1", "b2", "a3", "a4"]

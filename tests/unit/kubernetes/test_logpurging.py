@@ -31,7 +31,7 @@ class Given:
 
     def __init__(self, folder: Path) -> None:
         self.storage = Storage.local(str(folder))
-        self.archive = LogArchive(self.storage, PLACE)
+        self.archive = LogArchive(self.storage, PLACE, "uid-1")
 
     def part(self, number: int | None, *lines: tuple[int, str], run: str = "r") -> None:
         source = Source("t", run, 1, levels=True)

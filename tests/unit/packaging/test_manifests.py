@@ -167,10 +167,9 @@ def test_the_controller_can_do_this_and_nothing_else() -> None:
     }
 
 
-def test_the_storage_service_looks_at_single_jobs_and_executions_and_does_nothing_else() -> None:
+def test_the_storage_service_looks_at_single_jobs_and_does_nothing_else() -> None:
     assert rules("penstock-storage") == [
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get"]},
-        {"apiGroups": ["penstock.dev"], "resources": ["executions"], "verbs": ["get"]},
     ]
 
 

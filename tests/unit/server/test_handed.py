@@ -1,44 +1,36 @@
-"""The storage service, asked for files of further executions."""
+"""The storage service, asked for files of further executions: the grant says which it opens."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from penstock.storage.errors import AccessDenied, StorageUnavailable
-from penstock.storage.uris import ExecutionPlace
+from penstock.storage.errors import AccessDenied
+from penstock.storage.grants import MOST_HANDED, marks_of
+from penstock.storage.uris import ExecutionPlace, parse
 from penstock.tasks.remote.storage import Remote
-from tests.fixtures.executions import begun
 from tests.fixtures.storageservice import GRANT, Running
 
 CHILD = ExecutionPlace("company.other", "load", "child-1")
 
 
-@pytest.fixture
-def own(service: Running) -> Remote:
-    """The pod of a task whose execution called another one, which gave one of its two files."""
-    return service.client()
+def made_by_child(service: Running, name: str = "report.csv") -> str:
+    """The URI of a file of an execution that another one called."""
+    theirs = replace(GRANT, place=CHILD, owner="uid-child", job="job-child", parents=())
+    return service.client(theirs).files.put(name, io.BytesIO(b"12"))
 
 
-def made_by_child(service: Running, *, given: bool = True) -> str:
-    """The URI of a file of the child; whether its outputs name it."""
-    files = service.client(
-        replace(GRANT, place=CHILD, owner="uid-child", job="job-child", parents=())
-    ).files
-    uri = files.put("report.csv", io.BytesIO(b"12"))
-    caller = {"execution": "run-1", "uid": GRANT.owner}
-    outputs = {"report": uri} if given else {}
-    body = begun(CHILD, "uid-child", calledBy=caller, outputs=outputs)
-    service.known.executions["team", "child-1"] = body
-    return uri
+def handed(service: Running, *uris: str) -> Remote:
+    """The pod of a task whose execution was handed files."""
+    return service.client(handed=marks_of([parse(uri, "") for uri in uris]))
 
 
-def test_the_output_of_a_child_is_read_and_measured(service: Running, own: Remote) -> None:
+def test_a_file_that_the_grant_names_is_read_and_measured(service: Running) -> None:
     # given
     uri = made_by_child(service)
+    own = handed(service, uri)
     # then
     with own.files.open(uri) as file:
         assert file.read() == b"12"
@@ -46,89 +38,43 @@ def test_the_output_of_a_child_is_read_and_measured(service: Running, own: Remot
     assert own.files.exists(uri)
 
 
-def test_what_the_child_did_not_give_is_refused(service: Running, own: Remote) -> None:
-    uri = made_by_child(service, given=False)
+def test_another_file_of_the_same_execution_is_refused(service: Running) -> None:
+    # given
+    own = handed(service, made_by_child(service))
+    # then
     with pytest.raises(AccessDenied, match="nor as an output of an execution that it called"):
-        own.files.open(uri)
+        own.files.open(made_by_child(service, "draft.csv"))
+    with pytest.raises(AccessDenied):
+        service.client().files.open(made_by_child(service))
 
 
-def test_one_that_has_the_right_to_delete_deletes_what_it_was_handed(
-    service: Running, own: Remote
-) -> None:
+def test_one_that_has_the_right_to_delete_deletes_what_it_was_handed(service: Running) -> None:
     # given
     uri = made_by_child(service)
-    able = service.client(rights=frozenset({"delete"}))
+    able = service.client(rights=frozenset({"delete"}), handed=marks_of([parse(uri, "")]))
     # then
     with pytest.raises(AccessDenied, match="`delete`"):
-        own.files.delete(uri)
+        handed(service, uri).files.delete(uri)
     assert able.files.delete(uri)
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"calledBy": None},
-        {"calledBy": {"execution": "run-1", "uid": "uid-of-an-earlier-run-1"}},
-        {"calledBy": {"execution": "another", "uid": "uid-another"}},
-    ],
-)
-def test_a_child_of_somebody_else_hands_on_nothing(
-    service: Running, own: Remote, changed: dict[str, Any]
-) -> None:
+def test_a_grant_may_open_as_many_files_as_one_may_name(service: Running) -> None:
     # given
     uri = made_by_child(service)
-    service.known.executions["team", "child-1"]["status"] |= changed
-    # then
-    with pytest.raises(AccessDenied):
-        own.files.open(uri)
-
-
-def test_a_namesake_of_the_grants_execution_is_not_it(service: Running, own: Remote) -> None:
-    # given
-    uri = made_by_child(service)
-    service.known.executions["team", "run-1"]["metadata"]["uid"] = "uid-later"
-    # then
-    with pytest.raises(AccessDenied, match="the execution of the grant is gone"):
-        own.files.open(uri)
-
-
-def test_a_deleted_execution_is_named(service: Running, own: Remote) -> None:
-    # given
-    uri = made_by_child(service)
-    del service.known.executions["team", "child-1"]
-    # then
-    with pytest.raises(AccessDenied, match="no execution `child-1` any more"):
-        own.files.open(uri)
-
-
-def test_what_is_the_grants_own_costs_no_look(service: Running, own: Remote) -> None:
-    # given
-    uri = own.files.put("a", io.BytesIO(b"x"))
-    service.known.asked.clear()
+    others = [CHILD.task_file("t", "r", f"{number}.csv") for number in range(MOST_HANDED - 1)]
     # when
-    own.files.size(uri)
+    own = service.client(handed=marks_of([parse(uri, ""), *others]))
     # then
-    assert ("executions", "run-1") not in service.known.asked
-
-
-def test_what_was_handed_counts_for_a_while(service: Running, own: Remote) -> None:
-    # given
-    uri = made_by_child(service)
-    own.files.size(uri)
-    # when: nobody is asked a second time
-    service.known.asked.clear()
-    own.files.size(uri)
-    # then
-    assert ("executions", "child-1") not in service.known.asked
-
-
-def test_where_the_api_server_is_away_the_task_comes_again(service: Running, own: Remote) -> None:
-    # given
-    uri = made_by_child(service)
-    service.known.away.add("child-1")
-    # then
-    with pytest.raises(StorageUnavailable, match="`child-1` can't be looked up"):
-        own.service.operate("stat", {"uri": uri}, patient=False)
-    # when
-    service.known.away.clear()
     assert own.files.size(uri) == 2
+
+
+def test_what_was_handed_costs_the_api_server_one_look_at_the_job(service: Running) -> None:
+    # given
+    uri = made_by_child(service)
+    own = handed(service, uri)
+    service.known.asked.clear()
+    # when
+    for _ in range(3):
+        own.files.size(uri)
+    # then
+    assert service.known.asked == [("jobs", GRANT.job)]

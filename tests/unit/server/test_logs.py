@@ -17,7 +17,6 @@ from penstock.storage.errors import AccessDenied, StorageError
 from penstock.storage.logtokens import HEADER, LogToken
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract.services import LogEntry
-from tests.fixtures.executions import begun
 from tests.fixtures.storageservice import GRANT, Running
 
 OTHER = ExecutionPlace("company.other", "flow", "run-9")
@@ -34,11 +33,12 @@ def keep(
     place: ExecutionPlace = GRANT.place,
     tenant: str = "team",
     number: int | None = None,
+    uid: str = "uid-1",
 ) -> None:
     text = "".join(f"{at(second)} {line}\n" for second, line in lines).encode()
     source = Source(task, f"r-{task}", 1, None, levels=True)
     part = Part(source, at(lines[0][0]), at(lines[-1][0]), len(text))
-    LogArchive(service.storage.of(tenant), place).write(part, number, io.BytesIO(text))
+    LogArchive(service.storage.of(tenant), place, uid).write(part, number, io.BytesIO(text))
 
 
 def token_of(
@@ -51,11 +51,6 @@ def token_of(
 ) -> str:
     """The token of an execution that ends in so many seconds."""
     return LogToken(tenant, place, uid, int(time.time() + seconds)).text(service.key)
-
-
-def begins(service: Running, place: ExecutionPlace = GRANT.place, uid: str = "uid-1") -> None:
-    """An execution is there under its name, in place of whichever had the name before."""
-    service.known.executions["team", place.execution] = begun(place, uid)
 
 
 def refused(service: Running, token: str, place: ExecutionPlace = GRANT.place) -> str:
@@ -80,7 +75,6 @@ def messages(text: str) -> list[str]:
 
 def test_the_token_of_an_execution_opens_its_logs(service: Running) -> None:
     # given
-    begins(service)
     keep(service, "a", (1, "one"), (3, "three"))
     keep(service, "b", (2, "two"))
     # when
@@ -92,7 +86,6 @@ def test_the_token_of_an_execution_opens_its_logs(service: Running) -> None:
 
 
 def test_it_says_what_there_is(service: Running) -> None:
-    begins(service)
     keep(service, "a", (1, "one"))
     keep(service, "b", (2, "two"), number=0)
     size = len(f"{at(2)} two\n")
@@ -108,8 +101,6 @@ def test_it_says_what_there_is(service: Running) -> None:
 )
 @pytest.mark.parametrize("part", ["", "/attempts"])
 def test_it_opens_no_other(service: Running, place: ExecutionPlace, part: str) -> None:
-    begins(service)
-    begins(service, place)
     keep(service, "a", (1, "secret"), place=place)
     with pytest.raises(urllib.error.HTTPError) as error:
         get(service, place, token_of(service), part)
@@ -121,7 +112,6 @@ def test_it_opens_no_other(service: Running, place: ExecutionPlace, part: str) -
     ["", "x", "é", "0" * 64, "..", "9999999999.uid-1.", "1" * 5000, "1.2.3.4"],
 )
 def test_without_the_token_nothing_is_told_or_looked_up(service: Running, token: str) -> None:
-    begins(service)
     assert "not the one" in refused(service, token)
     assert service.known.asked == []
 
@@ -129,7 +119,6 @@ def test_without_the_token_nothing_is_told_or_looked_up(service: Running, token:
 @pytest.mark.parametrize("part", [0, 1, 2])
 def test_no_part_of_a_token_can_be_changed(service: Running, part: int) -> None:
     # given: a token that has ended, and one for another execution of the name
-    begins(service)
     parts = token_of(service, uid="uid-0", seconds=-1).split(".")
     # when
     parts[part] = token_of(service).split(".")[part]
@@ -138,48 +127,33 @@ def test_no_part_of_a_token_can_be_changed(service: Running, part: int) -> None:
 
 
 def test_the_token_of_another_tenant_is_another(service: Running) -> None:
-    begins(service)
     keep(service, "a", (1, "secret"))
     assert "not the one" in refused(service, token_of(service, tenant="others"))
 
 
 def test_a_token_ends(service: Running) -> None:
-    begins(service)
     keep(service, "a", (1, "secret"))
     assert "has ended" in refused(service, token_of(service, seconds=-2))
 
 
-def test_the_token_of_an_execution_that_is_gone_opens_nothing(service: Running) -> None:
-    # given
-    begins(service)
-    keep(service, "a", (1, "secret"))
-    old = token_of(service)
-    # when: it is deleted, and its files are not yet
-    service.known.executions.clear()
+def test_the_token_of_an_execution_opens_nothing_of_a_later_one_of_its_name(
+    service: Running,
+) -> None:
+    # given: the first one is deleted, and its files are not yet
+    keep(service, "a", (1, "of the first"))
+    first, second = token_of(service), token_of(service, uid="uid-2")
+    # when
+    keep(service, "b", (2, "of the second"), uid="uid-2")
     # then
-    assert "gone" in refused(service, old)
-    # when: another one has its name
-    begins(service, uid="uid-2")
-    # then
-    assert "gone" in refused(service, old)
-    assert messages(get(service, GRANT.place, token_of(service, uid="uid-2"))) == ["secret"]
+    assert messages(get(service, GRANT.place, first)) == ["of the first"]
+    assert messages(get(service, GRANT.place, second)) == ["of the second"]
+    assert len(json.loads(get(service, GRANT.place, second, "/attempts"))) == 1
 
 
-def test_who_follows_a_log_costs_the_api_server_little(service: Running) -> None:
-    begins(service)
+def test_logs_of_people_cost_the_api_server_nothing(service: Running) -> None:
     keep(service, "a", (1, "one"))
-    for _ in range(3):
-        get(service, GRANT.place, token_of(service), "/attempts")
-    assert service.known.asked == [("executions", "run-1")]
-
-
-def test_while_the_api_server_does_not_answer_nothing_is_shown(service: Running) -> None:
-    begins(service)
-    keep(service, "a", (1, "secret"))
-    service.known.away.add("run-1")
-    with pytest.raises(urllib.error.HTTPError) as error:
-        get(service, GRANT.place, token_of(service))
-    assert error.value.code == 503
+    assert messages(get(service, GRANT.place, token_of(service))) == ["one"]
+    assert service.known.asked == []
 
 
 def test_a_task_with_the_right_reads_logs(service: Running) -> None:

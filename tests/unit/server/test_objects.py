@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from penstock.storage.errors import AccessDenied
+from penstock.storage.owner import Owner, claim
 from penstock.storage.signing import OneObject
 from penstock.storage_service.urls import url_of
 from penstock.tasks.remote.transfer import connect
@@ -76,8 +79,9 @@ def test_a_part_of_a_file_is_read(stored: Running) -> None:
         {"tenant": ".penstock", "path": "/key"},
         {"expires": GET.expires + 1},
         {"size": 3, "digest": DIGEST},
+        {"namespace": "uid-of-another"},
     ],
-    ids=["path", "way-up", "tenant", "key", "time", "content"],
+    ids=["path", "way-up", "tenant", "key", "time", "content", "namespace"],
 )
 def test_a_signature_is_for_one_thing_alone(stored: Running, changed: dict[str, object]) -> None:
     # when
@@ -136,3 +140,30 @@ def _until(what: Callable[[], object], seconds: float = 30) -> None:
     while not what():
         assert time.monotonic() < deadline, "it did not come to it in time"
         time.sleep(0.005)
+
+
+def test_a_url_of_an_earlier_namespace_opens_nothing_of_a_later_one(stored: Running) -> None:
+    # given: a namespace that was made anew, whose folder is claimed
+    tenant = stored.storage.of("team")
+    claim(tenant, Owner("uid-first", "installation"))
+    claim(tenant, Owner("uid-second", "installation"))
+    with tenant.writing("/company/a file") as file:
+        file.write(b"of somebody else")
+    # then
+    early, late = replace(GET, namespace="uid-first"), replace(GET, namespace="uid-second")
+    assert asked(stored, "GET", early).status == 403
+    assert asked(stored, "PUT", replace(PUT, namespace="uid-first"), CONTENT).status == 403
+    assert asked(stored, "GET", late).status == 200
+
+
+def test_a_folder_that_nobody_has_claimed_is_anybodys(stored: Running) -> None:
+    assert asked(stored, "GET", replace(GET, namespace="uid-first")).status == 200
+
+
+def test_a_grant_gives_urls_for_its_own_namespace_alone(stored: Running) -> None:
+    # given
+    claim(stored.storage.of("team"), Owner("uid-second", "installation"))
+    # then
+    with pytest.raises(AccessDenied, match="earlier namespace"):
+        stored.client(namespace="uid-first").files.put("a", io.BytesIO(b"x"))
+    assert stored.client(namespace="uid-second").files.put("a", io.BytesIO(b"x"))

@@ -27,7 +27,6 @@ from penstock.storage.usage import Usage
 from penstock.storage_service import exchange, logs, objects, shares
 from penstock.storage_service.exchange import Exchange, Operations
 from penstock.storage_service.urls import OwnUrls, url_of
-from tests.fixtures.executions import begun
 from tests.fixtures.storageservice import GRANT, LARGEST, Running, running, serving
 
 MIB = 1024**2
@@ -277,7 +276,7 @@ def test_nothing_more_is_done_for_a_client_that_has_gone(tmp_path: Path) -> None
     there = iter([True, True, True])
     # when: it goes after the third operation
     answer = Exchange(storage, OwnUrls(b"key"), LARGEST, Usage(storage, None)).answer(
-        GRANT, asked, lambda path: "", lambda: next(there, False)
+        GRANT, asked, lambda: next(there, False)
     )
     # then
     assert len(json.loads(answer)["answers"]) == 3
@@ -356,14 +355,13 @@ class Here:
 def archive(service: Running, tenant: str, lines: int, width: int) -> None:
     text = "".join(f"2026-11-21T16:00:00.000000000Z {'x' * width}\n" for _ in range(lines)).encode()
     part = Part(Source("a", "r", 1, None, levels=True), "", "", len(text))
-    archived = LogArchive(service.storage.of(tenant), GRANT.place)
+    archived = LogArchive(service.storage.of(tenant), GRANT.place, GRANT.owner)
     archived.write(part, None, io.BytesIO(text))
 
 
 def log_request(service: Running, tenant: str) -> bytes:
     place: ExecutionPlace = GRANT.place
     path = f"/v1/logs/{tenant}/{place.namespace}/{place.flow}/{place.execution}"
-    service.known.executions[tenant, place.execution] = begun(place, GRANT.owner)
     token = LogToken(tenant, place, GRANT.owner, int(time.time()) + 3600).text(service.key)
     return f"GET {path} HTTP/1.1\r\nHost: x\r\n{HEADER}: {token}\r\n\r\n".encode()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from penstock.storage.files import Storage
 from penstock.storage.presigned import SignedUrl
 from penstock.storage_service.urls import OwnUrls, StoreUrls, urls_for
+from tests.fixtures.storageservice import GRANT
 
 
 class Store:
@@ -23,9 +24,9 @@ def test_what_the_store_does_not_take_at_once_goes_by_the_service() -> None:
     # given
     urls = StoreUrls(Storage.local("/files"), Store(), OwnUrls(b"key"))
     # then
-    assert urls.get("team", "/a").url == "https://store/files/team/a"
-    assert urls.put("team", "/a", 10, "0" * 64).url == "https://store/files/team/a"
-    larger = urls.put("team", "/a", 11, "0" * 64)
+    assert urls.get(GRANT, "/a").url == "https://store/files/team/a"
+    assert urls.put(GRANT, "/a", 10, "0" * 64).url == "https://store/files/team/a"
+    larger = urls.put(GRANT, "/a", 11, "0" * 64)
     assert larger.url.startswith("/o/team/a?")
     assert larger.checked
 

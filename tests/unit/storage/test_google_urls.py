@@ -84,7 +84,7 @@ def test_a_url_to_read_is_signed_for_one_object(files: google_files.GoogleFiles)
     # then
     path = quote("/bucket/files/a #1?b=c%20ü", safe="/-._~")
     assert url.startswith(f"https://storage.googleapis.com{path}?")
-    assert "X-Goog-Expires=3600" in url
+    assert "X-Goog-Expires=900" in url
     check("GET", url, {})
     for method, other in (("PUT", url), ("GET", url.replace("/files/a", "/files/b"))):
         with pytest.raises(InvalidSignature):

@@ -97,6 +97,7 @@ class Operator:
                 tasks.create_task(files.storage.run())
                 tasks.create_task(files.folders.run())
                 tasks.create_task(files.orphaned.run())
+                tasks.create_task(files.bytes.run())
                 tasks.create_task(PackageCleaner(files.storage.root, namespaces).run())
                 tasks.create_task(self.logs.run())
                 tasks.create_task(self.log_references.run())

@@ -49,12 +49,14 @@ from penstock.controller.files.execution_index import ExecutionIndex
 from penstock.controller.files.grants import Grants
 from penstock.controller.files.provenance import Provenance
 from penstock.controller.files.storage_access import StorageAccess
+from penstock.controller.files.stored_bytes import StoredBytes
 from penstock.controller.files.tenant_folders import TenantFolders
 from penstock.controller.flows.reconciler import FlowReconciler
 from penstock.controller.flows.revisions import Revisions
 from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.gc.purge_tasks import PurgeTasks
 from penstock.controller.gc.retention import Retention
+from penstock.controller.gitsources.file_reader import FileReader
 from penstock.controller.gitsources.git_client import Git
 from penstock.controller.gitsources.namespacefiles import NamespaceFolders
 from penstock.controller.gitsources.reconciler import GitSourceReconciler
@@ -126,6 +128,8 @@ class Files:
         http = HttpRules(refused, AllowedHosts(settings.http.allow), settings.http.enabled)
         self.folders = TenantFolders(runtime.api, self.storage.root, settings.namespaces)
         self.reads = ExpressionReads(self.folders.storage, self.access, http)
+        self.bytes = StoredBytes(self.storage.root, settings.namespaces)
+        runtime.metrics.task_registry.register(self.bytes)
         self.orphaned = OrphanedFiles(self.storage.root, executions, settings.namespaces)
         self.execution_index = ExecutionIndex(executions, self.access)
 
@@ -226,9 +230,7 @@ class Attempts:
         defaults = JobDefaults.from_mapping(settings.jobs)
         pending = Pending(api, patience)
         task_cache = CachedTasks(files.folders.storage)
-        grants = Grants(
-            files.storage, files.folders, files.access.parents, timedelta(seconds=patience)
-        )
+        grants = Grants(files.storage, files.folders, files.access, timedelta(seconds=patience))
         job_factory = JobFactory(
             defaults, runtime.secrets, keyvalues.task_effects, grants, task_cache
         )
@@ -340,7 +342,13 @@ def build_gitsources(runtime: Runtime, files: Files, git: Git) -> None:
     usage = Usage(files.storage.root, storage.quota_bytes())
     folders = NamespaceFolders(git, files.folders.prepared, usage)
     reconciler = GitSourceReconciler(
-        runtime.api, stores.sources, stores.flows, runtime.recorder, git, folders
+        runtime.api,
+        stores.sources,
+        stores.flows,
+        runtime.recorder,
+        git,
+        folders,
+        FileReader(runtime.workers),
     )
     runtime.reconcilers.serve("GitSource", reconciler.reconcile, reconciler.stop)
 

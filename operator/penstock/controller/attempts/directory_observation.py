@@ -13,7 +13,7 @@ from penstock.controller.runtime.attempt_cache import AttemptStore, SeenAttempt
 from penstock.controller.runtime.failed_attempt import failed
 from penstock.engine.interface.actions import DIRECTORY_LOST, Observation
 from penstock.kubernetes.api.client import Object
-from penstock.kubernetes.api.names import guest_name
+from penstock.kubernetes.api.names import ephemeral_name
 from penstock.kubernetes.observation import podstatus, results
 from penstock.kubernetes.observation.shared_pod import holder_state, waiting_before
 from penstock.resources.execution import State, TaskRun
@@ -49,7 +49,7 @@ class DirectoryObserver:
         """Observe an attempt whose texts are made by a container before its own: that one may not
         be able to begin."""
         attempt = run.attempts[-1]
-        waiting = waiting_before(pod, guest_name(run.task_id, run.id, attempt.number))
+        waiting = waiting_before(pod, ephemeral_name(run.task_id, run.id, attempt.number))
         if waiting is None:
             return ObservedAttempt(run, None)
         since = {"creationTimestamp": attempt.created_date.isoformat()}

@@ -17,7 +17,7 @@ from penstock.engine.kinds.flowables.working_directory import WorkingDirectory
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.jobs.job import JobDefaults, JobObjects, Owner, build_job, job_name
 from penstock.kubernetes.jobs.working_directory import (
-    Guest,
+    AddedContainers,
     build_directory,
     directory_name,
     fold,
@@ -57,7 +57,7 @@ class JobFactory:
         action: StartAttempt,
         status: ExecutionStatus,
         is_wanted: Callable[[Object, Workspace], bool],
-    ) -> JobObjects | Guest:
+    ) -> JobObjects | AddedContainers:
         """Build the Job of an attempt, or what is to be added to the pod of its WorkingDirectory.
 
         ``is_wanted`` tells whether the Job of a WorkingDirectory is still to be made. Raises

@@ -24,7 +24,7 @@ from penstock.engine.interface.actions import Observation, StartAttempt
 from penstock.kubernetes.api.client import ApiError, Object
 from penstock.kubernetes.api.configmap_store import NameTaken
 from penstock.kubernetes.jobs.job import JobObjects
-from penstock.kubernetes.jobs.working_directory import Guest
+from penstock.kubernetes.jobs.working_directory import AddedContainers
 from penstock.resources.execution import ExecutionStatus
 from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.tasks.contract.task import TaskFailure
@@ -76,7 +76,7 @@ class AttemptStarter:
             if isinstance(error, StorageUnavailable) and self._may_wait(action):
                 raise
             return failed("InvalidTask", action.secrets.told(str(error)))
-        if isinstance(made, Guest):
+        if isinstance(made, AddedContainers):
             # No Job follows: its creation is not late.
             self._attempts.take_edge(execution["metadata"]["uid"])
             return await self._enter(execution, action, made)
@@ -104,11 +104,11 @@ class AttemptStarter:
             return failed(reason, f"the Job was refused: {error}")
 
     async def _enter(
-        self, execution: Object, action: StartAttempt, guest: Guest
+        self, execution: Object, action: StartAttempt, added: AddedContainers
     ) -> Observation | None:
         """Let the attempt be in its directory's pod."""
         try:
-            return await self._directories.enter(execution, action, guest)
+            return await self._directories.enter(execution, action, added)
         except ApiError as error:
             if is_passing(error):
                 raise

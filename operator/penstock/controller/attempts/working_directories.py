@@ -18,11 +18,11 @@ from penstock.engine.interface.actions import AttemptKey, Observation, StartAtte
 from penstock.engine.kinds.flowables.working_directory import lost_directories
 from penstock.kubernetes.api.client import PODS, Api, ApiError, Object
 from penstock.kubernetes.jobs.job import JobDefaults
-from penstock.kubernetes.jobs.working_directory import ENDER, Guest, end_container
+from penstock.kubernetes.jobs.working_directory import ENDER, AddedContainers, end_container
 from penstock.kubernetes.observation import podstatus, results
 from penstock.kubernetes.observation.shared_pod import (
-    guest_end,
-    has_guest,
+    ephemeral_end,
+    has_ephemeral,
     holder_state,
     with_message_size,
 )
@@ -48,7 +48,7 @@ class WorkingDirectories:
         return seen.job is None and not seen.job_deleted and not workspace.entered
 
     async def enter(
-        self, execution: Object, start: StartAttempt, guest: Guest
+        self, execution: Object, start: StartAttempt, added: AddedContainers
     ) -> Observation | None:
         """Let the attempt be in its directory's pod, as soon as that runs. Returns its end where it
         can't be. Raises ``ApiError``.
@@ -58,20 +58,20 @@ class WorkingDirectories:
         if _is_over(seen):
             return directory_lost("its pod is gone")
         pod = podstatus.main_pod(list(seen.pods.values()))
-        if pod is None or "running" not in holder_state(pod) or has_guest(pod, guest.name):
+        if pod is None or "running" not in holder_state(pod) or has_ephemeral(pod, added.name):
             return None
-        for container in guest.before:
+        for container in added.before:
             name = container["name"]
-            if not has_guest(pod, name):
+            if not has_ephemeral(pod, name):
                 await self._add(pod, [container])
                 return None
-            ended = guest_end(pod, name)
+            ended = ephemeral_end(pod, name)
             if ended is None:
                 return None
             if ended.get("exitCode") != 0:
                 words = results.told_by(ended) or "what makes the task's texts failed"
                 return failed("TaskFailed", words)
-        await self._add(pod, guest.containers)
+        await self._add(pod, added.containers)
         return None
 
     async def leave(self, execution: Object, status: ExecutionStatus) -> None:
@@ -90,7 +90,7 @@ class WorkingDirectories:
         if pod is None or not state.keys() & {"running", "terminated"}:
             assert seen.job is not None
             await self._jobs.delete(seen.job)
-        elif "running" in state and not has_guest(pod, ENDER):
+        elif "running" in state and not has_ephemeral(pod, ENDER):
             try:
                 await self._add(pod, [end_container(self._defaults)])
             except ApiError as error:
@@ -106,7 +106,7 @@ class WorkingDirectories:
                 raise
             # They may be there already, from before the controller was begun anew.
             changed = await self._api.get(PODS, meta["namespace"], meta["name"])
-            if not all(has_guest(changed, container["name"]) for container in containers):
+            if not all(has_ephemeral(changed, container["name"]) for container in containers):
                 raise
         self._attempts.put_pod(changed)
 

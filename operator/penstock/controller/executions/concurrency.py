@@ -22,6 +22,7 @@ from penstock.expressions import NotLoaded
 from penstock.flow.document import Concurrency
 from penstock.kubernetes.api.client import Object
 from penstock.resources.execution import PinnedFlow, State
+from penstock.resources.stored import written_date
 
 _FlowKey = tuple[str, str]
 
@@ -113,5 +114,5 @@ def _queue_key(execution: Object) -> tuple[datetime, str]:
     """Tell since when an execution is queued; a name decides between two of one moment."""
     meta = execution["metadata"]
     history = (execution.get("status") or {}).get("history") or []
-    since = history[-1]["date"] if history else meta["creationTimestamp"]
-    return datetime.fromisoformat(since), meta["name"]
+    since = written_date(history[-1]["date"]) if history else None
+    return since or datetime.fromisoformat(meta["creationTimestamp"]), meta["name"]

@@ -10,6 +10,7 @@ from penstock.controller.runtime.indexes import ObjectStore, is_finished, state_
 from penstock.engine.interface.selecting import ExecutionFacts
 from penstock.kubernetes.api.client import Object
 from penstock.resources.execution import State
+from penstock.resources.stored import written_date
 from penstock.storage.errors import StorageUnavailable
 
 
@@ -21,7 +22,8 @@ class ExecutionIndex:
         self._access = access
 
     def facts(self, tenant: str) -> list[ExecutionFacts]:
-        """Of each, but of those that name their flow by the resource and have not begun."""
+        """List what is known of each, but of those that name their flow by the resource and have
+        not begun."""
         return [facts for body in self._of(tenant) if (facts := self._facts(body)) is not None]
 
     def get(self, tenant: str, name: str) -> Object | None:
@@ -43,7 +45,8 @@ class ExecutionIndex:
             namespace=flow["namespace"],
             flow_id=flow["id"],
             state=state_of(body) or State.CREATED,
-            start_date=datetime.fromisoformat(status.get("startDate") or meta["creationTimestamp"]),
+            start_date=written_date(status.get("startDate"))
+            or datetime.fromisoformat(meta["creationTimestamp"]),
             is_over=is_finished(body),
             made_by=((body.get("spec") or {}).get("parent") or {}).get("execution"),
             relies_on=self._relied_on(body),

@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
+from penstock.controller.files.access import FileAccess
 from penstock.controller.files.storage_access import StorageAccess
 from penstock.controller.files.tenant_folders import TenantFolders
 from penstock.engine.interface.actions import StartAttempt
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.pods.files_sidecar import PodStorage, rights
 from penstock.resources.execution import ExecutionStatus
-from penstock.storage.grants import Grant
+from penstock.storage.grants import Grant, marks_of
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract.task import Container
 
 _LONGEST = timedelta(days=30)
-"""For how long the grant of a task without a timeout counts, if its Job is there that long."""
-
-Parents = Callable[[Object], tuple[ExecutionPlace, ...]]
-"""The executions whose files an execution may read, besides its own."""
+"""How long the grant of a task without a timeout counts, if its Job is there for that time."""
 
 
 class Grants:
-    """Makes them. A grant is the same whenever it is asked for: the Job's spec has it."""
+    """Makes them. A grant is the same whenever it is asked for, as long as the executions are that
+    its files come from."""
 
     def __init__(
         self,
-        access: StorageAccess,
+        storage: StorageAccess,
         folders: TenantFolders,
-        parents: Parents,
+        access: FileAccess,
         waiting: timedelta,
     ) -> None:
-        self._access = access
+        self._storage = storage
         self._folders = folders
-        self._parents = parents
+        self._access = access
         self._waiting = waiting
 
     def storage(
@@ -47,11 +46,12 @@ class Grants:
     ) -> PodStorage:
         """How the pod of an attempt reaches the storage. Raises
         :class:`~penstock.storage.errors.StorageUnavailable` until the service is there, and the
-        folder of the namespace is claimed.
+        folder of the namespace is claimed, and ``StorageError`` where the task names too many files
+        of other executions.
         """
         meta = execution["metadata"]
         self._folders.check(meta["namespace"])
-        place = place_in(execution, status)
+        place, parents = place_in(execution, status), self._access.parents(execution)
         grant = Grant(
             tenant=meta["namespace"],
             place=place,
@@ -60,14 +60,21 @@ class Grants:
             task_run=start.task_run.id,
             job=job,
             expires=self._expires(start),
-            parents=self._parents(execution),
+            parents=parents,
             rights=rights(start, container),
+            namespace=self._folders.uid(meta["namespace"]),
+            handed=marks_of(self._access.handed(execution, parents, _texts(start))),
         )
-        return PodStorage(place, self._access.environment(grant))
+        return PodStorage(place, self._storage.environment(grant))
 
     def _expires(self, start: StartAttempt) -> datetime:
         longest = _LONGEST if start.timeout is None else min(start.timeout, _LONGEST)
         return start.attempt.created_date + self._waiting + longest
+
+
+def _texts(start: StartAttempt) -> list[Any]:
+    """All that an attempt is told, in which files may be named."""
+    return [start.properties, None if start.workspace is None else start.workspace.properties]
 
 
 def place_in(execution: Object, status: ExecutionStatus) -> ExecutionPlace:

@@ -46,6 +46,8 @@ class TenantFolders:
         self._own_namespace = os.environ.get("PENSTOCK_NAMESPACE", "")
         self._installation: str | None = None
         self._claimed: set[str] = set()
+        self._uids: dict[str, str] = {}
+        """The uids of the namespaces whose folders are claimed."""
         self._doubts = Counter[str]()
         """How often something came to a namespace that may be another one now."""
         self._settled: dict[str, int] = {}
@@ -97,6 +99,10 @@ class TenantFolders:
                 f"whose the files of the namespace `{tenant}` are is looked at"
             )
 
+    def uid(self, tenant: str) -> str:
+        """The uid of the namespace for which a folder was claimed; empty where it is not known."""
+        return self._uids.get(tenant, "")
+
     async def run(self) -> None:
         """Claim the folders that are there, one after the other, so that nobody waits for it later.
         One whose namespace is gone is marked, so that nobody takes it over."""
@@ -142,6 +148,7 @@ class TenantFolders:
         while True:
             doubts = self._doubts[tenant]
             owner = await self._owner(tenant)
+            self._uids[tenant] = owner.uid
             if owner is not _NONE and await asyncio.to_thread(self._give, tenant, owner):
                 logger.info("the files that an earlier namespace %s left were deleted", tenant)
             self._settled[tenant] = doubts

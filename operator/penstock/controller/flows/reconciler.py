@@ -17,7 +17,7 @@ from penstock.controller.runtime.outcomes import is_missing
 from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import Report
-from penstock.flow.problems import shortened
+from penstock.flow.problems import bounded, problems_text, shortened
 from penstock.kubernetes.api.client import FLOWS, Api, ApiError, Object
 from penstock.resources.conditions import FLOW, SOURCE_INVALID, is_ready, tells_of_wait
 from penstock.resources.flow import (
@@ -27,6 +27,7 @@ from penstock.resources.flow import (
     FlowStatus,
     TriggerStatus,
 )
+from penstock.resources.stored import status_of, written_date
 
 _MAX_MESSAGE = 4_000
 _MAX_WARNINGS = 50
@@ -92,7 +93,7 @@ class FlowReconciler:
             return None
         now = datetime.now(UTC)
         accepted = await self._revisions.accept(body)
-        before = FlowStatus.model_validate(body.get("status") or {})
+        before = status_of(FlowStatus, body)
         own = self._executions_of(body)
         status = self._judge(accepted, before, now)
         if accepted.engine is not None and is_ready(status.conditions):
@@ -139,13 +140,13 @@ class FlowReconciler:
             generation,
         )
         self._report_change(body, before, ready, reason, message)
-        warnings = [] if accepted.engine is None else [str(item) for item in accepted.problems]
+        warnings = [] if accepted.engine is None else bounded(accepted.problems, _MAX_WARNINGS)
         return before.model_copy(
             update={
                 "observed_generation": generation,
                 "revision": accepted.revision or before.revision,
                 "conditions": conditions,
-                "warnings": [shortened(text, _MAX_WARNING) for text in warnings[:_MAX_WARNINGS]],
+                "warnings": [shortened(str(item), _MAX_WARNING) for item in warnings],
                 "triggers": before.triggers if ready else [],
                 "next_date": before.next_date if ready else None,
             }
@@ -195,7 +196,7 @@ def _problems_text(accepted: AcceptedFlow) -> str:
         return from_source[:_MAX_MESSAGE]
     path = annotations.get(PATH_ANNOTATION)
     prefix = f"{path}: " if path else ""
-    return "; ".join(f"{prefix}{problem}" for problem in accepted.problems)[:_MAX_MESSAGE]
+    return problems_text(accepted.problems, _MAX_MESSAGE, lambda problem: f"{prefix}{problem}")
 
 
 def _source_problems(body: Object) -> str | None:
@@ -205,13 +206,16 @@ def _source_problems(body: Object) -> str | None:
 
 
 def _newest(own: list[Object]) -> ExecutionSummary | None:
-    begun = [body for body in own if (body.get("status") or {}).get("startDate")]
-    newest = max(begun, key=lambda body: body["status"]["startDate"], default=None)
-    state = None if newest is None else state_of(newest)
-    if newest is None or state is None:
+    begun = [
+        (date, body["metadata"]["name"], state)
+        for body in own
+        if (date := written_date((body.get("status") or {}).get("startDate"))) is not None
+        and (state := state_of(body)) is not None
+    ]
+    if not begun:
         return None
-    date = datetime.fromisoformat(newest["status"]["startDate"])
-    return ExecutionSummary(name=newest["metadata"]["name"], state=state, date=date)
+    date, name, state = max(begun)
+    return ExecutionSummary(name=name, state=state, date=date)
 
 
 def _revisions_of(executions: Iterable[Object]) -> set[int]:

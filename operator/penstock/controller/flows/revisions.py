@@ -33,7 +33,7 @@ _KEPT_REVISIONS = 10
 _DIGEST = "penstock.dev/digest"
 
 TenantFunctions = Callable[[str], HostFunctions]
-"""From a Kubernetes namespace to the functions of the executions in it."""
+"""Gives the functions of the executions in a Kubernetes namespace."""
 
 
 class RevisionLost(Exception):
@@ -94,12 +94,13 @@ class Revisions:
             return accepted
 
     async def _accept(self, body: Object) -> AcceptedFlow:
+        spec, written = body.get("spec"), _written(body.get("spec"))
         try:
-            parsed = await self._checking.checked(body["metadata"]["namespace"], body.get("spec"))
+            parsed = await self._checking.checked(body["metadata"]["namespace"], spec, len(written))
         except InvalidFlow as error:
             return AcceptedFlow(body, None, None, error.problems)
         engine = self._engine(body["metadata"]["namespace"], parsed.flow)
-        revision = await self._keep(body)
+        revision = await self._keep(body, hashlib.sha256(written.encode()).hexdigest())
         self._engines[_engine_key(body, revision)] = engine
         return AcceptedFlow(body, engine, revision, parsed.warnings)
 
@@ -131,7 +132,8 @@ class Revisions:
             raise RevisionLost(f"the ControllerRevision {name} is gone") from None
         if (kept["metadata"].get("labels") or {}).get(FLOW) != label_value(flow):
             raise RevisionLost(f"the ControllerRevision {name} is somebody else's")
-        parsed = await self._checking.checked(namespace, kept["data"]["spec"])
+        spec = kept["data"]["spec"]
+        parsed = await self._checking.checked(namespace, spec, len(_written(spec)))
         engine = self._engine(namespace, parsed.flow)
         self._engines[namespace, flow, revision] = engine
         return engine
@@ -150,10 +152,9 @@ class Revisions:
             if old["revision"] not in in_use:
                 await self._api.delete(CONTROLLER_REVISIONS, namespace, old["metadata"]["name"])
 
-    async def _keep(self, body: Object) -> int:
+    async def _keep(self, body: Object, digest: str) -> int:
         """The number of the revision that holds this spec; a new one where the spec changed."""
         meta = body["metadata"]
-        digest = _digest(body["spec"])
         kept = await self._of(meta["namespace"], meta["name"])
         if kept and kept[-1]["metadata"].get("annotations", {}).get(_DIGEST) == digest:
             newest: int = kept[-1]["revision"]
@@ -184,8 +185,9 @@ def _generation(body: Object) -> int:
     return int(body["metadata"].get("generation", 0))
 
 
-def _digest(spec: object) -> str:
-    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+def _written(spec: object) -> str:
+    """A spec as text, which tells how large it is and whether it is another one."""
+    return json.dumps(spec, sort_keys=True)
 
 
 def _revision_name(flow: str, number: int) -> str:

@@ -46,7 +46,7 @@ class PurgeTasks:
     def __init__(
         self,
         api: Api,
-        known: ExecutionIndex,
+        executions: ExecutionIndex,
         storage: Callable[[str], Storage],
         pairs: KeyValueIndex,
         writer: KeyValueWriter,
@@ -54,7 +54,7 @@ class PurgeTasks:
     ) -> None:
         """``storage`` gives that of a tenant."""
         self._api = api
-        self._known = known
+        self._executions = executions
         self._storage = storage
         self._pairs = pairs
         self._writer = writer
@@ -107,8 +107,8 @@ class PurgeTasks:
     def _purging(self, name: str, body: Object, asked: Purge) -> Purging:
         tenant = body["metadata"]["namespace"]
         if isinstance(asked, PurgeExecutions):
-            names = asked.meant(self._known.facts(tenant), body["metadata"]["name"])
-            found = [self._known.get(tenant, name) for name in names]
+            names = asked.meant(self._executions.facts(tenant), body["metadata"]["name"])
+            found = [self._executions.get(tenant, name) for name in names]
             bodies = [item for item in found if item is not None]
             return ExecutionPurge(self._api, self._storage(tenant), bodies, asked)
         if isinstance(asked, PurgeLogs):
@@ -120,7 +120,7 @@ class PurgeTasks:
         storage = self._storage(tenant)
         return [
             LogArchive(storage, ExecutionPlace(facts.namespace, facts.flow_id, facts.name))
-            for facts in self._known.facts(tenant)
+            for facts in self._executions.facts(tenant)
             if asked.means(facts)
         ]
 

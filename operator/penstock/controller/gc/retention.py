@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from penstock.controller.runtime.indexes import ObjectStore, is_finished
 from penstock.controller.runtime.settings import ExecutionSettings
 from penstock.kubernetes.api.client import EXECUTIONS, Api, Object
+from penstock.resources.stored import written_date
 from penstock.storage.access import MAX_ANCESTORS
 
 
@@ -82,5 +83,5 @@ def _age_key(body: Object) -> tuple[datetime, str]:
 
 
 def _end_date(body: Object) -> datetime:
-    text = (body.get("status") or {}).get("endDate") or body["metadata"]["creationTimestamp"]
-    return datetime.fromisoformat(text)
+    end = written_date((body.get("status") or {}).get("endDate"))
+    return end or datetime.fromisoformat(body["metadata"]["creationTimestamp"])

@@ -92,7 +92,7 @@ class GitClient:
             await self._session.close()
 
     async def resolve(self, tenant: str, remote: Remote) -> str:
-        """As :class:`Git` says."""
+        """Do what :class:`Git` says."""
         body = resolve_requests.dump_json(ResolveRequest(tenant, remote, self._own))
         async with self._answer(RESOLVE, body) as told:
             async for record in told:
@@ -104,7 +104,7 @@ class GitClient:
     async def snapshot(
         self, tenant: str, source: str, remote: Remote, wanted: Wanted
     ) -> AsyncIterator[AsyncIterator[Record]]:
-        """As :class:`Git` says."""
+        """Do what :class:`Git` says."""
         request = SnapshotRequest(tenant, source, remote, wanted, self._own)
         body = snapshot_requests.dump_json(request)
         async with self._answer(SNAPSHOT, body) as told:

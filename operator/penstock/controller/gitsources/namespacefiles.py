@@ -89,7 +89,7 @@ class Folder:
     storage: Storage
     namespace: str
     path: str
-    """In normal form, empty for the top of the repository."""
+    """The folder in normal form, empty for the top of the repository."""
     source: str
     """The name of the GitSource."""
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from penstock.controller.gitsources.sourcefiles import format_problem
+from penstock.controller.gitsources.file_problems import FileProblems, format_problem
 from penstock.engine.interface.actions import Report
 from penstock.kubernetes.api.client import Object
 from penstock.resources.conditions import GIT_SOURCE
 from penstock.resources.gitsource import (
     FLUX_RECONCILE_ANNOTATION,
     RECONCILE_ANNOTATION,
-    FileProblem,
     GitSourceStatus,
     InventoryEntry,
 )
 
-_MAX_PROBLEMS = 100
+TOO_MANY = "TooManyFlows"
+"""The reason of a commit that has more flows than a status has room for."""
 
 
 def status_of_applied(
@@ -25,18 +25,16 @@ def status_of_applied(
     before: GitSourceStatus,
     commit: str,
     inventory: list[InventoryEntry],
-    problems: list[FileProblem],
+    problems: FileProblems,
 ) -> GitSourceStatus:
     """The status after a commit was taken in."""
     now = datetime.now(UTC)
     generation = int(body["metadata"].get("generation", 0))
     reason, message = "Applied", f"{len(inventory)} flows at {commit[:12]}"
-    failed = len({problem.path for problem in problems})
-    if problems:
+    if problems.files:
         reason = "FilesFailed"
-        message = f"{failed} files of {commit[:12]} could not be taken in: " + "; ".join(
-            format_problem(problem) for problem in problems[:10]
-        )
+        message = f"{problems.files} files of {commit[:12]} could not be taken in: "
+        message += problems.text()
     conditions = GIT_SOURCE.judged(before.conditions, reason, message, now, generation)
     return GitSourceStatus(
         observed_generation=generation,
@@ -45,21 +43,19 @@ def status_of_applied(
         last_sync=now if commit != before.applied_commit else before.last_sync,
         last_handled_reconcile_at=requested_at(body),
         flows=len(inventory),
-        failed=failed,
+        failed=problems.files,
         inventory=inventory,
-        problems=problems[:_MAX_PROBLEMS],
+        problems=problems.listed(),
         conditions=conditions,
     )
 
 
-def told_of_applied(
-    before: GitSourceStatus, status: GitSourceStatus, problems: list[FileProblem]
-) -> Iterator[Report]:
-    """That there is another commit, and which files are wrong that were not before."""
+def told_of_applied(before: GitSourceStatus, status: GitSourceStatus) -> Iterator[Report]:
+    """Tell that there is another commit, and which files are wrong that were not before."""
     if status.applied_commit != before.applied_commit:
         yield Report("Applied", f"{status.flows} flows at {status.applied_commit}")
     known = {format_problem(problem) for problem in before.problems}
-    for problem in problems[:_MAX_PROBLEMS]:
+    for problem in status.problems:
         if format_problem(problem) not in known:
             yield Report("FileInvalid", format_problem(problem), warning=True)
 
@@ -86,6 +82,12 @@ def told_of_failed(
     """Why, where that was not told already."""
     if status.conditions != before.conditions:
         yield Report(reason, message, warning=True)
+
+
+def is_refused(status: GitSourceStatus) -> bool:
+    """Whether the commit that was last looked at was refused as a whole, for what is in it."""
+    ready = next((item for item in status.conditions if item.type == "Ready"), None)
+    return ready is not None and ready.reason == TOO_MANY
 
 
 def requested_at(body: Object) -> str | None:

@@ -1,18 +1,18 @@
-"""From the files of a commit to the Flows that are wanted, and to what is wrong with the rest.
+"""Reads a file of a commit: the flows that it holds, and what is wrong with the rest.
 
-No I/O: files in, flows and problems out. One file never stops another.
+No I/O: a file in, flows and problems out. A worker process may do it: what comes out is data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from penstock.controller.gitsources.commit_files import SourceFile
 from penstock.flow.loading import SourceDocument, load_documents
 from penstock.flow.parse import FlowParser
-from penstock.flow.problems import InvalidFlow, Problem
+from penstock.flow.problems import InvalidFlow, Problem, bounded, problems_text
 from penstock.kubernetes.api.client import Object
 from penstock.resources import API_VERSION
 from penstock.resources.flow import (
@@ -23,9 +23,14 @@ from penstock.resources.flow import (
     SOURCE_LABEL,
     flow_resource_name,
 )
-from penstock.resources.gitsource import FileProblem
 from penstock.resources.manifests import flow_in
 from penstock.resources.names import is_subdomain
+
+MOST_PROBLEMS = 20
+"""The most problems of one flow that are told, and of one file that is none."""
+_ANNOTATED = 4_000
+"""Characters of an annotation that tells of problems."""
+LONGEST_PROBLEM = 1_000
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,13 @@ class WantedFlow:
     path: str
     blob: str
     spec: Mapping[str, Any]
-    problems: tuple[FileProblem, ...]
+    problems: tuple[Problem, ...]
     """Why it is not valid; empty for a good one."""
+
+    @property
+    def told(self) -> str:
+        """The problems as `file:line: message`, bounded for an annotation or a condition."""
+        return problems_text(self.problems, _ANNOTATED, lambda item: located(self.path, item))
 
     def to_object(self, namespace: str, source: str, commit: str) -> Object:
         """The Flow to apply."""
@@ -48,7 +58,7 @@ class WantedFlow:
             PATH_ANNOTATION: self.path,
         }
         if self.problems:
-            annotations[PROBLEMS_ANNOTATION] = problems_text(self.problems)
+            annotations[PROBLEMS_ANNOTATION] = self.told
         return {
             "apiVersion": API_VERSION,
             "kind": "Flow",
@@ -62,58 +72,47 @@ class WantedFlow:
         }
 
 
-class Judge:
-    """Reads the files of a commit, one after the other, and remembers what was wrong with them."""
+@dataclass(frozen=True)
+class FileReading:
+    """What a file holds."""
 
-    def __init__(self, parser: FlowParser) -> None:
-        self._parser = parser
-        self._paths: dict[str, str] = {}
-        """Of the flows that were found, by the name of the Flow."""
-        self.problems: list[FileProblem] = []
-        """Files that hold no flow at all, or one that another file holds already."""
-        self.unreadable: set[str] = set()
-        """Paths of files that don't parse: the Flows that came from them stay."""
-
-    def flows_of(self, file: SourceFile) -> list[WantedFlow]:
-        """The flows of a file, which no file before it had."""
-        try:
-            documents = load_documents(file.content)
-        except InvalidFlow as error:
-            self.problems += [_file_problem(file.path, problem) for problem in error.problems]
-            self.unreadable.add(file.path)
-            return []
-        flows: list[WantedFlow] = []
-        for document in documents:
-            found = _read(file, document, self._parser)
-            if isinstance(found, FileProblem):
-                self.problems.append(found)
-                self.unreadable.add(file.path)
-            elif found is not None and found.name in self._paths:
-                message = f"the flow stands in {self._paths[found.name]} already"
-                self.problems.append(FileProblem(path=file.path, line=1, message=message))
-            elif found is not None:
-                self._paths[found.name] = found.path
-                flows.append(found)
-        return flows
+    path: str
+    flows: tuple[WantedFlow, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """Why it can't be read, or a document of it is no flow. Then the Flows that came from the file
+    before stay."""
 
 
-def problems_text(problems: Iterable[FileProblem]) -> str:
-    """Problems as lines of `file:line: message`, bounded for an annotation or a condition."""
-    return "; ".join(format_problem(problem) for problem in problems)[:4_000]
-
-
-def format_problem(problem: FileProblem) -> str:
+def located(path: str, problem: Problem) -> str:
+    """A problem of a file as `file:line: message`."""
     line = f":{problem.line}" if problem.line is not None else ""
-    return f"{problem.path}{line}: {problem.message}"
+    return f"{path}{line}: {str(problem)[:LONGEST_PROBLEM]}"
+
+
+def read_file(file: SourceFile, parser: FlowParser) -> FileReading:
+    """Read and check the flows of a file."""
+    try:
+        documents = load_documents(file.content)
+    except InvalidFlow as error:
+        return FileReading(file.path, problems=tuple(bounded(error.problems, MOST_PROBLEMS)))
+    flows: list[WantedFlow] = []
+    problems: list[Problem] = []
+    for document in documents:
+        found = _read(file, document, parser)
+        if isinstance(found, Problem):
+            problems.append(found)
+        elif found is not None:
+            flows.append(found)
+    return FileReading(file.path, tuple(flows), tuple(bounded(problems, MOST_PROBLEMS)))
 
 
 def _read(
     file: SourceFile, document: SourceDocument, parser: FlowParser
-) -> WantedFlow | FileProblem | None:
+) -> WantedFlow | Problem | None:
     """One document: a flow, a problem, or None for somebody else's manifest."""
     value = document.value
     if not isinstance(value, dict):
-        return FileProblem(path=file.path, line=1, message="a flow is a map with `id` and `tasks`")
+        return Problem((), "a flow is a map with `id` and `tasks`", line=1)
     meta = value.get("metadata") if "apiVersion" in value else None
     name = meta.get("name") if isinstance(meta, dict) else None
     name_line = document.line_of(("metadata", "name"))
@@ -125,21 +124,17 @@ def _read(
             f"`{name[:100]}` can't be the name of a Flow: lower-case letters, digits, `-` and `.`, "
             "as of a host's name"
         )
-        return FileProblem(path=file.path, line=name_line, message=f"metadata.name: {message}")
+        return Problem(("metadata", "name"), message, line=name_line)
     document, value = found, found.value
     namespace, flow_id = value.get("namespace"), value.get("id")
     if not (isinstance(namespace, str) and namespace and isinstance(flow_id, str) and flow_id):
         message = "not a flow: it needs `id` and `namespace` as text at its top"
-        return FileProblem(path=file.path, line=1, message=message)
-    problems: tuple[FileProblem, ...] = ()
+        return Problem((), message, line=1)
+    problems: list[Problem] = []
     try:
         parser.parse(document)
     except InvalidFlow as error:
-        problems = tuple(_file_problem(file.path, problem) for problem in error.problems)
+        problems = bounded(error.problems, MOST_PROBLEMS)
     spec = {key: item for key, item in value.items() if key != "extend"}
     wanted_name = name if isinstance(name, str) else flow_resource_name(namespace, flow_id)
-    return WantedFlow(wanted_name, file.path, file.blob, spec, problems)
-
-
-def _file_problem(path: str, problem: Problem) -> FileProblem:
-    return FileProblem(path=path, line=problem.line, message=str(problem)[:1_000])
+    return WantedFlow(wanted_name, file.path, file.blob, spec, tuple(problems))

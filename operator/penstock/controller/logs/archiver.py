@@ -218,7 +218,7 @@ class Logs:
             return None
         place = place_of(execution)
         storage = self._storage.storage(log.execution.namespace)
-        return None if place is None else LogArchive(storage, place)
+        return None if place is None else LogArchive(storage, place, log.execution_uid)
 
     def _tell(self, key: Key) -> None:
         """Let those executions look again that wait for nothing else than this log."""

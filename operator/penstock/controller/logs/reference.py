@@ -11,6 +11,7 @@ from penstock.controller.files.storage_access import PORT, StorageAccess, servic
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.kubernetes.api.client import Object
 from penstock.resources.execution import ExecutionStatus, LogsReference
+from penstock.resources.stored import written_date
 from penstock.storage.errors import AccessDenied, StorageUnavailable
 from penstock.storage.logtokens import LogToken, end_of
 from penstock.storage.uris import ExecutionPlace
@@ -106,10 +107,12 @@ class LogReferences:
         logs = status.get("logs") or {}
         until = end_of(logs.get("token", ""))
         is_elsewhere = not logs.get("path", "").startswith(f"{service}/")
+        end = written_date(status.get("endDate"))
+        if end is None and "endDate" in status:  # no time that the controller has written
+            return False
         try:
-            end = datetime.fromisoformat(status["endDate"]) if "endDate" in status else None
             return until < self._needed(end, now).timestamp() or is_elsewhere
-        except (ValueError, OverflowError):  # no time that the controller has written
+        except OverflowError:
             return False
 
 

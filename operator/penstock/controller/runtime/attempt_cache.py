@@ -113,8 +113,8 @@ class AttemptStore:
         if seen is None or (seen.job is not None and version_of(seen.job) > version_of(job)):
             return []
         seen.job = job
-        for guest in self._guests_of(job):
-            guest.job = _with_own_notes(job, guest.job)
+        for attempt in self._attempts_within(job):
+            attempt.job = _with_own_notes(job, attempt.job)
         early, seen.early_pods = seen.early_pods, {}
         return [own for pod in early.values() for own in self._put_pod(seen, pod)]
 
@@ -124,8 +124,8 @@ class AttemptStore:
         if seen is None or (seen.job is not None and _uid(seen.job) != _uid(job)):
             return
         seen.job_deleted = True
-        for guest in self._guests_of(job):
-            guest.job_deleted = True
+        for attempt in self._attempts_within(job):
+            attempt.job_deleted = True
 
     def put_pod(self, pod: Object) -> list[Object]:
         """Take in a pod. The last state of one that is gone tells how the attempt ended; where it
@@ -146,15 +146,17 @@ class AttemptStore:
         _put(seen, pod)
         if not is_shared(pod):
             return [pod]
-        return list(self._put_guests(seen, attempts_in(pod)))
+        return list(self._put_attempts_within(seen, attempts_in(pod)))
 
-    def _put_guests(self, directory: SeenAttempt, pods: Iterable[Object]) -> Iterator[Object]:
+    def _put_attempts_within(
+        self, directory: SeenAttempt, pods: Iterable[Object]
+    ) -> Iterator[Object]:
         """Take in a shared pod as each of the attempts in it sees it."""
         for own in pods:
-            guest = self._find(attempt_named_by(own))
-            if guest is not None:
-                guest.job = guest.job or _job_of(directory, own)
-                _put(guest, own)
+            attempt = self._find(attempt_named_by(own))
+            if attempt is not None:
+                attempt.job = attempt.job or _job_of(directory, own)
+                _put(attempt, own)
                 yield own
 
     def take_edge(self, execution_uid: str) -> float | None:
@@ -172,12 +174,12 @@ class AttemptStore:
         for seen in self._memories.all(_Seen):
             yield from (*seen.attempts.values(), *seen.directories.values())
 
-    def _guests_of(self, job: Object) -> Iterator[SeenAttempt]:
+    def _attempts_within(self, job: Object) -> Iterator[SeenAttempt]:
         """List the attempts that see a shared Job as their own."""
         if is_shared(job):
-            for guest in self.of(job["metadata"]["labels"][EXECUTION_UID]).values():
-                if guest.job is not None and _uid(guest.job) == _uid(job):
-                    yield guest
+            for attempt in self.of(job["metadata"]["labels"][EXECUTION_UID]).values():
+                if attempt.job is not None and _uid(attempt.job) == _uid(job):
+                    yield attempt
 
     def _find(self, named: AttemptName | None) -> SeenAttempt | None:
         """Find what was seen of an attempt. Nothing is remembered of an execution that is not

@@ -23,7 +23,7 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 DEATHS = 2
-"""So many deaths in a row an object is found at until it is quarantined."""
+"""Deaths in a row at which an object is found until it is quarantined."""
 _SLOT = 1024
 _LENGTH = 2
 """Bytes at the begin of a slot that tell how long its note is: none where nobody sits there."""
@@ -53,7 +53,7 @@ class Bench:
         self._file = folder / "bench"
         self._quarantine_file = folder / "quarantine.json"
         self.quarantined = {item.uid: item for item in _notes_of(_text(self._quarantine_file))}
-        """Those that are quarantined, by uid."""
+        """The objects that are quarantined, by uid."""
         self._suspects: dict[str, Sitting] = {}
         for found in _sitting_in(self._file):
             self._take_in(replace(found, deaths=found.deaths + 1))

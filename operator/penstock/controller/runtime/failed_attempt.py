@@ -9,5 +9,5 @@ from penstock.resources.execution import State
 
 
 def failed(reason: str, message: str, started: datetime | None = None) -> Observation:
-    """It failed just now."""
+    """Observe of an attempt that it failed just now."""
     return Observation(State.FAILED, started, datetime.now(UTC), reason=reason, message=message)

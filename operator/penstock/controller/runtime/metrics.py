@@ -29,7 +29,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         """What everybody may read."""
         self.task_registry = CollectorRegistry()
-        """What tasks published, with the names of tenants, flows and tasks."""
+        """What tasks published and tenants keep, with the names of tenants, flows and tasks."""
         self._ended = Counter(
             "penstock_executions_ended",
             "Executions that ended, by state.",

@@ -32,7 +32,7 @@ LEAST_PAUSE = 0.25
 LONGEST_PAUSE = 2.0
 """Seconds between two tries of what fails, whatever news there is of it: doubled each time."""
 HURRIED = 50
-"""So often in a row a key may go on at once; then it pauses each time, lest it goes on for ever."""
+"""How often in a row a key may go on at once; then it pauses each time, lest it never ends."""
 
 
 class Again(Exception):
@@ -190,7 +190,7 @@ class Pace:
         self._failures: dict[Hashable, int] = {}
         self._hurried: dict[Hashable, int] = {}
         self._pauses: dict[Hashable, float] = {}
-        """Until when a key is not worked on, whatever news there is of it."""
+        """The time until which a key is not worked on, whatever news there is of it."""
 
     def seconds(self, key: Hashable, outcome: Outcome, now: float) -> float | None:
         """Seconds until a key is tried again by itself; None where only news can bring it."""

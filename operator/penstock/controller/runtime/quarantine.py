@@ -28,7 +28,8 @@ class Quarantine:
     """Knows which objects are not reconciled, and notes those that are."""
 
     def __init__(self, bench: Bench | None, kinds: Mapping[str, Told], metrics: Metrics) -> None:
-        """Without a bench nothing is noted, and nothing quarantined."""
+        """``bench`` notes what is worked on; where it is None nothing is noted, and nothing
+        quarantined."""
         self._bench = bench
         self._kinds = kinds
         self._metrics = metrics

@@ -32,7 +32,7 @@ class ExecutionSettings(Document):
     keep: Annotated[int, Field(ge=0)] = 100
     """How many ended executions of a flow are kept."""
     keep_days: Annotated[float, Field(gt=0)] = 30
-    """For how many days ended executions are kept."""
+    """How many days ended executions are kept."""
 
 
 class SecretPlace(Document):
@@ -126,7 +126,7 @@ class Settings(Document):
 
     @property
     def refused_networks(self) -> RefusedNetworks:
-        """Those that are set, and the addresses of this pod."""
+        """The networks that are set, and the addresses of this pod."""
         own = os.environ.get("PENSTOCK_POD_IPS", "")
         return RefusedNetworks(self.network.refused, filter(None, own.split(",")))
 

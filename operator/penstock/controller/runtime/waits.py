@@ -20,12 +20,13 @@ from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import Report
 from penstock.kubernetes.api.client import Api, ApiError, Object, Resource
-from penstock.resources.conditions import OWNERS, Condition
+from penstock.resources.conditions import OWNERS
+from penstock.resources.stored import conditions_of
 
 logger = logging.getLogger(__name__)
 
 TOLD_AFTER = 3
-"""So often in a row something has to fail before it is told, where it may pass in a moment."""
+"""How often in a row something has to fail before it is told, where it may pass in a moment."""
 _LONGEST_MESSAGE = 2_000
 
 
@@ -35,7 +36,7 @@ class Told:
 
     objects: ObjectStore
     resource: Resource | None
-    """None where the kind has no conditions."""
+    """What the API server calls the kind; None where that has no conditions."""
 
 
 @dataclass
@@ -89,7 +90,7 @@ class Waits:
         outcome: Retry | Stalled,
     ) -> None:
         status = body.get("status") or {}
-        before = [Condition.model_validate(item) for item in status.get("conditions") or ()]
+        before = conditions_of(body)
         conditions = OWNERS[kind].waiting(
             before,
             outcome.reason,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from penstock.controller.workers.pool import WorkerLost, Workers
@@ -23,9 +22,10 @@ class Checking:
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
 
-    async def checked(self, tenant: str, spec: Any) -> ParsedFlow:
-        """Read and check the spec of a Flow. Raises ``InvalidFlow`` and ``Busy``."""
-        if len(json.dumps(spec)) <= SMALL:
+    async def checked(self, tenant: str, spec: Any, characters: int) -> ParsedFlow:
+        """Read and check the spec of a Flow, which has so many characters as JSON. Raises
+        ``InvalidFlow`` and ``Busy``."""
+        if characters <= SMALL:
             return flow_parser().parse(SourceDocument(spec))
         try:
             found: ParsedFlow | Refused = await self._workers.ask(tenant, Check(spec), {})

@@ -9,12 +9,12 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from penstock.controller.runtime.outcomes import WaitingError
 from penstock.controller.workers.process import LENGTH, MEMORY
 from penstock.controller.workers.questions import Question
-from penstock.expressions import ExpressionError
+from penstock.expressions import ExpressionError, NotLoaded
 from penstock.turns import Turns
 
 SECONDS = 60.0
@@ -64,13 +64,13 @@ class Workers:
                 worker = self._idle.pop() if self._idle else await self._started()
                 try:
                     answer, tired = await worker.ask(question, functions)
+                except _GivenUp as given_up:
+                    await self._put_back(worker, given_up.tired)
+                    raise given_up.missing from None
                 except BaseException:
                     await self._end(worker)
                     raise
-                if tired:
-                    await self._end(worker)
-                else:
-                    self._idle.append(worker)
+                await self._put_back(worker, tired)
                 return answer
 
     async def close(self) -> None:
@@ -78,6 +78,12 @@ class Workers:
         self._idle.clear()
         for worker in tuple(self._alive):
             await self._end(worker)
+
+    async def _put_back(self, worker: _Worker, tired: bool) -> None:
+        if tired:
+            await self._end(worker)
+        else:
+            self._idle.append(worker)
 
     async def _started(self) -> _Worker:
         worker = await _Worker.started()
@@ -104,6 +110,15 @@ class Workers:
                 del self._asked[tenant]
 
 
+class _GivenUp(Exception):
+    """A question was given up, since a function has to read something first. Its worker is well."""
+
+    def __init__(self, missing: NotLoaded, tired: bool) -> None:
+        super().__init__()
+        self.missing = missing
+        self.tired = tired
+
+
 class _Worker:
     """One process."""
 
@@ -125,7 +140,8 @@ class _Worker:
         )
 
     async def ask(self, question: Question, functions: Functions) -> tuple[Any, bool]:
-        """Give the answer, and whether the worker has become too large to go on."""
+        """Give the answer, and whether the worker has become too large to go on. Raises
+        ``_GivenUp``."""
         try:
             async with asyncio.timeout(SECONDS):
                 await self._send(question)
@@ -133,11 +149,22 @@ class _Worker:
                     kind, *rest = await self._receive()
                     if kind != "call":
                         return _answered(kind, rest)
-                    await self._send(_called(functions, *rest))
+                    try:
+                        await self._send(_called(functions, *rest))
+                    except NotLoaded as missing:
+                        await self._give_up(missing)
         except TimeoutError:
             raise WorkerLost(f"it takes longer than {SECONDS:.0f} s") from None
         except (EOFError, ConnectionError):
             raise WorkerLost(_DIED) from None
+
+    async def _give_up(self, missing: NotLoaded) -> NoReturn:
+        """Let the worker leave the question that it is asked. Raises ``_GivenUp``."""
+        await self._send(("give up", None))
+        kind, *rest = await self._receive()
+        if kind != "given up":
+            raise WorkerFault(f"a question could not be given up: {kind}")
+        raise _GivenUp(missing, *rest)
 
     async def end(self) -> None:
         """Let the process be gone."""
@@ -174,8 +201,7 @@ def _answered(kind: str, rest: list[Any]) -> tuple[Any, bool]:
 
 
 def _called(functions: Functions, name: str, args: Any, named: Any) -> tuple[str, Any]:
-    """Call a function for a worker. Raises ``NotLoaded`` as it does: the question is given up, and
-    its worker ends."""
+    """Call a function for a worker. Raises ``NotLoaded`` as it does: the question is given up."""
     try:
         return "value", functions[name](*args, **named)
     except ExpressionError as error:

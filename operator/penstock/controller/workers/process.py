@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from penstock.expressions import ExpressionError
+from penstock.expressions import ExpressionError, NotLoaded
 
 LENGTH = struct.Struct(">Q")
 MEMORY = 192 * 1024 * 1024
@@ -51,11 +51,14 @@ class Asker:
         self._outgoing.flush()
 
     def call(self, name: str, *args: Any, **named: Any) -> Any:
-        """Let a function be called there. Raises ``ExpressionError`` as it does."""
+        """Let a function be called there. Raises ``ExpressionError`` as it does, and ``NotLoaded``
+        where the question is given up, since something has to be read first."""
         self.send("call", name, args, named)
         kind, value = self.receive()
         if kind == "error":
             raise ExpressionError(value)
+        if kind == "give up":
+            raise NotLoaded(name)
         return value
 
 
@@ -81,6 +84,8 @@ def _answer(asker: Asker, question: Any) -> None:
     try:
         answer = question.answer(asker.call)
         asker.send("answer", answer, _data_bytes() > _TIRED)
+    except NotLoaded:
+        asker.send("given up", _data_bytes() > _TIRED)
     except MemoryError:
         asker.send("memory")
     except Exception as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from penstock.engine.decision.decision import Observations
 from penstock.engine.decision.engine import Engine
@@ -116,4 +116,8 @@ class Check:
             return Refused(error.problems, error.warnings)
 
 
-Question = Decision | Check
+class Question(Protocol):
+    """A question, and how a worker finds the answer. It goes there as data."""
+
+    def answer(self, call: Call) -> Any:
+        """Find the answer. ``call`` has a function called by whoever asks."""

@@ -74,6 +74,8 @@ class Advancing:
             has_room = not plan.limit or len(book.live) + held < plan.limit
             if failed or (stopped and not begun) or not has_room:
                 continue
+            if not (begun or self._starting.has_room):
+                continue
             book.next = max(book.next, index + 1)
             lane = plan.lanes[index]
             if not begun and not self._is_free(parent, lane):
@@ -157,6 +159,8 @@ class Advancing:
     def _holds_back(self, child: Child, parent: Parent) -> bool:
         """Whether nothing starts now, or not this child."""
         if self._changes.exit is not None or self._changes.paused:
+            return True
+        if self._starting.is_spent:
             return True
         if self._changes.over or child.task.id not in self._identity.breakpoints:
             return False

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
+from penstock.engine.decision.attempt_requests import AttemptRequests
 from penstock.engine.decision.children import ChildExecutions
 from penstock.engine.decision.execution_retry import ExecutionRetries
-from penstock.engine.interface.actions import Observation, Perform, Report, StartAttempt, Workspace
-from penstock.engine.interface.command_task import CommandTask
+from penstock.engine.interface.actions import Observation, Perform, Report, StartAttempt
 from penstock.engine.interface.executable import ExecutableTask
 from penstock.engine.interface.flowable import Flowable, FlowableError
 from penstock.engine.interface.limits import Limits
-from penstock.engine.interface.secrets import NO_SECRETS, Secrets
-from penstock.engine.kinds.flowables.working_directory import WorkingDirectory, lost_directories
+from penstock.engine.kinds.flowables.working_directory import lost_directories
 from penstock.engine.rendering.evaluation import Evaluation
-from penstock.engine.rendering.evaluators import AttemptEvaluator
 from penstock.engine.state.metrics import added_metrics
 from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.transitions import INITIAL, move_attempt
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import ExpressionError
-from penstock.flow.model import parse_duration
 from penstock.flow.retries import Retry
-from penstock.flow.task import RunnableTask, Task
+from penstock.flow.task import Task
 from penstock.resources.execution import Attempt, State, TaskRun
 
 
@@ -48,6 +43,7 @@ class Attempts:
         self._retries = retries
         self._limits = limits
         self._now = now
+        self._requests = AttemptRequests(tree, run_index, evaluation)
         self.requested: list[StartAttempt | Perform] = []
         self.reports: list[Report] = []
 
@@ -95,59 +91,12 @@ class Attempts:
             seen = self._children.follow(run, task)
             return run if seen is None else self.observe(run, task, seen)
         try:
-            action = self._action(run, task)
+            action = self._requests.action(run, task)
         except (ExpressionError, FlowableError, ValueError) as error:
             failed = Observation(State.FAILED, reason="InvalidExpression", message=str(error))
             return self.finish(run, task, failed)
         self.requested.append(action)
         return run
-
-    def _action(self, run: TaskRun, task: Task) -> StartAttempt | Perform:
-        evaluator = self._evaluation.of_task_run(run, task)
-        attempt = run.attempts[-1]
-        if isinstance(task, CommandTask):
-            handing = self._evaluation.of_request(run, task, {})
-            return Perform(run, attempt, task.command(handing))
-        if isinstance(task, WorkingDirectory):
-            workspace, secrets = self._directory(run, task)
-            properties = workspace.properties
-            return StartAttempt(run, attempt, task, properties, None, workspace, secrets)
-        assert isinstance(task, RunnableTask)
-        timeout = task.timeout
-        if isinstance(timeout, str):
-            timeout = parse_duration(evaluator.render(timeout))
-        given = self._evaluation.of_attempt(run, task)
-        properties = _rendered(task, given)
-        around, secrets = self._workspace(run)
-        secrets = given.secrets.beside(secrets)
-        return StartAttempt(run, attempt, task, properties, timeout, around, secrets)
-
-    def _workspace(self, run: TaskRun) -> tuple[Workspace | None, Secrets]:
-        """Find the directory of the WorkingDirectory around a task run, and the secrets in it."""
-        around = self._run_index[run.parent] if run.parent is not None else None
-        task = self._tree[around.task_id].task if around is not None else None
-        if around is None or not isinstance(task, WorkingDirectory):
-            return None, NO_SECRETS
-        return self._directory(around, task)
-
-    def _directory(self, run: TaskRun, task: WorkingDirectory) -> tuple[Workspace, Secrets]:
-        given = self._evaluation.of_attempt(run, task, "w")
-        workspace = self._used(task.workspace(run, given))
-        return workspace, given.secrets
-
-    def _used(self, workspace: Workspace) -> Workspace:
-        """Note in the directory which attempts were in it."""
-        inside = self._run_index.children(workspace.id)
-        before = [
-            (run.task_id, run.id, attempt.number)
-            for run in inside
-            for attempt in run.attempts
-            if attempt.state.terminated
-        ]
-        failed = any(run.state in (State.FAILED, State.KILLED) for run in inside)
-        entered = any(attempt.start_date is not None for run in inside for attempt in run.attempts)
-        left = tuple(reversed(before))
-        return replace(workspace, left_by=left, failed=failed, entered=entered)
 
     def observe(self, run: TaskRun, task: Task, seen: Observation) -> TaskRun:
         """Take in what is known of the last attempt."""
@@ -335,20 +284,6 @@ class Attempts:
 
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
-
-
-def _rendered(task: RunnableTask, evaluator: AttemptEvaluator) -> dict[str, Any]:
-    """Render the task's own properties, each as its type wants it."""
-    apart = task.typed | task.unrendered
-    shared = {name: value for name, value in task.properties.items() if name not in apart}
-    rendered: dict[str, Any] = evaluator.render_tree(shared)
-    for name in apart & task.properties.keys():
-        value = task.properties[name]
-        if name in task.typed:
-            is_text = isinstance(value, str)
-            value = evaluator.evaluate(value) if is_text else evaluator.render_tree(value)
-        rendered[name] = value
-    return rendered
 
 
 def _not_before(earliest: datetime, date: datetime | None) -> datetime | None:

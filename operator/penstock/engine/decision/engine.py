@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from penstock.engine.decision.beginning import Beginning
 from penstock.engine.decision.controls import Controls
@@ -11,14 +10,20 @@ from penstock.engine.decision.decision import CompiledFlow, Decision, Observatio
 from penstock.engine.decision.ending import INTERNAL_ERROR, end, ended, refuse
 from penstock.engine.decision.sla import SlaWatch
 from penstock.engine.decision.starting import LimitExceeded
+from penstock.engine.decision.steps import (
+    noted,
+    open_again,
+    open_state,
+    progress,
+    step_of,
+    went_on,
+)
 from penstock.engine.interface.actions import Children, Report, Step
 from penstock.engine.interface.identity import Identity
 from penstock.engine.interface.limits import Limits
 from penstock.engine.interface.turn import ALONE, Turn
-from penstock.engine.kinds.flowables.pause import Holding
 from penstock.engine.rendering.evaluation import Evaluation, HostFunctions, no_functions
 from penstock.engine.state.task_run_cache import TaskRunCache
-from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.transitions import IllegalTransition, move_execution
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import Expressions
@@ -123,8 +128,8 @@ class Engine:
             return None
         scheduled = decision.identity.schedule_date
         if status.state is State.CREATED and scheduled is not None and scheduled > now:
-            noted = self._noted(decision)
-            return Step(noted, decision.actions(), decision.all_reports(), scheduled)
+            status = noted(decision)
+            return Step(status, decision.actions(), decision.all_reports(), scheduled)
         if turn.has_come:
             return None
         assert turn.concurrency is not None
@@ -134,17 +139,17 @@ class Engine:
             message = f"Flow is {state} due to concurrency limit exceeded"
             report = Report("ConcurrencyLimit", message, warning=True)
             return Step(ended(status, state, message, now), reports=(report,))
-        waiting = self._noted(decision)
+        waiting = noted(decision)
         if controls.reopened:
             waiting = move_execution(waiting, State.RESTARTED, now)
         queued = move_execution(waiting, State.QUEUED, now)
-        return Step(_open_again(queued), decision.actions(), decision.all_reports())
+        return Step(open_again(queued), decision.actions(), decision.all_reports())
 
     def _decide(self, decision: Decision, controls: Controls, observations: Observations) -> Step:
         status, now = decision.status, decision.now
         held = {run.id for run in status.task_runs if run.state is State.PAUSED}
         if controls.reopened and status.state.terminated:
-            status = _open_again(move_execution(status, State.RESTARTED, now))
+            status = open_again(move_execution(status, State.RESTARTED, now))
         decision.observe(observations)
         self._watch(decision, status)
         try:
@@ -157,7 +162,7 @@ class Engine:
         status = status.model_copy(
             update={
                 "task_runs": list(decision.run_index),
-                "progress": _progress(decision.run_index, decision.settling.waiting),
+                "progress": progress(decision.run_index, decision.settling.waiting),
                 "at_breakpoints": decision.settling.at_breakpoints,
             }
             | decision.changes.fields()
@@ -165,11 +170,11 @@ class Engine:
         if status.state in _NOT_BEGUN and status.task_runs:
             # Also where it is paused, or over, at once: whoever listens to it sees that it ran.
             status = move_execution(status, State.RUNNING, now)
-        elif status.state in _WAITING and _went_on(held, decision.run_index, final):
+        elif status.state in _WAITING and went_on(held, decision.run_index, final):
             status = move_execution(status, State.RUNNING, now)
         if final is None:
-            status = move_execution(status, self._open_state(decision), now)
-            return self._step(decision, status, self._sla_watch(decision, status).deadline())
+            status = move_execution(status, open_state(decision), now)
+            return step_of(decision, status, self._sla_watch(decision, status).deadline())
         return self._end(decision, status, final)
 
     def _watch(self, decision: Decision, status: ExecutionStatus) -> bool:
@@ -197,7 +202,7 @@ class Engine:
             functions=compiled.functions,
         )
         status, report = end(self.flow, status, identity, run_index, evaluation, final, now)
-        step = self._step(decision, status).with_reports(report)
+        step = step_of(decision, status).with_reports(report)
         if not any(not task.disabled for task in self.flow.after_execution):
             return step
         after = status.model_copy(update={"after_execution": State.RUNNING})
@@ -207,7 +212,7 @@ class Engine:
         self, decision: Decision, controls: Controls, observations: Observations
     ) -> Step:
         """Do what people want of an execution that has ended, and go on with what runs after it."""
-        status = self._noted(decision)
+        status = noted(decision)
         if controls.end_state is not None:
             message = f"set to {controls.end_state} as its spec asks"
             status = move_execution(status, controls.end_state, decision.now)
@@ -245,32 +250,7 @@ class Engine:
                 "variables": decision.changes.changed_variables,
             }
         )
-        return self._step(decision, status)
-
-    def _step(
-        self, decision: Decision, status: ExecutionStatus, deadline: datetime | None = None
-    ) -> Step:
-        dates = self._dates(decision)
-        dates += [deadline] if deadline is not None else []
-        return Step(
-            status=status,
-            actions=decision.actions(),
-            reports=decision.all_reports(),
-            wake=min(dates, default=None),
-        )
-
-    def _dates(self, decision: Decision) -> list[datetime]:
-        """Give the dates at which task runs go on by themselves, as far as they may: nothing does
-        so any more where the execution is to end, and where a person paused it only what waits for
-        a person."""
-        if decision.changes.exit is not None:
-            return []
-        return [
-            run.next_attempt
-            for run in decision.run_index.open_runs()
-            if run.next_attempt is not None
-            and not (decision.changes.paused and run.state in (State.RETRYING, State.RESTARTED))
-        ]
+        return step_of(decision, status)
 
     def _stop(self, decision: Decision, reason: str, message: str) -> Step:
         """End the execution where it stands: what runs is stopped, and nothing that was only
@@ -292,56 +272,3 @@ class Engine:
         be tried again, and fail again, for ever."""
         Controls(decision).refuse(error.told)
         return self._stop(decision, INTERNAL_ERROR, error.told)
-
-    def _noted(self, decision: Decision) -> ExecutionStatus:
-        """Write into the status what people asked for, and nothing further."""
-        changes: dict[str, Any] = decision.changes.fields()
-        if decision.changes.controls != decision.status.controls:
-            changes["task_runs"] = list(decision.run_index)
-        return decision.status.model_copy(update=changes)
-
-    def _open_state(self, decision: Decision) -> State:
-        """Say what an open execution is doing: it is paused, or waits for a retry, where it does
-        nothing else."""
-        if decision.changes.paused:
-            return State.PAUSED
-        waiting: set[State] = set()
-        for run in decision.run_index.open_runs():
-            task = decision.task_of(run)
-            if run.state is State.PAUSED and isinstance(task, Holding):
-                waiting.add(State.PAUSED)
-            elif run.attempts and run.state is State.RETRYING:
-                waiting.add(State.RETRYING)
-            elif run.attempts or run.state is State.PAUSED:
-                return State.RUNNING
-        if decision.settling.at_breakpoints:
-            waiting.add(State.BREAKPOINT)
-        order = (State.PAUSED, State.BREAKPOINT, State.RETRYING)
-        return next((state for state in order if state in waiting), State.RUNNING)
-
-
-def _progress(run_index: TaskRunIndex, waiting: int) -> str:
-    return f"{run_index.ended}/{len(run_index) + waiting}"
-
-
-def _went_on(held: set[str], run_index: TaskRunIndex, final: State | None) -> bool:
-    """Whether an execution that waited ran again, if only for a moment, before it ended or was held
-    by the next Pause."""
-    if final in (State.KILLED, State.CANCELLED):
-        return False
-    still = any(run.id in held and run.state is State.PAUSED for run in run_index)
-    return final is not None or (bool(held) and not still)
-
-
-def _open_again(status: ExecutionStatus) -> ExecutionStatus:
-    """Take from a status what only an execution that has ended has."""
-    return status.model_copy(
-        update={
-            "end_date": None,
-            "duration": None,
-            "message": None,
-            "refusal": None,
-            "outputs": None,
-            "after_execution": None,
-        }
-    )

@@ -60,6 +60,11 @@ class Settling:
         return self._advancing.waiting
 
     @property
+    def goes_on(self) -> bool:
+        """Whether there is more to start than one decision may: the next one is due at once."""
+        return self._starting.is_spent
+
+    @property
     def at_breakpoints(self) -> list[str]:
         """Ids of the task runs that wait at a breakpoint, as far as settling found them."""
         return self._advancing.at_breakpoints

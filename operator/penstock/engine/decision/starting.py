@@ -48,11 +48,24 @@ class Starting:
         self._limits = limits
         self._now = now
         self._settle_flowable = settle_flowable
+        self._started = 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether this decision has started as much as one may: the rest is for the next one."""
+        return self._started >= self._limits.starts
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a further branch may begin. One that has begun goes on in any case, so that none
+        waits for ever for what is behind it."""
+        return not self.is_spent and self._run_index.under_way < self._limits.under_way
 
     def start(self, child: Child, parent: Parent) -> TaskRun:
         """Open a task run, as far as it goes at once: a skipped task ends where it starts."""
         if len(self._run_index) >= self._limits.task_runs:
             raise LimitExceeded(f"the execution needs more than {self._limits.task_runs} task runs")
+        self._started += 1
         task = child.task
         run = self._run_index.put(
             TaskRun(

@@ -81,11 +81,11 @@ class ChildSeen:
     """What is known of an execution that this one made."""
 
     status: ExecutionStatus
-    """With the outputs that are kept beside it once it has ended; before, maybe without."""
+    """The status; once it has ended, with the outputs that are kept beside it."""
 
 
 Children = Mapping[str, ChildSeen]
-"""By the name of the execution."""
+"""What is seen of executions, by their names."""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class ChildFlow(Document):
     flow_id: str
     """The id of the flow that is run. Rendered."""
     revision: int | None = None
-    """Its revision; the newest where it is not given."""
+    """The revision of the flow; the newest where it is not given."""
     inputs: dict[str, Any] = {}
     """Values for its inputs. Rendered."""
     labels: Labels = {}

@@ -109,7 +109,7 @@ class Going:
     """A flowable that was held goes on."""
 
     outputs: dict[str, Any] | None = None
-    """Its outputs from now on; None where they stay."""
+    """The outputs of the flowable from now on; None where they stay."""
     verdict: State | None = None
     """How it ends, unless its children make it worse."""
     exit: State | None = None

@@ -19,7 +19,7 @@ from penstock.resources.execution import (
 )
 
 _LONGEST_NAME = 63
-"""Of an execution: it is the value of a label of its Jobs."""
+"""Characters of an execution's name, which is the value of a label of its Jobs."""
 _DIGEST = 10
 _NOT_IN_FOLDERS = re.compile(r"[^a-z0-9]+")
 

@@ -15,6 +15,12 @@ class Limits:
     """Values of one loop."""
     values_bytes: int = 1024 * 1024
     """Size of the values of one loop; they are kept beside the status."""
+    under_way: int = 500
+    """Task runs that do work at once; further branches of the flow wait to begin. All that is open
+    stands in the status, which has 256 KiB."""
+    starts: int = 500
+    """Task runs that one decision starts: the next one follows at once. A decision holds up all
+    others for a tenth of a second then, not for seconds."""
     attempts: int = 1_000
     """Attempts of one task run, whatever its retry says."""
     set_bytes: int = 64 * 1024

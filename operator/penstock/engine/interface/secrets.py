@@ -68,11 +68,11 @@ class Secrets:
     mark: str = ""
     """The text with which every token begins."""
     namespace: str = ""
-    """Of the flow."""
+    """The namespace of the flow."""
     plain: Mapping[str, SecretReference] = field(default_factory=dict)
-    """Of each token."""
+    """The secret for which each token stands."""
     deferred: Mapping[str, Deferred] = field(default_factory=dict)
-    """Of each token."""
+    """The text for which each token stands, where a secret is a part of it."""
     needed: tuple[SecretReference, ...] = ()
     """The secrets that were read, each once."""
     possible: tuple[SecretReference, ...] = ()

@@ -38,7 +38,7 @@ class Selection:
     """Executions by flow, time of their start and state."""
 
     namespace: str | None = None
-    """With a flow its namespace; without one those below it are meant as well."""
+    """The namespace of the flow; where no flow is named, those below it are meant as well."""
     flow_id: str | None = None
     start: datetime | None = None
     end: datetime | None = None

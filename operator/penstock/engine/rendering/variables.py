@@ -22,7 +22,7 @@ from penstock.resources.execution import ExecutionStatus, State, TaskRun
 from penstock.storage.folders import OUTPUT_DIR, WORKING_DIR
 
 _ERROR_LOGS = 25
-"""As many as Kestra's `errorLogs()` gives."""
+"""The most entries of `errorLogs()`, which is what Kestra gives."""
 
 
 class Variables(Mapping[str, Any]):

@@ -10,7 +10,7 @@ class LaneState(Enum):
     """What a lane is doing."""
 
     PENDING = auto()
-    """Its next child may not start yet, or never."""
+    """The next child of the lane may not start yet, or never."""
     LIVE = auto()
     ENDED = auto()
     FAILED = auto()

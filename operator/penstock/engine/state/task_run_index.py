@@ -32,7 +32,7 @@ class Traits:
     flowables: frozenset[str] = frozenset()
     """Tasks that hold others."""
     asked: Mapping[str, AskedSecrets] = field(default_factory=dict)
-    """For which secrets tasks ask a person."""
+    """The secrets for which tasks ask a person."""
 
 
 class TaskRunIndex:
@@ -56,6 +56,7 @@ class TaskRunIndex:
         self._executing: dict[str, None] = {}
         self._touched: dict[str | None, dict[str, None]] = {}
         self._ended = 0
+        self._under_way = 0
         for run in task_runs:
             self.put(run)
 
@@ -75,6 +76,11 @@ class TaskRunIndex:
     def ended(self) -> int:
         """How many task runs have ended."""
         return self._ended
+
+    @property
+    def under_way(self) -> int:
+        """How many task runs do work, or are to: those that are open, but for what holds others."""
+        return self._under_way
 
     def open_runs(self) -> list[TaskRun]:
         """The task runs that have not ended."""
@@ -186,6 +192,7 @@ class TaskRunIndex:
         if run.state.terminated:
             self._ended += 1
             return
+        self._under_way += run.task_id not in self.traits.flowables
         self._open.setdefault(run.parent, {})[run.id] = None
         last = run.attempts[-1] if run.attempts else None
         if last is None or last.state.terminated:
@@ -197,6 +204,8 @@ class TaskRunIndex:
 
     def _unindex(self, run: TaskRun) -> None:
         self._ended -= run.state.terminated
+        works = run.task_id not in self.traits.flowables
+        self._under_way -= works and not run.state.terminated
         self._open.get(run.parent, {}).pop(run.id, None)
         self._failed.get(run.parent, {}).pop(run.id, None)
         self._unseen.pop(run.id, None)

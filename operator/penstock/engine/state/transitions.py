@@ -27,13 +27,13 @@ from typing import Any
 from penstock.resources.execution import Attempt, ExecutionStatus, State, TaskRun, Transition
 
 Table = Mapping[State, Mapping[State, str]]
-"""By state the states that may follow, each with what leads there."""
+"""The states that may follow each state, with what leads there."""
 
 _LONGEST_HISTORY = 200
 _HISTORY_START = 50
 
 INITIAL = State.CREATED
-"""In which each execution, task run and attempt begins."""
+"""The state in which each execution, task run and attempt begins."""
 
 _KILL = "its `spec.kill` is set; an Exit task or an Approval kills it"
 _CANCEL = "an SLA, an Exit task, a Pause or an Approval cancels it"

@@ -132,8 +132,8 @@ async def keep(
 
 
 def refuse_foreign(existing: Object, execution: Object) -> None:
-    """Raises ``NameTaken`` or ``LeftBehind`` where a ConfigMap that is already there is not the
-    execution's."""
+    """Refuse a ConfigMap that is already there and not the execution's. Raises ``NameTaken`` or
+    ``LeftBehind``."""
     owners = existing["metadata"].get("ownerReferences") or []
     meta, name = execution["metadata"], existing["metadata"]["name"]
     if any(owner.get("uid") == meta["uid"] for owner in owners):

@@ -25,7 +25,7 @@ def job_name(
     return "-".join([part for part in parts if part] + [digest])
 
 
-def guest_name(task_id: str, task_run_id: str, attempt: int) -> str:
+def ephemeral_name(task_id: str, task_run_id: str, attempt: int) -> str:
     """The name of an attempt's container in a pod that it shares, which leaves room for more."""
     parts = [slug(task_id, 32), short_hash(task_run_id, attempt)[:10]]
     return "-".join(part for part in parts if part)

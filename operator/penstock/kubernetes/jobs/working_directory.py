@@ -30,7 +30,7 @@ from penstock.kubernetes.api.labels import (
     TASK_ID,
     TASK_RUN,
 )
-from penstock.kubernetes.api.names import digest, guest_name, job_name
+from penstock.kubernetes.api.names import digest, ephemeral_name, job_name
 from penstock.kubernetes.jobs.job import (
     JobObjects,
     Owner,
@@ -68,7 +68,7 @@ from penstock.tasks.registry.shared_pod import Sharing, sharing
 
 HOLDER = "directory"
 ENDER = "end"
-GUEST_VARIABLE = "PENSTOCK_ATTEMPT"
+ATTEMPT_VARIABLE = "PENSTOCK_ATTEMPT"
 """The variable of an attempt's container that says whose it is: as JSON, what a Job of its own
 would have as metadata."""
 
@@ -83,7 +83,7 @@ _NOT_EPHEMERAL = ("resources", "restartPolicy")
 
 
 @dataclass(frozen=True)
-class Guest:
+class AddedContainers:
     """The containers that are added to the pod for one attempt."""
 
     name: str
@@ -109,7 +109,7 @@ def directory_name(execution: Mapping[str, Any], workspace: Workspace) -> str:
 
 def name_in_directory(start: StartAttempt) -> str:
     """The name of an attempt's container in the pod of its directory."""
-    return guest_name(start.task_run.task_id, *start.key)
+    return ephemeral_name(start.task_run.task_id, *start.key)
 
 
 def needs_storage(workspace: Workspace) -> bool:
@@ -205,7 +205,7 @@ def _origin(workspace: Workspace, storage: PodStorage) -> Origin:
     return Origin(place.namespace, place.flow, place.execution, workspace.task, workspace.id, None)
 
 
-def fold(objects: JobObjects, start: StartAttempt) -> Guest:
+def fold(objects: JobObjects, start: StartAttempt) -> AddedContainers:
     """Fold the Job of an attempt into containers for the pod of its WorkingDirectory."""
     job, name = objects.job, name_in_directory(start)
     pod = job["spec"]["template"]["spec"]
@@ -218,14 +218,14 @@ def fold(objects: JobObjects, start: StartAttempt) -> Guest:
         | {SPEC_HASH: meta["annotations"][SPEC_HASH]},
         "since": start.attempt.created_date.isoformat(),
     }
-    own = [{"name": GUEST_VARIABLE, "value": literal(json.dumps(told))}]
+    own = [{"name": ATTEMPT_VARIABLE, "value": literal(json.dumps(told))}]
     if start.timeout is not None:
         own.append({"name": TIMEOUT_VARIABLE, "value": str(deadline(start.timeout))})
     made = _folded(task, name, pod)
     made["env"] = [*own, *made.get("env", ())]
     beside = [_folded(item, _beside_name(name, item), pod) for item in inits if _goes_on(item)]
     before = [_folded(item, _beside_name(name, item), pod) for item in inits if not _goes_on(item)]
-    return Guest(name, tuple(before), (*beside, made))
+    return AddedContainers(name, tuple(before), (*beside, made))
 
 
 def end_container(defaults: JobDefaults) -> dict[str, Any]:

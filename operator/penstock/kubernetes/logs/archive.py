@@ -1,11 +1,13 @@
 """The archived logs in the internal storage, below the folder of their execution:
 
-    …/executions/<id>/logs/<task run>.<attempt>.00000.log
-    …/executions/<id>/logs/<task run>.<attempt>.00001.log     as the task runs on
-    …/executions/<id>/logs/<task run>.<attempt>.end.log       when it has ended
+    …/executions/<id>/logs/<uid>/<task run>.<attempt>.00000.log
+    …/executions/<id>/logs/<uid>/<task run>.<attempt>.00001.log     as the task runs on
+    …/executions/<id>/logs/<uid>/<task run>.<attempt>.end.log       when it has ended
 
-A part begins with a line of JSON that says whose log it is; after it stand the kubelet's own lines,
-with their times. They are no files of the execution: no URI leads to them.
+The uid is that of the Execution, so that a later one of its name has other logs; what versions
+before wrote without that folder is read as it is. A part begins with a line of JSON that says whose
+log it is; after it stand the kubelet's own lines, with their times. They are no files of the
+execution: no URI leads to them.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import Any, BinaryIO
 from penstock.kubernetes.logs.lines import Line, LineReader, Source, entry
 from penstock.storage.errors import FileMissing
 from penstock.storage.files import Storage
-from penstock.storage.uris import ExecutionPlace, checked
+from penstock.storage.uris import ExecutionPlace, checked, own_part
 
 _FOLDER = "logs/"
 _NAME = re.compile(r"(?P<run>.+)\.(?P<attempt>\d{1,6})\.(?P<part>\d{5}|end)\.log")
@@ -81,9 +83,12 @@ class Part:
 class LogArchive:
     """The archived logs of one execution."""
 
-    def __init__(self, storage: Storage, place: ExecutionPlace) -> None:
+    def __init__(self, storage: Storage, place: ExecutionPlace, owner: str | None = None) -> None:
+        """``owner`` is the uid of the Execution. Without it the logs of each that has had the name
+        are read, and none are written."""
         self._storage = storage
         self._folder = f"{place.folder}{_FOLDER}"
+        self._owner = None if owner is None else own_part(owner)
 
     def write(self, part: Part, number: int | None, lines: BinaryIO) -> None:
         """Keep lines as a part of a log; without a number they are the last part."""
@@ -102,8 +107,8 @@ class LogArchive:
         return count, self._part(self._path(key, count - 1)) if count else None
 
     def delete(self) -> None:
-        """Delete all logs of the execution."""
-        for path in list(self._storage.list(self._folder)):
+        """Delete all logs of the Execution."""
+        for path in list(self._storage.list(self._own_folder)):
             self._storage.delete(path)
 
     def ended(self) -> Iterator[list[str]]:
@@ -133,7 +138,7 @@ class LogArchive:
 
     def attempts(self) -> dict[Key, bool]:
         """The attempts that have archived logs; for each, whether the whole log is archived."""
-        return {key: _END in parts for key, parts in self._found().items()}
+        return {key: _END in parts for key, parts in self._found()}
 
     def entries(self, wanted: Callable[[Key], bool]) -> Iterator[dict[str, Any]]:
         """The entries of the wanted attempts, in the order of time: see :func:`entry`.
@@ -166,18 +171,23 @@ class LogArchive:
             return
 
     def _paths(self) -> Iterator[tuple[Key, list[str]]]:
-        for key, parts in self._found().items():
+        for key, parts in self._found():
             yield key, [parts[name] for name in sorted(parts)]
 
-    def _found(self) -> dict[Key, dict[str, str]]:
-        """The paths of the parts, by attempt and name; the name of the last part sorts last."""
-        found: dict[Key, dict[str, str]] = {}
+    def _found(self) -> Iterator[tuple[Key, dict[str, str]]]:
+        """Yield each log that is archived with the paths of its parts, by name; the name of the
+        last part sorts last."""
+        found: dict[tuple[str, Key], dict[str, str]] = {}
         for path in self._storage.list(self._folder):
-            match = _NAME.fullmatch(path.removeprefix(self._folder))
-            if match is not None:
+            owner, _, name = path.removeprefix(self._folder).rpartition("/")
+            match = _NAME.fullmatch(name)
+            if match is not None and (self._owner is None or owner in ("", self._owner)):
                 key = (match["run"], int(match["attempt"]))
-                found.setdefault(key, {})[match["part"]] = path
-        return found
+                found.setdefault((owner, key), {})[match["part"]] = path
+        begun_anew = {key for owner, key in found if owner}
+        for (owner, key), parts in found.items():
+            if owner or key not in begun_anew:
+                yield key, parts
 
     def _part(self, path: str) -> Part | None:
         try:
@@ -189,7 +199,13 @@ class LogArchive:
     def _path(self, key: Key, number: int | None) -> str:
         run, attempt = key
         part = _END if number is None else f"{number:05}"
-        return checked(f"{self._folder}{run}.{attempt}.{part}.log")
+        return checked(f"{self._own_folder}{run}.{attempt}.{part}.log")
+
+    @property
+    def _own_folder(self) -> str:
+        if self._owner is None:
+            raise ValueError("logs are written for an Execution that is known by its uid")
+        return f"{self._folder}{self._owner}/"
 
 
 def merged(

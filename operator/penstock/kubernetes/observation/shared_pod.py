@@ -12,7 +12,7 @@ from typing import Any
 
 from penstock.kubernetes.api.labels import ATTEMPT, CONTAINER, DIRECTORY, TASK, TASK_RUN
 from penstock.kubernetes.jobs.working_directory import (
-    GUEST_VARIABLE,
+    ATTEMPT_VARIABLE,
     HOLDER,
     files_name,
     timeout_of,
@@ -40,7 +40,7 @@ def attempts_in(pod: dict[str, Any]) -> list[dict[str, Any]]:
     # The API server lists the latest first.
     own = [
         _as_own(pod, container, told)
-        for container in _guests(pod)
+        for container in _ephemeral_containers(pod)
         if (told := _told(container)) is not None
     ]
     return sorted(own, key=lambda item: str(item["metadata"]["creationTimestamp"]))
@@ -56,12 +56,12 @@ def with_message_size(pod: Pod, containers: Sequence[Mapping[str, Any]]) -> list
     return [{**container, "env": [*container.get("env", ()), entry]} for container in containers]
 
 
-def has_guest(pod: Pod, name: str) -> bool:
+def has_ephemeral(pod: Pod, name: str) -> bool:
     """Whether an ephemeral container of this name was added to the pod."""
-    return any(container.get("name") == name for container in _guests(pod))
+    return any(container.get("name") == name for container in _ephemeral_containers(pod))
 
 
-def guest_end(pod: Pod, name: str) -> Mapping[str, Any] | None:
+def ephemeral_end(pod: Pod, name: str) -> Mapping[str, Any] | None:
     """The terminated state of an ephemeral container; None where it has not ended."""
     status = _statuses(pod).get(name, {})
     ended: Mapping[str, Any] | None = (status.get("state") or {}).get("terminated")
@@ -72,7 +72,7 @@ def waiting_before(pod: Pod, name: str) -> dict[str, Any] | None:
     """A pod that has not started, made of the containers that have to end before the container of
     this name is added; None where there are none, or it was added."""
     statuses = [status for other, status in _statuses(pod).items() if other.startswith(f"{name}-")]
-    if not statuses or has_guest(pod, name):
+    if not statuses or has_ephemeral(pod, name):
         return None
     status = {"phase": "Pending", "initContainerStatuses": statuses}
     return {"metadata": pod["metadata"], "spec": {}, "status": status}
@@ -87,7 +87,7 @@ def holder_state(pod: Pod) -> Mapping[str, Any]:
     return {}
 
 
-def _guests(pod: Pod) -> list[dict[str, Any]]:
+def _ephemeral_containers(pod: Pod) -> list[dict[str, Any]]:
     return (pod.get("spec") or {}).get("ephemeralContainers") or []
 
 
@@ -100,7 +100,7 @@ def _told(container: Mapping[str, Any]) -> dict[str, Any] | None:
     """The labels, annotations and start of the attempt to which a container belongs; None for one
     beside it, and for one with which a person debugs."""
     for entry in container.get("env") or ():
-        if entry.get("name") == GUEST_VARIABLE:
+        if entry.get("name") == ATTEMPT_VARIABLE:
             try:
                 told: dict[str, Any] = json.loads(entry["value"].replace("$$", "$"))
                 return {key: dict(told[key]) for key in ("labels", "annotations")} | {
@@ -146,7 +146,7 @@ def _status(pod: Pod, name: str, limit: int | None) -> dict[str, Any]:
     ended = ((own or {}).get("state") or {}).get("terminated")
     if ended is not None and limit is not None and _is_late(ended, limit):
         return {**made, "phase": "Failed", "reason": "DeadlineExceeded"}
-    files = guest_end(pod, files_name(name))
+    files = ephemeral_end(pod, files_name(name))
     if ended is None and files is not None and files.get("exitCode") != 0:
         # An ephemeral container is not restarted, so the script would wait for it for ever.
         words = files.get("reason") or ""

@@ -116,13 +116,13 @@ _SERVED_TYPES = (
 )
 
 CORE_TYPES = (*_TYPES, *_SERVED_TYPES)
-"""Those that a flow may name."""
+"""The core types that a flow may name."""
 
 _PARTS = (
     _type("flow.ForEachItem$ForEachItemSplit", "for_each_item:SplitItems", needs=_FILES),
     _type("flow.ForEachItem$ForEachItemMergeOutputs", "for_each_item:MergeOutputs", needs=_FILES),
 )
-"""Those that a task of a flow opens into."""
+"""The core types that a task of a flow opens into."""
 
 _BY_NAME = {name: known for known in (*CORE_TYPES, *_PARTS) for name in known.names}
 

@@ -29,7 +29,7 @@ def find(name: str) -> TaskDefinition | None:
 
 @cache
 def own_definitions() -> tuple[TaskDefinition, ...]:
-    """Those that Penstock itself brings."""
+    """List the definitions that Penstock itself brings."""
     from penstock.entry_points import TASKS, own
 
     return own(TASKS, TaskDefinition)
@@ -37,7 +37,7 @@ def own_definitions() -> tuple[TaskDefinition, ...]:
 
 @cache
 def foreign_definitions() -> tuple[TaskDefinition, ...]:
-    """Those that other distributions bring, but for types that there are already."""
+    """List the definitions that other distributions bring, but for types that there are already."""
     from penstock.entry_points import TASKS, foreign
 
     taken = set(_by_name(own_definitions()))

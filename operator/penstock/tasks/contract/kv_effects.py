@@ -47,7 +47,7 @@ class PairUse:
 
     @classmethod
     def from_json(cls, text: str) -> PairUse | None:
-        """None where the text is none of ours."""
+        """Read what :meth:`to_json` wrote; None where the text is none of ours."""
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError):

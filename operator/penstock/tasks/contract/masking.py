@@ -13,7 +13,7 @@ MASK = "******"
 MIN_LENGTH = 4
 """Shorter values are no secrets, and would make a log unreadable."""
 _PIECE = 6
-"""As many characters of a value one after the other are no accident."""
+"""Characters of a value that stand one after the other by no accident."""
 
 
 class Masker:
@@ -102,7 +102,8 @@ def _leaves(value: str) -> Iterator[str]:
 
 
 def _in_base64(value: bytes) -> Iterator[str]:
-    """As it stands in the base64 of a longer text too: at each of three places in a triple."""
+    """Yield a value as it stands in the base64 of a longer text too: at each of three places in a
+    triple."""
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + value).decode().rstrip("=")
         first = (0, 2, 3)[shift]

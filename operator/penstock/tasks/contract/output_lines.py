@@ -36,7 +36,7 @@ class Captured:
 
     vars: dict[str, Any] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
-    """In the order in which they were printed."""
+    """What was published, in the order in which it was printed."""
     notes: list[str] = field(default_factory=list)
     """What was ignored, for the person who wrote the script."""
 

@@ -84,7 +84,7 @@ def plan_of(text: str) -> Plan:
 
 
 def read_plan(environment: Mapping[str, str] = os.environ) -> Plan | None:
-    """This pod's plan; None where it has none."""
+    """Read the plan of this pod; None where it has none."""
     text = read_long(PLAN_VARIABLE, environment)
     return None if text is None else plan_of(text)
 

@@ -56,11 +56,11 @@ class Paths:
 
 
 OWN = Paths()
-"""In a pod of its own."""
+"""The paths in a pod of an attempt's own."""
 
 
 class PodFolders:
-    """They, below a base directory; for an attempt in a pod of many, with its name there."""
+    """The folders below a base directory; for an attempt in a pod of many, with its name there."""
 
     def __init__(self, base: Path, within: str = "") -> None:
         self.work = base / "work"

@@ -68,7 +68,7 @@ class Files(Protocol):
     def exists(self, uri: str) -> bool: ...
 
     def size(self, uri: str) -> int:
-        """In bytes."""
+        """The size of a file in bytes."""
 
     def delete(self, uri: str) -> bool:
         """Whether there was such a file."""
@@ -98,7 +98,7 @@ class KeyValues(Protocol):
     """The key-value pairs of a namespace. Values are JSON values."""
 
     def get(self, key: str) -> Any:
-        """Raises ``KeyError`` where there is none, or its time is over."""
+        """Read a pair. Raises ``KeyError`` where there is none, or its time is over."""
 
     def set(
         self,
@@ -134,7 +134,7 @@ class Services(Protocol):
     def files(self) -> Files: ...
 
     def namespace_files(self, namespace: str | None = None) -> NamespaceFiles:
-        """Those of a namespace; of the flow's own where none is named."""
+        """The files of a namespace; of the flow's own where none is named."""
 
     def kv(self, namespace: str | None = None) -> KeyValues:
         """The pairs of a namespace. Where none is named they are the flow's own, and a key that is

@@ -60,7 +60,7 @@ def sharing(tasks: Iterable[tuple[str, Mapping[str, Any]]]) -> Sharing | None:
 
 
 class _NotWritten(Exception):
-    """It is an expression."""
+    """A value is not known before the task runs: it is an expression."""
 
 
 def _asked(properties: Mapping[str, Any]) -> tuple[Placement, Resources]:

@@ -146,7 +146,20 @@ async def test_functions_are_called_by_whoever_asks(workers: Workers) -> None:
     with pytest.raises(NotLoaded) as raised:
         await ask(workers, Calling("missing"), missing=missing)
     assert raised.value.wanted == "what is missing"
-    assert (await ask(workers, Echo(1)))[0] == 1
+
+
+async def test_a_question_that_is_given_up_costs_no_worker(workers: Workers) -> None:
+    # given
+    def missing(*args: Any, **named: Any) -> Any:
+        raise NotLoaded("what is missing")
+
+    _, before = await ask(workers, Echo())
+    # when
+    for _ in range(3):
+        with pytest.raises(NotLoaded):
+            await ask(workers, Calling("missing"), missing=missing)
+    # then
+    assert await ask(workers, Echo(1)) == (1, before)
 
 
 async def test_a_worker_gets_nothing_of_the_environment(
