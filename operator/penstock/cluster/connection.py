@@ -13,6 +13,7 @@ from penstock.cluster.execution_logs import Entry, ExecutionLogs
 from penstock.cluster.executions import Executions
 from penstock.cluster.flows import Flows
 from penstock.cluster.key_values import KeyValues
+from penstock.cluster.namespaces import Namespaces
 from penstock.kubernetes.api.client import Api, connect
 
 
@@ -30,6 +31,10 @@ class Cluster:
     @property
     def flows(self) -> Flows:
         return Flows(self.api, self.namespace)
+
+    @property
+    def namespaces(self) -> Namespaces:
+        return Namespaces(self.api, self.namespace)
 
     async def key_values(self) -> KeyValues:
         """Read the key-value pairs as they are now."""
