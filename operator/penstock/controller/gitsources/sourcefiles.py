@@ -24,7 +24,7 @@ from penstock.resources.flow import (
     flow_resource_name,
 )
 from penstock.resources.gitsource import FileProblem
-from penstock.resources.manifests import flow_in
+from penstock.resources.manifests import flow_in, name_in
 from penstock.resources.names import is_subdomain
 
 
@@ -114,13 +114,12 @@ def _read(
     value = document.value
     if not isinstance(value, dict):
         return FileProblem(path=file.path, line=1, message="a flow is a map with `id` and `tasks`")
-    meta = value.get("metadata") if "apiVersion" in value else None
-    name = meta.get("name") if isinstance(meta, dict) else None
+    name = name_in(document)
     name_line = document.line_of(("metadata", "name"))
     found = flow_in(document)
     if found is None:
         return None
-    if isinstance(name, str) and not is_subdomain(name):
+    if name is not None and not is_subdomain(name):
         message = (
             f"`{name[:100]}` can't be the name of a Flow: lower-case letters, digits, `-` and `.`, "
             "as of a host's name"
@@ -137,7 +136,7 @@ def _read(
     except InvalidFlow as error:
         problems = tuple(_file_problem(file.path, problem) for problem in error.problems)
     spec = {key: item for key, item in value.items() if key != "extend"}
-    wanted_name = name if isinstance(name, str) else flow_resource_name(namespace, flow_id)
+    wanted_name = flow_resource_name(namespace, flow_id) if name is None else name
     return WantedFlow(wanted_name, file.path, file.blob, spec, problems)
 
 
