@@ -134,7 +134,7 @@ def _sections(body: Object) -> dict[str, list[str]]:
 
 
 _INPUT_TITLES = ["ID", "TYPE", "REQUIRED", "DEFAULT", "DESCRIPTION"]
-_TRIGGER_TITLES = ["ID", "TYPE", "SCHEDULE", "NEXT", "MESSAGE"]
+_TRIGGER_TITLES = ["ID", "TYPE", "MESSAGE"]
 
 
 def _input(item: Input) -> list[str]:
@@ -144,13 +144,4 @@ def _input(item: Input) -> list[str]:
 
 
 def _triggers(status: FlowStatus) -> list[list[str]]:
-    return [
-        [
-            item.id,
-            item.type.rpartition(".")[2],
-            item.schedule or "",
-            "" if item.next_date is None else item.next_date.isoformat(timespec="seconds"),
-            item.message or "",
-        ]
-        for item in status.triggers
-    ]
+    return [[item.id, item.type.rpartition(".")[2], item.message or ""] for item in status.triggers]
