@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from penstock.cluster.errors import FlowExists, FlowFromGit, FlowNotFound
+from penstock.flow.inputs import Input
 from penstock.kubernetes.api.client import FLOWS, Api, ApiError, Object
 from penstock.resources import API_VERSION
 from penstock.resources.execution import FlowReference
@@ -106,6 +109,15 @@ def flow_name(body: Object) -> tuple[str, str]:
     """Tell the namespace and the id that stand in a Flow."""
     spec = body.get("spec") or {}
     return str(spec.get("namespace")), str(spec.get("id"))
+
+
+def declared_inputs(spec: Mapping[str, Any]) -> list[Input]:
+    """Give the inputs that the spec of a Flow declares; none where they can't be read."""
+    declared = spec.get("inputs") or ()
+    try:
+        return [Input.model_validate(item) for item in declared]
+    except (ValidationError, TypeError):
+        return []
 
 
 def oldest(flows: Iterable[Object]) -> Object | None:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from penstock.cluster.errors import InvalidInputs
+from penstock.cluster.flows import declared_inputs
 from penstock.engine.decision.inputs import InvalidInputs as Refused
 from penstock.engine.decision.inputs import resolve_inputs
 from penstock.engine.interface.identity import Identity
@@ -33,15 +32,6 @@ Evaluate = Callable[[Any, Mapping[str, Any]], Any]
 
 class _LeftToTheController(Exception):
     """Something can't be told here."""
-
-
-def declared_inputs(spec: Mapping[str, Any]) -> list[Input]:
-    """Give the inputs that the spec of a Flow declares; none where they can't be read."""
-    declared = spec.get("inputs") or ()
-    try:
-        return [Input.model_validate(item) for item in declared]
-    except (ValidationError, TypeError):
-        return []
 
 
 def check_inputs(spec: Mapping[str, Any], given: Mapping[str, Any], execution: str) -> None:

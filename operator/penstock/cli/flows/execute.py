@@ -19,7 +19,8 @@ from penstock.cli.executions.follow import exit_code, follow
 from penstock.cli.printing import Format, print_data, reference, whole
 from penstock.cli.terminal import echo
 from penstock.cluster.connection import Cluster
-from penstock.cluster.inputs import check_inputs, declared_inputs
+from penstock.cluster.flows import declared_inputs
+from penstock.cluster.inputs import check_inputs
 from penstock.flow.inputs import Input
 from penstock.flow.model import did_you_mean
 from penstock.kubernetes.api.client import Object

@@ -19,8 +19,7 @@ from penstock.cli.printing import (
 )
 from penstock.cli.terminal import echo
 from penstock.cluster.connection import Cluster
-from penstock.cluster.flows import flow_name
-from penstock.cluster.inputs import declared_inputs
+from penstock.cluster.flows import declared_inputs, flow_name
 from penstock.flow.inputs import Input
 from penstock.kubernetes.api.client import Object
 from penstock.resources.conditions import Condition
