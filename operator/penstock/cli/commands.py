@@ -11,6 +11,7 @@ from penstock.cli import options
 from penstock.cli.executions.commands import execution as execution_commands
 from penstock.cli.flows.commands import FLOW_COMMANDS
 from penstock.cli.namespaces.commands import namespace as namespace_commands
+from penstock.cli.triggers.commands import trigger as trigger_commands
 
 if TYPE_CHECKING:
     from penstock.cli.printing import Format
@@ -325,7 +326,7 @@ for command in FLOW_COMMANDS:
 for command in (get, outputs, logs):
     execution_commands.add_command(command)
 namespace_commands.add_command(kv)
-for command in (execution_commands, namespace_commands):
+for command in (execution_commands, trigger_commands, namespace_commands):
     cli.add_command(command)
 
 

@@ -14,6 +14,7 @@ from penstock.cluster.executions import Executions
 from penstock.cluster.flows import Flows
 from penstock.cluster.key_values import KeyValues
 from penstock.cluster.namespaces import Namespaces
+from penstock.cluster.triggers import Triggers
 from penstock.kubernetes.api.client import Api, connect
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class Cluster:
     @property
     def namespaces(self) -> Namespaces:
         return Namespaces(self.api, self.namespace)
+
+    @property
+    def triggers(self) -> Triggers:
+        return Triggers(self.api, self.namespace)
 
     async def key_values(self) -> KeyValues:
         """Read the key-value pairs as they are now."""
