@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from random import Random
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,7 +16,7 @@ from pydantic import ValidationError
 from penstock.cluster.execution_search import state_of
 from penstock.cluster.key_values import KeyValues
 from penstock.cluster.triggers import FoundTrigger
-from penstock.expressions import ExpressionError, Host
+from penstock.expressions import ExpressionError
 from penstock.flow.document import Flow, Trigger
 from penstock.flow.loading import SourceDocument
 from penstock.flow.problems import InvalidFlow
@@ -25,8 +24,9 @@ from penstock.kubernetes.api.client import Object
 from penstock.resources.labels import BACKFILL
 from penstock.storage.errors import StorageError
 from penstock.storage.kv import kv_function
-from penstock.triggers.evaluation import Context, FlowName, Language
+from penstock.triggers.evaluation import Context
 from penstock.triggers.firing import Firing
+from penstock.triggers.flow_context import flow_context
 from penstock.triggers.kinds import ClockTrigger
 from penstock.triggers.properties import TriggerProperties
 from penstock.triggers.registry import find
@@ -122,21 +122,14 @@ def _context(
     found: FoundTrigger, flow: Flow, trigger: Trigger, pairs: KeyValues, now: datetime
 ) -> Context:
     """Give what the expressions of the trigger see in the controller."""
-    uid = found.flow["metadata"]["uid"]
-    functions = {"kv": _telling(kv_function(pairs.readable(), flow.namespace))}
-
-    def host(at: datetime | None) -> Host:
-        seed = trigger.id if at is None else str(at)
-        return Host(now=lambda: at or now, random=Random(f"{uid}/{seed}"), functions=functions)
-
-    revision = (found.flow.get("status") or {}).get("revision")
-    return Context(
-        language=Language(expressions(), host),
-        variables={
-            "flow": {"id": flow.id, "namespace": flow.namespace, "revision": revision},
-            "vars": flow.variables,
-        },
-        flow=FlowName(flow.namespace, flow.id),
+    return flow_context(
+        expressions(),
+        flow,
+        trigger.id,
+        now,
+        uid=found.flow["metadata"]["uid"],
+        revision=(found.flow.get("status") or {}).get("revision"),
+        kv=_telling(kv_function(pairs.readable(), flow.namespace)),
     )
 
 
