@@ -5,6 +5,7 @@ What is asked of a trigger is written into the spec of its TriggerState.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,9 @@ from penstock.resources.trigger_state import (
     is_state_of,
     trigger_state_name,
 )
+
+_LOOK = 0.2
+"""Seconds between two looks at whether the controller has looked at a TriggerState."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,9 @@ class Triggers:
         """Disable a trigger, or let it start executions again."""
         await self._ask(found, {"disabled": disabled})
 
-    async def backfill(self, found: FoundTrigger, wanted: BackfillRequest) -> None:
-        """Ask a trigger to go through dates of the past. Raises :class:`ClusterError` where it
-        goes through others."""
+    async def backfill(self, found: FoundTrigger, wanted: BackfillRequest) -> Object:
+        """Ask a trigger to go through dates of the past, and give its TriggerState as it is then.
+        Raises :class:`ClusterError` where it goes through others."""
         known = found.status.backfill
         if known is not None and known.state in (BackfillPhase.RUNNING, BackfillPhase.PAUSED):
             raise ClusterError(
@@ -102,9 +106,24 @@ class Triggers:
         written = wanted.model_dump(mode="json", by_alias=True, exclude_none=True)
         body = self._state_of(found)
         # Not by a patch, which would add to the inputs and labels of a backfill before.
-        await self._api.replace(
+        return await self._api.replace(
             TRIGGER_STATES, {**body, "spec": {**body["spec"], "backfill": written}}
         )
+
+    async def judged(self, state: Object, seconds: float) -> TriggerStateStatus | None:
+        """Wait until the controller has looked at a TriggerState as it is. None where it does not
+        in time."""
+        name, generation = state["metadata"]["name"], int(state["metadata"]["generation"])
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    found = await self._api.get(TRIGGER_STATES, self._namespace, name)
+                    status = TriggerStateStatus.model_validate(found.get("status") or {})
+                    if status.observed_generation >= generation:
+                        return status
+                    await asyncio.sleep(_LOOK)
+        except TimeoutError:
+            return None
 
     async def steer_backfill(self, found: FoundTrigger, *, paused: bool) -> None:
         """Let a backfill start nothing more for now, or go on. Raises :class:`ClusterError` where

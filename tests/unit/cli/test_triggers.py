@@ -30,6 +30,12 @@ triggers:
 DAILY = ("dev", "nightly", "daily")
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the controller, which is not there."""
+    monkeypatch.setattr("penstock.cli.triggers.control._PATIENCE", 0.05)
+
+
 def arm(played: PlayedCluster, flow: Object, trigger: str, **status: Any) -> Object:
     """Let a trigger have its TriggerState, as the controller makes it."""
     state = new_trigger_state(flow, trigger, disabled=False)
@@ -120,6 +126,19 @@ def test_a_backfill_is_not_begun_while_another_runs(
     assert refused.code == 1
     assert "goes through the dates from 2026-01-01T00:00:00+00:00" in refused.err
     assert "Running: 3 started, 1 failed" in shown.out
+
+
+def test_a_backfill_that_the_controller_refuses_is_told(
+    call: Call, played: PlayedCluster, nightly: Object
+) -> None:
+    dates = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-09T00:00:00Z"}
+    refused = {"id": "1", "state": "Refused", "message": "it has no such dates", **dates}
+    arm(played, nightly, "daily", observedGeneration=2, backfill=refused)
+
+    called = call("trigger", "backfill", *DAILY, "--start", "2026-01-01")
+
+    assert called.code == 1
+    assert "the trigger `daily` can't be backfilled: it has no such dates" in called.err
 
 
 @pytest.mark.parametrize(

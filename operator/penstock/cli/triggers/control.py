@@ -11,8 +11,10 @@ from penstock.cli.cluster import in_cluster
 from penstock.cli.errors import INVALID, OK, UserError
 from penstock.cli.terminal import echo
 from penstock.cluster.connection import Cluster
-from penstock.resources.trigger_state import BackfillRequest
+from penstock.resources.trigger_state import BackfillPhase, BackfillRequest, TriggerStateStatus
 
+_PATIENCE = 10.0
+"""Seconds in which the controller is to have looked at a backfill."""
 Action = Literal["pause", "resume", "cancel"]
 _DONE: dict[Action, str] = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
 
@@ -71,11 +73,15 @@ def request_backfill(
     """Let the trigger go through dates of the past, and return the exit code."""
     request = wanted.request()
 
-    async def write(cluster: Cluster) -> None:
+    async def write(cluster: Cluster) -> TriggerStateStatus | None:
         found = await cluster.triggers.find(namespace, flow, trigger)
-        await cluster.triggers.backfill(found, request)
+        state = await cluster.triggers.backfill(found, request)
+        return await cluster.triggers.judged(state, _PATIENCE)
 
-    in_cluster(tenant, write)
+    status = in_cluster(tenant, write)
+    known = None if status is None else status.backfill
+    if known is not None and known.state is BackfillPhase.REFUSED:
+        raise UserError(f"the trigger `{trigger}` can't be backfilled: {known.message}")
     echo(f"backfill of {namespace}.{flow} {trigger} requested")
     return OK
 
