@@ -95,6 +95,11 @@ class ControlPlane:
         certificates.write_kubeconfig(self._layout.pki, user, url, target)
         return target
 
+    def kubeconfig_of(self, person: str) -> Path:
+        """A kubeconfig of somebody who has no rights but those that a test gives."""
+        certificates.create_client(self._layout.pki, person, f"/CN={person}")
+        return self.kubeconfig(f"{person}-person", person)
+
     @property
     def _layout(self) -> Layout:
         return Layout(self.folder, self.folder, self.folder)

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+
+from penstock.cli import options
+from penstock.cli.executions.commands import execution as execution_commands
+from penstock.cli.flows.commands import FLOW_COMMANDS
+from penstock.cli.namespaces.commands import namespace as namespace_commands
+from penstock.cli.triggers.commands import trigger as trigger_commands
+
+if TYPE_CHECKING:
+    from penstock.cli.printing import Format
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
@@ -113,7 +122,7 @@ def run(file: Path, output: str | None, **given: Any) -> int:
 
 @cli.group()
 def flow() -> None:
-    """Work with flow files."""
+    """Work with flow files, and with flows in the cluster."""
 
 
 @flow.command()
@@ -201,29 +210,29 @@ def flow_test(
 
 
 @cli.command()
-@click.argument("execution", metavar="EXECUTION")
-@click.option("--namespace", "-n", help="The Kubernetes namespace; that of the current context.")
+@options.execution_name
+@options.kubernetes_namespace
 @click.option("--task", metavar="ID", help="Only the task runs of this task.")
-@click.option("--output", "-o", type=click.Choice(["json"]), help="The whole Execution as JSON.")
-def get(execution: str, namespace: str | None, task: str | None, output: str | None) -> int:
+@options.output_format
+def get(execution: str, tenant: str | None, task: str | None, output: Format | None) -> int:
     """Print the task runs of an Execution in the cluster, also those that its status archived."""
     from penstock.cli.get import print_execution
 
-    return print_execution(execution, namespace, task, as_json=output == "json")
+    return print_execution(execution, tenant, task, output)
 
 
 @cli.command()
-@click.argument("execution", metavar="EXECUTION")
-@click.option("--namespace", "-n", help="The Kubernetes namespace; that of the current context.")
+@options.execution_name
+@options.kubernetes_namespace
 @click.option("--task", metavar="ID", help="Only the outputs of this task.")
-def outputs(execution: str, namespace: str | None, task: str | None) -> int:
+def outputs(execution: str, tenant: str | None, task: str | None) -> int:
     """Print the outputs of an Execution in the cluster as JSON, large ones included.
 
     The shape is that of `outputs` in expressions: by task, inside loops by task and value.
     """
     from penstock.cli.outputs import print_outputs
 
-    return print_outputs(execution, namespace, task)
+    return print_outputs(execution, tenant, task)
 
 
 @cli.group()
@@ -231,28 +240,24 @@ def kv() -> None:
     """Look at the key-value pairs of flows in the cluster, and change them."""
 
 
-_FLOW_NAMESPACE = click.argument("namespace", metavar="FLOW_NAMESPACE")
 _KEY = click.argument("key", metavar="KEY")
-_TENANT = click.option(
-    "--namespace", "-n", "tenant", help="The Kubernetes namespace; that of the current context."
-)
 
 
 @kv.command("list")
-@click.argument("namespace", metavar="[FLOW_NAMESPACE]", required=False)
-@_TENANT
-@click.option("--output", "-o", type=click.Choice(["json"]), help="Keys and values as JSON.")
-def kv_list(namespace: str | None, tenant: str | None, output: str | None) -> int:
-    """Print the keys of all flow namespaces, or of one."""
+@options.any_flow_namespace
+@options.kubernetes_namespace
+@options.data_format
+def kv_list(namespace: str | None, tenant: str | None, output: Format | None) -> int:
+    """Print the keys of all flow namespaces, or of one; as JSON or YAML with their values."""
     from penstock.cli.kv import print_pairs
 
-    return print_pairs(namespace, tenant, as_json=output == "json")
+    return print_pairs(namespace, tenant, output)
 
 
 @kv.command("get")
-@_FLOW_NAMESPACE
+@options.flow_namespace
 @_KEY
-@_TENANT
+@options.kubernetes_namespace
 def kv_get(namespace: str, key: str, tenant: str | None) -> int:
     """Print the value of a key as JSON. What a namespace inherits is not looked for."""
     from penstock.cli.kv import print_pair
@@ -261,10 +266,10 @@ def kv_get(namespace: str, key: str, tenant: str | None) -> int:
 
 
 @kv.command("set")
-@_FLOW_NAMESPACE
+@options.flow_namespace
 @_KEY
 @click.argument("value", metavar="VALUE")
-@_TENANT
+@options.kubernetes_namespace
 @click.option(
     "--type",
     "-t",
@@ -282,9 +287,9 @@ def kv_set(tenant: str | None, no_overwrite: bool, **given: Any) -> int:
 
 
 @kv.command("delete")
-@_FLOW_NAMESPACE
+@options.flow_namespace
 @_KEY
-@_TENANT
+@options.kubernetes_namespace
 def kv_delete(namespace: str, key: str, tenant: str | None) -> int:
     """Delete a key."""
     from penstock.cli.kv import delete_pair
@@ -293,15 +298,15 @@ def kv_delete(namespace: str, key: str, tenant: str | None) -> int:
 
 
 @cli.command()
-@click.argument("execution", metavar="EXECUTION")
-@click.option("--namespace", "-n", help="The Kubernetes namespace; that of the current context.")
+@options.execution_name
+@options.kubernetes_namespace
 @click.option("--task", metavar="ID", help="Only what this task printed.")
 @click.option("--attempt", metavar="N", type=click.IntRange(1), help="Only these attempts.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the Execution has ended.")
 @click.option("--output", "-o", type=click.Choice(["json"]), help="Each line as a JSON object.")
 def logs(
     execution: str,
-    namespace: str | None,
+    tenant: str | None,
     task: str | None,
     attempt: int | None,
     follow: bool,
@@ -313,7 +318,16 @@ def logs(
     """
     from penstock.cli.logs import print_logs
 
-    return print_logs(execution, namespace, task, attempt, follow=follow, as_json=output == "json")
+    return print_logs(execution, tenant, task, attempt, follow=follow, as_json=output == "json")
+
+
+for command in FLOW_COMMANDS:
+    flow.add_command(command)
+for command in (get, outputs, logs):
+    execution_commands.add_command(command)
+namespace_commands.add_command(kv)
+for command in (execution_commands, trigger_commands, namespace_commands):
+    cli.add_command(command)
 
 
 @cli.command()
@@ -351,6 +365,19 @@ def git(port: int) -> None:
     from penstock.git_service.main import run as run_service
 
     run_service(settings_of_environment().refused_networks, port)
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> int:
+    """Print a script that lets a shell complete commands, options and names.
+
+    For bash: `source <(penstock completion bash)`, in ~/.bashrc. The same for zsh, in ~/.zshrc. For
+    fish: `penstock completion fish > ~/.config/fish/completions/penstock.fish`.
+    """
+    from penstock.cli.completion import print_script
+
+    return print_script(cli, shell)
 
 
 @cli.command()

@@ -15,8 +15,12 @@ from penstock.resources.execution import ExecutionStatus, State, TaskRun
 _ENDED_WELL = frozenset({State.SUCCESS, State.SKIPPED})
 _TOLD = frozenset({State.QUEUED, State.PAUSED, State.BREAKPOINT, State.RESTARTED})
 """States of an execution that are news of their own."""
-TOLD_REPORTS = frozenset({"ControlRefused", "CheckFailed", "SlaViolated", "TriggerFailed"})
-"""What the engine says that stands in no status."""
+WAITS_FOR_SOMEBODY = "Paused"
+"""A task of an execution in the cluster asks a person."""
+TOLD_REPORTS = frozenset(
+    {"ControlRefused", "CheckFailed", "SlaViolated", "TriggerFailed", WAITS_FOR_SOMEBODY}
+)
+"""What is said that stands in no status."""
 RETRY_REPORTS = frozenset({"TaskRetrying", "TaskLost"})
 """Why another attempt of a task follows, and when."""
 

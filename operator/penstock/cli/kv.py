@@ -10,6 +10,7 @@ from typing import Any
 from penstock.cli.arguments import duration, parsed_json
 from penstock.cli.cluster import in_cluster
 from penstock.cli.errors import INVALID, OK, UserError
+from penstock.cli.printing import Format, print_data, table
 from penstock.cli.terminal import echo
 from penstock.cluster.connection import Cluster
 from penstock.cluster.key_value_objects import expiration
@@ -29,15 +30,15 @@ def print_pair(namespace: str, key: str, tenant: str | None) -> int:
     return OK
 
 
-def print_pairs(namespace: str | None, tenant: str | None, *, as_json: bool) -> int:
+def print_pairs(namespace: str | None, tenant: str | None, output: Format | None) -> int:
     """Print what keys there are, and return the exit code."""
 
     async def read(cluster: Cluster) -> list[Object]:
         return (await cluster.key_values()).list(namespace)
 
     specs = in_cluster(tenant, read)
-    if as_json:
-        echo(json.dumps(specs, indent=2, ensure_ascii=False))
+    if output is not None:
+        print_data(specs, output)
         return OK
     for line in _table(specs):
         echo(line)
@@ -101,7 +102,4 @@ def _table(specs: list[Object]) -> Iterator[str]:
         when = "" if expires is None else expires.isoformat(timespec="seconds")
         kind, about = type_of(spec.get("value")), spec.get("description", "")
         rows.append((spec["namespace"], spec["key"], kind, when, about))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for *columns, about in rows:
-        padded = (text.ljust(width) for text, width in zip(columns, widths, strict=True))
-        yield f"{'  '.join(padded)}  {about}".rstrip()
+    yield from table(rows)

@@ -26,6 +26,7 @@ from penstock.cli.display import (
     shorten,
     tries,
 )
+from penstock.cli.terminal import harmless
 from penstock.engine.interface.actions import Report
 from penstock.resources.execution import ExecutionStatus, State, TaskRun
 
@@ -106,11 +107,12 @@ class LiveDisplay:
         if status.duration:
             line.append(f" after {status.duration}", style="default")
         if status.message:
-            line.append(f": {status.message}", style="default")
+            line.append(f": {harmless(status.message)}", style="default")
         self._console.print(line, soft_wrap=True)
         for name, value in outputs(status):
+            shown = harmless(as_text(value))
             self._console.print(
-                Text.assemble(("  ", ""), (name, "bold"), " = ", as_text(value)), soft_wrap=True
+                Text.assemble(("  ", ""), (name, "bold"), " = ", shown), soft_wrap=True
             )
 
     def draw(self) -> RenderableType:
@@ -168,6 +170,7 @@ class LiveWatcher:
         self.status = status
 
     def logged(self, run: TaskRun, stream: str, line: str) -> None:
+        line = harmless(line)
         color = _LABEL_COLORS[sum(run.task_id.encode()) % len(_LABEL_COLORS)]
         style = "" if stream == "stdout" else "dim"
         text = Text.from_ansi(line, style=style) if "\x1b" in line else Text(line, style)
@@ -175,7 +178,7 @@ class LiveWatcher:
 
     def reported(self, report: Report) -> None:
         if report.reason in RETRY_REPORTS | TOLD_REPORTS:
-            self._print_soon(Text(f"{self._prefix}{report.message}", style="yellow"))
+            self._print_soon(Text(f"{self._prefix}{harmless(report.message)}", style="yellow"))
 
     def row(self) -> tuple[Text, Text, Text, Text]:
         """The execution in one line."""
@@ -187,7 +190,7 @@ class LiveWatcher:
             Text(f"{sign} {self._name} ({self._execution})", style=style),
             Text(str(state), style=style),
             Text(duration, style="dim", justify="right"),
-            Text(shorten(told, 80), style="dim"),
+            Text(harmless(shorten(told, 80)), style="dim"),
         )
 
     @property
@@ -213,10 +216,10 @@ def _row(depth: int, run: TaskRun) -> tuple[Text, Text, Text, Text]:
     published = shorten(" ".join(metrics(run)), 80)
     notes = " · ".join(note for note in (tries(run), published, shorten(told, 80)) if note)
     return (
-        Text(f"{'  ' * depth}{sign} {label(run)}", style=style),
+        Text(f"{'  ' * depth}{sign} {harmless(label(run))}", style=style),
         Text(str(run.state), style=style),
         Text(duration, style="dim", justify="right"),
-        Text(notes, style="dim"),
+        Text(harmless(notes), style="dim"),
     )
 
 

@@ -24,6 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(_run(arguments))
 
 
+def complete_for_kubectl() -> None:
+    """Offer to kubectl what may follow `kubectl penstock …`: it calls `kubectl_complete-penstock`
+    with the words so far, the one that is being typed last."""
+    from penstock.cli.completion import offered
+
+    for line in offered(cli, sys.argv[1:]):
+        click.echo(line)
+
+
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = cli.main(args=arguments, prog_name="penstock", standalone_mode=False)

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kubernetes import aio
 
 from penstock.cluster.errors import NoCluster
-from penstock.cluster.execution_logs import Entry, ExecutionLogs
 from penstock.cluster.executions import Executions
 from penstock.cluster.flows import Flows
 from penstock.cluster.key_values import KeyValues
+from penstock.cluster.namespaces import Namespaces
+from penstock.cluster.triggers import Triggers
 from penstock.kubernetes.api.client import Api, connect
+
+if TYPE_CHECKING:
+    from penstock.cluster.execution_logs import Entry, ExecutionLogs
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,14 @@ class Cluster:
     def flows(self) -> Flows:
         return Flows(self.api, self.namespace)
 
+    @property
+    def namespaces(self) -> Namespaces:
+        return Namespaces(self.api, self.namespace)
+
+    @property
+    def triggers(self) -> Triggers:
+        return Triggers(self.api, self.namespace)
+
     async def key_values(self) -> KeyValues:
         """Read the key-value pairs as they are now."""
         return await KeyValues.read(self.api, self.namespace)
@@ -39,6 +52,9 @@ class Cluster:
         self, execution: str, is_wanted: Callable[[Entry], bool], warn: Callable[[str], None]
     ) -> ExecutionLogs:
         """Open what the tasks of an Execution printed, as far as an entry of it is wanted."""
+        # Imported late: it knows how Jobs and pods are built, which nothing else here needs.
+        from penstock.cluster.execution_logs import ExecutionLogs
+
         return ExecutionLogs(self.api, self.namespace, execution, is_wanted, warn)
 
 

@@ -6,14 +6,20 @@ of it stands in its status. So nobody who asks needs more than the right to patc
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from penstock.cluster.errors import ClusterError, ControlFailed, ExecutionNotFound
+from penstock.cluster.execution_search import ExecutionFilter, FoundExecutions, search
+from penstock.cluster.execution_watch import changes
 from penstock.kubernetes.api.client import EXECUTIONS, Api, ApiError, Object
 from penstock.kubernetes.api.configmap_store import KeptError
 from penstock.kubernetes.status.large_outputs import OutputsKeeper
 from penstock.kubernetes.status.task_run_archive import TaskRunArchive
-from penstock.resources.execution import Control, ExecutionSpec, ExecutionStatus
+from penstock.resources.execution import Control, ControlResult, ExecutionSpec, ExecutionStatus
+from penstock.resources.labels import PARENT_UID
 from penstock.resources.new_execution import new_execution
 
 _CONTROL_TRIES = 5
@@ -48,6 +54,23 @@ class Executions:
     async def list(self, selector: str | None = None) -> list[Object]:
         """List the Executions, or those to which a selector of labels applies."""
         return await self._api.list(EXECUTIONS, self._namespace, selector)
+
+    async def search(self, wanted: ExecutionFilter) -> FoundExecutions:
+        """Find the newest Executions that are looked for, newest first."""
+        return await search(self._api, self._namespace, wanted)
+
+    async def made_by(self, body: Object) -> tuple[Object, ...]:
+        """List the Executions that the tasks of an Execution made, and those of these, and so on:
+        they are deleted with it."""
+        found: dict[str, Object] = {}
+        makers = [body["metadata"]["uid"]]
+        for maker in makers:
+            for child in await self.list(f"{PARENT_UID}={maker}"):
+                uid = child["metadata"]["uid"]
+                if uid not in found and _is_owned_by(child, maker):
+                    found[uid] = child
+                    makers.append(uid)
+        return tuple(found.values())
 
     async def get(self, name: str) -> Object:
         """Get the resource. Raises :class:`ExecutionNotFound`."""
@@ -105,10 +128,37 @@ class Executions:
         }
         await self._api.patch(EXECUTIONS, self._namespace, name, patch)
 
+    def followed(self, name: str) -> AsyncGenerator[Object, None]:
+        """Give an Execution, and what it is after each change, until nobody asks any more. Raises
+        :class:`ExecutionNotFound`, and :class:`ExecutionGone` once it is deleted."""
+        return changes(self._api, self._namespace, name, lambda: self.get(name))
+
+    async def answer(self, name: str, control: str, seconds: float) -> ControlResult | None:
+        """Wait for what becomes of a control. None where nothing did in the time."""
+        try:
+            async with asyncio.timeout(seconds), aclosing(self.followed(name)) as bodies:
+                async for body in bodies:
+                    status = ExecutionStatus.from_json(body.get("status") or {})
+                    for result in status.controls:
+                        if result.id == control:
+                            return result
+        except TimeoutError:
+            pass
+        return None
+
+    async def delete(self, body: Object) -> None:
+        """Delete an Execution, unless another one took its name."""
+        meta = body["metadata"]
+        await self._api.delete(EXECUTIONS, self._namespace, meta["name"], meta["uid"])
+
     async def kill(self, name: str) -> Object:
         """Ask an Execution to end, with all that it made, and give it as it is then."""
         patch = {"spec": {"kill": True}}
         return await self._api.patch(EXECUTIONS, self._namespace, name, patch)
+
+
+def _is_owned_by(body: Object, uid: str) -> bool:
+    return any(owner.get("uid") == uid for owner in body["metadata"].get("ownerReferences") or ())
 
 
 async def whole_status(

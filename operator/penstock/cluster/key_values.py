@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from penstock.cluster.key_value_objects import is_live, key_of, one_that_counts, pair_of
 from penstock.cluster.key_value_writer import KeyValueWriter
 from penstock.kubernetes.api.client import KEY_VALUES, Api, Object
-from penstock.storage.kv import KeyMissing, Pair, check_key
+from penstock.storage.kv import KeyMissing, Pair, Readable, ancestry, check_key
 from penstock.tasks.contract.kv_effects import Change
 
 
@@ -45,6 +45,10 @@ class KeyValues:
         specs = [body["spec"] for body in bodies if namespace in (None, body["spec"]["namespace"])]
         return sorted(specs, key=lambda spec: (spec["namespace"], spec["key"]))
 
+    def readable(self) -> Readable:
+        """Give what expressions read of the pairs."""
+        return _Readable(self._tenant, self._known)
+
     async def set(self, change: Change) -> None:
         """Give a key a value. Raises :class:`KeyExists` where it must not be overwritten, and what
         :meth:`KeyValueWriter.change` raises."""
@@ -55,6 +59,22 @@ class KeyValues:
         """Delete a key. Raises :class:`KeyMissing`."""
         self.get(namespace, key)
         await self._writer.change(self._tenant, Change("delete", namespace, key))
+
+
+class _Readable:
+    """The pairs as `kv()` reads them: what a namespace inherits is found, too."""
+
+    def __init__(self, tenant: str, known: _Listed) -> None:
+        self._tenant = tenant
+        self._known = known
+
+    def get(self, namespace: str, key: str) -> Pair | None:
+        check_key(namespace, key)
+        return pair_of(self._known.find(self._tenant, namespace, key), datetime.now(UTC))
+
+    def inherited(self, namespace: str, key: str) -> Pair | None:
+        found = (self.get(name, key) for name in ancestry(namespace))
+        return next((pair for pair in found if pair is not None), None)
 
 
 class _Listed:

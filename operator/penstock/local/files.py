@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from penstock.local.ignoring import (
     ignore_files_above,
     is_left_out,
 )
-from penstock.resources.manifests import flow_in, is_meant_as_flow, is_text_of_flow
+from penstock.resources.manifests import flow_in, is_meant_as_flow, is_text_of_flow, name_in
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 MAX_ENTRIES = 200_000
@@ -36,6 +36,8 @@ class FoundFlow:
     """The flow; None where it is not valid."""
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    resource_name: str | None = None
+    """The name of the Flow, where the document is a manifest that says it."""
 
     def value_at(self, location: Location) -> Any:
         """The value at a place of the flow as it is written; None where there is none."""
@@ -131,8 +133,7 @@ def read_flows(name: str, content: bytes, parser: FlowParser) -> FlowFile:
         return FlowFile(name, (), error.problems)
     if not documents:
         return FlowFile(name, (), (Problem((), "the file is empty", "empty", 1),))
-    flows = [_check(document, parser) for document in map(flow_in, documents) if document]
-    return FlowFile(name, tuple(flows))
+    return FlowFile(name, tuple(_checked(documents, parser)))
 
 
 def read_flows_among_others(path: Path, parser: FlowParser) -> FlowFile | None:
@@ -149,8 +150,8 @@ def read_flows_among_others(path: Path, parser: FlowParser) -> FlowFile | None:
     except InvalidFlow as error:
         return FlowFile(str(path), (), error.problems) if is_text_of_flow(content) else None
     meant = [document for document in documents if is_meant_as_flow(document.value)]
-    flows = [_check(document, parser) for document in map(flow_in, meant) if document]
-    return FlowFile(str(path), tuple(flows)) if flows else None
+    flows = tuple(_checked(meant, parser))
+    return FlowFile(str(path), flows) if flows else None
 
 
 def _content(path: Path) -> bytes:
@@ -161,6 +162,14 @@ def _content(path: Path) -> bytes:
 def _unreadable(path: Path, error: OSError) -> FlowFile:
     problem = Problem((), f"can't be read: {error.strerror}", "unreadable")
     return FlowFile(str(path), (), (problem,))
+
+
+def _checked(documents: Iterable[SourceDocument], parser: FlowParser) -> Iterator[FoundFlow]:
+    """The flows in documents, without those that are manifests of another kind."""
+    for document in documents:
+        found = flow_in(document)
+        if found is not None:
+            yield replace(_check(found, parser), resource_name=name_in(document))
 
 
 def _check(document: SourceDocument, parser: FlowParser) -> FoundFlow:

@@ -12,15 +12,13 @@ from uuid import uuid4
 from penstock.flow.document import Flow
 from penstock.resources.execution import ExecutionSpec, FlowReference
 from penstock.resources.health import with_conditions
-from penstock.resources.names import execution_prefix
+from penstock.resources.names import generated_execution_name
 from penstock.resources.new_execution import execution_object
 
 if TYPE_CHECKING:
     from penstock.local.execution import LocalExecution
 
 _GENERATION = 1
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-"""The characters that Kubernetes puts behind a `generateName`."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,8 @@ class Made:
         it."""
         uid = uuid4()
         created = datetime.now(UTC).replace(microsecond=0)
-        return cls(name or _generated(flow_id, Random(uid.int)), str(uid), created)
-
-
-def _generated(flow_id: str, random: Random) -> str:
-    return f"{execution_prefix(flow_id)}-{''.join(random.choice(_ALPHABET) for _ in range(5))}"
+        name = name or generated_execution_name(flow_id, Random(uid.int))
+        return cls(name, str(uid), created)
 
 
 def new_spec(flow: Flow, inputs: Mapping[str, Any], labels: Mapping[str, str]) -> ExecutionSpec:

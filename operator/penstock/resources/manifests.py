@@ -28,6 +28,14 @@ def flow_in(document: SourceDocument) -> SourceDocument | None:
     return SourceDocument(spec if isinstance(spec, dict) else {}, lines)
 
 
+def name_in(document: SourceDocument) -> str | None:
+    """Tell the name of the resource that a document is a manifest of, where it says one."""
+    value = document.value
+    meta = value.get("metadata") if isinstance(value, dict) and "apiVersion" in value else None
+    name = meta.get("name") if isinstance(meta, dict) else None
+    return name if isinstance(name, str) else None
+
+
 def is_meant_as_flow(value: Any) -> bool:
     """Whether a document that may be any YAML is a flow, valid or not, by the keys at its top."""
     if not isinstance(value, dict) or is_flow_test(value):

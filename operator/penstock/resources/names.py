@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from random import Random
 
 _LABEL_VALUE = re.compile(r"^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$", re.ASCII)
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
@@ -13,6 +14,8 @@ _SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _SUBDOMAIN_LENGTH = 253
 _HASH_LENGTH = 16
 _EXECUTION_PREFIX_LENGTH = 50
+_GENERATED = "bcdfghjklmnpqrstvwxz2456789"
+"""The characters that Kubernetes puts behind a `generateName`."""
 
 
 def slug(text: str, length: int) -> str:
@@ -43,3 +46,8 @@ def short_hash(*parts: object) -> str:
 def execution_prefix(flow_id: str) -> str:
     """Tell how the names of a flow's executions begin."""
     return slug(flow_id, _EXECUTION_PREFIX_LENGTH) or "flow"
+
+
+def generated_execution_name(flow_id: str, random: Random) -> str:
+    """Name an execution as `generateName` would, with five characters drawn by chance."""
+    return f"{execution_prefix(flow_id)}-{''.join(random.choice(_GENERATED) for _ in range(5))}"

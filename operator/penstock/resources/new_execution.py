@@ -66,13 +66,22 @@ def execution_object(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> di
     }
 
 
+def labels_of_started(flow: str, trigger: str) -> dict[str, str]:
+    """Give the labels by which the Executions are found that a trigger of a Flow started."""
+    return {FLOW: label_value(flow), TRIGGER: _digest(trigger)}
+
+
 def _labels_of(spec: ExecutionSpec) -> dict[str, str]:
     labels = {MANAGED_BY: MANAGER}
     if spec.flow.name is not None:
         labels[FLOW] = label_value(spec.flow.name)
     if spec.trigger is not None:
-        labels[TRIGGER] = hashlib.sha256(spec.trigger.id.encode()).hexdigest()[:16]
+        labels[TRIGGER] = _digest(spec.trigger.id)
     return labels
+
+
+def _digest(trigger: str) -> str:
+    return hashlib.sha256(trigger.encode()).hexdigest()[:16]
 
 
 def _written(spec: ExecutionSpec) -> dict[str, Any]:

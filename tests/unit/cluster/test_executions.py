@@ -50,7 +50,9 @@ async def test_what_is_created_is_listed_and_read(executions: Executions) -> Non
 
 
 async def test_one_that_is_not_there_is_told_with_its_namespace(executions: Executions) -> None:
-    with pytest.raises(ExecutionNotFound, match=r"report-2 in the namespace `data`: `kubectl get"):
+    with pytest.raises(
+        ExecutionNotFound, match=r"report-2 in the namespace `data`: `penstock execution list"
+    ):
         await executions.read("report-2")
 
 

@@ -57,3 +57,12 @@ async def test_a_flow_that_is_not_there_is_told_by_the_name_that_was_given(
 ) -> None:
     with pytest.raises(FlowNotFound, match=f"no flow `{name}` in the Kubernetes namespace `data`"):
         await flows.find(reference)
+
+
+async def test_a_flow_that_is_not_there_is_told_with_the_nearest_one(
+    api: MemoryApi, flows: Flows
+) -> None:
+    await given(api, "company.team.report", "report", "2026-01-01T00:00:00Z")
+
+    with pytest.raises(FlowNotFound, match=r"did you mean `company\.team\.report`\?"):
+        await flows.find(FlowReference(namespace="company.team", id="reports"))

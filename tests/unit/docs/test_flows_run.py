@@ -58,6 +58,7 @@ NEEDS = {
     "docs/files.md orders": Need(
         ("--input", "orders=orders.jsonl"), {"orders.jsonl": '{"amount": 120}\n{"amount": 80}\n'}
     ),
+    "docs/cli.md asking": Need(("--resume", "count=41")),
     "docs/kv.md import": Need(
         ("--kv", 'company.team:SOURCE_URL="https://example.com/data"'),
     ),

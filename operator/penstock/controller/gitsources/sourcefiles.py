@@ -23,7 +23,7 @@ from penstock.resources.flow import (
     SOURCE_LABEL,
     flow_resource_name,
 )
-from penstock.resources.manifests import flow_in
+from penstock.resources.manifests import flow_in, name_in
 from penstock.resources.names import is_subdomain
 
 MOST_PROBLEMS = 20
@@ -113,13 +113,12 @@ def _read(
     value = document.value
     if not isinstance(value, dict):
         return Problem((), "a flow is a map with `id` and `tasks`", line=1)
-    meta = value.get("metadata") if "apiVersion" in value else None
-    name = meta.get("name") if isinstance(meta, dict) else None
+    name = name_in(document)
     name_line = document.line_of(("metadata", "name"))
     found = flow_in(document)
     if found is None:
         return None
-    if isinstance(name, str) and not is_subdomain(name):
+    if name is not None and not is_subdomain(name):
         message = (
             f"`{name[:100]}` can't be the name of a Flow: lower-case letters, digits, `-` and `.`, "
             "as of a host's name"
@@ -136,5 +135,5 @@ def _read(
     except InvalidFlow as error:
         problems = bounded(error.problems, MOST_PROBLEMS)
     spec = {key: item for key, item in value.items() if key != "extend"}
-    wanted_name = name if isinstance(name, str) else flow_resource_name(namespace, flow_id)
+    wanted_name = flow_resource_name(namespace, flow_id) if name is None else name
     return WantedFlow(wanted_name, file.path, file.blob, spec, tuple(problems))

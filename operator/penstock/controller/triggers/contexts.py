@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from random import Random
 
 from penstock.controller.keyvalues.index import KeyValueIndex
 from penstock.controller.triggers.serving import TriggerAtWork
-from penstock.expressions import Allowance, Host
-from penstock.triggers.evaluation import Context, FlowName, Language
+from penstock.expressions import Allowance
+from penstock.triggers.evaluation import Context
+from penstock.triggers.flow_context import flow_context
 from penstock.types import expressions
 
 _SECONDS = 0.1
@@ -29,25 +29,14 @@ class Contexts:
         self._pairs = pairs
 
     def of(self, work: TriggerAtWork, now: datetime) -> Context:
-        """Give what the expressions of a trigger see. What they draw at random is the same for the
-        same date."""
+        """Give what the expressions of a trigger see."""
         meta, flow = work.accepted.body["metadata"], work.flow
-        kv = self._pairs.function(meta["namespace"], flow.namespace)
-
-        def host(at: datetime | None) -> Host:
-            seed = work.trigger.id if at is None else str(at)
-            random = Random(f"{meta['uid']}/{seed}")
-            return Host(now=lambda: at or now, random=random, functions={"kv": kv})
-
-        return Context(
-            language=Language(expressions(), host),
-            variables={
-                "flow": {
-                    "id": flow.id,
-                    "namespace": flow.namespace,
-                    "revision": work.accepted.revision,
-                },
-                "vars": flow.variables,
-            },
-            flow=FlowName(flow.namespace, flow.id),
+        return flow_context(
+            expressions(),
+            flow,
+            work.trigger.id,
+            now,
+            uid=meta["uid"],
+            revision=work.accepted.revision,
+            kv=self._pairs.function(meta["namespace"], flow.namespace),
         )

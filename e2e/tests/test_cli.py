@@ -1,0 +1,62 @@
+"""The command line on the real cluster: an execution is followed, with what its pods print."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from e2e.fixtures.scenario import SHELL_IMAGE, Scenario
+from tests.unit.docs.snippets import ROOT
+
+pytestmark = pytest.mark.cluster
+
+FLOW = f"""
+    id: counting
+    namespace: company.team
+    inputs: [{{id: to, type: INT, defaults: 2}}]
+    tasks:
+      - id: count
+        type: io.kestra.plugin.scripts.shell.Script
+        containerImage: {SHELL_IMAGE}
+        script: for i in $(seq 1 {{{{ inputs.to }}}}); do echo "number $i"; sleep 1; done
+      - id: check
+        type: io.kestra.plugin.core.execution.Assert
+        conditions: ["{{{{ inputs.to < 4 }}}}"]
+"""
+
+
+def penstock(scenario: Scenario, *words: str) -> subprocess.CompletedProcess[str]:
+    path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return subprocess.run(
+        ["penstock", *words, "-n", scenario.namespace],
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_an_execution_is_followed_with_its_logs_and_gives_its_exit_code(
+    scenario: Scenario,
+) -> None:
+    # given
+    scenario.flow(FLOW)
+    follow = ("flow", "execute", "company.team", "counting", "--follow", "--logs")
+
+    # when
+    good = penstock(scenario, *follow)
+    bad = penstock(scenario, *follow, "--input", "to=4")
+
+    # then
+    assert good.returncode == 0, good.stderr
+    lines = good.stdout.splitlines()
+    assert "count | number 1" in lines
+    assert "count | number 2" in lines
+    assert lines.index("RUNNING  count") < lines.index("count | number 1")
+    assert lines[-1].startswith("SUCCESS after")
+    assert bad.returncode == 1
+    assert "count | number 4" in bad.stdout
+    assert bad.stdout.splitlines()[-1].startswith("FAILED after")

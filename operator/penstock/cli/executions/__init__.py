@@ -1,0 +1,1 @@
+"""`penstock execution …`, and how an Execution is shown while it runs."""

@@ -1,0 +1,1 @@
+"""`penstock flow …` for flows in the cluster."""

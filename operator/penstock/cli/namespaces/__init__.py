@@ -1,0 +1,1 @@
+"""`penstock namespace …`: what the flow namespaces of a Kubernetes namespace hold."""
