@@ -34,6 +34,7 @@ from penstock.kubernetes.api.client import (
     KEY_VALUES,
     PODS,
     SECRETS,
+    TRIGGER_STATES,
     Object,
     Resource,
 )
@@ -340,6 +341,28 @@ def _plain(version: str, kind: str, resource: Resource, more: Values) -> Values:
     )
 
 
+_BACKFILLS: Values = some_of(
+    start=right_or_odd("2020-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+    end=right_or_odd("9999-12-31T23:59:59Z", "2020-01-01T00:00:00Z"),
+    inputs=st.dictionaries(st.text(max_size=5), ANYTHING, max_size=2),
+    labels=right_or_odd({"a": "{{ trigger.date }}"}, {"a": "{{ vars.none }}"}),
+    paused=right_or_odd(True, False),
+)
+_TRIGGER_STATES: Values = st.builds(
+    lambda flow, trigger, wishes: Written(
+        TRIGGER_STATES,
+        {
+            "apiVersion": API_VERSION,
+            "kind": "TriggerState",
+            "metadata": {"name": f"{flow}.{trigger}", "annotations": {}},
+            "spec": {"flow": flow, "trigger": trigger, **wishes},
+        },
+    ),
+    st.sampled_from(NAMES),
+    st.sampled_from(["a", "b", "c", "t0"]),
+    some_of(disabled=right_or_odd(True, False), backfill=_BACKFILLS),
+)
+"""They stand where those of the controller have to be, or are there in its place."""
 _JOBS: Values = st.builds(
     lambda meta: {"spec": {"template": {"metadata": meta, "spec": _POD}}},
     st.fixed_dictionaries({"labels": _LABELS, "annotations": NOTES}),
@@ -350,6 +373,7 @@ _KINDS: Mapping[int, Sequence[Values]] = {
     2: [_ours("KeyValue", KEY_VALUES, _KEY_VALUE_SPECS), _ours("Flow", FLOWS, _TAME_SPECS)],
     1: [
         _ours("GitSource", GIT_SOURCES, _GIT_SOURCE_SPECS),
+        _TRIGGER_STATES,
         _plain("batch/v1", "Job", JOBS, _JOBS),
         _plain("v1", "Pod", PODS, st.just({"spec": _POD})),
         _plain("v1", "ConfigMap", CONFIG_MAPS, st.fixed_dictionaries({"data": _DATA})),

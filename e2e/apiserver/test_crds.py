@@ -28,6 +28,7 @@ FLOW: dict[str, Any] = {
 EXECUTION: dict[str, Any] = {"flow": {"namespace": "company.team", "id": "hello"}}
 GIT_SOURCE: dict[str, Any] = {"url": "https://example.com/flows.git"}
 KEY_VALUE: dict[str, Any] = {"namespace": "company.team", "key": "limit", "value": 1}
+BACKFILL = {"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
 TRIGGER_STATE: dict[str, Any] = {"flow": "company.team.hello", "trigger": "nightly"}
 SPECS = {
     "flows": FLOW,
@@ -193,6 +194,10 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("triggerstates", "trigger", "A_b-9"),
     ("triggerstates", "disabled", True),
     ("triggerstates", "disabled", False),
+    ("triggerstates", "backfill", {"start": "2026-01-01T00:00:00+01:00"}),
+    ("triggerstates", "backfill", BACKFILL | {"paused": True, "labels": {"why": "{{ vars.x }}"}}),
+    ("triggerstates", "backfill", BACKFILL | {"inputs": {"a": [1, {"b": "c"}]}}),
+    ("triggerstates", "backfill", BACKFILL | {"end": BACKFILL["start"]}),
     ("keyvalues", "namespace", "a_b.c-d"),
     ("keyvalues", "namespace", "n" * 150),
     ("keyvalues", "key", "A.b-c_9"),
@@ -288,6 +293,13 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("triggerstates", "trigger", ..., "spec.trigger"),
     ("triggerstates", "trigger", "t" * 257, "spec.trigger"),
     ("triggerstates", "disabled", "no", "spec.disabled"),
+    ("triggerstates", "backfill", {"end": BACKFILL["end"]}, "spec.backfill.start"),
+    ("triggerstates", "backfill", {"start": "yesterday"}, "spec.backfill.start"),
+    ("triggerstates", "backfill", {"start": "1969-12-31T23:59:59Z"}, "before 1970"),
+    ("triggerstates", "backfill", BACKFILL | {"end": "2025-12-31T23:59:59Z"}, "before `start`"),
+    ("triggerstates", "backfill", BACKFILL | {"labels": {"system.x": "y"}}, "`system.`"),
+    ("triggerstates", "backfill", BACKFILL | {"labels": {"a": 1}}, "spec.backfill.labels.a"),
+    ("triggerstates", "backfill", BACKFILL | {"until": "now"}, "unknown field"),
     ("keyvalues", "namespace", ..., "spec.namespace"),
     ("keyvalues", "namespace", "Company", "spec.namespace"),
     ("keyvalues", "namespace", "company..team", "spec.namespace"),

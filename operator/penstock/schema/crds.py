@@ -241,7 +241,8 @@ def _trigger_state() -> Kind:
         )
     backfill = spec["properties"]["backfill"]
     backfill |= _rules(
-        ("!has(self.end) || self.start <= self.end", "`end` must not come before `start`")
+        ("!has(self.end) || self.start <= self.end", "`end` must not come before `start`"),
+        ("self.start >= timestamp('1970-01-01T00:00:00Z')", "`start` must not be before 1970"),
     )
     backfill["properties"]["labels"] |= {"maxProperties": 100} | _rules(
         (

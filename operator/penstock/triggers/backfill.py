@@ -5,11 +5,13 @@ Pure: a wish, what is known and the time in; what is known then out.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from penstock.resources.names import short_hash
 from penstock.resources.trigger_state import BackfillPhase, BackfillRequest, BackfillStatus
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""No date before this one is gone through."""
 _GOING_ON = (BackfillPhase.RUNNING, BackfillPhase.PAUSED)
 
 
@@ -32,7 +34,8 @@ def observed(
         goes_on = before.state in _GOING_ON
         return before.model_copy(update={"state": state}) if goes_on else before
     end = now if wanted.end is None else min(wanted.end, now)
-    return BackfillStatus(id=id, request=request, state=state, start=wanted.start, end=end)
+    start = max(wanted.start, EARLIEST)
+    return BackfillStatus(id=id, request=request, state=state, start=start, end=end)
 
 
 def refused(backfill: BackfillStatus | None) -> BackfillStatus | None:

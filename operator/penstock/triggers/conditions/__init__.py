@@ -3,7 +3,13 @@
 A family is a module. To add a condition, write its model in its family and list it here.
 """
 
-from penstock.triggers.conditions import dates, execution, expression, logic
+from penstock.triggers.conditions import (
+    dates,
+    execution,
+    expression,
+    logic,
+    public_holiday,
+)
 from penstock.triggers.conditions.reading import AnyCondition, register
 
 for _model in (
@@ -12,7 +18,7 @@ for _model in (
     dates.DayWeek,
     dates.DayWeekInMonth,
     dates.Weekend,
-    dates.PublicHoliday,
+    public_holiday.PublicHoliday,
     expression.Expression,
     expression.ExecutionOutputs,
     execution.ExecutionFlow,

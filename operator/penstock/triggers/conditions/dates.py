@@ -130,18 +130,3 @@ class Weekend(DateCondition):
 
     def holds(self, context: Context) -> bool:
         return self.moment(context).weekday() >= 5
-
-
-class PublicHoliday(DateCondition):
-    """The date is a public holiday: accepted, and never told."""
-
-    name: ClassVar[str] = "PublicHoliday"
-    not_served: ClassVar[str | None] = (
-        "the condition PublicHoliday is not served yet: Penstock knows no calendar of holidays"
-    )
-
-    country: str | None = None
-    sub_division: str | None = None
-
-    def holds(self, context: Context) -> bool:
-        raise ConditionError(str(self.not_served))
