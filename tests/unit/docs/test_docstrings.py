@@ -14,7 +14,8 @@ PACKAGE = ROOT / "operator" / "penstock"
 
 ROOMS = (
     "controller/app", "controller/attempts", "controller/executions", "controller/logs",
-    "expressions", "flow", "git", "git_service", "local", "schema", "storage", "storage_service",
+    "expressions", "flow", "gateway", "git", "git_service", "local", "schema", "storage",
+    "storage_service",
     "kubernetes/jobs", "kubernetes/logs", "kubernetes/observation", "kubernetes/pods",
     "kubernetes/secrets", "kubernetes/status",
     "tasks/core", "tasks/files", "tasks/pod", "tasks/remote", "tasks/scripts",

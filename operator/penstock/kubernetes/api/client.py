@@ -6,7 +6,14 @@ client's typed models are left aside: turning objects into them and back costs m
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -289,7 +296,7 @@ class Api:
         query: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
         silence: float | None = TIMEOUT,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The answer to a GET, piece by piece; given up after so many seconds of silence."""
         sent = {"Accept": "*/*", "User-Agent": "penstock", **(headers or {})}
         status, response = 0, None
