@@ -22,14 +22,11 @@ from e2e.cluster.paths import Layout, discover
 
 ADMIN = "admin"
 CONTROLLER = "controller"
+GATEWAY = "gateway"
 """The users that a kubeconfig may be of."""
 CONTROLLER_NAMESPACE = "penstock-system"
-_CONTROLLER_SUBJECT = (
-    "/O=system:serviceaccounts"
-    f"/O=system:serviceaccounts:{CONTROLLER_NAMESPACE}"
-    f"/CN=system:serviceaccount:{CONTROLLER_NAMESPACE}:penstock"
-)
-"""A certificate of this subject has the rights of the controller's ServiceAccount."""
+_ACCOUNTS = {CONTROLLER: "penstock", GATEWAY: "penstock-gateway"}
+"""The ServiceAccounts whose rights a user has."""
 _HOST = "127.0.0.1"
 _PATIENCE = 60.0
 
@@ -45,6 +42,15 @@ def free_port() -> int:
         taken.bind((_HOST, 0))
         port: int = taken.getsockname()[1]
         return port
+
+
+def _subject(account: str) -> str:
+    """The subject of a certificate that has the rights of a ServiceAccount of the release."""
+    return (
+        "/O=system:serviceaccounts"
+        f"/O=system:serviceaccounts:{CONTROLLER_NAMESPACE}"
+        f"/CN=system:serviceaccount:{CONTROLLER_NAMESPACE}:{account}"
+    )
 
 
 @dataclass
@@ -65,7 +71,8 @@ class ControlPlane:
     def start(self) -> None:
         """Start both, and wait until the API server is ready."""
         certificates.create(self._layout.pki, components.NODE)
-        certificates.create_client(self._layout.pki, CONTROLLER, _CONTROLLER_SUBJECT)
+        for user, account in _ACCOUNTS.items():
+            certificates.create_client(self._layout.pki, user, _subject(account))
         for name in ("etcd", "kube-apiserver"):
             (self.folder / name).symlink_to(self.program)
         self._start("etcd", self._etcd())

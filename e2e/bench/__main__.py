@@ -14,7 +14,7 @@ from kubernetes import client, config
 from rich.console import Console
 from rich.table import Table
 
-from e2e.bench import core, engine, staging
+from e2e.bench import core, engine, staging, webhooks
 from e2e.bench.edges import EdgeWatch
 from e2e.bench.workloads import Workloads
 
@@ -28,6 +28,7 @@ GOALS = {
     **engine.GOALS,
     **core.GOALS,
     **staging.GOALS,
+    **webhooks.GOALS,
 }
 
 
@@ -70,6 +71,7 @@ def measure(namespace: str) -> dict[str, object]:
         raw["bare_burst"].append(work.bare_burst(BURST))
         raw["burst"].append(work.burst(BURST))
     staged = staging.measure()
+    called = webhooks.measure(namespace)
     medians = {name: statistics.median(times) for name, times in raw.items()}
     return {
         "single_ratio": round(medians["single"] / medians["bare_single"], 3),
@@ -80,6 +82,7 @@ def measure(namespace: str) -> dict[str, object]:
         "edges": len(latencies),
         **alone,
         **staged,
+        **called,
         "seconds": {name: [round(time, 3) for time in times] for name, times in raw.items()},
         "machine": {
             "cpus": os.cpu_count(),

@@ -103,6 +103,12 @@ def test_crds_can_be_left_out_or_go_with_the_chart() -> None:
         assert "helm.sh/resource-policy" not in body["metadata"]["annotations"]
 
 
+def test_without_the_gateway_nothing_of_it_is_there() -> None:
+    bodies = render(settings__gateway={"enabled": False})
+    assert [body["metadata"]["name"] for body in bodies if "gateway" in str(body["metadata"])] == []
+    assert settings_of(bodies)["gateway"] == {"enabled": False}
+
+
 def test_named_namespaces_mean_roles_there_and_nowhere_else() -> None:
     everywhere = of_kind(render(rbac__aggregate=False), "ClusterRole")
     bodies = render(settings__namespaces=["a", "b"], rbac__aggregate=False)
@@ -120,7 +126,7 @@ def test_named_namespaces_mean_roles_there_and_nowhere_else() -> None:
     assert sorted(named) == [
         ["https:penstock-storage:storage"],
         ["penstock-ca", "penstock-storage-tls", "penstock-git-tls"],
-        ["penstock-storage", "penstock-git", "penstock-metrics"],
+        ["penstock-storage", "penstock-git", "penstock-gateway", "penstock-metrics"],
     ]
     roles = [role for role in roles if role not in own]
     for name, of_one in groupby(roles, lambda role: role["metadata"]["name"]):
@@ -128,7 +134,7 @@ def test_named_namespaces_mean_roles_there_and_nowhere_else() -> None:
         (whole,) = (role for role in everywhere if role["metadata"]["name"] == name)
         assert [role["metadata"]["namespace"] for role in there] == ["a", "b"]
         assert all(role["rules"] == whole["rules"] for role in there)
-    assert len(roles) == 4
+    assert len(roles) == 6
     for subject in (binding["subjects"][0] for binding in bindings):
         everybody = subject["kind"] == "Group"  # may read logs, with the token that opens them
         assert everybody or subject["namespace"] == NAMESPACE

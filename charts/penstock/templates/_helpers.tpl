@@ -94,7 +94,8 @@ penstock.dev/volume: {{ . | trunc 63 | trimSuffix "-" }}
 {{/* The names of the Services, which the controller may read: that is how it finds their addresses. */}}
 {{- define "penstock.ownServices" -}}
 {{- $name := include "penstock.fullname" . }}
-{{- $name }}-storage {{ $name }}-git{{ if .Values.metrics.service.enabled }} {{ $name }}-metrics{{ end }}
+{{- $name }}-storage {{ $name }}-git{{ if .Values.settings.gateway.enabled }} {{ $name }}-gateway{{ end }}
+{{- if .Values.metrics.service.enabled }} {{ $name }}-metrics{{ end }}
 {{- end }}
 
 {{/* The Secrets that the controller makes and reads, and no others: the CA, and the certificates of the

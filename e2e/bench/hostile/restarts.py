@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from e2e.fixtures.kubernetes import Object
 
-PARTS = ("penstock-storage", "penstock-git", "penstock")
+PARTS = ("penstock-storage", "penstock-git", "penstock-gateway", "penstock")
 """The Deployments, as the names of their pods begin; longer names first."""
 
 

@@ -381,6 +381,19 @@ def completion(shell: str) -> int:
 
 
 @cli.command()
+@click.option("--port", type=int, default=8084, show_default=True)
+def gateway(port: int) -> None:
+    """Run the gateway, which receives webhooks: what its own Deployment in the cluster calls."""
+    import gc
+
+    gc.enable()
+    from penstock.controller.runtime.settings import settings_of_environment
+    from penstock.gateway.main import run as run_gateway
+
+    run_gateway(settings_of_environment().namespaces, port)
+
+
+@cli.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import PackageNotFoundError

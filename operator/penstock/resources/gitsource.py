@@ -14,6 +14,9 @@ from penstock.resources.execution import ResourceModel
 RECONCILE_ANNOTATION = "penstock.dev/requestedAt"
 """A changed value asks for a sync at once (Flux's `reconcile.fluxcd.io/requestedAt` does too)."""
 FLUX_RECONCILE_ANNOTATION = "reconcile.fluxcd.io/requestedAt"
+PUSH_ANNOTATION = "penstock.dev/pushedAt"
+"""A changed value has the remote asked at once which commit is there. Nothing is fetched that was
+taken in already: anybody may have it written, by a push hook."""
 
 NAMESPACE_PATTERN = r"^[a-z0-9][a-z0-9_-]*([.][a-z0-9][a-z0-9_-]*)*$"
 DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"

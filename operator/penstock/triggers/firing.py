@@ -32,6 +32,8 @@ class Firing:
     """The id of the backfill that it belongs to, where it belongs to one."""
     problems: tuple[str, ...] = ()
     """What could not be rendered, in words for the flow's author."""
+    has_inputs: bool = True
+    """Whether the inputs were rendered; if not, they are as they are written."""
 
 
 def rendered_firing(
@@ -49,9 +51,11 @@ def rendered_firing(
     """
     problems = []
     given: Mapping[str, Any] = inputs
+    has_inputs = True
     try:
         given = context.language.render(dict(inputs), context.variables, date)
     except ExpressionError as error:
+        has_inputs = False
         problems.append(f"its inputs can't be rendered: {error}")
     made = {}
     for name, template in labels.items():
@@ -59,4 +63,4 @@ def rendered_firing(
             made[name] = str(context.language.render(template, context.variables, date))
         except ExpressionError as error:
             problems.append(f"its label {name} is left out: {error}")
-    return Firing(key, variables, given, made, problems=tuple(problems))
+    return Firing(key, variables, given, made, problems=tuple(problems), has_inputs=has_inputs)

@@ -72,3 +72,9 @@ class ClockTrigger(TriggerType):
     @property
     def has_backfill(self) -> bool:
         return self.backfill is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestTrigger(TriggerType):
+    """A type of trigger that fires upon a request over HTTP: the gateway receives it, and decides
+    by the properties alone."""

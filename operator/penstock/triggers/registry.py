@@ -19,11 +19,12 @@ What a type has to provide depends on how it hears of what happens:
 - **By a broker** (Kafka, MQTT, AMQP). A message is acknowledged once the execution of its firing is
   there, never before. The key is the message's place, such as topic, partition and offset; a
   message that comes again has the same key, and starts nothing.
-- **By a request.** As `webhook.receive`: a request in, an answer with a firing out.
+- **By a request.** A :class:`~penstock.triggers.kinds.RequestTrigger`, as `webhook`: a request in,
+  an answer with a firing out; the room `gateway` receives it.
 
-The first is served; for the others the decision is all that there is yet.
+The first and the last are served; for the others the decision is all that there is yet.
 
-Whatever arrives, `controller/triggers/starter.py` alone makes an Execution of a firing.
+Whatever arrives, `cluster/firings.py` alone makes an Execution of a firing.
 """
 
 from __future__ import annotations

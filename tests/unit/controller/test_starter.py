@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.controller.triggers.starter import NameTaken, Starter, execution_of
+from penstock.cluster.firings import NameTaken, execution_of
+from penstock.controller.triggers.starter import Starter
 from penstock.flow.document import Trigger
 from penstock.kubernetes.api.client import EXECUTIONS, Object
 from penstock.triggers.firing import Firing

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.cluster.firings import execution_name
 from penstock.controller.runtime.indexes import ObjectStore
-from penstock.controller.triggers.starter import Starter, execution_name
+from penstock.controller.triggers.starter import Starter
 from penstock.flow.document import Trigger
 from penstock.kubernetes.api.client import EVENTS, EXECUTIONS, FLOWS, TRIGGER_STATES, Object
 from penstock.triggers.firing import Firing

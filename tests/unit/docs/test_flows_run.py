@@ -68,6 +68,15 @@ NEEDS = {
     "docs/triggers.md report": Need(
         trigger={"id": "end-of-month", "variables": {"date": "2026-01-30T17:00:00Z"}}
     ),
+    "docs/triggers/webhook.md orders": Need(
+        trigger={"id": "shop", "variables": {"body": {"number": 7}}}
+    ),
+    "docs/triggers/webhook.md deploy": Need(
+        trigger={"id": "push", "variables": {"body": {"after": "5ec5aea"}}}
+    ),
+    "docs/triggers/webhook.md price": Need(
+        trigger={"id": "ask", "variables": {"body": {"pieces": 3}}}, outputs={"price": 36}
+    ),
     "docs/triggers.md after-both": Need(
         trigger={"id": "newer", "variables": {"executionId": "marketing-x7k2p"}}
     ),

@@ -62,7 +62,12 @@ def test_every_resource_of_a_kustomization_is_there(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "container"),
-    [("penstock", "controller"), ("penstock-storage", "storage"), ("penstock-git", "git")],
+    [
+        ("penstock", "controller"),
+        ("penstock-storage", "storage"),
+        ("penstock-git", "git"),
+        ("penstock-gateway", "gateway"),
+    ],
 )
 def test_each_part_passes_pod_security_restricted(name: str, container: str) -> None:
     pod = pod_of(name)
@@ -127,7 +132,14 @@ def test_core_tasks_run_in_the_image_of_the_controller() -> None:
 
 
 @pytest.mark.parametrize(
-    "role", ["penstock", "penstock-storage", "penstock-viewer", "penstock-editor"]
+    "role",
+    [
+        "penstock",
+        "penstock-storage",
+        "penstock-gateway",
+        "penstock-viewer",
+        "penstock-editor",
+    ],
 )
 def test_no_role_reads_secrets_or_has_a_wildcard(role: str) -> None:
     for rule in rules(role):
@@ -173,9 +185,52 @@ def test_the_storage_service_looks_at_single_jobs_and_does_nothing_else() -> Non
     ]
 
 
+def test_the_gateway_reads_flows_creates_executions_and_marks_sources_and_does_nothing_else() -> (
+    None
+):
+    assert rules("penstock-gateway") == [
+        {
+            "apiGroups": ["penstock.dev"],
+            "resources": ["flows", "triggerstates"],
+            "verbs": ["get", "list", "watch"],
+        },
+        {
+            "apiGroups": ["penstock.dev"],
+            "resources": ["executions"],
+            "verbs": ["create", "get", "list", "watch"],
+        },
+        {"apiGroups": ["penstock.dev"], "resources": ["gitsources"], "verbs": ["patch"]},
+    ]
+    account = pod_of("penstock-gateway")["serviceAccountName"]
+    bound = [
+        body["roleRef"]["name"]
+        for kind in ("ClusterRoleBinding", "RoleBinding")
+        for body in of_kind(kind)
+        if account in [subject["name"] for subject in body["subjects"]]
+    ]
+    assert bound == ["penstock-gateway"]
+
+
+def test_the_gateway_has_no_volume_and_no_secret_but_its_settings() -> None:
+    pod = pod_of("penstock-gateway")
+    assert {item["name"] for item in pod["volumes"]} == {"settings", "tmp"}
+    assert "envFrom" not in pod["containers"][0]
+    # and its policies bind the account that it runs with
+    user = f"system:serviceaccount:penstock-system:{pod['serviceAccountName']}"
+    bound = [
+        body["metadata"]["name"]
+        for body in of_kind("ValidatingAdmissionPolicy")
+        if user in body["spec"]["matchConditions"][0]["expression"].replace("'", " ").split()
+    ]
+    assert bound == [
+        "penstock-system-penstock-gateway-executions",
+        "penstock-system-penstock-gateway-gitsources",
+    ]
+
+
 def test_the_controller_reads_its_own_services_and_namespace_and_no_others() -> None:
     (role,) = [body for body in of_kind("Role") if body["metadata"]["name"] == "penstock-address"]
-    own = ["penstock-storage", "penstock-git", "penstock-metrics"]
+    own = ["penstock-storage", "penstock-git", "penstock-gateway", "penstock-metrics"]
 
     assert role["rules"] == [
         {

@@ -12,7 +12,7 @@ from penstock.network import REFUSED
 from tests.unit.docs.snippets import ROOT, documents
 from tests.unit.packaging.test_manifests import deployment, of_kind, pod_of
 
-PARTS = ("penstock", "penstock-git", "penstock-storage")
+PARTS = ("penstock", "penstock-gateway", "penstock-git", "penstock-storage")
 METADATA = (
     "169.254.169.254",
     "169.254.170.23",
@@ -132,6 +132,12 @@ def test_the_network_refuses_what_the_code_refuses() -> None:
     covered = {network for network in refused if any(_holds(other, network) for other in excepted)}
     assert covered == refused
     assert excepted <= refused
+
+
+def test_the_gateway_lets_in_everybody_and_calls_the_api_server_alone() -> None:
+    (rule,) = policy("penstock-gateway")["ingress"]
+    assert "from" not in rule
+    assert to_peers("penstock-gateway") == []
 
 
 def test_with_a_volume_the_storage_service_calls_the_api_server_alone() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from penstock.flow.document import Trigger
-from penstock.triggers.webhook import WEBHOOK, Request, Webhook, receive, request_variables
+from penstock.triggers.webhook import WEBHOOK, Webhook, receive
+from penstock.triggers.webhook_request import Request, request_variables
 from tests.unit.triggers.context import at, context
 
 EXPRESSION = "io.kestra.plugin.core.condition.Expression"
@@ -75,6 +76,8 @@ def test_methods(method: str, status: int) -> None:
         ("grün".encode("latin-1"), "text/plain; charset=ISO-8859-1", "grün"),
         ("grün".encode(), "text/plain; charset=klingon", "grün"),
         (b'{"n": NaN}', None, '{"n": NaN}'),
+        (b"a=1&b=2", "application/x-www-form-urlencoded", "a=1&b=2"),
+        (b"[" * 95 + b"]" * 95, "application/json", "[" * 95 + "]" * 95),
     ],
 )
 def test_the_body(body: bytes, content_type: str | None, expected: object) -> None:
@@ -106,6 +109,80 @@ def test_the_execution_of_a_request() -> None:
     assert (firing.key, firing.inputs) == ("request-1", {"who": "you"})
     assert firing.labels == {"of": "listener"}
     assert firing.problems[0].startswith("its label n is left out")
+
+
+def test_inputs_that_can_t_be_rendered_start_nothing() -> None:
+    trigger = hook("k", inputs={"who": "{{ trigger.body.name }}"})
+    answer = receive([trigger], "k", request("POST", body=b"{}"), context())
+    assert (answer.status, answer.firing) == (422, None)
+    assert "inputs can't be rendered" in str(answer.error)
+
+
+@pytest.mark.parametrize(
+    ("headers", "key"),
+    [
+        ({}, "request-1"),
+        ({"Idempotency-Key": ["a-1"]}, "idempotency-key/a-1"),
+        ({"X-GitHub-Delivery": ["72d3162e"]}, "x-github-delivery/72d3162e"),
+        ({"webhook-id": ["msg_1"]}, "webhook-id/msg_1"),
+        ({"Idempotency-Key": ["one"], "X-GitHub-Delivery": ["other"]}, "idempotency-key/one"),
+        ({"Idempotency-Key": ["x" * 2_000]}, "request-1"),
+        ({"Idempotency-Key": [""]}, "request-1"),
+    ],
+)
+def test_what_the_sender_calls_a_delivery_is_the_key_of_the_firing(
+    headers: dict[str, list[str]], key: str
+) -> None:
+    firing = receive([hook("k")], "k", request(headers=headers), context()).firing
+    assert firing is not None
+    assert firing.key == key
+
+
+def test_credentials_are_seen_by_conditions_and_kept_nowhere() -> None:
+    # given
+    headers = {"Authorization": ["Bearer t"], "cookie": ["c"], "X-Event": ["push"]}
+    trigger = hook("k", when="{{ trigger.headers.Authorization[0] == 'Bearer t' }}")
+    # when
+    firing = receive([trigger], "k", request(headers=headers), context()).firing
+    # then
+    assert firing is not None
+    assert firing.variables["headers"] == {"X-Event": ["push"]}
+
+
+def test_what_stands_behind_the_key_is_the_path() -> None:
+    firing = receive([hook("k")], "k", request(path="orders/7"), context()).firing
+    assert firing is not None
+    assert firing.variables["path"] == "orders/7"
+
+
+@pytest.mark.parametrize(
+    ("properties", "words"),
+    [
+        ({"key": "{{ secret('HOOK') }}"}, "`key` is a secret()"),
+        (
+            {"key": "k", "signature": {"scheme": "GITHUB", "secret": "{{ secret( 'S' ) }}"}},
+            "`signature.secret` is a secret()",
+        ),
+        ({"key": "k", "when": "{{ kv('on') == 'yes' }}"}, "`when` calls kv()"),
+        ({"key": "k", "inputs": {"a": [{"b": "{{ read('nsfile:///x') }}"}]}}, "calls read()"),
+        ({"key": "{{ kv('key') }}"}, "`key` calls kv()"),
+    ],
+)
+def test_what_needs_more_than_flows_is_not_served(properties: dict[str, Any], words: str) -> None:
+    # given
+    told = Webhook.model_validate(properties).not_served
+    # then
+    assert told is not None
+    assert words in told
+    # and nothing opens it, whatever its key may be
+    trigger = Trigger(id="hook", type=WEBHOOK, properties=properties)
+    for key in (properties["key"], "", "null"):
+        assert receive([trigger], key, GET, context()).status == 404
+
+
+def test_texts_that_only_look_like_calls_are_served() -> None:
+    plain = {"key": "secret('x')", "inputs": {"a": "read(me) and {{ trigger.body.read }}"}}
+    assert Webhook.model_validate(plain).not_served is None
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ from penstock.controller.triggers.arming import Arming
 from penstock.controller.triggers.clock import Clock
 from penstock.controller.triggers.contexts import Contexts
 from penstock.controller.triggers.reconciler import TriggerReconciler
+from penstock.controller.triggers.requests import RequestServer
 from penstock.controller.triggers.serving import TriggerServers
 from penstock.controller.triggers.starter import Starter
 from penstock.controller.workers.checking import Checking
@@ -90,7 +91,7 @@ from penstock.kubernetes.status.large_outputs import OutputsKeeper
 from penstock.kubernetes.status.task_run_archive import TaskRunArchive
 from penstock.network import AllowedHosts, RefusedNetworks
 from penstock.storage.usage import Usage
-from penstock.triggers.kinds import ClockTrigger
+from penstock.triggers.kinds import ClockTrigger, RequestTrigger
 
 
 class Runtime:
@@ -215,7 +216,12 @@ class Flows:
             stores.flows,
             stores.executions,
             self.revisions,
-            TriggerServers({ClockTrigger: Clock(starter, Contexts(keyvalues.index))}),
+            TriggerServers(
+                {
+                    ClockTrigger: Clock(starter, Contexts(keyvalues.index)),
+                    RequestTrigger: RequestServer(settings.gateway.enabled),
+                }
+            ),
             runtime.recorder,
         )
         runtime.reconcilers.serve("TriggerState", triggers.reconcile)

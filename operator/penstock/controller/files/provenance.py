@@ -9,12 +9,12 @@ copies the signature gets the same execution once more, and nothing else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.api.labels import CALLED_BY
 from penstock.resources.execution import CallerReference, ExecutionSpec
+from penstock.resources.stored_values import as_stored
 from penstock.storage.signing import matches, sign
 
 _SIGNED = {"flow", "inputs", "labels", "parent", "retry", "replay", "trigger"}
@@ -84,17 +84,5 @@ def _signature(key: bytes, body: Object, caller: CallerReference) -> str:
     spec = ExecutionSpec.model_validate(body["spec"]).model_dump(
         mode="json", by_alias=True, include=_SIGNED
     )
-    parts = [meta["namespace"], meta["name"], caller.execution, caller.uid, _plain(spec)]
+    parts = [meta["namespace"], meta["name"], caller.execution, caller.uid, as_stored(spec)]
     return sign(key, "called-by", json.dumps(parts, sort_keys=True).encode())
-
-
-def _plain(value: Any) -> Any:
-    """Gives a JSON value the one form that does not depend on who wrote it: the API server writes
-    `1.0` as `1`, and may leave out what is null."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return repr(float(value))
-    return value

@@ -95,6 +95,14 @@ class GitSettings(Document):
     """Where the Git service is; the one that the chart installs where it is null."""
 
 
+class GatewaySettings(Document):
+    """The gateway, which receives webhooks and push hooks."""
+
+    enabled: bool = True
+    """Whether there is one. Without it, the TriggerStates of webhooks say that nothing is
+    received."""
+
+
 class Settings(Document):
     """All settings, with the defaults that are shipped."""
 
@@ -114,6 +122,7 @@ class Settings(Document):
     storage: StorageSettings = StorageSettings()
     """The internal storage."""
     git: GitSettings = GitSettings()
+    gateway: GatewaySettings = GatewaySettings()
     network: NetworkSettings = NetworkSettings()
     http: HttpSettings = HttpSettings()
     jobs: dict[str, Any] = {}

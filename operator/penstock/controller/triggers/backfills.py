@@ -12,10 +12,11 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from penstock.cluster.firings import NameTaken
 from penstock.controller.runtime.indexes import has_ended
 from penstock.controller.triggers.contexts import Contexts, small_allowance
 from penstock.controller.triggers.serving import TriggerAtWork
-from penstock.controller.triggers.starter import NameTaken, Starter
+from penstock.controller.triggers.starter import Starter
 from penstock.engine.interface.actions import Report
 from penstock.expressions import spending
 from penstock.kubernetes.api.client import Object

@@ -11,11 +11,12 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from penstock.cluster.firings import NameTaken
 from penstock.controller.runtime.indexes import has_ended
 from penstock.controller.triggers.backfills import Backfills, is_of_backfill
 from penstock.controller.triggers.contexts import Contexts, small_allowance
 from penstock.controller.triggers.serving import Served, TriggerAtWork
-from penstock.controller.triggers.starter import NameTaken, Starter
+from penstock.controller.triggers.starter import Starter
 from penstock.engine.interface.actions import Report
 from penstock.expressions import spending
 from penstock.resources.trigger_state import TriggerPhase

@@ -13,8 +13,8 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from penstock.cluster.firings import execution_name
 from penstock.controller.flows.revisions import AcceptedFlow
-from penstock.controller.triggers.starter import execution_name
 from penstock.engine.interface.actions import Report
 from penstock.flow.document import Flow, Trigger
 from penstock.kubernetes.api.client import Object

@@ -312,7 +312,7 @@ class Api:
         query: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
         silence: float | None = TIMEOUT,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The answer to a GET, piece by piece; given up after so many seconds of silence."""
         sent = {"Accept": "*/*", "User-Agent": "penstock", **(headers or {})}
         status, response = 0, None

@@ -1,0 +1,35 @@
+"""The routes of the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from penstock.gateway.answers import errors_as_json
+from penstock.gateway.pushes import Pushes
+from penstock.gateway.webhooks import Webhooks
+
+_WEBHOOK = "/executions/webhook/{namespace}/{flow}/{key}"
+
+
+def gateway_app(
+    webhooks: Webhooks, pushes: Pushes, is_ready: Callable[[], bool]
+) -> web.Application:
+    """Everything that is served."""
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.Response(text="ok") if is_ready() else web.Response(status=503)
+
+    app = web.Application(middlewares=[errors_as_json])
+    app.router.add_get("/healthz", _healthz)
+    app.router.add_get("/readyz", readyz)
+    for prefix in ("/api/v1", "/api/v1/{tenant}"):
+        for path in (_WEBHOOK, _WEBHOOK + "/{path:.*}"):
+            app.router.add_route("*", prefix + path, webhooks.call)
+    app.router.add_post("/api/v1/gitsources/{namespace}/{name}/push", pushes.push)
+    return app
+
+
+async def _healthz(_: web.Request) -> web.Response:
+    return web.Response(text="ok")
