@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -82,7 +83,7 @@ def test_what_is_refused_is_told_in_words(service: Running, tmp_path: Path) -> N
 
 
 def test_an_answer_that_comes_while_a_file_is_sent_is_read(tmp_path: Path, own: Authority) -> None:
-    """A service that refuses a file does not wait for all of it."""
+    """A service that refuses a file does not wait for all of it: after some seconds it closes."""
     # given
     tls = served_by(own, tmp_path / "tls")
     said = b'{"error": {"reason": "full", "message": "no room for it"}}'
@@ -93,6 +94,7 @@ def test_an_answer_that_comes_while_a_file_is_sent_is_read(tmp_path: Path, own: 
             connection.recv(65_536)
             head = f"HTTP/1.1 507 Full\r\nContent-Length: {len(said)}\r\n\r\n"
             connection.sendall(head.encode() + said)
+            time.sleep(0.2)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=refuse, args=(listener,), daemon=True)
