@@ -40,7 +40,7 @@ class StorageAccess:
     def __init__(
         self, api: Api, settings: StorageSettings, certificates: Certificates | None = None
     ) -> None:
-        """Without certificates the storage service speaks plain HTTP."""
+        """Where ``certificates`` is None the storage service speaks plain HTTP."""
         self._api = api
         self._settings = settings
         self._certificates = certificates

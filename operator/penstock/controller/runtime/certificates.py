@@ -66,7 +66,8 @@ class Certificates:
 
     @classmethod
     def of_environment(cls, api: Api) -> Self | None:
-        """Those that the chart names; None where it names none, as outside of a cluster."""
+        """Find the certificates that the chart names; None where it names none, as outside of a
+        cluster."""
         authority = os.environ.get("PENSTOCK_AUTHORITY")
         if not authority:
             return None

@@ -85,7 +85,7 @@ class Connector:
     stores to which its URLs lead, which are known as everybody knows them."""
 
     def __init__(self, service: str, authorities: str | None) -> None:
-        """The CAs of the service are PEM; None where it is known as those others are."""
+        """``authorities`` are CAs in PEM; where it is None the service is one of those others."""
         self._service = _server(urlsplit(service))
         self._trust = trusting(authorities) if authorities else None
 

@@ -38,9 +38,10 @@ async def test_warnings_take_a_small_part_of_the_status(tmp_path: Path) -> None:
         return list((body.get("status") or {}).get("warnings") or ())
 
     async with controller.running():
-        await until(lambda: bool(warnings()))
+        await until(lambda: bool(warnings()), seconds=30)
 
     assert len(warnings()) == 50
+    assert warnings()[-1].endswith(" more warnings")
     assert len(json.dumps(warnings())) < 60_000
 
 
