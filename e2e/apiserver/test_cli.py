@@ -105,7 +105,7 @@ def test_an_execution_is_followed_until_it_is_killed(line: CommandLine) -> None:
             f"execution.penstock.dev/{name}\n"
         )
         assert line.call("execution", "pause", name) == f"execution.penstock.dev/{name} paused\n"
-        assert "is killed" in line.call("execution", "kill", name)
+        assert "is being killed" in line.call("execution", "kill", name)
 
         out, err = following.communicate(timeout=60)
     finally:
