@@ -4,6 +4,7 @@ and the commands run as a person calls them."""
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -104,7 +105,7 @@ def test_an_execution_is_followed_until_it_is_killed(line: CommandLine) -> None:
             f"execution.penstock.dev/{name}\n"
         )
         assert line.call("execution", "pause", name) == f"execution.penstock.dev/{name} paused\n"
-        assert "is killed" in line.call("execution", "kill", name)
+        assert "is being killed" in line.call("execution", "kill", name)
 
         out, err = following.communicate(timeout=60)
     finally:
@@ -113,6 +114,24 @@ def test_an_execution_is_followed_until_it_is_killed(line: CommandLine) -> None:
     assert "SUCCESS  first" in out
     assert out.rstrip().splitlines()[-1].startswith("KILLED after")
     assert "has ended KILLED" in line.call("execution", "kill", name, code=1)
+
+
+def test_who_interrupts_a_display_leaves_the_execution_alone(line: CommandLine) -> None:
+    line.scenario.flow(WAITING)
+    line.stage.hold.add("first")
+    following = line.start("flow", "execute", "dev", "waiting", "--follow")
+    try:
+        (execution,) = line.scenario.eventually("an execution", line.scenario.executions)
+        line.scenario.eventually("its first task", lambda: execution.runs("first"))
+
+        following.send_signal(signal.SIGINT)
+        _, err = following.communicate(timeout=60)
+    finally:
+        following.kill()
+    assert following.returncode == 130
+    assert f"the execution goes on: `penstock execution kill {execution.name}` ends it" in err
+    line.stage.hold.clear()
+    execution.ends("SUCCESS")
 
 
 def test_who_has_no_rights_is_told_which_are_missing(line: CommandLine) -> None:

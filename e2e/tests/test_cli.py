@@ -27,10 +27,10 @@ FLOW = f"""
 """
 
 
-def penstock(scenario: Scenario, *words: str) -> subprocess.CompletedProcess[str]:
+def called(scenario: Scenario, *words: str) -> subprocess.CompletedProcess[str]:
     path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return subprocess.run(
-        ["penstock", *words, "-n", scenario.namespace],
+        [*words, "-n", scenario.namespace],
         env=os.environ | {"PATH": path},
         capture_output=True,
         text=True,
@@ -44,11 +44,11 @@ def test_an_execution_is_followed_with_its_logs_and_gives_its_exit_code(
 ) -> None:
     # given
     scenario.flow(FLOW)
-    follow = ("flow", "execute", "company.team", "counting", "--follow", "--logs")
+    follow = ("penstock", "flow", "execute", "company.team", "counting", "--follow", "--logs")
 
     # when
-    good = penstock(scenario, *follow)
-    bad = penstock(scenario, *follow, "--input", "to=4")
+    good = called(scenario, *follow)
+    bad = called(scenario, *follow, "--input", "to=4")
 
     # then
     assert good.returncode == 0, good.stderr
@@ -60,3 +60,11 @@ def test_an_execution_is_followed_with_its_logs_and_gives_its_exit_code(
     assert bad.returncode == 1
     assert "count | number 4" in bad.stdout
     assert bad.stdout.splitlines()[-1].startswith("FAILED after")
+
+
+def test_kubectl_calls_the_command_line_as_its_own(scenario: Scenario) -> None:
+    scenario.flow(FLOW)
+
+    listed = called(scenario, "kubectl", "penstock", "flow", "list", "company.team")
+
+    assert "counting" in listed.stdout, listed.stderr

@@ -246,9 +246,12 @@ _KEY = click.argument("key", metavar="KEY")
 @kv.command("list")
 @options.any_flow_namespace
 @options.kubernetes_namespace
-@options.data_format
+@options.output_format
 def kv_list(namespace: str | None, tenant: str | None, output: Format | None) -> int:
-    """Print the keys of all flow namespaces, or of one; as JSON or YAML with their values."""
+    """Print the keys of all flow namespaces, or of one. Values are shown with an --output alone.
+
+    As JSON or YAML it is a list of what the KeyValues say, without the resources around it.
+    """
     from penstock.cli.kv import print_pairs
 
     return print_pairs(namespace, tenant, output)

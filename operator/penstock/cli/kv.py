@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from penstock.cli.arguments import duration, parsed_json
 from penstock.cli.cluster import in_cluster
 from penstock.cli.errors import INVALID, OK, UserError
-from penstock.cli.printing import Format, print_data, table
+from penstock.cli.printing import Column, Format, print_data, print_list
 from penstock.cli.terminal import echo
 from penstock.cluster.connection import Cluster
 from penstock.cluster.key_value_objects import expiration
@@ -34,14 +33,13 @@ def print_pairs(namespace: str | None, tenant: str | None, output: Format | None
     """Print what keys there are, and return the exit code."""
 
     async def read(cluster: Cluster) -> list[Object]:
-        return (await cluster.key_values()).list(namespace)
+        return (await cluster.key_values()).objects(namespace)
 
-    specs = in_cluster(tenant, read)
-    if output is not None:
-        print_data(specs, output)
-        return OK
-    for line in _table(specs):
-        echo(line)
+    bodies = in_cluster(tenant, read)
+    if output in ("json", "yaml"):
+        print_data([body["spec"] for body in bodies], output)
+    else:
+        print_list("KeyValue", bodies, _COLUMNS, output)
     return OK
 
 
@@ -95,11 +93,16 @@ def _value(given: NewPair) -> Any:
         raise UserError(str(error).removeprefix("property "), INVALID) from None
 
 
-def _table(specs: list[Object]) -> Iterator[str]:
-    rows = [("NAMESPACE", "KEY", "TYPE", "EXPIRES", "DESCRIPTION")]
-    for spec in specs:
-        expires = expiration({"spec": spec})
-        when = "" if expires is None else expires.isoformat(timespec="seconds")
-        kind, about = type_of(spec.get("value")), spec.get("description", "")
-        rows.append((spec["namespace"], spec["key"], kind, when, about))
-    yield from table(rows)
+def _expires(body: Object) -> str:
+    expires = expiration(body)
+    return "" if expires is None else expires.isoformat(timespec="seconds")
+
+
+_COLUMNS = (
+    Column("NAMESPACE", lambda body: str(body["spec"]["namespace"])),
+    Column("KEY", lambda body: str(body["spec"]["key"])),
+    Column("TYPE", lambda body: type_of(body["spec"].get("value"))),
+    Column("EXPIRES", _expires),
+    Column("DESCRIPTION", lambda body: str(body["spec"].get("description", ""))),
+    Column("VALUE", lambda body: json.dumps(body["spec"].get("value")), is_wide=True),
+)

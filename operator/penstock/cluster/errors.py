@@ -22,7 +22,11 @@ class NoCluster(ClusterError):
     """Neither a kubeconfig nor a pod's service account says which cluster is meant."""
 
     def __init__(self, why: object) -> None:
-        super().__init__("NoCluster", f"no cluster is configured: {why}")
+        super().__init__(
+            "NoCluster",
+            f"no cluster is configured: {why}; name a kubeconfig by KUBECONFIG, or choose a "
+            "context with `kubectl config use-context`",
+        )
 
 
 class ExecutionNotFound(ClusterError):

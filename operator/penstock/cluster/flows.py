@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from penstock.cluster.conflicts import despite_conflicts
 from penstock.cluster.errors import FlowExists, FlowFromGit, FlowNotFound
 from penstock.flow.inputs import Input
 from penstock.kubernetes.api.client import FLOWS, Api, ApiError, Object
@@ -68,6 +69,9 @@ class Flows:
 
         Raises :class:`FlowNotFound`, and :class:`FlowFromGit`.
         """
+        return await despite_conflicts(lambda: self._update(spec))
+
+    async def _update(self, spec: Mapping[str, Any]) -> tuple[Object, bool]:
         reference = FlowReference(namespace=str(spec["namespace"]), id=str(spec["id"]))
         body = await self.find(reference)
         _check_is_not_from_git(body)

@@ -38,12 +38,17 @@ class KeyValues:
             raise KeyMissing(namespace, key)
         return pair
 
+    def objects(self, namespace: str | None = None) -> list[Object]:
+        """Give the KeyValues that count, of one flow namespace or of all, in the order of their
+        keys."""
+        bodies = self._known.that_count(datetime.now(UTC))
+        found = [body for body in bodies if namespace in (None, body["spec"]["namespace"])]
+        return sorted(found, key=lambda body: (body["spec"]["namespace"], body["spec"]["key"]))
+
     def list(self, namespace: str | None = None) -> list[Object]:
         """Give the specs of the KeyValues that count, of one flow namespace or of all, in the order
         of their keys."""
-        bodies = self._known.that_count(datetime.now(UTC))
-        specs = [body["spec"] for body in bodies if namespace in (None, body["spec"]["namespace"])]
-        return sorted(specs, key=lambda spec: (spec["namespace"], spec["key"]))
+        return [body["spec"] for body in self.objects(namespace)]
 
     def readable(self) -> Readable:
         """Give what expressions read of the pairs."""

@@ -27,7 +27,7 @@ from penstock.storage.kv import kv_function
 from penstock.triggers.evaluation import Context
 from penstock.triggers.firing import Firing
 from penstock.triggers.flow_context import flow_context
-from penstock.triggers.kinds import ClockTrigger
+from penstock.triggers.kinds import ClockTrigger, RequestTrigger
 from penstock.triggers.properties import TriggerProperties
 from penstock.triggers.registry import find
 from penstock.types import expressions, flow_parser
@@ -107,8 +107,10 @@ def _of_clock(trigger: Trigger) -> tuple[ClockTrigger, TriggerProperties]:
     kind = find(trigger.type)
     if kind is None or not kind.served:
         raise _Nothing(f"triggers of type {trigger.type} are not served yet")
+    if isinstance(kind, RequestTrigger):
+        raise _Nothing("it starts an execution for each request to its address that it admits")
     if not isinstance(kind, ClockTrigger):
-        raise _Nothing(f"triggers of type {trigger.type} start nothing by the time")
+        raise _Nothing("it starts an execution when something happens, and not by the time")
     try:
         properties = kind.model.model_validate(trigger.properties)
     except ValidationError as error:

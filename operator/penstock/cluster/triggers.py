@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.cluster.conflicts import despite_conflicts
 from penstock.cluster.errors import ClusterError, TriggerNotFound
 from penstock.cluster.flows import Flows, flow_name
 from penstock.kubernetes.api.client import EXECUTIONS, TRIGGER_STATES, Api, Object
@@ -104,11 +105,15 @@ class Triggers:
                 f"to {known.end.isoformat()}: wait for its end, or cancel it first",
             )
         written = wanted.model_dump(mode="json", by_alias=True, exclude_none=True)
-        body = self._state_of(found)
-        # Not by a patch, which would add to the inputs and labels of a backfill before.
-        return await self._api.replace(
-            TRIGGER_STATES, {**body, "spec": {**body["spec"], "backfill": written}}
-        )
+        name = self._state_of(found)["metadata"]["name"]
+
+        async def ask() -> Object:
+            body = await self._api.get(TRIGGER_STATES, self._namespace, name)
+            # Not by a patch, which would add to the inputs and labels of a backfill before.
+            spec = {**body["spec"], "backfill": written}
+            return await self._api.replace(TRIGGER_STATES, {**body, "spec": spec})
+
+        return await despite_conflicts(ask)
 
     async def judged(self, state: Object, seconds: float) -> TriggerStateStatus | None:
         """Wait until the controller has looked at a TriggerState as it is. None where it does not

@@ -100,7 +100,7 @@ def test_one_is_got_in_each_form(call: Call) -> None:
 def test_what_runs_is_killed_and_what_has_ended_is_told(call: Call, played: PlayedCluster) -> None:
     called = call("execution", "kill", "c", "a")
 
-    assert called.out == "execution.penstock.dev/c is killed\n"
+    assert called.out == "execution.penstock.dev/c is being killed\n"
     assert (called.code, called.err) == (1, "error: execution.penstock.dev/a has ended SUCCESS\n")
     assert played.get("c")["spec"]["kill"] is True
     assert "kill" not in played.get("a")["spec"]

@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from penstock.cli.executions.follow import follow
+from penstock.cluster.connection import Cluster
 from penstock.kubernetes.api.client import EXECUTIONS, Object
+from penstock.resources.execution import State
 from tests.fixtures.apiserver import Refused
 from tests.unit.cli.conftest import Call, PlayedCluster
 from tests.unit.cli.test_flow_in_cluster import HELLO
+from tests.unit.cli.test_live import Terminal
 
 START = "2026-01-01T00:00:00Z"
 END = "2026-01-01T00:00:01Z"
@@ -167,3 +171,28 @@ def test_an_execution_that_is_deleted_meanwhile_is_told(call: Call, played: Play
 
     assert called.code == 1
     assert "was deleted meanwhile" in called.err
+
+
+async def test_a_terminal_gets_the_tree_and_no_control_characters_of_others(
+    played: PlayedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    played.execution("report-1")
+    title = "\x1b]0;owned\x07"
+    failed = run("greet", "FAILED", message=f"no {title} luck")
+    played.then(at("FAILED", failed, message=f"{title} failed", outputs={"a": title}))
+
+    # when
+    whole = await follow(Cluster(played.server.api, "data"), "report-1")
+
+    # then
+    assert whole.status.state is State.FAILED
+    shown = terminal.getvalue()
+    assert "company.team.report" in shown
+    assert "✗ greet" in shown
+    assert "\\x1b]0;owned" in shown
+    assert title not in shown

@@ -31,6 +31,7 @@ def test_namespaces_are_listed_with_what_they_hold(call: Call, played: PlayedClu
         ["company", "0", "0", "1"],
         ["dev", "1", "1", "1"],
     ]
+    assert call("namespace", "list", "-o", "name").out == "company\ndev\n"
     found = json.loads(call("namespace", "list", "-o", "json").out)
     assert found[1] == {"namespace": "dev", "flows": 1, "keys": 1, "folders": 1}
 

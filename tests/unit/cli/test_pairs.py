@@ -94,6 +94,17 @@ def test_the_list_tells_types_and_ends_but_no_values(call: Call) -> None:
     assert listed == [{"namespace": "company", "key": "secret-ish", "value": "hidden"}]
 
 
+def test_values_and_names_of_objects_are_shown_where_they_are_asked_for(
+    call: Call, cluster: MemoryApi
+) -> None:
+    call("kv", "set", TEAM, "limits", '{"max": 3}')
+
+    assert '{"max": 3}' not in call("kv", "list").out
+    assert '{"max": 3}' in call("kv", "list", "-o", "wide").out
+    ((_, name),) = cluster.objects
+    assert call("kv", "list", "-o", "name").out == f"keyvalue.penstock.dev/{name}\n"
+
+
 def test_an_object_of_another_key_in_the_way_is_told(call: Call, cluster: MemoryApi) -> None:
     call("kv", "set", TEAM, "k", "1")
     (body,) = cluster.objects.values()

@@ -26,6 +26,7 @@ triggers:
     cron: "0 6 * * *"
     inputs: {{limit: "{{{{ kv('limit') }}}}"}}
   - {{id: hook, type: io.kestra.plugin.core.http.Trigger, uri: "https://example.com"}}
+  - {{id: called, type: io.kestra.plugin.core.trigger.Webhook, key: abc}}
 """
 DAILY = ("dev", "nightly", "daily")
 
@@ -58,7 +59,7 @@ def state_of(played: PlayedCluster) -> Object:
 
 @pytest.mark.usefixtures("nightly")
 def test_triggers_are_listed_with_how_they_are(call: Call) -> None:
-    header, daily, hook = call("trigger", "list", "dev", "nightly").out.splitlines()
+    header, daily, hook, _ = call("trigger", "list", "dev", "nightly").out.splitlines()
 
     assert header.split() == ["NAMESPACE", "FLOW", "TRIGGER", "TYPE", "STATE", "LAST", "NEXT"]
     assert daily.split()[:5] == ["dev", "nightly", "daily", "Schedule", "Armed"]
@@ -186,6 +187,7 @@ def test_why_nothing_starts_is_told(call: Call, played: PlayedCluster, nightly: 
         return called.out
 
     assert "are not served yet" in told("hook")
+    assert "for each request to its address" in told("called")
     running = ExecutionSpec(
         flow=FlowReference(name=nightly["metadata"]["name"]),
         trigger=TriggerReference(id="daily", type=SCHEDULE),

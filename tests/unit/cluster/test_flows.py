@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from penstock.cluster.errors import FlowNotFound
 from penstock.cluster.flows import Flows
-from penstock.kubernetes.api.client import FLOWS, Api
+from penstock.kubernetes.api.client import FLOWS, Api, ApiError, Object
 from penstock.resources.execution import FlowReference
 from tests.fixtures.memory_api import MemoryApi
 
@@ -66,3 +66,41 @@ async def test_a_flow_that_is_not_there_is_told_with_the_nearest_one(
 
     with pytest.raises(FlowNotFound, match=r"did you mean `company\.team\.report`\?"):
         await flows.find(FlowReference(namespace="company.team", id="reports"))
+
+
+async def test_a_flow_that_somebody_writes_meanwhile_is_updated_all_the_same(
+    api: MemoryApi, flows: Flows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: the controller writes the status between the reading and the writing
+    await given(api, "company.team.report", "report", "2026-01-01T00:00:00Z")
+    replace, lost = api.replace, [409, 409]
+
+    async def conflicts(*arguments: Any) -> Object:
+        if lost:
+            raise ApiError(lost.pop(), "Conflict", "the object has been modified")
+        return await replace(*arguments)
+
+    monkeypatch.setattr(api, "replace", conflicts)
+    api.objects["data", "company.team.report"]["metadata"]["generation"] = 1
+
+    # when
+    changed = {"namespace": "company.team", "id": "report", "description": "new"}
+    body, _ = await flows.update(changed)
+
+    # then
+    assert body["spec"] == changed
+    assert lost == []
+
+
+async def test_a_conflict_that_lasts_is_told(
+    api: MemoryApi, flows: Flows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await given(api, "company.team.report", "report", "2026-01-01T00:00:00Z")
+
+    async def conflicts(*arguments: Any) -> Object:
+        raise ApiError(409, "Conflict", "the object has been modified")
+
+    monkeypatch.setattr(api, "replace", conflicts)
+
+    with pytest.raises(ApiError, match="has been modified"):
+        await flows.update({"namespace": "company.team", "id": "report", "description": "new"})

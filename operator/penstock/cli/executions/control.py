@@ -43,7 +43,9 @@ def kill_executions(executions: Iterable[str], tenant: str | None) -> int:
                 )
                 code = FAILED
             else:
-                echo(f"{reference('Execution', await cluster.executions.kill(name))} is killed")
+                echo(
+                    f"{reference('Execution', await cluster.executions.kill(name))} is being killed"
+                )
         return code
 
     return in_cluster(tenant, kill)

@@ -19,7 +19,7 @@ def namespace() -> None:
 
 @namespace.command("list")
 @options.kubernetes_namespace
-@options.data_format
+@options.output_format
 def list_(tenant: str | None, output: Format | None) -> int:
     """List the flow namespaces that flows, keys or files from Git are of."""
     from penstock.cli.namespaces.show import list_namespaces

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from penstock.cli.cluster import in_cluster
 from penstock.cli.errors import OK
 from penstock.cli.printing import Format, print_data, print_table
+from penstock.cli.terminal import echo
 from penstock.cluster.connection import Cluster
 from penstock.cluster.namespaces import FilesFromGit, NamespaceContent
 
@@ -18,8 +19,12 @@ def list_namespaces(tenant: str | None, output: Format | None) -> int:
         return await cluster.namespaces.list()
 
     found = in_cluster(tenant, read)
-    if output is not None:
+    if output in ("json", "yaml"):
         print_data([asdict(item) for item in found], output)
+        return OK
+    if output == "name":
+        for item in found:
+            echo(item.namespace)
         return OK
     rows = [[item.namespace, str(item.flows), str(item.keys), str(item.folders)] for item in found]
     print_table(["NAMESPACE", "FLOWS", "KEYS", "FOLDERS"], rows)
