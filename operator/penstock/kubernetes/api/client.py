@@ -31,6 +31,8 @@ TIMEOUT = 30.0
 """Seconds after which a call is given up; the reconcile is tried again."""
 _WATCH_SECONDS = 240
 """How long the API server keeps a watch of one object open."""
+CONNECTIONS = 64
+"""Calls to the API server that go on at once; further ones wait."""
 _LIST_TRIES = 3
 """How often a list is begun whose moment the API server forgot before all pages were read."""
 
@@ -436,13 +438,16 @@ def _refusal(status: int, raw: bytes, retry_after: str | None = None) -> ApiErro
 
 
 @asynccontextmanager
-async def connect(observer: Observer | None = None) -> AsyncIterator[Api]:
-    """Connect with the service account of the pod, or with the current kubeconfig."""
+async def connect(
+    observer: Observer | None = None, connections: int = CONNECTIONS
+) -> AsyncIterator[Api]:
+    """Connect with the service account of the pod, or with the current kubeconfig. Of calls and
+    watches so many go on at once."""
     configuration = aio.client.Configuration()
     try:
         aio.config.load_incluster_config(client_configuration=configuration)
     except aio.config.ConfigException:
         await aio.config.load_kube_config(client_configuration=configuration)
-    configuration.connection_pool_maxsize = 64
+    configuration.connection_pool_maxsize = connections
     async with aio.client.ApiClient(configuration) as client:
         yield Api(client, observer)
