@@ -261,7 +261,7 @@ async def _none_waits() -> bool:
 
 def _waiting() -> list[asyncio.Task[Any]]:
     """The answers that wait for an execution, in this process."""
-    return [task for task in asyncio.all_tasks() if "_next_news" in _stack(task)]
+    return [task for task in asyncio.all_tasks() if "Webhooks._answered" in _stack(task)]
 
 
 def _stack(task: asyncio.Task[Any]) -> str:

@@ -14,6 +14,7 @@ from uuid import uuid4
 from aiohttp import web
 from multidict import MultiMapping
 
+from penstock.cluster.errors import ClusterError
 from penstock.cluster.firings import NameTaken, Started, start_execution
 from penstock.expressions import spending
 from penstock.gateway.answers import ended_answer, execution_answer, problem
@@ -21,7 +22,7 @@ from penstock.gateway.flows import NotAccepted, Place, WebhookFlows
 from penstock.gateway.limits import Limits, TooMany
 from penstock.gateway.listeners import Listener, allowance, context_of
 from penstock.gateway.switches import Switches
-from penstock.gateway.waiting import Gone, ended
+from penstock.gateway.waiting import ended
 from penstock.kubernetes.api.client import Api, Object
 from penstock.resources.stored_values import as_stored
 from penstock.triggers.evaluation import FlowName
@@ -170,7 +171,7 @@ class Webhooks:
                 return outcome
             try:
                 execution = await ended(self._api, outcome.execution, self._waits)
-            except Gone:
+            except ClusterError:
                 return problem(410, f"the execution {outcome.name} was deleted before it ended")
             return ended_answer(found.listener, webhook, execution)
 
