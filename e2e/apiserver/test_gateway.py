@@ -16,6 +16,7 @@ from aiohttp import ClientResponse, ClientSession, TCPConnector
 from e2e.apiserver.controlplane import GATEWAY
 from e2e.apiserver.process import connected
 from e2e.apiserver.stage import Stage
+from penstock.gateway import main, webhooks
 from penstock.gateway.main import serving
 from penstock.kubernetes.api.client import (
     EXECUTIONS,
@@ -69,6 +70,7 @@ class Replica:
     def __init__(self, stage: Stage, session: ClientSession, port: int) -> None:
         self._namespace = stage.namespace
         self._session = session
+        self.port = port
         self._url = f"http://127.0.0.1:{port}"
 
     async def call(
@@ -103,11 +105,11 @@ async def gateway(
         client = await stack.enter_async_context(
             await connected(stage.plane.kubeconfig(f"{stage.namespace}-gateway", GATEWAY))
         )
-        runner = await stack.enter_async_context(
+        running = await stack.enter_async_context(
             serving(kind(client), [stage.namespace], 0, "127.0.0.1", waits)
         )
         session = await stack.enter_async_context(ClientSession(connector=TCPConnector(limit=0)))
-        replica = Replica(stage, session, runner.addresses[0][1])
+        replica = Replica(stage, session, running.port)
         await until(replica.is_ready)
         yield replica
 
@@ -259,7 +261,7 @@ async def _none_waits() -> bool:
 
 def _waiting() -> list[asyncio.Task[Any]]:
     """The answers that wait for an execution, in this process."""
-    return [task for task in asyncio.all_tasks() if "_next_news" in _stack(task)]
+    return [task for task in asyncio.all_tasks() if "Webhooks._answered" in _stack(task)]
 
 
 def _stack(task: asyncio.Task[Any]) -> str:
@@ -326,6 +328,26 @@ async def test_a_changed_flow_is_served_as_it_stands(ready: Stage) -> None:
 
 async def _is_missing(replica: Replica, key: str) -> bool:
     return (await replica.call(key, {"a": 1}))[0] == 404
+
+
+async def test_slow_senders_are_cut(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "BODY_WITHIN", 0.5)
+    monkeypatch.setattr(main, "_SILENCE", 0.5)
+    await accepted(ready, RECEIVING, "receiving")
+    async with gateway(ready) as replica, asyncio.timeout(20):
+        path = f"/api/v1/{ready.namespace}/executions/webhook/company.team/receiving/plain-key"
+        begin = f"POST {path} HTTP/1.1\r\nHost: gateway\r\n".encode()
+        # given: one that never ends its headers
+        reader, writer = await asyncio.open_connection("127.0.0.1", replica.port)
+        writer.write(begin)
+        assert await reader.read() == b""
+        # and one that never ends its body
+        reader, writer = await asyncio.open_connection("127.0.0.1", replica.port)
+        writer.write(begin + b"Content-Length: 100\r\n\r\n{")
+        assert (await reader.readline()).split()[1] == b"408"
+        # then: others are served
+        assert (await replica.call("plain-key", {"a": 1}))[0] == 200
+    assert len(await ready.executions()) == 1
 
 
 async def test_a_thousand_calls_at_once_are_a_thousand_executions(stage: Stage) -> None:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 from penstock.cluster.errors import ExecutionGone
 from penstock.kubernetes.api.client import EXECUTIONS, Api, ApiError, Object
+from penstock.kubernetes.api.watches import watch
 
 _PAUSE = 0.2
 """Seconds between a watch that ended and the next."""
@@ -30,12 +31,15 @@ async def changes(
     while True:
         try:
             version = body["metadata"]["resourceVersion"]
-            async with aclosing(api.watch(EXECUTIONS, namespace, name, version)) as events:
-                async for event, changed in events:
+            watching = watch(api, EXECUTIONS, namespace, version, name=name)
+            async with aclosing(watching) as told:
+                async for change in told:
                     failures = 0
-                    if event == "DELETED" or changed["metadata"]["uid"] != uid:
+                    if change.kind == "BOOKMARK":
+                        continue
+                    if change.kind == "DELETED" or change.body["metadata"]["uid"] != uid:
                         raise ExecutionGone(name)
-                    body = changed
+                    body = change.body
                     yield body
             await asyncio.sleep(_PAUSE)
         except ApiError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cachetools import LRUCache
 
 from penstock.expressions import Expressions
+from penstock.gateway.limits import Limits
 from penstock.gateway.listeners import (
     Acceptance,
     Listener,
@@ -22,7 +23,7 @@ from penstock.kubernetes.api.client import FLOWS, Api, ApiError, Object
 from penstock.kubernetes.api.watches import Follower
 from penstock.triggers.evaluation import FlowName
 
-_KEPT_BYTES = 16 * 1024 * 1024
+_KEPT_BYTES = 8 * 1024 * 1024
 """Bytes of Flows that are kept, as JSON: of what webhooks need. What has no room is read when it is
 called."""
 _PATIENCE = 5.0
@@ -57,9 +58,10 @@ class _Kept:
 class WebhookFlows:
     """Finds the flow that an address names, without a call where it is kept."""
 
-    def __init__(self, api: Api, namespaces: Sequence[str] = ()) -> None:
+    def __init__(self, api: Api, limits: Limits, namespaces: Sequence[str] = ()) -> None:
         """``namespaces`` are those that are served; all where none is named."""
         self._api = api
+        self._limits = limits
         self.language = Expressions()
         self._known: dict[Place, _Known] = {}
         self._places: dict[FlowName, set[Place]] = {}
@@ -100,7 +102,11 @@ class WebhookFlows:
 
     async def listener(self, place: Place) -> Listener | None:
         """The listener of a Flow; None where there is none, or the controller has not accepted it.
-        Raises :class:`ApiError`."""
+
+        Raises :class:`ApiError`, and :class:`~penstock.gateway.limits.TooMany` where the
+        expressions of its namespace took too much lately: a Flow that is changed all the time has
+        its keys rendered each time.
+        """
         known = self._known.get(place)
         if known is None or known.acceptance is not Acceptance.ACCEPTED:
             return None
@@ -111,7 +117,9 @@ class WebhookFlows:
                 return None  # it has changed since, and the watch tells of it soon
             kept = self._keep(place, body)
         if kept.listener is None:
-            kept.listener = listener_of(kept.body, self.language)
+            self._limits.check_cpu(place[0])
+            with self._limits.computing(place[0]):
+                kept.listener = listener_of(kept.body, self.language)
         return kept.listener
 
     def seen(self, body: Object) -> None:

@@ -86,10 +86,14 @@ class Limits:
         _refuse(told, self._flows.missing_seconds(place))
         told = f"the flows of `{tenant}` are called more than {TENANT_RATE:g} times a second"
         _refuse(told, self._tenants.missing_seconds(tenant))
-        told = f"the expressions of the webhooks of `{tenant}` take too much CPU"
-        _refuse(told, self._cpu.missing_seconds(tenant, 0.0))
+        self.check_cpu(tenant)
         self._flows.take(place)
         self._tenants.take(tenant)
+
+    def check_cpu(self, tenant: str) -> None:
+        """Raise :class:`TooMany` where the expressions of a namespace took too much lately."""
+        told = f"the expressions of the webhooks of `{tenant}` take too much CPU"
+        _refuse(told, self._cpu.missing_seconds(tenant, 0.0))
 
     @contextmanager
     def computing(self, tenant: str) -> Iterator[None]:

@@ -8,20 +8,22 @@ import os
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from penstock.gateway.app import gateway_app
 from penstock.gateway.flows import WebhookFlows
-from penstock.gateway.limits import Limits
+from penstock.gateway.limits import MOST_WAITS, Limits
 from penstock.gateway.pushes import Pushes
 from penstock.gateway.switches import Switches
 from penstock.gateway.webhooks import WAITS, Webhooks
-from penstock.kubernetes.api.client import Api, connect
+from penstock.kubernetes.api.client import CONNECTIONS, Api, connect
 
 PORT = 8084
-_SILENCE = 15.0
-"""Seconds for which a client may take to send the headers of a request, the first or the next."""
+_SILENCE = 75.0
+"""Seconds within which the headers of a request come, the first or the next. Proxies keep their
+connections for a minute, and must not find one closed that they are about to use."""
 _READ_BYTES = 16 * 1024
 """Bytes of a body that are read before its turn has come, about."""
 _LINGER = 2.0
@@ -48,11 +50,32 @@ async def _run(namespaces: Sequence[str], port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with connect() as api, serving(api, namespaces, port):
+    # Each answer that waits has a watch, and so a connection, of its own.
+    connecting = connect(connections=CONNECTIONS + MOST_WAITS)
+    async with connecting as api, serving(api, namespaces, port) as gateway:
         logger.info("the gateway has started, on port %d", port)
-        await stop.wait()
+        stopped = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait(
+            {stopped, *gateway.following}, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in done - {stopped}:  # what it knows would be older and older
+            raise SystemExit(f"the gateway failed: {task.exception()!r}")
         # Whoever sends learns somewhat later that this pod goes.
         await asyncio.sleep(_FAREWELL)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A gateway at work."""
+
+    runner: web.AppRunner
+    following: Sequence[asyncio.Task[None]]
+    """The tasks that keep what it knows up to date. None of them ends by itself."""
+
+    @property
+    def port(self) -> int:
+        port: int = self.runner.addresses[0][1]
+        return port
 
 
 @asynccontextmanager
@@ -62,10 +85,11 @@ async def serving(
     port: int = PORT,
     host: str | None = None,
     waits: float = WAITS,
-) -> AsyncIterator[web.AppRunner]:
+) -> AsyncIterator[Serving]:
     """Serve while the block runs."""
-    flows, switches = WebhookFlows(api, namespaces), Switches(api, namespaces)
-    webhooks = Webhooks(api, flows, switches, Limits(), waits)
+    limits = Limits()
+    flows, switches = WebhookFlows(api, limits, namespaces), Switches(api, namespaces)
+    webhooks = Webhooks(api, flows, switches, limits, waits)
     app = gateway_app(webhooks, Pushes(api), lambda: flows.is_listed and switches.is_listed)
     # A client that leaves ends its call, and with it the watch of an execution.
     runner = web.AppRunner(
@@ -81,7 +105,7 @@ async def serving(
     await runner.setup()
     try:
         await web.TCPSite(runner, host=host, port=port).start()
-        yield runner
+        yield Serving(runner, following)
     finally:
         await runner.cleanup()
         for task in following:

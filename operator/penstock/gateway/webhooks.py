@@ -14,14 +14,15 @@ from uuid import uuid4
 from aiohttp import web
 from multidict import MultiMapping
 
+from penstock.cluster.errors import ClusterError
 from penstock.cluster.firings import NameTaken, Started, start_execution
 from penstock.expressions import spending
 from penstock.gateway.answers import ended_answer, execution_answer, problem
 from penstock.gateway.flows import NotAccepted, Place, WebhookFlows
-from penstock.gateway.limits import Limits
+from penstock.gateway.limits import Limits, TooMany
 from penstock.gateway.listeners import Listener, allowance, context_of
 from penstock.gateway.switches import Switches
-from penstock.gateway.waiting import Gone, ended
+from penstock.gateway.waiting import ended
 from penstock.kubernetes.api.client import Api, Object
 from penstock.resources.stored_values import as_stored
 from penstock.triggers.evaluation import FlowName
@@ -123,12 +124,28 @@ class Webhooks:
         """The webhooks of that key. Raises :class:`NotAccepted` where a Flow may have it that the
         controller has not looked at: in another namespace, such a one holds up nobody."""
         pending = [place for place in places if self._flows.is_pending(place)]
-        found = [one for place in places if (one := await self._opened(place, key)) is not None]
+        found = await self._all_opened(places, key)
         if found or not pending:
             return found
         for place in pending:
             await self._flows.settled(place)
-        return [one for place in pending if (one := await self._opened(place, key)) is not None]
+        return await self._all_opened(pending, key)
+
+    async def _all_opened(self, places: Sequence[Place], key: str) -> list[_Found]:
+        """The webhooks of that key at these places. Raises :class:`TooMany` where none is found
+        and one may not be looked at now."""
+        found: list[_Found] = []
+        refusal: TooMany | None = None
+        for place in places:
+            try:
+                one = await self._opened(place, key)
+            except TooMany as error:
+                refusal = error
+            else:
+                found += [] if one is None else [one]
+        if refusal is not None and not found:
+            raise refusal
+        return found
 
     async def _opened(self, place: Place, key: str) -> _Found | None:
         listener = await self._flows.listener(place)
@@ -154,7 +171,7 @@ class Webhooks:
                 return outcome
             try:
                 execution = await ended(self._api, outcome.execution, self._waits)
-            except Gone:
+            except ClusterError:
                 return problem(410, f"the execution {outcome.name} was deleted before it ended")
             return ended_answer(found.listener, webhook, execution)
 

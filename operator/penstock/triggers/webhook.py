@@ -35,7 +35,8 @@ METHODS = ("GET", "POST", "PUT")
 
 LENIENT = {"lenient": True}
 """How an accepted trigger is read: plugin defaults may give it what its type does not know."""
-_EXPRESSION = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
+_OPENING = re.compile(r"\{\{|\{%")
+_CLOSING = re.compile(r"\}\}|%\}")
 _READS = re.compile(rf"(?<![\w.])({'|'.join(sorted(HOST_FUNCTIONS))})\s*\(")
 
 
@@ -106,8 +107,8 @@ def _functions_in(value: Any) -> Iterator[str]:
         for item in value:
             yield from _functions_in(item)
     elif isinstance(value, str) and is_expression(value):
-        for expression in _EXPRESSION.findall(value):
-            yield from _READS.findall(expression)
+        for rest in _OPENING.split(value)[1:]:
+            yield from _READS.findall(_CLOSING.split(rest, 1)[0])
 
 
 def _by_its_flow(trigger: Trigger) -> bool:

@@ -53,15 +53,14 @@ class Gateway:
     """What a test sees of it."""
 
     server: ApiServer
-    flows: WebhookFlows
-    switches: Switches
     now: float = 1_000.0
     """The clock of the limits, which stands still."""
-    limits: Limits = field(init=False)
     client: TestClient[Any, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.limits = Limits(lambda: self.now)
+        self.flows = WebhookFlows(self.server.api, self.limits)
+        self.switches = Switches(self.server.api)
 
     def has(self, text: str, kube_namespace: str = "team", **status: Any) -> Object:
         """Let there be an accepted Flow."""
@@ -82,7 +81,7 @@ class Gateway:
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
     server = ApiServer()
-    made = Gateway(server, WebhookFlows(server.api), Switches(server.api))
+    made = Gateway(server)
     webhooks = Webhooks(server.api, made.flows, made.switches, made.limits, waits=0.2)
     app = gateway_app(webhooks, Pushes(server.api, lambda: made.now), lambda: True)
     async with TestClient(TestServer(app)) as client:

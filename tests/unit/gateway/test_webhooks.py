@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from penstock.gateway import flows as flows_module
-from penstock.gateway.limits import FLOW_BURST, FLOW_RATE
+from penstock.gateway.limits import CPU_BURST, FLOW_BURST, FLOW_RATE
 from penstock.gateway.webhooks import MOST_BYTES
 from penstock.kubernetes.api.client import EXECUTIONS, FLOWS
 from penstock.resources.trigger_state import new_trigger_state
@@ -316,6 +316,19 @@ async def test_expressions_have_a_tenth_of_a_second(gateway: Gateway) -> None:
     began = asyncio.get_running_loop().time()
     assert (await gateway.call(ORDERS)).status == 204
     assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_a_flow_that_changes_all_the_time_does_not_make_the_gateway_work_all_the_time(
+    gateway: Gateway,
+) -> None:
+    """Its keys are rendered for each change, whoever calls."""
+    gateway.has(flow())
+    gateway.has(flow(key="other"), "restless")
+    with gateway.limits.computing("restless"):
+        gateway.limits._cpu.take("restless", 2 * CPU_BURST)
+    path = "/api/v1/restless/executions/webhook/company.team/orders/other"
+    assert (await gateway.call(path)).status == 429
+    assert (await gateway.call(ORDERS)).status == 200
 
 
 async def test_the_api_server_s_words_stay_here(gateway: Gateway) -> None:

@@ -131,6 +131,27 @@ async def test_what_was_missed_is_found_by_a_new_list() -> None:
     assert sorted(await followed(server, 7)) == ["-a", "-c", "a", "b", "b", "c", "d"]
 
 
+async def test_an_object_that_can_t_be_read_counts_as_gone_and_hides_no_other() -> None:
+    # given
+    news: list[str] = []
+
+    def seen(body: Object) -> None:
+        if body["metadata"]["name"] == "odd":
+            raise KeyError("spec")
+        news.append(body["metadata"]["name"])
+
+    server = Told([[flow("odd", 5), flow("a", 6)]], [[told("ADDED", flow("b", 101))]])
+    follower = Follower(server.api, FLOWS, None, seen, lambda _, name: news.append(f"-{name}"))
+    # when
+    work = asyncio.create_task(follower.run())
+    async with asyncio.timeout(5):
+        while "b" not in news:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    work.cancel()
+    # then
+    assert news == ["-odd", "a", "b"]
+
+
 async def test_a_list_that_fails_is_made_again() -> None:
     away = ApiError(503, "ServiceUnavailable", "away")
     assert await followed(Told([away, away, [flow("a", 5)]], []), 1) == ["a"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -178,6 +179,13 @@ def test_what_needs_more_than_flows_is_not_served(properties: dict[str, Any], wo
     trigger = Trigger(id="hook", type=WEBHOOK, properties=properties)
     for key in (properties["key"], "", "null"):
         assert receive([trigger], key, GET, context()).status == 404
+
+
+def test_a_text_that_never_closes_is_read_in_a_moment() -> None:
+    began = time.process_time()
+    webhook = Webhook.model_validate({"key": "k", "inputs": {"a": "{{" * 200_000}})
+    assert webhook.not_served is None
+    assert time.process_time() - began < 2
 
 
 def test_texts_that_only_look_like_calls_are_served() -> None:

@@ -6,7 +6,6 @@ client's typed models are left aside: turning objects into them and back costs m
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from urllib.parse import quote, urlencode
 from aiohttp import ClientError, ClientTimeout
 from kubernetes import aio
 
-from penstock.kubernetes.api.json_reader import LEVELS_OF_EVENT, LEVELS_OF_LIST, read_json
+from penstock.kubernetes.api.json_reader import LEVELS_OF_LIST, read_json
 from penstock.kubernetes.api.lists import Page, PageSize, PageTooLarge
 from penstock.resources import GROUP, VERSION
 
@@ -29,8 +28,8 @@ APPLY_PATCH = "application/apply-patch+yaml"
 FIELD_MANAGER = "penstock"
 TIMEOUT = 30.0
 """Seconds after which a call is given up; the reconcile is tried again."""
-_WATCH_SECONDS = 240
-"""How long the API server keeps a watch of one object open."""
+CONNECTIONS = 64
+"""Calls to the API server that go on at once; further ones wait."""
 _LIST_TRIES = 3
 """How often a list is begun whose moment the API server forgot before all pages were read."""
 
@@ -200,26 +199,6 @@ class Api:
             token = meta.get("continue") or ""
             if not token:
                 return
-
-    async def watch(
-        self, resource: Resource, namespace: str, name: str, version: str
-    ) -> AsyncGenerator[tuple[str, Object], None]:
-        """Every change of one object since a version of it: `ADDED`, `MODIFIED` or `DELETED`, and
-        the object. It ends after some minutes, and when the API server likes."""
-        query = {
-            "watch": "true",
-            "fieldSelector": f"metadata.name={_segment(name)}",
-            "resourceVersion": version,
-            "timeoutSeconds": str(_WATCH_SECONDS),
-        }
-        path, rest = _path(resource, namespace, None, ""), b""
-        async for piece in self.stream(path, query, silence=_WATCH_SECONDS + TIMEOUT):
-            *lines, rest = (rest + piece).split(b"\n")
-            for event in (read_json(line, LEVELS_OF_EVENT) for line in lines):
-                if event["type"] == "ERROR":
-                    refusal = event["object"]
-                    raise _refusal(refusal.get("code", 500), json.dumps(refusal).encode())
-                yield event["type"], event["object"]
 
     async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
         query = {"fieldManager": FIELD_MANAGER}
@@ -436,13 +415,16 @@ def _refusal(status: int, raw: bytes, retry_after: str | None = None) -> ApiErro
 
 
 @asynccontextmanager
-async def connect(observer: Observer | None = None) -> AsyncIterator[Api]:
-    """Connect with the service account of the pod, or with the current kubeconfig."""
+async def connect(
+    observer: Observer | None = None, connections: int = CONNECTIONS
+) -> AsyncIterator[Api]:
+    """Connect with the service account of the pod, or with the current kubeconfig. Of calls and
+    watches so many go on at once."""
     configuration = aio.client.Configuration()
     try:
         aio.config.load_incluster_config(client_configuration=configuration)
     except aio.config.ConfigException:
         await aio.config.load_kube_config(client_configuration=configuration)
-    configuration.connection_pool_maxsize = 64
+    configuration.connection_pool_maxsize = connections
     async with aio.client.ApiClient(configuration) as client:
         yield Api(client, observer)

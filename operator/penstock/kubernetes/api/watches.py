@@ -156,7 +156,7 @@ class Follower:
                 version, present = page.version, set()
             for body in page.items:
                 present.add(_place(body))
-                self._seen(body)
+                self._tell_of(body)
         for namespace, name in self._present - present:
             self._removed(namespace, name)
         self._present = present
@@ -171,7 +171,15 @@ class Follower:
             self._removed(*place)
         else:
             self._present.add(place)
-            self._seen(change.body)
+            self._tell_of(change.body)
+
+    def _tell_of(self, body: Object) -> None:
+        """Tell of an object. One that can't be read counts as gone: it must not hide the others."""
+        try:
+            self._seen(body)
+        except Exception:
+            logger.exception("%s %s can't be read", self._resource.plural, "/".join(_place(body)))
+            self._removed(*_place(body))
 
 
 def _place(body: Object) -> tuple[str, str]:
