@@ -23,6 +23,8 @@ from penstock.controller.attempts.start import AttemptStarter
 from penstock.controller.attempts.starting_jobs import StartingJobs
 from penstock.controller.attempts.task_cache import CachedTasks
 from penstock.controller.attempts.working_directories import WorkingDirectories
+from penstock.controller.concurrency.calls import SlotCalls
+from penstock.controller.concurrency.slots import SlotLimits
 from penstock.controller.executions.abandon import Abandonment
 from penstock.controller.executions.actions import Actions
 from penstock.controller.executions.cluster_tasks import ClusterTasks
@@ -72,7 +74,7 @@ from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.quarantine import Quarantine
 from penstock.controller.runtime.recorder import Recorder
-from penstock.controller.runtime.settings import Settings
+from penstock.controller.runtime.settings import ExecutionSettings, Settings
 from penstock.controller.runtime.throttle import Throttle
 from penstock.controller.runtime.waits import Waits
 from penstock.controller.triggers.arming import Arming
@@ -111,6 +113,9 @@ class Runtime:
         self.reconcilers = Reconcilers(metrics, waits, quarantine, settings.workers)
         self.starting = StartingJobs(
             settings.jobs_starting_at_once, self.reconcilers.add_key, self.memories.is_forgotten
+        )
+        self.slots = SlotCalls(
+            self.stores.executions, _slot_limits(settings.executions), self.reconcilers.add_key
         )
         self.secrets = SecretLocations(settings.secrets, self.stores.flows)
         self.workers = Workers()
@@ -178,7 +183,7 @@ def build_events(runtime: Runtime, files: Files, logs: Logs) -> Events:
         runtime.attempts,
         runtime.memories,
         runtime.reconcilers,
-        Told(logs, files.orphaned, files.folders, runtime.starting),
+        Told(logs, files.orphaned, files.folders, runtime.starting, runtime.slots),
     )
 
 
@@ -290,7 +295,7 @@ def build_executions(rooms: Rooms) -> None:
         ),
         Decisions(
             resolution,
-            ConcurrencyLimits(stores.executions, stores.flows, revisions, memories),
+            ConcurrencyLimits(runtime.slots, stores.flows, revisions),
             files.provenance,
             identities,
             rooms.flows.functions,
@@ -357,6 +362,14 @@ def build_gitsources(runtime: Runtime, files: Files, git: Git) -> None:
         FileReader(runtime.workers),
     )
     runtime.reconcilers.serve("GitSource", reconciler.reconcile, reconciler.stop)
+
+
+def _slot_limits(settings: ExecutionSettings) -> SlotLimits:
+    return SlotLimits(
+        settings.max_running,
+        settings.max_running_per_namespace,
+        settings.max_running_by_namespace,
+    )
 
 
 def _environment(prefix: str) -> dict[str, str]:
