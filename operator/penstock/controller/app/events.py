@@ -5,7 +5,7 @@
 | a Flow or GitSource is new | before an execution of its namespace begins, it is looked at whether the namespace is still the same |
 | a Flow is seen | it is reconciled; where its spec changed, the first of its executions that wait too, as its limit may be another, and its TriggerStates |
 | a Flow is gone | its revisions in memory go, and it is reconciled once more, which deletes those that nobody runs; another one of its namespace and id is reconciled, which counts now |
-| an Execution is seen | it is reconciled; where its state or the result of a control is news, its makers and those whose task waits for it too |
+| an Execution is seen | it is reconciled; where its state or the result of a control is news, its makers, those whose task waits for it and the Flow triggers that may listen to it too |
 | an Execution's status is written | the same for makers and those that wait; its Flow, some time later, where it began or ended; the TriggerState of the trigger that started it, where it ended |
 | an Execution has ended or is gone, however that became known | those are reconciled for whom its slots are free now (`concurrency.calls`) |
 | an Execution is gone | its memory goes, its files and logs are deleted; its makers, those that wait for it and the TriggerState of the trigger that started it are reconciled |
@@ -41,6 +41,7 @@ from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import version_of
 from penstock.controller.runtime.keys import started_by
 from penstock.controller.runtime.queue import Key
+from penstock.controller.triggers.listeners import Listeners
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.api.labels import EXECUTION_NAME
 from penstock.kubernetes.observation.podstatus import gone
@@ -62,6 +63,7 @@ class Told:
     folders: TenantFolders
     starting: StartingJobs
     slots: SlotCalls
+    listeners: Listeners
 
 
 class Events:
@@ -84,6 +86,7 @@ class Events:
         self._starting = told.starting
         self._folders = told.folders
         self._slots = told.slots
+        self._listeners = told.listeners
         self._told: FIFOCache[str, object] = FIFOCache(_TOLD)
         """What relatives were last told of an execution, by its uid."""
         stores.flows.on_removed(self.flow_gone)
@@ -174,6 +177,7 @@ class Events:
     def trigger_gone(self, state: Object) -> None:
         """Take in that a TriggerState is gone: that of a trigger that is still there is made
         anew."""
+        self._listeners.remove(state)
         self._reconcilers.removed("TriggerState", state)
         self._reconcilers.add_key(_flow_of(state))
 
@@ -236,6 +240,8 @@ class Events:
             return self._look_again(execution, ())
         self._told[uid] = news
         self._look_again(execution, makers_of(execution))
+        for key in self._listeners.tell(execution):
+            self._reconcilers.add_key(key)
 
     def _look_again(self, execution: Object, names: Iterable[str]) -> None:
         """Let executions of these names look again, and those whose task waits for this one."""

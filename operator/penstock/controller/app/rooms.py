@@ -80,10 +80,13 @@ from penstock.controller.runtime.waits import Waits
 from penstock.controller.triggers.arming import Arming
 from penstock.controller.triggers.clock import Clock
 from penstock.controller.triggers.contexts import Contexts
+from penstock.controller.triggers.histories import Histories
+from penstock.controller.triggers.listeners import Listeners
 from penstock.controller.triggers.reconciler import TriggerReconciler
 from penstock.controller.triggers.requests import RequestServer
 from penstock.controller.triggers.serving import TriggerServers
 from penstock.controller.triggers.starter import Starter
+from penstock.controller.triggers.upstream import UpstreamServer
 from penstock.controller.workers.checking import Checking
 from penstock.controller.workers.deciding import Deciding
 from penstock.controller.workers.pool import Workers
@@ -93,7 +96,7 @@ from penstock.kubernetes.status.large_outputs import OutputsKeeper
 from penstock.kubernetes.status.task_run_archive import TaskRunArchive
 from penstock.network import AllowedHosts, RefusedNetworks
 from penstock.storage.usage import Usage
-from penstock.triggers.kinds import ClockTrigger, RequestTrigger
+from penstock.triggers.kinds import ClockTrigger, ExecutionTrigger, RequestTrigger
 
 
 class Runtime:
@@ -117,6 +120,7 @@ class Runtime:
         self.slots = SlotCalls(
             self.stores.executions, _slot_limits(settings.executions), self.reconcilers.add_key
         )
+        self.listeners = Listeners()
         self.secrets = SecretLocations(settings.secrets, self.stores.flows)
         self.workers = Workers()
 
@@ -183,7 +187,9 @@ def build_events(runtime: Runtime, files: Files, logs: Logs) -> Events:
         runtime.attempts,
         runtime.memories,
         runtime.reconcilers,
-        Told(logs, files.orphaned, files.folders, runtime.starting, runtime.slots),
+        Told(
+            logs, files.orphaned, files.folders, runtime.starting, runtime.slots, runtime.listeners
+        ),
     )
 
 
@@ -214,7 +220,7 @@ class Flows:
             runtime.recorder,
         )
         runtime.reconcilers.serve("Flow", reconciler.reconcile, reconciler.removed)
-        starter = Starter(runtime.api, stores.executions)
+        starter, contexts = Starter(runtime.api, stores.executions), Contexts(keyvalues.index)
         triggers = TriggerReconciler(
             runtime.api,
             stores.triggers,
@@ -223,7 +229,14 @@ class Flows:
             self.revisions,
             TriggerServers(
                 {
-                    ClockTrigger: Clock(starter, Contexts(keyvalues.index)),
+                    ClockTrigger: Clock(starter, contexts),
+                    ExecutionTrigger: UpstreamServer(
+                        starter,
+                        contexts,
+                        stores.executions,
+                        Histories(runtime.api, self.revisions),
+                        runtime.listeners,
+                    ),
                     RequestTrigger: RequestServer(settings.gateway.enabled),
                 }
             ),
