@@ -33,6 +33,7 @@ from penstock.expressions import spending
 from penstock.kubernetes.api.client import Object
 from penstock.resources.execution import Transition
 from penstock.resources.names import short_hash
+from penstock.resources.stored import written_date
 from penstock.resources.trigger_state import TriggerPhase, TriggerStateStatus
 from penstock.triggers.evaluation import FlowName, Upstream, transition
 from penstock.triggers.firing import Firing
@@ -253,8 +254,8 @@ def _steps(execution: Object, since: datetime) -> Iterator[_Happened]:
     """The states into which an execution came later than a date, the latest first."""
     name = execution["metadata"]["name"]
     for told in reversed(execution["status"].get("history") or ()):
-        date = datetime.fromisoformat(told["date"])
-        if date <= since:
+        date = written_date(told.get("date"))
+        if date is None or date <= since:
             return
         step = Transition(state=told["state"], date=date)
         yield _Happened(transition_key(transition(name, step.state, date)), step, execution)
