@@ -167,6 +167,8 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("executions", "trigger", {"id": "t", "type": "x", "variables": {"date": "today"}}),
     ("executions", "scheduleDate", "2030-01-01T00:00:00Z"),
     ("executions", "breakpoints", ["a", "b"]),
+    ("executions", "priority", -1000),
+    ("executions", "priority", 1000),
     ("executions", "replay", {"execution": "first", "task": "a"}),
     ("executions", "kill", True),
     ("executions", "controls", [CONTROL, {"id": "again", "restart": {"revision": 2}}]),

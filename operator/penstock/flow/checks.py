@@ -12,6 +12,12 @@ from penstock.flow.input_defaults import refused_defaults
 from penstock.flow.limits import check_triggers
 from penstock.flow.model import Expression, is_expression
 from penstock.flow.named_types import unknown_types
+from penstock.flow.priority import (
+    GREATEST_PRIORITY,
+    LEAST_PRIORITY,
+    PRIORITY_LABEL,
+    read_priority,
+)
 from penstock.flow.problems import Location, Problem
 from penstock.flow.task import RunnableTask, Task
 from penstock.flow.types import TaskTypes
@@ -51,6 +57,7 @@ def check_flow(flow: Flow, types: TaskTypes) -> list[Problem]:
         *_input_dependencies(flow),
         *islice(_input_cycles(flow), _MOST_CYCLES),
         *_system_labels(flow),
+        *_priority_label(flow),
         *unknown_types(flow, located),
         *_task_warnings(located, types),
         *_without_effect(located, types),
@@ -180,6 +187,14 @@ def _system_labels(flow: Flow) -> list[Problem]:
         for key, value in flow.labels.items()
         if key.startswith("system.") and key != "system.readOnly"
     ]
+
+
+def _priority_label(flow: Flow) -> Iterator[Problem]:
+    given = flow.labels.get(PRIORITY_LABEL)
+    if given is not None and read_priority(given) is None:
+        bounds = f"an integer from {LEAST_PRIORITY} to {GREATEST_PRIORITY}"
+        message = f"the priority of the flow's executions is {bounds}, not `{given}`"
+        yield Problem(("labels", PRIORITY_LABEL), message, code="priority")
 
 
 def _task_warnings(located: list[tuple[Location, Task]], types: TaskTypes) -> Iterator[Problem]:

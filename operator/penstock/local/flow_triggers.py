@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from penstock.engine.interface.actions import Report, StartExecution
-from penstock.engine.interface.limits import Limits
 from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.tree import FlowTree
 from penstock.expressions import Host
@@ -25,6 +24,7 @@ from penstock.resources.execution import (
 from penstock.resources.names import execution_prefix
 from penstock.triggers.evaluation import Context, FlowName, Language, Upstream
 from penstock.triggers.firing import Firing
+from penstock.triggers.flow_trigger.chain import is_endless
 from penstock.triggers.flow_trigger.decision import decide
 from penstock.triggers.flow_trigger.memory import Memory
 from penstock.triggers.flow_trigger.model import FlowTrigger
@@ -100,7 +100,7 @@ class FlowTriggers:
     def _start(
         self, execution: LocalExecution, armed: _Armed, firing: Firing
     ) -> Iterator[StartExecution]:
-        if self._chain(execution) >= Limits().depth:
+        if is_endless(execution.name, self._started_by):
             _warn(execution, armed, "flows start each other without end")
             return
         spec = ExecutionSpec(
@@ -113,14 +113,11 @@ class FlowTriggers:
         )
         yield StartExecution(f"{execution_prefix(armed.flow.id)}-{firing.key[:10]}", spec)
 
-    def _chain(self, execution: LocalExecution) -> int:
-        """The length of the chain of triggered executions that ends with one."""
-        length = 0
-        at: LocalExecution | None = execution
-        while at is not None and at.spec.trigger is not None:
-            length += 1
-            at = self._executions.get(str(at.spec.trigger.variables.get("executionId")))
-        return length
+    def _started_by(self, name: str) -> str | None:
+        execution = self._executions.get(name)
+        trigger = None if execution is None else execution.spec.trigger
+        found = None if trigger is None else trigger.variables.get("executionId")
+        return None if found is None else str(found)
 
     def _outputs_of(self, name: str) -> Mapping[str, Any] | None:
         execution = self._executions.get(name)
@@ -147,19 +144,9 @@ def _properties(trigger: Trigger) -> FlowTrigger | None:
 
 
 def _upstream(execution: LocalExecution, flow: Flow, step: Transition) -> Upstream:
-    status = execution.status
+    status, name = execution.status, FlowName(flow.namespace, flow.id)
     run_index = TaskRunIndex(status.task_runs, FlowTree(flow).traits)
-    return Upstream(
-        id=execution.name,
-        namespace=flow.namespace,
-        flow_id=flow.id,
-        state=str(step.state),
-        date=step.date,
-        labels=status.labels,
-        outputs=status.outputs,
-        task_outputs=run_index.visible_outputs(),
-        attempts=[[str(item.state) for item in run.attempts] for run in status.task_runs],
-    )
+    return Upstream.of(execution.name, name, status, step, run_index.visible_outputs())
 
 
 def _warn(execution: LocalExecution, armed: _Armed, message: str) -> None:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from penstock.flow.priority import GREATEST_PRIORITY, LEAST_PRIORITY
 from penstock.resources.conditions import Condition
 
 
@@ -23,7 +24,8 @@ class State(StrEnum):
 
     CREATED = "CREATED"
     QUEUED = "QUEUED"
-    """Of an execution: it waits for others of its flow, as `concurrency` says."""
+    """Of an execution: it waits for a slot, as the `concurrency` of its flow or an administrator's
+    limit says."""
     RUNNING = "RUNNING"
     RETRYING = "RETRYING"
     RETRIED = "RETRIED"
@@ -264,6 +266,9 @@ class ExecutionSpec(ResourceModel):
     """Set by whatever trigger made the execution."""
     schedule_date: datetime | None = None
     """Nothing of it runs before."""
+    priority: Annotated[int, Field(ge=LEAST_PRIORITY, le=GREATEST_PRIORITY)] | None = None
+    """Which of those comes first that wait for a slot in its Kubernetes namespace: the one with the
+    greatest. Where it is not given, the label `penstock.dev/priority` says so, else it is 0."""
     breakpoints: list[str] = []
     """Ids of tasks before which it stops until it is resumed."""
     replay: ReplayReference | None = None
@@ -464,7 +469,8 @@ class ExecutionStatus(ResourceModel):
     trigger: str | None = None
     """The id of the trigger that started it, or `manual`."""
     message: str | None = None
-    """Why the execution ended as it did, where that needs saying."""
+    """Why the execution ended as it did, where that needs saying; what it waits for while it is
+    queued."""
     refusal: str | None = None
     """Why it was ended before anything of it ran, in one word."""
     logs: LogsReference | None = None

@@ -22,7 +22,7 @@ def with_conditions(
     """
     state = status.state
     message = status.message or ""
-    if not state.terminated:
+    if not (state.terminated or (state is State.QUEUED and message)):
         message = f"{status.progress} task runs ended" if status.progress else ""
     reason = refusal if state is State.FAILED and refusal in EXECUTION.reasons else None
     conditions = EXECUTION.judged(

@@ -87,8 +87,8 @@ def _digest(trigger: str) -> str:
 def _written(spec: ExecutionSpec) -> dict[str, Any]:
     """Give a spec as JSON values, without what says nothing."""
     written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    empty: tuple[object, ...] = ({}, [], False)
-    return {key: value for key, value in written.items() if value not in empty}
+    said = {key: value for key, value in written.items() if value is not False}
+    return {key: value for key, value in said.items() if value not in ({}, [])}
 
 
 def _owner(meta: Mapping[str, Any]) -> dict[str, Any]:

@@ -156,7 +156,8 @@ _RESTART = "Mend what the message names, then restart or replay it."
 
 EXECUTION_STATES = (
     Reason("Created", Health.PROGRESSING, "It has not begun: its `scheduleDate` has not come."),
-    Reason("Queued", Health.PROGRESSING, "It waits for its turn, as `concurrency` says."),
+    Reason("Queued", Health.PROGRESSING,
+           "It waits for a slot; the message says for which, and how many come before it."),
     Reason("Running", Health.PROGRESSING, "It goes on."),
     Reason("Paused", Health.PROGRESSING, "It waits for a person, or for the end of a pause.",
            "Resume it, where it waits for you."),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from penstock.expressions import ExpressionError, Host, is_truthy
+from penstock.resources.execution import ExecutionStatus, Transition
 
 if TYPE_CHECKING:
     from penstock.expressions import Expressions
@@ -48,13 +49,33 @@ class Upstream:
     attempts: Sequence[Sequence[str]] = ()
     """For each task run, the states of its attempts."""
 
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        flow: FlowName,
+        status: ExecutionStatus,
+        step: Transition,
+        task_outputs: Mapping[str, Any],
+    ) -> Upstream:
+        """The event that an execution came into a state, from all that is known of it."""
+        return cls(
+            id=name,
+            namespace=flow.namespace,
+            flow_id=flow.id,
+            state=str(step.state),
+            date=step.date,
+            revision=1 if status.flow is None else status.flow.revision,
+            labels=status.labels,
+            outputs=status.outputs,
+            task_outputs=task_outputs,
+            attempts=[[str(item.state) for item in run.attempts] for run in status.task_runs],
+        )
+
     @property
     def transition(self) -> str:
-        """Tells this transition from every other one of any execution, whenever it is looked at.
-
-        By its date, and not by its place: of a very long history the middle is left out.
-        """
-        return f"{self.id}/{self.state}/{self.date.astimezone(UTC).isoformat()}"
+        """Tells this transition from every other one of any execution, whenever it is looked at."""
+        return transition(self.id, self.state, self.date)
 
     @property
     def flow(self) -> FlowName:
@@ -64,6 +85,14 @@ class Upstream:
     def has_retry_attempt(self) -> bool:
         """Whether a task run was tried more than once."""
         return any(len(states) > 1 for states in self.attempts)
+
+
+def transition(execution: str, state: str, date: datetime) -> str:
+    """What tells that an execution came into a state from every other such event.
+
+    By its date, and not by its place: of a very long history the middle is left out.
+    """
+    return f"{execution}/{state}/{date.astimezone(UTC).isoformat()}"
 
 
 @dataclass(frozen=True)

@@ -78,3 +78,9 @@ class ClockTrigger(TriggerType):
 class RequestTrigger(TriggerType):
     """A type of trigger that fires upon a request over HTTP: the gateway receives it, and decides
     by the properties alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionTrigger(TriggerType):
+    """A type of trigger that fires when executions of other flows come into states: the Flow
+    trigger, whose decision is :func:`penstock.triggers.flow_trigger.decision.decide`."""

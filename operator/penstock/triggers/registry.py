@@ -10,6 +10,8 @@ What a type has to provide depends on how it hears of what happens:
 
 - **By the clock.** A :class:`~penstock.triggers.kinds.ClockTrigger` with `plan`, `decide` and
   `next_look`; `controller/triggers/clock.py` serves it as it is.
+- **By what executions do.** An :class:`~penstock.triggers.kinds.ExecutionTrigger`, which the Flow
+  trigger is; `controller/triggers/upstream.py` puts each state of an execution to it, once.
 - **By polling** (a query, a bucket, a URL). The interval is a property, and what was seen last is
   data that is kept with the flow. Asking is I/O, which `controller/triggers` does. The decision is
   a pure function of the properties, of what was seen last and of the answer; it gives what is seen
@@ -22,7 +24,7 @@ What a type has to provide depends on how it hears of what happens:
 - **By a request.** A :class:`~penstock.triggers.kinds.RequestTrigger`, as `webhook`: a request in,
   an answer with a firing out; the room `gateway` receives it.
 
-The first and the last are served; for the others the decision is all that there is yet.
+The first two and the last are served; for the others the decision is all that there is yet.
 
 Whatever arrives, `cluster/firings.py` alone makes an Execution of a firing.
 """

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from penstock.controller.concurrency.standing import FlowKey
 from penstock.controller.executions.resume_task import WaitsForExecution
 from penstock.controller.runtime.queue import Key
 from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, JOBS, KEY_VALUES, Object
@@ -104,7 +105,7 @@ def test_whose_task_waits_for_an_execution_looks_again_once(given: Controller) -
     assert names(given) == {"asked"}
 
 
-def test_the_next_of_a_queue_is_called_when_a_limit_changes_or_a_place_is_free(
+async def test_the_first_that_waits_is_called_when_a_limit_changes_or_a_slot_is_free(
     given: Controller,
 ) -> None:
     # given: two that wait, and one that runs
@@ -121,6 +122,7 @@ def test_the_next_of_a_queue_is_called_when_a_limit_changes_or_a_place_is_free(
     # then
     assert names(given) == {"first"}
     # and when
+    given.operator.runtime.slots.slots.learn(FlowKey(NAMESPACE, "flow"), 1)
     given.server.remove(EXECUTIONS, NAMESPACE, "holder")
     given.watch()
     # then

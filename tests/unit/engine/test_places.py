@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
+
+import pytest
 
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.actions import (
@@ -20,6 +23,7 @@ from penstock.resources.execution import (
     ExecutionSpec,
     ExecutionStatus,
     FlowReference,
+    ReplayRequest,
     ResumeRequest,
     State,
 )
@@ -56,6 +60,50 @@ def test_a_paused_execution_goes_on_in_its_place_though_others_wait() -> None:
     resumed = engine_.advance(resume, paused.status, {}, LATER, turn=turn)
     # then
     assert resumed.status.state is State.RUNNING
+
+
+def test_what_it_waits_for_stands_in_its_message_until_its_turn_comes() -> None:
+    # given one that waits for a slot beside other flows
+    engine_ = engine("tasks: [{id: a, type: Work}]")
+    waits = Turn(has_room=False, waits_for="waiting for one of 2 slots")
+    queued = engine_.begin(IDENTITY, SPEC, START, waits)
+    assert (queued.status.state, queued.status.message) == (State.QUEUED, waits.waits_for)
+    # when the sentence is another one, and then its turn comes
+    nearer = replace(waits, waits_for="it comes next")
+    still = engine_.advance(IDENTITY, queued.status, {}, LATER, turn=nearer)
+    runs = engine_.advance(IDENTITY, still.status, {}, LATER)
+    # then
+    assert (still.status.state, still.status.message) == (State.QUEUED, "it comes next")
+    assert (runs.status.state, runs.status.message) == (State.RUNNING, None)
+
+
+@pytest.mark.parametrize("behavior", ["CANCEL", "FAIL"])
+def test_the_limit_of_a_flow_alone_cancels_or_fails(behavior: Literal["CANCEL", "FAIL"]) -> None:
+    engine_ = engine("tasks: [{id: a, type: Work}]")
+    limit = Concurrency(limit=2, behavior=behavior)
+    full = Turn(limit, holders=2, has_room=False)
+    elsewhere = Turn(limit, holders=1, has_room=False)
+    assert engine_.begin(IDENTITY, SPEC, START, full).status.state.terminated
+    assert engine_.begin(IDENTITY, SPEC, START, elsewhere).status.state is State.QUEUED
+
+
+def test_a_retry_and_a_replay_have_the_priority_of_what_they_do_again() -> None:
+    # given an urgent execution whose flow is tried again as a whole
+    engine_ = engine("""
+        tasks:
+          - {id: a, type: Work, retry: {type: constant, interval: PT1S, maxAttempts: 2,
+             behavior: CREATE_NEW_EXECUTION}}
+    """)
+    urgent = replace(IDENTITY, priority=7)
+    begun = engine_.begin(urgent, SPEC, START)
+    # when it fails, and when a person replays it
+    failed = engine_.advance(urgent, begun.status, ending(begun, State.FAILED), LATER)
+    replays = replace(urgent, controls=(Control(id="again", replay=ReplayRequest()),))
+    replayed = engine_.advance(replays, begun.status, {}, LATER)
+    # then
+    for step in (failed, replayed):
+        (made,) = [item for item in step.actions if isinstance(item, StartExecution)]
+        assert made.spec.priority == 7
 
 
 AFTER = """

@@ -3,11 +3,12 @@
 | news | leads to |
 |---|---|
 | a Flow or GitSource is new | before an execution of its namespace begins, it is looked at whether the namespace is still the same |
-| a Flow is seen | it is reconciled; where its spec changed, the next of its queue too, as its limit may be another, and its TriggerStates |
+| a Flow is seen | it is reconciled; where its spec changed, the first of its executions that wait too, as its limit may be another, and its TriggerStates |
 | a Flow is gone | its revisions in memory go, and it is reconciled once more, which deletes those that nobody runs; another one of its namespace and id is reconciled, which counts now |
-| an Execution is seen | it is reconciled; where its state or the result of a control is news, its makers and those whose task waits for it too |
-| an Execution's status is written | the same for makers and those that wait; its Flow, some time later, where it began or ended; the next of the queue, where a place became free; the TriggerState of the trigger that started it, where it ended |
-| an Execution is gone | its memory goes, its files and logs are deleted; its makers, those that wait for it, the next of the queue and the TriggerState of the trigger that started it are reconciled |
+| an Execution is seen | it is reconciled; where its state or the result of a control is news, its makers, those whose task waits for it and the Flow triggers that may listen to it too |
+| an Execution's status is written | the same for makers and those that wait; its Flow, some time later, where it began or ended; the TriggerState of the trigger that started it, where it ended |
+| an Execution has ended or is gone, however that became known | those are reconciled for whom its slots are free now (`concurrency.calls`) |
+| an Execution is gone | its memory goes, its files and logs are deleted; its makers, those that wait for it and the TriggerState of the trigger that started it are reconciled |
 | a TriggerState is seen | it is reconciled; its Flow, some time later |
 | a TriggerState is gone | its Flow is reconciled, which makes it anew |
 | a Job or a pod is seen or gone | its attempt is another, and its Execution is reconciled; the pod's log is archived; where it does not start any more, the next Job of its namespace that waits for that is made |
@@ -29,7 +30,7 @@ from penstock.cluster.flows import flow_name
 from penstock.controller.app.reconcilers import Reconcilers
 from penstock.controller.app.stores import Stores
 from penstock.controller.attempts.starting_jobs import StartingJobs
-from penstock.controller.executions.concurrency import next_in_line
+from penstock.controller.concurrency.calls import SlotCalls
 from penstock.controller.executions.related import makers_of
 from penstock.controller.executions.resume_task import WaitsForExecution
 from penstock.controller.files.tenant_folders import TenantFolders
@@ -40,10 +41,11 @@ from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import version_of
 from penstock.controller.runtime.keys import started_by
 from penstock.controller.runtime.queue import Key
+from penstock.controller.triggers.listeners import Listeners
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.api.labels import EXECUTION_NAME
 from penstock.kubernetes.observation.podstatus import gone
-from penstock.resources.execution import ExecutionStatus, State
+from penstock.resources.execution import ExecutionStatus
 from penstock.resources.trigger_state import trigger_state_name
 
 FLOW_DELAY = 1.0
@@ -60,6 +62,8 @@ class Told:
     orphaned_files: OrphanedFiles
     folders: TenantFolders
     starting: StartingJobs
+    slots: SlotCalls
+    listeners: Listeners
 
 
 class Events:
@@ -81,6 +85,8 @@ class Events:
         self._orphaned_files = told.orphaned_files
         self._starting = told.starting
         self._folders = told.folders
+        self._slots = told.slots
+        self._listeners = told.listeners
         self._told: FIFOCache[str, object] = FIFOCache(_TOLD)
         """What relatives were last told of an execution, by its uid."""
         stores.flows.on_removed(self.flow_gone)
@@ -97,7 +103,7 @@ class Events:
             self._reconcilers.add("Flow", flow)
             self._doubt_namespace(flow, before)
             if before is None or before["metadata"].get("generation") != meta.get("generation"):
-                self._call_next(meta["namespace"], meta["name"])
+                self._slots.flow_changed(meta["namespace"], meta["name"])
                 for state in self._stores.triggers.find((meta["namespace"], meta["name"])):
                     self._reconcilers.add("TriggerState", state)
 
@@ -123,11 +129,6 @@ class Events:
         was_open = before is not None and not before.state.terminated
         if flow is not None and (status.state.terminated or not was_open):
             self._reconcilers.queue.add_later(Key("Flow", namespace, flow), FLOW_DELAY)
-        left_queue = (
-            before is not None and before.state is State.QUEUED and status.state is not before.state
-        )
-        if flow is not None and (status.state.terminated or left_queue):
-            self._call_next(namespace, flow)
         if status.state.terminated:
             self._tell_trigger(execution)
         written = self._stores.executions.get(namespace, execution["metadata"]["name"])
@@ -142,9 +143,6 @@ class Events:
         self._orphaned_files.removed(execution)
         self._logs.execution_gone(execution)
         self._look_again(execution, makers_of(execution))
-        flow = ((execution.get("status") or {}).get("flow") or {}).get("name")
-        if flow:
-            self._call_next(meta["namespace"], flow)
         self._tell_trigger(execution)
 
     def execution_ready(self, execution: Object) -> None:
@@ -179,6 +177,7 @@ class Events:
     def trigger_gone(self, state: Object) -> None:
         """Take in that a TriggerState is gone: that of a trigger that is still there is made
         anew."""
+        self._listeners.remove(state)
         self._reconcilers.removed("TriggerState", state)
         self._reconcilers.add_key(_flow_of(state))
 
@@ -241,6 +240,8 @@ class Events:
             return self._look_again(execution, ())
         self._told[uid] = news
         self._look_again(execution, makers_of(execution))
+        for key in self._listeners.tell(execution):
+            self._reconcilers.add_key(key)
 
     def _look_again(self, execution: Object, names: Iterable[str]) -> None:
         """Let executions of these names look again, and those whose task waits for this one."""
@@ -251,13 +252,6 @@ class Events:
         for uid, waiting in self._memories.marked(waits).items():
             self._memories.unmark(uid, waits)
             self._reconcilers.add_key(waiting)
-
-    def _call_next(self, namespace: str, flow: str) -> None:
-        """Let the next of a flow's queue look whether its turn has come; where it has, it calls
-        the one behind it."""
-        waiting = next_in_line(self._stores.executions, namespace, flow)
-        if waiting is not None:
-            self._reconcilers.add("Execution", waiting)
 
 
 def _flow_of(state: Object) -> Key:

@@ -23,6 +23,8 @@ from penstock.controller.attempts.start import AttemptStarter
 from penstock.controller.attempts.starting_jobs import StartingJobs
 from penstock.controller.attempts.task_cache import CachedTasks
 from penstock.controller.attempts.working_directories import WorkingDirectories
+from penstock.controller.concurrency.calls import SlotCalls
+from penstock.controller.concurrency.slots import SlotLimits
 from penstock.controller.executions.abandon import Abandonment
 from penstock.controller.executions.actions import Actions
 from penstock.controller.executions.cluster_tasks import ClusterTasks
@@ -72,16 +74,19 @@ from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.quarantine import Quarantine
 from penstock.controller.runtime.recorder import Recorder
-from penstock.controller.runtime.settings import Settings
+from penstock.controller.runtime.settings import ExecutionSettings, Settings
 from penstock.controller.runtime.throttle import Throttle
 from penstock.controller.runtime.waits import Waits
 from penstock.controller.triggers.arming import Arming
 from penstock.controller.triggers.clock import Clock
 from penstock.controller.triggers.contexts import Contexts
+from penstock.controller.triggers.histories import Histories
+from penstock.controller.triggers.listeners import Listeners
 from penstock.controller.triggers.reconciler import TriggerReconciler
 from penstock.controller.triggers.requests import RequestServer
 from penstock.controller.triggers.serving import TriggerServers
 from penstock.controller.triggers.starter import Starter
+from penstock.controller.triggers.upstream import UpstreamServer
 from penstock.controller.workers.checking import Checking
 from penstock.controller.workers.deciding import Deciding
 from penstock.controller.workers.pool import Workers
@@ -91,7 +96,7 @@ from penstock.kubernetes.status.large_outputs import OutputsKeeper
 from penstock.kubernetes.status.task_run_archive import TaskRunArchive
 from penstock.network import AllowedHosts, RefusedNetworks
 from penstock.storage.usage import Usage
-from penstock.triggers.kinds import ClockTrigger, RequestTrigger
+from penstock.triggers.kinds import ClockTrigger, ExecutionTrigger, RequestTrigger
 
 
 class Runtime:
@@ -112,6 +117,10 @@ class Runtime:
         self.starting = StartingJobs(
             settings.jobs_starting_at_once, self.reconcilers.add_key, self.memories.is_forgotten
         )
+        self.slots = SlotCalls(
+            self.stores.executions, _slot_limits(settings.executions), self.reconcilers.add_key
+        )
+        self.listeners = Listeners()
         self.secrets = SecretLocations(settings.secrets, self.stores.flows)
         self.workers = Workers()
 
@@ -178,7 +187,9 @@ def build_events(runtime: Runtime, files: Files, logs: Logs) -> Events:
         runtime.attempts,
         runtime.memories,
         runtime.reconcilers,
-        Told(logs, files.orphaned, files.folders, runtime.starting),
+        Told(
+            logs, files.orphaned, files.folders, runtime.starting, runtime.slots, runtime.listeners
+        ),
     )
 
 
@@ -209,7 +220,7 @@ class Flows:
             runtime.recorder,
         )
         runtime.reconcilers.serve("Flow", reconciler.reconcile, reconciler.removed)
-        starter = Starter(runtime.api, stores.executions)
+        starter, contexts = Starter(runtime.api, stores.executions), Contexts(keyvalues.index)
         triggers = TriggerReconciler(
             runtime.api,
             stores.triggers,
@@ -218,7 +229,14 @@ class Flows:
             self.revisions,
             TriggerServers(
                 {
-                    ClockTrigger: Clock(starter, Contexts(keyvalues.index)),
+                    ClockTrigger: Clock(starter, contexts),
+                    ExecutionTrigger: UpstreamServer(
+                        starter,
+                        contexts,
+                        stores.executions,
+                        Histories(runtime.api, self.revisions),
+                        runtime.listeners,
+                    ),
                     RequestTrigger: RequestServer(settings.gateway.enabled),
                 }
             ),
@@ -290,7 +308,7 @@ def build_executions(rooms: Rooms) -> None:
         ),
         Decisions(
             resolution,
-            ConcurrencyLimits(stores.executions, stores.flows, revisions, memories),
+            ConcurrencyLimits(runtime.slots, stores.flows, revisions),
             files.provenance,
             identities,
             rooms.flows.functions,
@@ -357,6 +375,14 @@ def build_gitsources(runtime: Runtime, files: Files, git: Git) -> None:
         FileReader(runtime.workers),
     )
     runtime.reconcilers.serve("GitSource", reconciler.reconcile, reconciler.stop)
+
+
+def _slot_limits(settings: ExecutionSettings) -> SlotLimits:
+    return SlotLimits(
+        settings.max_running,
+        settings.max_running_per_namespace,
+        settings.max_running_by_namespace,
+    )
 
 
 def _environment(prefix: str) -> dict[str, str]:

@@ -1,118 +1,125 @@
-"""Concurrency: which executions of a flow may run, and which comes next.
+"""Concurrency: gives an execution its turn, where the limits leave a slot for it.
 
-Places are given one decision at a time for each flow: whoever decides sees what was decided before.
+The slot is kept, in memory, from before the decision until what was decided is written and known.
+So nobody waits while somebody else's decision is written: of two that are decided at one moment the
+second one sees the slot of the first as taken. Where an answer of the API server is lost, the slot
+is kept until the same execution asks again.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from weakref import WeakValueDictionary
 
+from penstock.controller.concurrency.calls import SlotCalls
+from penstock.controller.concurrency.standing import FlowKey, Place, Standing, standing_of
+from penstock.controller.concurrency.waits import sentence
+from penstock.controller.executions.resolution import NotYet, Refusal
 from penstock.controller.flows.revisions import Revisions
-from penstock.controller.runtime.execution_memory import ExecutionMemories
-from penstock.controller.runtime.indexes import ObjectStore, state_of
+from penstock.controller.runtime.indexes import ObjectStore, has_pending_controls, state_of
+from penstock.controller.runtime.outcomes import is_outrun, is_unanswered
 from penstock.controller.workers.pool import Busy
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.turn import ALONE, Turn
 from penstock.expressions import NotLoaded
 from penstock.flow.document import Concurrency
-from penstock.kubernetes.api.client import Object
+from penstock.flow.priority import priority_of
+from penstock.kubernetes.api.client import ApiError, Object
 from penstock.resources.execution import PinnedFlow, State
-from penstock.resources.stored import written_date
-
-_FlowKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class _Unsure:
-    """Marks an execution of a flow of which it is not known whether what was decided was written:
-    it may hold a place."""
+class Asking:
+    """An execution that asks for its turn."""
 
-    flow: _FlowKey
+    execution: Object
+    flow: PinnedFlow
+    engine: Engine
+    caller: str | None
+    """The uid of the execution that called it, as the controller knows it."""
+    now: datetime
+
+    @property
+    def key(self) -> FlowKey:
+        """Name its Flow."""
+        return FlowKey(self.execution["metadata"]["namespace"], str(self.flow.name))
+
+    def standing(self) -> Standing:
+        """Tell how it counts while it asks: one that waits keeps its place, any other one comes
+        last of those with its priority."""
+        state = state_of(self.execution)
+        known = standing_of(self.execution, state) if state is State.QUEUED else None
+        if known is not None:
+            return replace(known, flow=self.key, caller=self.caller)
+        meta, spec = self.execution["metadata"], self.execution.get("spec") or {}
+        labels = (self.execution.get("status") or {}).get("labels")
+        of_flow = {**self.engine.flow.labels, **(spec.get("labels") or {})}
+        place = Place(-priority_of(spec, labels or of_flow), self.now, meta["name"])
+        return Standing(meta["uid"], meta["name"], self.key, place, self.caller)
 
 
 class ConcurrencyLimits:
-    """Gives the executions of a flow their turns."""
+    """Gives executions their turns."""
 
-    def __init__(
-        self,
-        executions: ObjectStore,
-        flows: ObjectStore,
-        revisions: Revisions,
-        memories: ExecutionMemories,
-    ) -> None:
-        self._executions = executions
+    def __init__(self, calls: SlotCalls, flows: ObjectStore, revisions: Revisions) -> None:
+        self._calls = calls
+        self._slots = calls.slots
         self._flows = flows
         self._revisions = revisions
-        self._memories = memories
-        self._locks: WeakValueDictionary[_FlowKey, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def turn(
-        self, execution: Object, flow: PinnedFlow, engine: Engine
-    ) -> AsyncIterator[Turn]:
+    async def turn(self, asking: Asking) -> AsyncIterator[Turn]:
         """Give an execution its turn. Its decision must be stored before this is left."""
-        uid = execution["metadata"]["uid"]
-        key = (execution["metadata"]["namespace"], str(flow.name))
-        lock = self._locks.setdefault(key, asyncio.Lock())
-        concurrency = await self._concurrency(key, engine)
-        if concurrency is None:
+        concurrency = await self._concurrency(asking)
+        limited = concurrency is not None or self._slots.limits.any
+        if not (limited or self._slots.knows(asking.key)):
             yield ALONE
             return
-        async with lock:
-            self._memories.mark(execution, _Unsure(key))
-            try:
-                yield self._turn(execution, key, concurrency)
-            except (NotLoaded, Busy):  # nothing was decided, so nothing was written
-                self._memories.unmark(uid, _Unsure(key))
-                raise
-            self._memories.unmark(uid, _Unsure(key))
+        turn = self._ask(asking, concurrency)
+        uid = asking.execution["metadata"]["uid"]
+        unsure = passed = False
+        try:
+            yield turn
+        except (NotLoaded, Busy, NotYet, Refusal):  # nothing was decided, so nothing was written
+            raise
+        except ApiError as error:
+            unsure = is_unanswered(error)
+            passed = not (unsure or is_outrun(error))
+            raise
+        except Exception:
+            unsure = True
+            raise
+        finally:
+            self._slots.answered(uid, unsure=unsure, passed=passed)
+            self._calls.call()
 
-    async def _concurrency(self, key: _FlowKey, engine: Engine) -> Concurrency | None:
-        """Read the limit as the newest revision has it; of a flow that is gone, as the execution's
-        own has it."""
-        newest = self._flows.get(*key)
+    def _ask(self, asking: Asking, concurrency: Concurrency | None) -> Turn:
+        """Ask for a slot; from here to the answer nothing is waited for."""
+        standing = asking.standing()
+        self._slots.welcome(standing, None if concurrency is None else concurrency.limit)
+        self._calls.call()
+        answer = self._slots.ask(standing)
+        if answer.wait is None:
+            return Turn(concurrency, answer.holders)
+        if has_pending_controls(asking.execution):  # it may run whatever the limits say
+            self._slots.keep(standing)
+        wait = self._calls.told(standing.uid, answer.wait)
+        return Turn(
+            concurrency,
+            answer.holders,
+            answer.ahead,
+            has_room=False,
+            waits_for=sentence(wait, f"{asking.flow.namespace}.{asking.flow.id}"),
+        )
+
+    async def _concurrency(self, asking: Asking) -> Concurrency | None:
+        """Read the limit as the newest revision of the flow has it; of a flow that is gone, as the
+        execution's own has it."""
+        newest = self._flows.get(*asking.key)
         if newest is not None:
             accepted = await self._revisions.accept(newest)
             if accepted.flow is not None:
                 return accepted.flow.concurrency
-        return engine.flow.concurrency
-
-    def _turn(self, execution: Object, key: _FlowKey, concurrency: Concurrency) -> Turn:
-        unsure = self._memories.marked(_Unsure(key))
-        others = {other["metadata"]["uid"]: other for other in self._executions.find(key)}
-        for uid, marked in unsure.items():
-            other = self._executions.get(marked.namespace, marked.name)
-            if other is not None:
-                others[uid] = other
-        others.pop(execution["metadata"]["uid"], None)
-        waits = state_of(execution) is State.QUEUED
-        holders = ahead = 0
-        for uid, other in others.items():
-            state = state_of(other)
-            if state is not None and state.terminated:
-                continue
-            if uid in unsure or state not in (None, State.CREATED, State.QUEUED):
-                holders += 1
-            elif state is State.QUEUED:
-                ahead += not waits or _queue_key(other) < _queue_key(execution)
-        return Turn(concurrency, holders, ahead)
-
-
-def next_in_line(executions: ObjectStore, namespace: str, flow: str) -> Object | None:
-    """Find the execution of a flow that waits longest for its turn."""
-    found = executions.find((namespace, flow))
-    queued = [execution for execution in found if state_of(execution) is State.QUEUED]
-    return min(queued, key=_queue_key, default=None)
-
-
-def _queue_key(execution: Object) -> tuple[datetime, str]:
-    """Tell since when an execution is queued; a name decides between two of one moment."""
-    meta = execution["metadata"]
-    history = (execution.get("status") or {}).get("history") or []
-    since = written_date(history[-1]["date"]) if history else None
-    return since or datetime.fromisoformat(meta["creationTimestamp"]), meta["name"]
+        return asking.engine.flow.concurrency

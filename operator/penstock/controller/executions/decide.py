@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from penstock.controller.attempts.job_factory import with_job_names
-from penstock.controller.executions.concurrency import ConcurrencyLimits
+from penstock.controller.executions.concurrency import Asking, ConcurrencyLimits
 from penstock.controller.executions.expression_functions import ExpressionFunctions
 from penstock.controller.executions.identities import Identities
 from penstock.controller.executions.refusals import refuse_controls
@@ -21,6 +21,7 @@ from penstock.controller.executions.resolution import (
 )
 from penstock.controller.executions.settle import Beginning, Situation
 from penstock.controller.files.provenance import Provenance
+from penstock.controller.runtime.indexes import has_pending_controls
 from penstock.controller.workers.deciding import Deciding
 from penstock.controller.workers.pool import WorkerLost
 from penstock.controller.workers.questions import Advance, Begin
@@ -29,7 +30,7 @@ from penstock.engine.interface.actions import Report, Step
 from penstock.engine.interface.turn import ALONE, Turn
 from penstock.expressions import NotLoaded
 from penstock.kubernetes.api.client import Object
-from penstock.resources.execution import CallerReference, State
+from penstock.resources.execution import CallerReference, ExecutionSpec, State
 from penstock.storage.errors import StorageUnavailable
 
 _AGAIN = 1.0
@@ -59,24 +60,42 @@ class Decisions:
     async def decided(
         self, execution: Object, situation: Beginning | Situation, now: datetime
     ) -> AsyncIterator[Step]:
-        """Decide the next step. It must be stored before this is left: the places that a flow's
-        limit leaves are given to one execution after the other.
+        """Decide the next step. It must be stored before this is left: until then the slot is kept
+        that it may take.
 
         Raises ``NotYet``, ``Refusal``, ``NotLoaded`` and ``Busy``, and has decided nothing then.
         """
         if isinstance(situation, Beginning):
-            flow, engine = situation.start.flow, situation.start.engine
-            async with self._concurrency.turn(execution, flow, engine) as turn:
-                yield with_job_names(execution, await self._begin(execution, situation, turn, now))
+            caller = self._caller(execution)
+            start = situation.start
+            uid = None if caller is None else caller.uid
+            asking = Asking(execution, start.flow, start.engine, uid, now)
+            async with self._turn(situation.spec, asking) as (turn, date):
+                begun = await self._begin(execution, situation, caller, turn, date)
+                yield with_job_names(execution, begun)
         elif _asks_for_turn(situation):
-            assert situation.status.flow is not None
-            flow, engine = situation.status.flow, situation.engine
-            async with self._concurrency.turn(execution, flow, engine) as turn:
-                step = await self._continue(execution, situation, turn, now)
+            flow, caller = situation.status.flow, situation.status.called_by
+            assert flow is not None
+            uid = None if caller is None else caller.uid
+            asking = Asking(execution, flow, situation.engine, uid, now)
+            async with self._turn(situation.spec, asking) as (turn, date):
+                step = await self._continue(execution, situation, turn, date)
                 yield with_job_names(execution, step)
         else:
             step = await self._continue(execution, situation, ALONE, now)
             yield with_job_names(execution, step)
+
+    @asynccontextmanager
+    async def _turn(
+        self, spec: ExecutionSpec, asking: Asking
+    ) -> AsyncIterator[tuple[Turn, datetime]]:
+        """Give an execution its turn, and the date of the decision: a slot that it gets was held by
+        others until then."""
+        if _is_scheduled_later(spec, asking):
+            yield ALONE, asking.now
+            return
+        async with self._concurrency.turn(asking) as turn:
+            yield turn, datetime.now(UTC)
 
     def fetch(self, execution: Object, missing: NotLoaded) -> None:
         """See to what a decision lacks. The execution is reconciled again when it is there."""
@@ -87,12 +106,17 @@ class Decisions:
         self._functions.done(execution)
 
     async def _begin(
-        self, execution: Object, situation: Beginning, turn: Turn, now: datetime
+        self,
+        execution: Object,
+        situation: Beginning,
+        caller: CallerReference | None,
+        turn: Turn,
+        now: datetime,
     ) -> Step:
-        """Decide the first step. Raises ``NotYet`` while it can't be told who called it."""
+        """Decide the first step."""
         start = situation.start
         identity = self._identities.of(execution, situation.spec, start.flow.revision)
-        noted = {"flow": start.flow, "called_by": self._caller(execution)}
+        noted = {"flow": start.flow, "called_by": caller}
         asked = Begin(identity, situation.spec, now, turn, start.source)
         step = await self._step(execution, start.engine, asked)
         step = replace(step, status=step.status.model_copy(update=noted))
@@ -102,6 +126,7 @@ class Decisions:
         return replace(step, reports=(Report("Started", text), *step.reports))
 
     def _caller(self, execution: Object) -> CallerReference | None:
+        """Tell who called an execution. Raises ``NotYet`` while that can't be told."""
         try:
             return self._provenance.caller(execution)
         except StorageUnavailable:
@@ -161,7 +186,12 @@ class Decisions:
 
 
 def _asks_for_turn(situation: Situation) -> bool:
-    """Tell whether it may be decided now that the execution takes a place among those of its
-    flow."""
+    """Tell whether it may be decided now that the execution takes a slot."""
     waits = situation.status.state in (State.CREATED, State.QUEUED)
     return waits or bool(pending_controls(situation.spec, situation.status))
+
+
+def _is_scheduled_later(spec: ExecutionSpec, asking: Asking) -> bool:
+    """Tell whether an execution takes no slot now in any case, as its date has not come."""
+    later = spec.schedule_date is not None and spec.schedule_date > asking.now
+    return later and not has_pending_controls(asking.execution)

@@ -14,6 +14,8 @@ Some things outlive the end of an Execution, or are kept by other names. Each ha
   for each revision of a flow;
 - logs that are still to be archived (``logs.archiver``): until they are, or their Execution is
   deleted; and the uids of the pods whose logs are: the last 20,000;
+- how executions count that have begun and not ended (``concurrency.slots``): until they have ended
+  or are gone; and what those were told that wait (``concurrency.calls``): the last 20,000;
 - Jobs that start, or wait for that (``attempts.starting_jobs``): those that start for 10 seconds,
   those that wait until their Execution has ended;
 - purges that run (``gc.purge_tasks``): until they are done;

@@ -21,6 +21,8 @@ Index = Callable[[Object], Iterable[Hashable]]
 _REMEMBERED_DELETIONS = 10_000
 
 
+Put = Callable[[Object], None]
+"""Told of each object that is kept, new or in another version."""
 Removed = Callable[[Object], None]
 """Told once of each object that is gone, with the last that is known of it."""
 
@@ -39,11 +41,16 @@ class ObjectStore:
     """
 
     def __init__(self, index: Index = lambda body: ()) -> None:
+        self._put: list[Put] = []
         self._removed: list[Removed] = []
         self._objects: dict[tuple[str, str], Object] = {}
         self._index = index
         self._indexed: dict[Hashable, dict[tuple[str, str], None]] = {}
         self._deleted: FIFOCache[str, None] = FIFOCache(_REMEMBERED_DELETIONS)
+
+    def on_put(self, put: Put) -> None:
+        """Let somebody be told of each object that is kept."""
+        self._put.append(put)
 
     def on_removed(self, removed: Removed) -> None:
         """Let somebody be told of each object that is gone."""
@@ -77,6 +84,8 @@ class ObjectStore:
         self._objects[key] = body
         for entry in self._index(body):
             self._indexed.setdefault(entry, {})[key] = None
+        for put in self._put:
+            put(body)
         return True
 
     def remove(self, body: Object) -> bool:

@@ -28,6 +28,13 @@ class RetryOf:
 
 
 @dataclass(frozen=True)
+class InNamespace:
+    """Under this key all executions of a Kubernetes namespace are found."""
+
+    namespace: str
+
+
+@dataclass(frozen=True)
 class StartedBy:
     """Under this key a trigger of a Flow finds the executions that it started."""
 
@@ -50,9 +57,10 @@ def started_by(body: Object) -> StartedBy | None:
 
 def execution_keys(body: Object) -> Iterable[Hashable]:
     """An Execution is looked for by its flow (by the Flow's name once it has begun, until then
-    as it was asked for) and by its relatives.
+    as it was asked for), by its namespace, and by its relatives.
     """
     namespace = body["metadata"]["namespace"]
+    yield InNamespace(namespace)
     pinned = (body.get("status") or {}).get("flow") or {}
     asked = (body.get("spec") or {}).get("flow") or {}
     name = pinned.get("name") or asked.get("name")

@@ -235,6 +235,7 @@ class Controls:
             ),
             inputs=inputs,
             trigger=decision.identity.trigger,
+            priority=decision.identity.priority,
             replay=ReplayReference(
                 execution=decision.identity.name,
                 task=asked.task,

@@ -132,9 +132,9 @@ class Engine:
             return Step(status, decision.actions(), decision.all_reports(), scheduled)
         if turn.has_come:
             return None
-        assert turn.concurrency is not None
-        if status.state is State.CREATED and turn.concurrency.behavior != "QUEUE":
-            cancel = turn.concurrency.behavior == "CANCEL"
+        limit = None if turn.has_slot_of_flow else turn.concurrency
+        if status.state is State.CREATED and limit is not None and limit.behavior != "QUEUE":
+            cancel = limit.behavior == "CANCEL"
             state = State.CANCELLED if cancel else State.FAILED
             message = f"Flow is {state} due to concurrency limit exceeded"
             report = Report("ConcurrencyLimit", message, warning=True)
@@ -142,14 +142,17 @@ class Engine:
         waiting = noted(decision)
         if controls.reopened:
             waiting = move_execution(waiting, State.RESTARTED, now)
-        queued = move_execution(waiting, State.QUEUED, now)
-        return Step(open_again(queued), decision.actions(), decision.all_reports())
+        queued = open_again(move_execution(waiting, State.QUEUED, now))
+        queued = queued.model_copy(update={"message": turn.waits_for})
+        return Step(queued, decision.actions(), decision.all_reports())
 
     def _decide(self, decision: Decision, controls: Controls, observations: Observations) -> Step:
         status, now = decision.status, decision.now
         held = {run.id for run in status.task_runs if run.state is State.PAUSED}
         if controls.reopened and status.state.terminated:
             status = open_again(move_execution(status, State.RESTARTED, now))
+        elif status.state is State.QUEUED:
+            status = status.model_copy(update={"message": None})  # it waits no more
         decision.observe(observations)
         self._watch(decision, status)
         try:

@@ -100,6 +100,7 @@ class ExecutionRetries:
             labels=self._changes.labels,
             trigger=self._identity.trigger,
             schedule_date=date,
+            priority=self._identity.priority,
             retry=RetryReference(
                 original=self._identity.original, attempt=number, first_date=first
             ),

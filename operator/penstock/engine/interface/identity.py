@@ -38,6 +38,7 @@ class Identity:
     killed: bool = False
     """Somebody wants it ended."""
     schedule_date: datetime | None = None
+    priority: int | None = None
     breakpoints: frozenset[str] = frozenset()
     controls: tuple[Control, ...] = ()
     parent: ParentReference | None = None
@@ -82,6 +83,7 @@ def identity_of(
         trigger=spec.trigger,
         killed=spec.kill,
         schedule_date=spec.schedule_date,
+        priority=spec.priority,
         breakpoints=frozenset(spec.breakpoints),
         controls=tuple(spec.controls),
         parent=spec.parent,

@@ -41,6 +41,7 @@ _STOPPED = "it would exceed a limit; its revision is gone; the engine makes an e
 _PAUSE = "a person pauses it"
 _BROKEN_SLA = "an SLA or the flow's `timeout` is violated"
 _NO_TASK = "there is no task to run"
+_NO_SLOT = "as many executions run as the flow's `concurrency` or an administrator allows"
 _HELD = "nothing is left but to wait for a person, or for the end of a Pause"
 _AT_BREAKPOINT = "nothing is left but to wait before a task of `breakpoints`"
 _WAITS_FOR_RETRY = "nothing is left but to wait for the next attempt of a task"
@@ -59,7 +60,7 @@ _ENDED: Mapping[State, str] = {
 
 EXECUTION: Table = {
     State.CREATED: {
-        State.QUEUED: "as many executions of its flow run as `concurrency` lets",
+        State.QUEUED: _NO_SLOT,
         State.RUNNING: "its first task run begins",
         State.PAUSED: f"{_PAUSE} before anything of it runs",
         State.BREAKPOINT: "the first task is one of `breakpoints`",
@@ -117,7 +118,7 @@ EXECUTION: Table = {
     },
     # It is passed within one decision.
     State.RESTARTED: {
-        State.QUEUED: "as many executions of its flow run as `concurrency` lets",
+        State.QUEUED: _NO_SLOT,
         State.RUNNING: "its task runs go on",
         State.PAUSED: f"{_PAUSE}, and no task run is left",
         State.BREAKPOINT: "no task run is left, and the first task is one of `breakpoints`",

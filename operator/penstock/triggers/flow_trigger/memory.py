@@ -46,6 +46,9 @@ class Memory(ResourceModel):
     groups: dict[str, GroupMemory] = {}
     fired: list[AwareDatetime] = []
     """The dates of the last events at which the trigger fired."""
+    definition: str | None = None
+    """A hash of what the trigger said when it last looked: what happened before it was changed does
+    not count."""
     checked: AwareDatetime
     """Up to which instant ended windows were looked at, for `onMiss`."""
 
@@ -62,6 +65,13 @@ class Memory(ResourceModel):
         """Whether the event was dealt with."""
         return event.date <= self.since or event_key(event) in self.seen
 
+    def forgetting(self, until: datetime) -> Memory:
+        """The memory of a trigger for which no event up to a date is to be dealt with any more.
+        What was met stays so."""
+        since = max(self.since, until)
+        seen = {key: date for key, date in self.seen.items() if date > since}
+        return self.model_copy(update={"since": since, "seen": seen})
+
     def noting(self, event: Upstream, groups: dict[str, GroupMemory], *, fired: bool) -> Memory:
         """After an event that counted. The oldest events are forgotten behind `since`."""
         seen = {**self.seen, event_key(event): event.date}
@@ -77,4 +87,9 @@ class Memory(ResourceModel):
 def event_key(event: Upstream) -> str:
     """An execution that went into a state: the same event has the same key, and another one where
     the execution comes into that state again."""
-    return hashlib.sha256(event.transition.encode()).hexdigest()[:16]
+    return transition_key(event.transition)
+
+
+def transition_key(transition: str) -> str:
+    """The key of an event, from what tells its transition from every other one."""
+    return hashlib.sha256(transition.encode()).hexdigest()[:16]

@@ -10,9 +10,10 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from penstock.flow.document import Labels
 from penstock.flow.model import Document
 from penstock.flow.problems import Location
+from penstock.triggers.conditions.execution import ExecutionFlow
 from penstock.triggers.conditions.logic import MultipleCondition
-from penstock.triggers.evaluation import Context
-from penstock.triggers.flow_trigger.preconditions import Preconditions
+from penstock.triggers.evaluation import Context, FlowName
+from penstock.triggers.flow_trigger.preconditions import Preconditions, UpstreamFlow
 from penstock.triggers.flow_trigger.views import seen_by_when
 from penstock.triggers.properties import TriggerProperties, UserLabels, When
 from penstock.triggers.states import DEPENDED_ON, LISTENED, StateName
@@ -109,6 +110,25 @@ class FlowTrigger(TriggerProperties):
     @property
     def multiple_conditions(self) -> list[MultipleCondition]:
         return [item for item in self.conditions if isinstance(item, MultipleCondition)]
+
+    def only_flows(self) -> frozenset[FlowName] | None:
+        """The flows to which alone it listens; None where executions of others may concern it."""
+        named = [
+            FlowName(item.namespace, item.flow_id)
+            for item in self.conditions
+            if isinstance(item, ExecutionFlow)
+        ]
+        if named:
+            return frozenset(named)
+        wanted = self.preconditions
+        entries: list[UpstreamFlow | Dependency] = [*self.depends_on]
+        if wanted is not None and not wanted.where:
+            entries += wanted.flows
+        if not entries or (wanted is not None and wanted.where):
+            return None
+        names = [(item.namespace, item.flow_id) for item in entries]
+        found = [FlowName(where, id) for where, id in names if where and id]
+        return frozenset(found) if len(found) == len(names) else None
 
     @property
     def unconditional(self) -> bool:

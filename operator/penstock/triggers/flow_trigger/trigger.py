@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from penstock.resources.execution import FLOW_TRIGGER, OLD_FLOW_TRIGGER
 from penstock.triggers.flow_trigger.model import FlowTrigger
-from penstock.triggers.kinds import TriggerType
+from penstock.triggers.kinds import ExecutionTrigger
 
-TRIGGER = TriggerType(FLOW_TRIGGER, FlowTrigger, (OLD_FLOW_TRIGGER,))
+TRIGGER = ExecutionTrigger(FLOW_TRIGGER, FlowTrigger, (OLD_FLOW_TRIGGER,), served=True)

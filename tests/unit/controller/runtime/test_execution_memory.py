@@ -148,20 +148,20 @@ async def test_nothing_is_left_of_an_execution_that_was_deleted_while_it_ran(
 async def test_nothing_is_left_of_an_execution_whose_write_got_no_answer(
     controller: Controller,
 ) -> None:
-    # given: it may hold a place of its flow, as long as it is not known whether it was written
+    # given: a slot of its flow is kept for it, as long as it is not known whether it was written
     server = controller.server
     async with controller.running():
         end = server.refuse("PUT", EXECUTIONS, OSError("lost"), "status")
         server.put(FLOWS, flow(RICH))
         server.put(EXECUTIONS, execution("run", spec={"inputs": {"token": "hunter2"}}))
-        marked = controller.operator.runtime.memories._marked
-        await until(lambda: marked)
+        kept = controller.operator.runtime.slots.slots._kept
+        await until(lambda: kept)
         uid = _uid(controller)
         # when
         server.remove(EXECUTIONS, NAMESPACE, "run")
         end()
         # then
-        await until(lambda: not marked)
+        await until(lambda: not kept)
         await nothing_left(controller, uid)
 
 

@@ -12,6 +12,7 @@ from hypothesis import given as generated
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from penstock.controller.concurrency.standing import FlowKey
 from penstock.controller.runtime import informer as module
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.informer import Informer
@@ -238,6 +239,7 @@ async def test_of_an_execution_that_is_gone_nothing_stays_and_everybody_is_told(
     uid = body["metadata"]["uid"]
     given.server.put(JOBS, job_of(body))
     await given.list()
+    given.operator.runtime.slots.slots.learn(FlowKey(NAMESPACE, PLACE["flow"]["name"]), 1)
     given.queued()
     # when
     given.server.remove(EXECUTIONS, NAMESPACE, "gone")

@@ -1,0 +1,296 @@
+"""Flow triggers: an Execution that came into a state starts one of another flow.
+
+What is looked at are the Executions of the trigger's Kubernetes namespace as they are: each state
+that one came into, and that was not dealt with, is put to the trigger, in the order of their dates.
+A controller looks at all of them once, and then at those of which there is news, which lists bring
+where a watch has lost it. What a trigger remembers
+stands in its TriggerState. The Execution of a firing is made first, under a name that follows from
+the event, and then the memory is written: a controller that ends in between puts the same events
+to the same memory, and finds the Execution that is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from cachetools import LRUCache
+
+from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.keys import InNamespace
+from penstock.controller.runtime.queue import Key
+from penstock.controller.triggers.contexts import Contexts, small_allowance
+from penstock.controller.triggers.histories import Histories
+from penstock.controller.triggers.listeners import Listener, Listeners, flow_of
+from penstock.controller.triggers.serving import Served, TriggerAtWork
+from penstock.controller.triggers.starter import NameTaken, Starter
+from penstock.engine.interface.actions import Report
+from penstock.expressions import spending
+from penstock.kubernetes.api.client import Object
+from penstock.resources.execution import Transition
+from penstock.resources.names import short_hash
+from penstock.resources.stored import written_date
+from penstock.resources.trigger_state import TriggerPhase, TriggerStateStatus
+from penstock.triggers.evaluation import FlowName, Upstream, transition
+from penstock.triggers.firing import Firing
+from penstock.triggers.flow_trigger.chain import StartedBy, is_endless
+from penstock.triggers.flow_trigger.decision import Recall, decide
+from penstock.triggers.flow_trigger.memory import Memory, transition_key
+from penstock.triggers.flow_trigger.model import FlowTrigger
+from penstock.triggers.kinds import TriggerType
+from penstock.triggers.properties import TriggerProperties
+
+_LATE = timedelta(minutes=2)
+"""So long after its date a state of an execution may become known: it is dated when it is decided,
+and a write that takes longer is given up and decided anew."""
+_RENEWED = timedelta(hours=1)
+"""So old the memory's `since` may be: what is later is put to the trigger again after a restart."""
+_AT_ONCE = 50
+"""Events that are dealt with before others take their turn."""
+_LOOKED = 10_000
+_STOOD_STILL = (TriggerPhase.DISABLED, TriggerPhase.NOT_SERVED)
+"""Phases in which what happens does not count."""
+
+
+@dataclass
+class _Looked:
+    """Which events were put to a trigger, beside those that its memory knows: that they changed
+    nothing need not be found out again."""
+
+    written: object
+    """The memory that was written then: where another one is found, nothing was dealt with."""
+    until: datetime
+    later: dict[str, datetime] = field(default_factory=dict)
+    """By their keys, those that are dated later."""
+    at_all: bool = False
+    """Whether all executions were looked at: then only those of which there is news need be."""
+
+    def forget(self, until: datetime) -> None:
+        """Forget the events up to a date: all of these were dealt with."""
+        self.until = max(self.until, until)
+        self.later = {key: date for key, date in self.later.items() if date > self.until}
+
+
+@dataclass(frozen=True)
+class _Happened:
+    """An execution came into a state."""
+
+    key: str
+    step: Transition
+    execution: Object
+
+
+@dataclass
+class _Outcome:
+    """What came of the events that were dealt with."""
+
+    reports: list[Report] = field(default_factory=list)
+    error: str | None = None
+    """What is wrong with the last event that concerned the trigger; None where nothing is."""
+    told: bool = False
+    """Whether any event concerned the trigger."""
+
+
+class UpstreamServer:
+    """Serves the triggers that fire when executions of other flows come into states."""
+
+    def __init__(
+        self,
+        starter: Starter,
+        contexts: Contexts,
+        executions: ObjectStore,
+        histories: Histories,
+        listeners: Listeners,
+    ) -> None:
+        self._starter = starter
+        self._contexts = contexts
+        self._executions = executions
+        self._histories = histories
+        self._listeners = listeners
+        self._looked: LRUCache[str, _Looked] = LRUCache(_LOOKED)
+
+    def plan(self, kind: TriggerType, properties: TriggerProperties) -> str | None:
+        """Say nothing of dates: there are none."""
+        return None
+
+    async def serve(self, work: TriggerAtWork, now: datetime) -> Served:
+        """Put to the trigger what happened since, and start what it calls for."""
+        try:
+            return await self._serve(work, now)
+        except Exception:
+            self._looked.pop(work.state["metadata"]["uid"], None)  # then all is looked at again
+            raise
+
+    async def _serve(self, work: TriggerAtWork, now: datetime) -> Served:
+        trigger, meta = work.properties, work.state["metadata"]
+        assert isinstance(trigger, FlowTrigger)
+        listener = Listener(FlowName(work.flow.namespace, work.flow.id), trigger.only_flows())
+        key = Key("TriggerState", meta["namespace"], meta["name"])
+        self._listeners.listen(key, listener)
+        memory = _remembered(work, now)
+        looked = self._looked_at(work, memory)
+        executions = self._to_look_at(key, looked)
+        happened = _happened(executions, trigger, listener, memory, looked)
+        outcome = _Outcome()
+        for item in happened[:_AT_ONCE]:
+            event = await self._histories.event(item.execution, item.step)
+            memory = await self._deal(work, trigger, event, memory, now, outcome)
+            looked.later[item.key] = item.step.date
+            await asyncio.sleep(0)  # others take their turn between
+        rest = {item.execution["metadata"]["name"] for item in happened[_AT_ONCE:]}
+        self._listeners.tell_again(key, rest)
+        if not rest:
+            looked.forget(now - _LATE)
+            memory = _renewed(memory, work, now - _LATE)
+        status = _told(work.before, memory, outcome)
+        looked.written = status.memory
+        phase = TriggerPhase.FAILING if status.failures else TriggerPhase.ARMED
+        return Served(phase, status, now if rest else now + _RENEWED, outcome.reports)
+
+    def _looked_at(self, work: TriggerAtWork, memory: Memory) -> _Looked:
+        uid, written = work.state["metadata"]["uid"], work.before.memory
+        looked = self._looked.get(uid)
+        if looked is None or looked.written != written or memory.since > looked.until:
+            looked = self._looked[uid] = _Looked(written, memory.since)
+        return looked
+
+    def _to_look_at(self, key: Key, looked: _Looked) -> list[Object]:
+        """List the executions that may have news for a trigger."""
+        names = self._listeners.news(key)
+        if names is None or not looked.at_all:
+            looked.at_all = True
+            return self._executions.find(InNamespace(key.namespace))
+        found = (self._executions.get(key.namespace, name) for name in names)
+        return [execution for execution in found if execution is not None]
+
+    async def _deal(
+        self,
+        work: TriggerAtWork,
+        trigger: FlowTrigger,
+        event: Upstream,
+        memory: Memory,
+        now: datetime,
+        outcome: _Outcome,
+    ) -> Memory:
+        """Put an event to the trigger, start what it calls for, and return what to remember."""
+        context = self._contexts.of(work, now)
+        namespace = work.state["metadata"]["namespace"]
+        with spending(small_allowance()):
+            decision = decide(
+                trigger, work.trigger.id, event, memory, context, self._recall(namespace)
+            )
+        errors = list(decision.errors)
+        if decision.firing is not None:
+            errors += await self._start(work, event, decision.firing, outcome)
+        if errors or decision.memory is not memory:
+            outcome.told = True
+            outcome.error = "; ".join(errors) or None
+        if errors:
+            text = f"trigger {work.trigger.id}, execution {event.id}: {outcome.error}"
+            outcome.reports.append(Report("TriggerFailed", text, warning=True))
+        return decision.memory
+
+    async def _start(
+        self, work: TriggerAtWork, event: Upstream, firing: Firing, outcome: _Outcome
+    ) -> list[str]:
+        """Start the execution of a firing. Returns what is wrong, in words."""
+        namespace = work.state["metadata"]["namespace"]
+        if is_endless(event.id, self._started_by(namespace)):
+            return ["flows start each other without end: nothing is started"]
+        try:
+            body = work.accepted.body
+            name = await self._starter.start(body, work.flow.id, work.trigger, firing)
+        except NameTaken as error:
+            return [str(error)]
+        if name is not None:
+            text = f"trigger {work.trigger.id}: {event.id} is {event.state}: started {name}"
+            outcome.reports.append(Report("Triggered", text))
+        return list(firing.problems)
+
+    def _recall(self, namespace: str) -> Recall:
+        def outputs(name: str) -> Mapping[str, Any] | None:
+            body = self._executions.get(namespace, name)
+            return None if body is None else (body.get("status") or {}).get("outputs")
+
+        return outputs
+
+    def _started_by(self, namespace: str) -> StartedBy:
+        def maker(name: str) -> str | None:
+            body = self._executions.get(namespace, name)
+            trigger = ((body or {}).get("spec") or {}).get("trigger") or {}
+            found = (trigger.get("variables") or {}).get("executionId")
+            return None if found is None else str(found)
+
+        return maker
+
+
+def _happened(
+    executions: Iterable[Object],
+    trigger: FlowTrigger,
+    listener: Listener,
+    memory: Memory,
+    looked: _Looked,
+) -> list[_Happened]:
+    """List the states into which executions came and which are still to be put to the trigger, in
+    the order of their dates."""
+    listened = set(trigger.listened)
+    found = []
+    for execution in executions:
+        flow = flow_of(execution)
+        if flow is None or not listener.hears(flow):
+            continue
+        for item in _steps(execution, looked.until):
+            known = item.key in looked.later or item.key in memory.seen
+            if item.step.state in listened and not known:
+                found.append(item)
+    return sorted(found, key=lambda item: (item.step.date, item.key))
+
+
+def _steps(execution: Object, since: datetime) -> Iterator[_Happened]:
+    """The states into which an execution came later than a date, the latest first."""
+    name = execution["metadata"]["name"]
+    for told in reversed(execution["status"].get("history") or ()):
+        date = written_date(told.get("date"))
+        if date is None or date <= since:
+            return
+        step = Transition(state=told["state"], date=date)
+        yield _Happened(transition_key(transition(name, step.state, date)), step, execution)
+
+
+def _remembered(work: TriggerAtWork, now: datetime) -> Memory:
+    """Return what the trigger remembers. What happened before it was armed, or before what it says
+    was changed, does not count."""
+    definition = short_hash(json.dumps(work.trigger.properties, sort_keys=True, default=str))
+    kept = work.before.memory
+    if not isinstance(kept, Mapping):
+        return Memory.armed(now).model_copy(update={"definition": definition})
+    memory = Memory.model_validate(kept)
+    if work.before.state in _STOOD_STILL or memory.definition != definition:
+        memory = memory.forgetting(now)
+    return memory.model_copy(update={"definition": definition})
+
+
+def _renewed(memory: Memory, work: TriggerAtWork, until: datetime) -> Memory:
+    """Let the memory begin later, where it is to be written anyway, or is old: everything up to
+    then was dealt with."""
+    changed = memory.to_json() != work.before.memory
+    return memory.forgetting(until) if changed or until - memory.since > _RENEWED else memory
+
+
+def _told(before: TriggerStateStatus, memory: Memory, outcome: _Outcome) -> TriggerStateStatus:
+    failures, message = before.failures, before.message
+    if outcome.told:
+        failures = failures + 1 if outcome.error else 0
+        message = outcome.error
+    return before.model_copy(
+        update={
+            "memory": memory.to_json(),
+            "failures": failures,
+            "message": message if failures else None,
+            "next_date": None,
+        }
+    )

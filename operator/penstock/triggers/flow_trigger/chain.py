@@ -1,0 +1,20 @@
+"""Chains: flows whose triggers start each other, perhaps without end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+LONGEST_CHAIN = 20
+"""So many executions may have started one the other: whoever is the last of them starts nothing."""
+
+StartedBy = Callable[[str], str | None]
+"""The name of the execution whose state made a trigger start one, by the name of that; None where
+no Flow trigger started it, or nothing is known of it."""
+
+
+def is_endless(execution: str, started_by: StartedBy) -> bool:
+    """Tell whether an execution is the last one of the longest chain that there may be."""
+    length, at = 1, started_by(execution)
+    while at is not None and length < LONGEST_CHAIN:
+        length, at = length + 1, started_by(at)
+    return length >= LONGEST_CHAIN
