@@ -198,7 +198,7 @@ def test_a_file_goes_with_its_execution(scenario: Scenario) -> None:
     parent.is_told(resume={})
     # then
     parent.ends("FAILED")
-    assert f"there is no execution `{child.name}` any more" in message_of(parent, "size")
+    assert f"there was no execution `{child.name}` any more" in message_of(parent, "size")
 
 
 def test_what_a_child_did_not_give_is_its_own(scenario: Scenario) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from penstock.storage.errors import AccessDenied, StorageError
 from penstock.storage.signing import sealed, unsealed
-from penstock.storage.uris import ExecutionPlace
+from penstock.storage.uris import ExecutionPlace, executions_in
 
 Right = Literal["delete", "namespaces", "logs"]
 
@@ -77,9 +77,11 @@ class Grant:
         """Why the grant does not open a file of a further execution; None where it does."""
         if self.handed and _mark_of(path) in self.handed:
             return None
+        maker = executions_in(path)[:1]
+        gone = "".join(f", or there was no execution `{name}` any more" for name in maker)
         return (
             "when the task began, the execution had got it neither as an input, nor as an output "
-            "of an execution that it called, or the execution that made it was gone"
+            f"of an execution that it called{gone}"
         )
 
     def _document(self) -> dict[str, Any]:

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 AGAIN = 0.5
 """Seconds after which workers are asked again that had too much to do: a commit has time."""
+_THREADS = 2
+"""Small files that are read at once: what reads one holds up everything else for a moment."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,24 @@ class FileReader:
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
+        self._threads = asyncio.Semaphore(_THREADS)
 
     async def read(self, tenant: str, file: SourceFile) -> FileReading:
         """Read and check the flows of a file. What goes wrong is a problem of that file alone."""
         try:
             if len(file.content) <= SMALL:
-                return await asyncio.to_thread(read_file, file, flow_parser())
+                async with self._threads:
+                    return await asyncio.to_thread(read_file, file, flow_parser())
             return await self._by_worker(tenant, file)
         except WorkerLost as lost:
             return _unread(file, f"{lost}; make it smaller, or several of it")
         except WorkerFault as fault:
             logger.error("the file %s can't be checked: %s", file.path, fault)
             return _unread(file, f"Penstock made an error ({fault}): please report it")
+        except Exception as error:  # one file stops no other, whatever is wrong with its reader
+            logger.exception("the file %s can't be checked", file.path)
+            kind = type(error).__name__
+            return _unread(file, f"Penstock made an error ({kind}): please report it")
 
     async def _by_worker(self, tenant: str, file: SourceFile) -> FileReading:
         while True:

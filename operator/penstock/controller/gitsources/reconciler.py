@@ -50,8 +50,6 @@ from penstock.storage.errors import StorageError
 
 _COMMITS_AT_ONCE = 4
 """Commits whose files are on this machine's disk at once, of whichever GitSources."""
-_FILES_AT_ONCE = 2
-"""Files that are read at once: the values of one take many times its bytes."""
 
 
 class GitSourceReconciler:
@@ -75,7 +73,6 @@ class GitSourceReconciler:
         self._reader = reader
         self._applier = FlowApplier(api, flows, recorder)
         self._commits = asyncio.Semaphore(_COMMITS_AT_ONCE)
-        self._reading = asyncio.Semaphore(_FILES_AT_ONCE)
         self._syncs: dict[str, asyncio.Task[GitSourceStatus]] = {}
         """What goes on, by the uid of the GitSource."""
 
@@ -180,8 +177,7 @@ class GitSourceReconciler:
                 flows.problems.add(item.path, [Problem((), item.reason)])
         for file in files:
             if not is_namespace_file(spec, file.path):
-                async with self._reading:
-                    flows.take(await self._reader.read(body["metadata"]["namespace"], file))
+                flows.take(await self._reader.read(body["metadata"]["namespace"], file))
         return {entry.flow: entry for entry in present if entry.path in paths}
 
     async def _take_in(
