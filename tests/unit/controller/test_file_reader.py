@@ -1,4 +1,4 @@
-"""Files from Git are read where they may take memory and time: small ones here, large ones apart."""
+"""Files from Git are read where they may take memory and time: large ones in a worker process."""
 
 from __future__ import annotations
 
