@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
-from penstock.cli import options
 from penstock.cli.executions.commands import execution as execution_commands
+from penstock.cli.executions.commands import get, logs, outputs
 from penstock.cli.flows.commands import FLOW_COMMANDS
 from penstock.cli.namespaces.commands import namespace as namespace_commands
+from penstock.cli.namespaces.kv_commands import kv
 from penstock.cli.triggers.commands import trigger as trigger_commands
-
-if TYPE_CHECKING:
-    from penstock.cli.printing import Format
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
@@ -209,127 +207,11 @@ def flow_test(
     return test_flows(files, flows, plugins, timeout=timeout, junit=junit, as_json=output == "json")
 
 
-@cli.command()
-@options.execution_name
-@options.kubernetes_namespace
-@click.option("--task", metavar="ID", help="Only the task runs of this task.")
-@options.output_format
-def get(execution: str, tenant: str | None, task: str | None, output: Format | None) -> int:
-    """Print the task runs of an Execution in the cluster, also those that its status archived."""
-    from penstock.cli.get import print_execution
-
-    return print_execution(execution, tenant, task, output)
-
-
-@cli.command()
-@options.execution_name
-@options.kubernetes_namespace
-@click.option("--task", metavar="ID", help="Only the outputs of this task.")
-def outputs(execution: str, tenant: str | None, task: str | None) -> int:
-    """Print the outputs of an Execution in the cluster as JSON, large ones included.
-
-    The shape is that of `outputs` in expressions: by task, inside loops by task and value.
-    """
-    from penstock.cli.outputs import print_outputs
-
-    return print_outputs(execution, tenant, task)
-
-
-@cli.group()
-def kv() -> None:
-    """Look at the key-value pairs of flows in the cluster, and change them."""
-
-
-_KEY = click.argument("key", metavar="KEY")
-
-
-@kv.command("list")
-@options.any_flow_namespace
-@options.kubernetes_namespace
-@options.output_format
-def kv_list(namespace: str | None, tenant: str | None, output: Format | None) -> int:
-    """Print the keys of all flow namespaces, or of one. Values are shown with an --output alone.
-
-    As JSON or YAML it is a list of what the KeyValues say, without the resources around it.
-    """
-    from penstock.cli.kv import print_pairs
-
-    return print_pairs(namespace, tenant, output)
-
-
-@kv.command("get")
-@options.flow_namespace
-@_KEY
-@options.kubernetes_namespace
-def kv_get(namespace: str, key: str, tenant: str | None) -> int:
-    """Print the value of a key as JSON. What a namespace inherits is not looked for."""
-    from penstock.cli.kv import print_pair
-
-    return print_pair(namespace, key, tenant)
-
-
-@kv.command("set")
-@options.flow_namespace
-@_KEY
-@click.argument("value", metavar="VALUE")
-@options.kubernetes_namespace
-@click.option(
-    "--type",
-    "-t",
-    type=click.Choice(["STRING", "NUMBER", "BOOLEAN", "DATETIME", "DATE", "DURATION", "JSON"]),
-    help="What VALUE is the text of; JSON where it is not said.",
-)
-@click.option("--ttl", metavar="5m", help="How long the value holds (30s, 5m, 1h30m, P7D).")
-@click.option("--description", help="What the key is for.")
-@click.option("--no-overwrite", is_flag=True, help="Fail where the key has a value.")
-def kv_set(tenant: str | None, no_overwrite: bool, **given: Any) -> int:
-    """Give a key a value."""
-    from penstock.cli.kv import NewPair, set_pair
-
-    return set_pair(NewPair(**given, overwrite=not no_overwrite), tenant)
-
-
-@kv.command("delete")
-@options.flow_namespace
-@_KEY
-@options.kubernetes_namespace
-def kv_delete(namespace: str, key: str, tenant: str | None) -> int:
-    """Delete a key."""
-    from penstock.cli.kv import delete_pair
-
-    return delete_pair(namespace, key, tenant)
-
-
-@cli.command()
-@options.execution_name
-@options.kubernetes_namespace
-@click.option("--task", metavar="ID", help="Only what this task printed.")
-@click.option("--attempt", metavar="N", type=click.IntRange(1), help="Only these attempts.")
-@click.option("--follow", "-f", is_flag=True, help="Go on until the Execution has ended.")
-@click.option("--output", "-o", type=click.Choice(["json"]), help="Each line as a JSON object.")
-def logs(
-    execution: str,
-    tenant: str | None,
-    task: str | None,
-    attempt: int | None,
-    follow: bool,
-    output: str | None,
-) -> int:
-    """Print what the tasks of an Execution in the cluster printed, also after their pods are gone.
-
-    In the order of time: when, in which level, which task, and for a further attempt its number.
-    """
-    from penstock.cli.logs import print_logs
-
-    return print_logs(execution, tenant, task, attempt, follow=follow, as_json=output == "json")
-
-
 for command in FLOW_COMMANDS:
     flow.add_command(command)
-for command in (get, outputs, logs):
-    execution_commands.add_command(command)
-namespace_commands.add_command(kv)
 for command in (execution_commands, trigger_commands, namespace_commands):
+    cli.add_command(command)
+for command in (get, outputs, logs, kv):  # the short names of what people call most
     cli.add_command(command)
 
 

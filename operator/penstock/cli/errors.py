@@ -6,6 +6,8 @@ from typing import IO, Any
 
 import click
 
+from penstock.cli.terminal import echo
+
 OK = 0
 FAILED = 1
 """The execution ended otherwise than well, or a file is not valid."""
@@ -28,4 +30,8 @@ class UserError(click.ClickException):
         self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"error: {self.message}", file=file, err=file is None)
+        text = f"error: {self.message}"
+        if file is None:
+            echo(text, err=True)
+        else:
+            click.echo(text, file=file)

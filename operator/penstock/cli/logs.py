@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import click
-
 from penstock.cli.cluster import in_cluster
 from penstock.cli.display import shorten
 from penstock.cli.errors import OK
@@ -49,4 +47,4 @@ def _line(entry: Entry) -> str:
 
 
 def _warn(text: str) -> None:
-    click.echo(f"warning: {text}", err=True)
+    echo(f"warning: {text}", err=True)

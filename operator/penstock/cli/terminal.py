@@ -12,10 +12,11 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _RESET = "\x1b[0m"
 
 
-def echo(text: str) -> None:
-    """Print a line. A terminal gets colors as they are, and every other control character by its
-    number; a file or a program gets the text as it is."""
-    click.echo(harmless(text) if sys.stdout.isatty() else text)
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line, or with `err` to stderr. A terminal gets colors as they are, and every other
+    control character by its number; a file or a program gets the text as it is."""
+    stream = sys.stderr if err else sys.stdout
+    click.echo(harmless(text) if stream.isatty() else text, err=err)
 
 
 def harmless(text: str) -> str:

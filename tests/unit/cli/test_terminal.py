@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from penstock.cli.errors import UserError
 from penstock.cli.terminal import echo, harmless
 
 ATTACKS = {
@@ -30,6 +31,16 @@ def test_no_control_character_reaches_a_terminal(text: str) -> None:
 def test_colors_lines_and_letters_stay() -> None:
     assert harmless("ü\t漢\n") == "ü\t漢\n"
     assert harmless("\x1b[31mred\x1b[0m \x1b[1;4mbold") == "\x1b[31mred\x1b[0m \x1b[1;4mbold\x1b[0m"
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_an_error_that_repeats_the_text_of_others_is_shown_alike(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    UserError("no \x1b]0;title\x07").show()
+    shown = "\\x1b]0;title\\x07" if is_terminal else "\x1b]0;title\x07"
+    assert capsys.readouterr().err == f"error: no {shown}\n"
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

@@ -79,6 +79,56 @@ def list_(
 
 
 @execution.command()
+@options.execution_name
+@options.kubernetes_namespace
+@click.option("--task", metavar="ID", help="Only the task runs of this task.")
+@options.output_format
+def get(execution: str, tenant: str | None, task: str | None, output: Format | None) -> int:
+    """Print the task runs of an Execution in the cluster, also those that its status archived."""
+    from penstock.cli.get import print_execution
+
+    return print_execution(execution, tenant, task, output)
+
+
+@execution.command()
+@options.execution_name
+@options.kubernetes_namespace
+@click.option("--task", metavar="ID", help="Only the outputs of this task.")
+def outputs(execution: str, tenant: str | None, task: str | None) -> int:
+    """Print the outputs of an Execution in the cluster as JSON, large ones included.
+
+    The shape is that of `outputs` in expressions: by task, inside loops by task and value.
+    """
+    from penstock.cli.outputs import print_outputs
+
+    return print_outputs(execution, tenant, task)
+
+
+@execution.command()
+@options.execution_name
+@options.kubernetes_namespace
+@click.option("--task", metavar="ID", help="Only what this task printed.")
+@click.option("--attempt", metavar="N", type=click.IntRange(1), help="Only these attempts.")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the Execution has ended.")
+@click.option("--output", "-o", type=click.Choice(["json"]), help="Each line as a JSON object.")
+def logs(
+    execution: str,
+    tenant: str | None,
+    task: str | None,
+    attempt: int | None,
+    follow: bool,
+    output: str | None,
+) -> int:
+    """Print what the tasks of an Execution in the cluster printed, also after their pods are gone.
+
+    In the order of time: when, in which level, which task, and for a further attempt its number.
+    """
+    from penstock.cli.logs import print_logs
+
+    return print_logs(execution, tenant, task, attempt, follow=follow, as_json=output == "json")
+
+
+@execution.command()
 @options.execution_names
 @options.kubernetes_namespace
 def kill(executions: tuple[str, ...], tenant: str | None) -> int:

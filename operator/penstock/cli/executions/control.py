@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
-import click
-
 from penstock.cli.arguments import pairs
 from penstock.cli.cluster import in_cluster
 from penstock.cli.errors import FAILED, INVALID, OK, UserError
@@ -38,9 +36,7 @@ def kill_executions(executions: Iterable[str], tenant: str | None) -> int:
             body = await cluster.executions.get(name)
             status = ExecutionStatus.from_json(body.get("status") or {})
             if status.finished:
-                click.echo(
-                    f"error: {reference('Execution', body)} has ended {status.state}", err=True
-                )
+                echo(f"error: {reference('Execution', body)} has ended {status.state}", err=True)
                 code = FAILED
             else:
                 echo(

@@ -6,11 +6,10 @@ import asyncio
 import sys
 from contextlib import aclosing, suppress
 
-import click
-
 from penstock.cli.display import WAITS_FOR_SOMEBODY
 from penstock.cli.errors import FAILED, INVALID, OK
 from penstock.cli.screen import open_display
+from penstock.cli.terminal import echo
 from penstock.cluster.connection import Cluster
 from penstock.cluster.execution_logs import Entry
 from penstock.cluster.executions import WholeExecution
@@ -35,7 +34,7 @@ async def follow(
             if logs is not None:
                 await logs
         except asyncio.CancelledError:
-            click.echo(f"the execution goes on: `penstock execution kill {name}` ends it", err=True)
+            echo(f"the execution goes on: `penstock execution kill {name}` ends it", err=True)
             raise
         finally:
             if logs is not None:
@@ -114,4 +113,4 @@ def _flow(body: Object) -> str:
 
 
 def _warn(text: str) -> None:
-    click.echo(f"warning: {text}", err=True)
+    echo(f"warning: {text}", err=True)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-
 from penstock.cli.cluster import in_cluster
 from penstock.cli.errors import FAILED, INVALID, OK, UserError
 from penstock.cli.flow_files import read_flow_files
@@ -106,7 +104,7 @@ async def _tell_verdicts(cluster: Cluster, bodies: Iterable[Object]) -> int:
         name = reference("Flow", body)
         status = await cluster.flows.judged(body, _PATIENCE)
         if status is None:
-            click.echo(
+            echo(
                 f"warning: the controller has not looked at {name} within {_PATIENCE:.0f} s: is it "
                 "running, and does it serve this namespace?",
                 err=True,
@@ -118,5 +116,5 @@ async def _tell_verdicts(cluster: Cluster, bodies: Iterable[Object]) -> int:
             continue
         code = FAILED
         why = "" if ready is None else f": {ready.reason}: {ready.message}"
-        click.echo(f"error: {name} is not accepted{why}", err=True)
+        echo(f"error: {name} is not accepted{why}", err=True)
     return code

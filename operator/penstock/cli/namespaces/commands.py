@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from penstock.cli import options
+from penstock.cli.namespaces.kv_commands import kv
 
 if TYPE_CHECKING:
     from penstock.cli.printing import Format
@@ -44,3 +45,6 @@ def files_list(namespace: str | None, tenant: str | None, output: Format | None)
     from penstock.cli.namespaces.show import list_file_sources
 
     return list_file_sources(namespace, tenant, output)
+
+
+namespace.add_command(kv)
