@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from penstock.controller.executions.concurrency import next_in_line
+from penstock.controller.concurrency.slots import SlotLimits, Slots
+from penstock.controller.concurrency.standing import FlowKey, standing_of
 from penstock.controller.files.execution_index import ExecutionIndex
 from penstock.controller.gc.retention import beyond_limits
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.resources.conditions import Condition
+from penstock.resources.execution import State
 from penstock.resources.flow import FlowStatus
 from penstock.resources.stored import conditions_of, status_of, written_date
 from tests.fixtures.executions import places
@@ -52,7 +54,12 @@ def test_executions_are_listed_kept_and_queued_by_when_they_were_made(date: Any)
     ended = execution("ended", "SUCCESS", endDate=date)
     executions = store(good, bad, ended)
     # then
-    assert next_in_line(executions, "team", "flow") is executions.get("team", "bad")
+    slots = Slots(SlotLimits())
+    for body in (good, bad):
+        slots.put(body["metadata"]["uid"], standing_of(body, State.QUEUED))
+    first = slots.first_of(FlowKey("team", "flow"))
+    assert first is not None
+    assert first.name == "bad"
     facts = ExecutionIndex(executions, places(executions)).facts("team")
     assert {item.name for item in facts} == {"good", "bad", "ended"}
     oldest = NOW - timedelta(days=1)

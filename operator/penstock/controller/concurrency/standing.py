@@ -68,8 +68,10 @@ def standing_of(body: Object, state: State | None) -> Standing | None:
 
 
 def _since(body: Object, waits: bool) -> datetime:
-    """Tell since when an execution waits. Of one that does not, or whose status somebody damaged,
-    any moment that stays the same."""
+    """Tell since when an execution waits; where that can't be read, when it was made. Of one that
+    does not wait, any moment that stays the same."""
+    if not waits:
+        return _NEVER
     history = (body.get("status") or {}).get("history") or ()
-    found = written_date(history[-1].get("date")) if waits and history else None
-    return _NEVER if found is None else found
+    queued = written_date(history[-1].get("date")) if history else None
+    return queued or written_date(body["metadata"].get("creationTimestamp")) or _NEVER

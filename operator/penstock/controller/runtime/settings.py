@@ -31,9 +31,11 @@ class ExecutionSettings(Document):
     """Executions that run at once in all namespaces together; further ones wait. 0 for any number.
     Those that a task of another execution made run in the slot of that one, here and below."""
     max_running_per_namespace: Annotated[int, Field(ge=0)] = 0
-    """As many for each Kubernetes namespace that `max_running_by_namespace` does not name."""
+    """Executions that run at once in each Kubernetes namespace that `max_running_by_namespace` does
+    not name; 0 for any number."""
     max_running_by_namespace: dict[str, Annotated[int, Field(ge=0)]] = {}
-    """As many for single Kubernetes namespaces, by their names."""
+    """Executions that run at once in single Kubernetes namespaces, by their names; 0 for any
+    number."""
     lost_task_retries: Annotated[int, Field(ge=0)] = Limits.lost_attempts
     """How often a task that was lost with its node is run again by itself."""
     keep: Annotated[int, Field(ge=0)] = 100

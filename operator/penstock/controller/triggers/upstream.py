@@ -20,6 +20,7 @@ from typing import Any
 
 from cachetools import LRUCache
 
+from penstock.cluster.firings import NameTaken
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.keys import InNamespace
 from penstock.controller.runtime.queue import Key
@@ -27,7 +28,7 @@ from penstock.controller.triggers.contexts import Contexts, small_allowance
 from penstock.controller.triggers.histories import Histories
 from penstock.controller.triggers.listeners import Listener, Listeners, flow_of
 from penstock.controller.triggers.serving import Served, TriggerAtWork
-from penstock.controller.triggers.starter import NameTaken, Starter
+from penstock.controller.triggers.starter import Starter
 from penstock.engine.interface.actions import Report
 from penstock.expressions import spending
 from penstock.kubernetes.api.client import Object

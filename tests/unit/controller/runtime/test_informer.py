@@ -239,7 +239,7 @@ async def test_of_an_execution_that_is_gone_nothing_stays_and_everybody_is_told(
     uid = body["metadata"]["uid"]
     given.server.put(JOBS, job_of(body))
     await given.list()
-    given.operator.runtime.slots.slots.learn(FlowKey(NAMESPACE, PLACE["flow"]["name"]), 1)
+    given.operator.runtime.slots.slots.learn(FlowKey(NAMESPACE, "flow"), 1)
     given.queued()
     # when
     given.server.remove(EXECUTIONS, NAMESPACE, "gone")
