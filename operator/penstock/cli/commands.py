@@ -49,6 +49,12 @@ def cli() -> None:
     help="A trigger of the flow as what started it, with the variables that expressions see as "
     "`trigger.…`.",
 )
+@click.option(
+    "--triggers",
+    is_flag=True,
+    help="Start executions at the dates of the triggers of all given flows, until Ctrl-C or until "
+    "no date is left.",
+)
 @click.option("--label", "labels", metavar="KEY=VALUE", multiple=True, help="A further label.")
 @click.option(
     "--kv",

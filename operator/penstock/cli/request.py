@@ -26,6 +26,7 @@ class Options:
     flows: tuple[Path, ...] = ()
     flow_id: str | None = None
     trigger: str | None = None
+    triggers: bool = False
     labels: tuple[str, ...] = ()
     pairs: tuple[str, ...] = ()
     namespace_files: tuple[str, ...] = ()

@@ -25,11 +25,14 @@ from penstock.flow.document import Flow
 from penstock.flow.model import did_you_mean
 from penstock.local.answers import Answers, asked_inputs, held_runs
 from penstock.local.execution import LocalExecution
+from penstock.local.flows import LocalFlows
 from penstock.local.hosts import LocalHosts
+from penstock.local.plugins import Plugins
 from penstock.local.resource import Made, execution_resource, new_spec
 from penstock.local.services import LocalServices
 from penstock.local.surroundings import Surroundings, local_environment
 from penstock.local.tasks import LocalTasks
+from penstock.local.watching import Audience
 from penstock.local.workspaces import Workspaces
 from penstock.local.world import LocalWorld
 from penstock.resources.execution import State
@@ -43,6 +46,8 @@ def run_flow(options: Options) -> int:
     request = Request.read(options)
     plugins = load_plugins(options.plugins)
     file, flows = read_flows_of_run(options.file, options.flows, flow_parser(plugins.types))
+    if options.triggers:
+        return _run_triggers(options, request, plugins, flows)
     flow = choose_flow(file, options.flow_id)
     trigger = None if request.trigger is None else request.trigger.of(flow)
     _warn_of_unknown_inputs(flow, request.inputs)
@@ -55,10 +60,7 @@ def run_flow(options: Options) -> int:
         inputs = _prepare(hosts, flow, name, request)
         stream = sys.stderr if options.as_json else sys.stdout
         display = stack.enter_context(open_display(stream))
-        environment = {**local_environment(), **request.environment}
-        surroundings = Surroundings(environment, request.variables, hosts.functions, hosts.services)
-        answers = _with_files(request.answers, hosts)
-        world = LocalWorld(flows, tasks, display, surroundings, answers)
+        world = _world(request, flows, tasks, display, hosts)
         spec = new_spec(flow, inputs, request.labels).model_copy(update={"trigger": trigger})
         execution = world.start(spec, name)
         asyncio.run(_run(world, request.timeout))
@@ -71,6 +73,45 @@ def run_flow(options: Options) -> int:
         resources = [execution_resource(item) for item in world]
         _print_json(resources if options.all else resources[0])
     return _exit_code(execution, world)
+
+
+def _run_triggers(options: Options, request: Request, plugins: Plugins, flows: LocalFlows) -> int:
+    """Run what the triggers of the flows start at their dates, until somebody stops it."""
+    given = (request.inputs, request.labels, request.trigger, options.flow_id)
+    if any(given) or request.namespace_files:
+        raise UserError(
+            "--triggers starts what the triggers say: --input, --label, --trigger, --id and "
+            "--namespace-file do not go with it",
+            INVALID,
+        )
+    gc.enable()
+    gc.freeze()
+    with ExitStack() as stack:
+        hosts = LocalHosts(stack.enter_context(LocalServices.opened()))
+        tasks = LocalTasks(hosts, stack.enter_context(Workspaces()), plugins)
+        display = stack.enter_context(open_display(sys.stderr if options.as_json else sys.stdout))
+        hosts.services.set_pairs(request.pairs)
+        world = _world(request, flows, tasks, display, hosts)
+        clock = world.arm(lambda text: click.echo(f"warning: {text}", err=True))
+        if clock.next_date is None:
+            raise UserError("no trigger of these flows has a date", INVALID)
+        click.echo(f"the next date is {clock.next_date.isoformat()}; stop with Ctrl-C", err=True)
+        asyncio.run(_run(world, request.timeout))
+    _tell_what_waits(world)
+    if options.as_json:
+        _print_json([execution_resource(item) for item in world])
+    bad = [item for item in world if item.status.state not in (State.SUCCESS, State.WARNING)]
+    return FAILED if bad else OK
+
+
+def _world(
+    request: Request, flows: LocalFlows, tasks: LocalTasks, display: Audience, hosts: LocalHosts
+) -> LocalWorld:
+    """Put together what executions run in."""
+    environment = {**local_environment(), **request.environment}
+    surroundings = Surroundings(environment, request.variables, hosts.functions, hosts.services)
+    answers = _with_files(request.answers, hosts)
+    return LocalWorld(flows, tasks, display, surroundings, answers)
 
 
 async def _run(world: LocalWorld, timeout: timedelta | None) -> None:

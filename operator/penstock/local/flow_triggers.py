@@ -10,11 +10,11 @@ from typing import Any
 from penstock.engine.interface.actions import Report, StartExecution
 from penstock.engine.state.task_run_index import TaskRunIndex
 from penstock.engine.state.tree import FlowTree
-from penstock.expressions import Host
 from penstock.flow.document import Flow, Trigger
 from penstock.local.execution import LocalExecution
 from penstock.local.flows import LocalFlows
 from penstock.local.surroundings import Surroundings
+from penstock.local.trigger_context import trigger_context
 from penstock.resources.execution import (
     ExecutionSpec,
     FlowReference,
@@ -22,14 +22,13 @@ from penstock.resources.execution import (
     TriggerReference,
 )
 from penstock.resources.names import execution_prefix
-from penstock.triggers.evaluation import Context, FlowName, Language, Upstream
+from penstock.triggers.evaluation import Upstream
 from penstock.triggers.firing import Firing
 from penstock.triggers.flow_trigger.chain import is_endless
 from penstock.triggers.flow_trigger.decision import decide
 from penstock.triggers.flow_trigger.memory import Memory
 from penstock.triggers.flow_trigger.model import FlowTrigger
 from penstock.triggers.flow_trigger.trigger import TRIGGER
-from penstock.types import expressions
 
 IsEnabled = Callable[[str, str, str], bool | None]
 """Tells whether tasks enabled or disabled a trigger, by namespace, flow and trigger; None where
@@ -84,7 +83,7 @@ class FlowTriggers:
                 armed.trigger.id,
                 event,
                 armed.memory,
-                self._context(armed.flow, step.date),
+                trigger_context(armed.flow, step.date, self._surroundings),
                 self._outputs_of,
             )
             armed.memory = decision.memory
@@ -122,17 +121,6 @@ class FlowTriggers:
     def _outputs_of(self, name: str) -> Mapping[str, Any] | None:
         execution = self._executions.get(name)
         return None if execution is None else execution.status.outputs
-
-    def _context(self, flow: Flow, date: datetime) -> Context:
-        host = Host(now=lambda: date)
-        variables = {
-            "flow": {"id": flow.id, "namespace": flow.namespace, "revision": 1},
-            "vars": flow.variables,
-            "envs": dict(self._surroundings.environment),
-            "globals": dict(self._surroundings.variables),
-        }
-        language = Language(expressions(), lambda at: host)
-        return Context(language, variables, FlowName(flow.namespace, flow.id))
 
 
 def _properties(trigger: Trigger) -> FlowTrigger | None:

@@ -8,7 +8,7 @@ waits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from penstock.engine.decision.ending import transitions_since
@@ -27,6 +27,7 @@ from penstock.engine.interface.actions import (
 from penstock.flow.document import Flow
 from penstock.local.answers import Answering, Answers
 from penstock.local.attempts import LocalAttempts, Place, RunTask, now
+from penstock.local.clock import LocalClock
 from penstock.local.commands import LocalCommands
 from penstock.local.execution import LocalExecution
 from penstock.local.flow_triggers import FlowTriggers
@@ -86,6 +87,7 @@ class LocalWorld:
             else None
         )
         """The Flow triggers of the flows; None where there are none."""
+        self._clock: LocalClock | None = None
         self._stop_reason: str | None = None
         self._fault: Exception | None = None
 
@@ -113,6 +115,19 @@ class LocalWorld:
         self._relations.add(execution)
         self._due[made.name] = None
         return execution
+
+    def arm(self, told: Callable[[str], None]) -> LocalClock:
+        """Let the triggers of the flows fire at their dates while the run goes on, which ends by
+        itself once no date is left. `told` takes what is worth telling a person."""
+        self._clock = LocalClock(
+            self._flows,
+            self._executions,
+            self._surroundings,
+            self.commands.is_enabled,
+            told,
+            now(),
+        )
+        return self._clock
 
     def control(self, name: str, control: Control) -> None:
         """Give an execution a control, as a person would."""
@@ -155,13 +170,25 @@ class LocalWorld:
                 name = next(iter(self._due))
                 del self._due[name]
                 self._decide(self._executions[name])
-            wake = min((item.wake for item in self if item.wake is not None), default=None)
+            if self._fire_triggers():
+                continue
+            wakes = [item.wake for item in self]
+            if self._clock is not None:
+                wakes.append(self._clock.next_date)
+            wake = min((date for date in wakes if date is not None), default=None)
             if not self._attempts.busy and wake is None:
                 return
             for seen in await self._attempts.happened(wake):
                 self._executions[seen.execution].observe(seen.key, seen.observation)
                 self._due[seen.execution] = None
             self._due |= {item.name: None for item in self if _is_due(item, now())}
+
+    def _fire_triggers(self) -> bool:
+        """Start what is due by the clock. Tells whether something was."""
+        started = [] if self._clock is None else list(self._clock.due(now()))
+        for action in started:
+            self.start(action.spec, action.name)
+        return bool(started)
 
     def _close(self) -> None:
         """End the open executions where the run was stopped; else check that each waits for

@@ -59,8 +59,8 @@ class ClockTrigger(TriggerType):
     """A type of trigger that fires at dates. Its functions are pure, and get its properties."""
 
     plan: Callable[[Any], str]
-    """What its dates follow from, in words for `status.triggers`. Where that is changed, dates that
-    passed before do not count any more."""
+    """What its dates follow from, in words for the status of its TriggerState. Where that is
+    changed, dates that passed before do not count any more."""
     decide: Callable[[Any, datetime, datetime, Context], ClockDecision]
     """What to do about the first date after an instant that is not after the present one."""
     next_look: Callable[[Any, datetime, Context], datetime | None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -297,3 +298,29 @@ def test_a_plugin_brings_its_own_task(
     # then
     assert called.out.endswith("  it = Hello Ada Hello Ada\n"), called.err
     assert "unknown property `tims`; did you mean `times`?" in wrong.err
+
+
+def test_triggers_start_executions_at_their_dates(call: Call, write: Write) -> None:
+    # given
+    date = (datetime.now(UTC) + timedelta(seconds=1.5)).isoformat()
+    triggers = f"""\
+triggers:
+  - id: soon
+    type: io.kestra.plugin.core.trigger.ScheduleOnDates
+    dates: ["{date}"]
+"""
+    # when
+    called = call("run", "--triggers", write(shows("trigger.date is not null", triggers)))
+    # then it ends by itself, as no date is left
+    assert called.code == 0, called.err
+    assert called.out.count("execution shown-soon-") == 1
+    assert "the next date is" in called.err
+
+
+def test_triggers_without_dates_and_what_does_not_go_with_them_are_refused(
+    call: Call, write: Write
+) -> None:
+    flow = write(shows("flow.id"))
+    assert "no trigger of these flows has a date" in call("run", "--triggers", flow).err
+    refused = call("run", "--triggers", flow, "--input", "a=b")
+    assert (refused.code, "--input" in refused.err) == (2, True)

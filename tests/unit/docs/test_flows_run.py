@@ -65,8 +65,11 @@ NEEDS = {
     "docs/secrets.md nightly": Need(
         ("--input", "password=open-sesame", "--flow", "load.yaml"), {"load.yaml": _CHILD}
     ),
-    "docs/triggers.md report": Need(
+    "docs/triggers/schedule.md report": Need(
         trigger={"id": "end-of-month", "variables": {"date": "2026-01-30T17:00:00Z"}}
+    ),
+    "docs/triggers/schedule.md release": Need(
+        trigger={"id": "releases", "variables": {"date": "2027-03-01T08:00:00Z"}}
     ),
     "docs/triggers/webhook.md orders": Need(
         trigger={"id": "shop", "variables": {"body": {"number": 7}}}

@@ -93,7 +93,8 @@ def test_links_lead_somewhere(page: Path) -> None:
     [
         ("gitsource", [GitSourceSpec, GitSourceStatus]),
         ("flow", [FlowStatus, TriggerStatus]),
-        ("triggers", [TriggerStateSpec, TriggerStateStatus, BackfillRequest, BackfillStatus]),
+        ("triggers", [TriggerStateSpec, TriggerStateStatus]),
+        ("triggers/schedule", [BackfillRequest, BackfillStatus]),
         ("kv", [KeyValueSpec]),
         (
             "execution",
