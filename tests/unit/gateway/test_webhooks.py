@@ -26,7 +26,7 @@ async def test_a_call_becomes_an_execution(gateway: Gateway) -> None:
     answer = await gateway.call(f"{ORDERS}?n=1&n=2", json={"name": "Ada"})
     # then
     (made,) = gateway.executions
-    assert answer.status == 200
+    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
     assert await answer.json() == {
         "tenantId": "team",
         "id": made["metadata"]["name"],
