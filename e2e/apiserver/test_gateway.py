@@ -78,7 +78,8 @@ class Replica:
     ) -> tuple[int, Any]:
         """The status and the JSON of the answer to a call."""
         path = f"/api/v1/{self._namespace}/executions/webhook/company.team/{flow}/{key}"
-        async with self._session.request(method, self._url + path, json=body, **more) as answer:
+        sent = more if "data" in more else {"json": body, **more}
+        async with self._session.request(method, self._url + path, **sent) as answer:
             return answer.status, await _read(answer)
 
     async def push(self, source: str) -> int:
@@ -166,6 +167,12 @@ async def test_a_call_starts_an_execution_that_runs_to_its_end(ready: Stage) -> 
         ):  # fmt: skip
             assert (await replica.call(key, method=method))[0] == expected
         assert (await replica.call("plain-key", "x" * 600_000))[0] == 413
+        # what is small, but takes up six times as much once it is stored, is told too
+        status, answer = await replica.call("plain-key", data=b"\x01" * 500_000)
+        assert (status, answer["message"]) == (
+            413,
+            "the call takes up more room than an Execution has",
+        )
     assert len(await ready.executions()) == 1
 
 

@@ -81,6 +81,11 @@ def execution_json(listener: Listener, execution: Object) -> dict[str, Any]:
     return {key: value for key, value in described.items() if value is not None}
 
 
+def _is_too_large(error: ApiError) -> bool:
+    """Whether an object is larger than the API server, or etcd behind it, takes."""
+    return error.status == 413 or "request is too large" in str(error)
+
+
 @web.middleware
 async def errors_as_json(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -97,6 +102,11 @@ async def errors_as_json(
         return problem(error.status, error.reason, headers)
     except ApiError as error:
         logger.warning("%s: the API server answers %s: %s", request.method, error.status, error)
+        if _is_too_large(error):
+            return problem(413, "the call takes up more room than an Execution has")
+        if error.is_over_quota:
+            told = "the Kubernetes namespace has as many Executions as its quota allows"
+            return problem(503, told, {"Retry-After": "30"})
         if error.transient:
             told = "the cluster does not take it now; try again"
             wait = str(int(error.retry_after) or 1)

@@ -22,6 +22,7 @@ def gateway_app(
         return web.Response(text="ok") if is_ready() else web.Response(status=503)
 
     app = web.Application(middlewares=[errors_as_json])
+    app.on_response_prepare.append(_kept_by_nobody)
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", readyz)
     for prefix in ("/api/v1", "/api/v1/{tenant}"):
@@ -29,6 +30,12 @@ def gateway_app(
             app.router.add_route("*", prefix + path, webhooks.call)
     app.router.add_post("/api/v1/gitsources/{namespace}/{name}/push", pushes.push)
     return app
+
+
+async def _kept_by_nobody(_: web.Request, response: web.StreamResponse) -> None:
+    """Let no proxy answer in the place of the gateway, and no browser guess what an output is."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
 
 
 async def _healthz(_: web.Request) -> web.Response:

@@ -22,6 +22,9 @@ TENANT_RATE, TENANT_BURST = 100.0, 2_000.0
 """Calls of all flows of one Kubernetes namespace."""
 CPU_RATE, CPU_BURST = 0.1, 2.0
 """Seconds of CPU for the expressions of one Kubernetes namespace: in a second, and at once."""
+BYTES_RATE, BYTES_BURST = 256.0 * 1024, 64.0 * 1024 * 1024
+"""Bytes of bodies of one Kubernetes namespace, a second and at once: they come into etcd, which all
+of the cluster shares."""
 AT_ONCE, AT_ONCE_PER_TENANT = 64, 16
 """Calls that are read and stored at once."""
 MOST_WAITING, MOST_WAITING_PER_TENANT = 2_000, 1_000
@@ -75,6 +78,7 @@ class Limits:
         self._flows = Rates(FLOW_RATE, FLOW_BURST, clock)
         self._tenants = Rates(TENANT_RATE, TENANT_BURST, clock)
         self._cpu = Rates(CPU_RATE, CPU_BURST, clock)
+        self._bytes = Rates(BYTES_RATE, BYTES_BURST, clock)
         self._turns = Turns(AT_ONCE, AT_ONCE_PER_TENANT)
         self._waiting = Counter[str]()
         self._waits = Counter[str]()
@@ -86,9 +90,15 @@ class Limits:
         _refuse(told, self._flows.missing_seconds(place))
         told = f"the flows of `{tenant}` are called more than {TENANT_RATE:g} times a second"
         _refuse(told, self._tenants.missing_seconds(tenant))
+        told = f"the webhooks of `{tenant}` are sent too much"
+        _refuse(told, self._bytes.missing_seconds(tenant, 0.0))
         self.check_cpu(tenant)
         self._flows.take(place)
         self._tenants.take(tenant)
+
+    def count_bytes(self, tenant: str, size: int) -> None:
+        """Count a body that came: where it was too much, the calls that follow are refused."""
+        self._bytes.take(tenant, size)
 
     def check_cpu(self, tenant: str) -> None:
         """Raise :class:`TooMany` where the expressions of a namespace took too much lately."""

@@ -50,8 +50,9 @@ async def _run(namespaces: Sequence[str], port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    # Each answer that waits has a watch, and so a connection, of its own.
-    connecting = connect(connections=CONNECTIONS + MOST_WAITS)
+    # Each watch has a connection of its own: of an answer that waits, and of what is followed.
+    watches = MOST_WAITS + 2 * max(len(namespaces), 1)
+    connecting = connect(connections=CONNECTIONS + watches)
     async with connecting as api, serving(api, namespaces, port) as gateway:
         logger.info("the gateway has started, on port %d", port)
         stopped = asyncio.create_task(stop.wait())

@@ -179,6 +179,7 @@ class Webhooks:
         """The Execution, once the API server has it; or the answer where there is none."""
         async with self._limits.turn(found.tenant):
             came = await _received(request)
+            self._limits.count_bytes(found.tenant, len(came.body))
             decided = self._decided(found, came)
             if decided.firing is None:
                 return self._refused(found, decided)

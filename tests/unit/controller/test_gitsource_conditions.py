@@ -14,6 +14,7 @@ from penstock.controller.workers.checking import SMALL
 from penstock.controller.workers.pool import Busy, WorkerLost, Workers
 from penstock.git import GitError
 from penstock.kubernetes.api.client import FLOWS, GIT_SOURCES
+from penstock.resources.gitsource import PUSH_ANNOTATION
 from tests.fixtures.controller import NAMESPACE, Controller, conditions, until
 from tests.fixtures.git import FakeGit, Hanging
 
@@ -283,3 +284,27 @@ async def test_the_call_of_a_controller_that_ends_ends(tmp_path: Path, hanging: 
     async with given.controller.running():
         await until(lambda: hanging.calls)
     await until(lambda: not hanging.calls)
+
+
+async def test_a_push_has_the_remote_asked_at_once_and_nothing_fetched_that_is_there(
+    tmp_path: Path,
+) -> None:
+    # given: a commit that was taken in, of a source that is asked once a day
+    given = Given(tmp_path, FakeGit(files={"one.yaml": flow()}), interval="24h")
+
+    async def push(number: int) -> None:
+        patch = {"metadata": {"annotations": {PUSH_ANNOTATION: f"push {number}"}}}
+        await given.server.api.patch(GIT_SOURCES, NAMESPACE, "source", patch)
+
+    async with given.controller.running():
+        await until(lambda: given.status.get("appliedCommit") == "c0ffee")
+        fetched, asked = len(given.git.asked), given.git.looks
+        # when: somebody says so, and there is nothing new
+        await push(1)
+        await until(lambda: given.git.looks > asked)
+        # then
+        assert len(given.git.asked) == fetched
+        # and with a new commit
+        given.git.commit, given.git.files = "c0ffee2", {"two.yaml": flow("two")}
+        await push(2)
+        await until(lambda: given.flows == ["company.team.two"])

@@ -11,6 +11,8 @@ import pytest
 from penstock.gateway import limits as module
 from penstock.gateway.limits import (
     AT_ONCE_PER_TENANT,
+    BYTES_BURST,
+    BYTES_RATE,
     CPU_BURST,
     CPU_RATE,
     FLOW_BURST,
@@ -94,6 +96,15 @@ def test_expressions_that_take_much_are_paid_for_later(
     assert refused.value.retry_after == 2
     limits.count("other", "orders")
     time.now += 0.2 / CPU_RATE + 0.01
+    limits.count("team", "orders")
+
+
+def test_what_is_sent_is_paid_for_too(limits: Limits, time: Time) -> None:
+    limits.count_bytes("team", int(BYTES_BURST + BYTES_RATE))
+    with pytest.raises(TooMany, match="the webhooks of `team` are sent too much"):
+        limits.count("team", "orders")
+    limits.count("other", "orders")
+    time.now += 1.01
     limits.count("team", "orders")
 
 

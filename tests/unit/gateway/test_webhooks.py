@@ -26,7 +26,7 @@ async def test_a_call_becomes_an_execution(gateway: Gateway) -> None:
     answer = await gateway.call(f"{ORDERS}?n=1&n=2", json={"name": "Ada"})
     # then
     (made,) = gateway.executions
-    assert answer.status == 200
+    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
     assert await answer.json() == {
         "tenantId": "team",
         "id": made["metadata"]["name"],
@@ -331,11 +331,25 @@ async def test_a_flow_that_changes_all_the_time_does_not_make_the_gateway_work_a
     assert (await gateway.call(ORDERS)).status == 200
 
 
+async def test_what_becomes_too_large_for_the_cluster_is_told(gateway: Gateway) -> None:
+    gateway.has(flow())
+    for status, words in ((413, "Request entity too large"), (500, "request is too large")):
+        refused = Refused(status, "Large", f"etcdserver: {words}")
+        end = gateway.server.refuse("POST", EXECUTIONS, refused)
+        answer = await gateway.call(ORDERS)
+        assert (answer.status, "more room" in await answer.text()) == (413, True)
+        end()
+
+
 async def test_the_api_server_s_words_stay_here(gateway: Gateway) -> None:
     gateway.has(flow())
+    end = gateway.server.refuse("POST", EXECUTIONS, Refused(403, "Forbidden", "by user x"))
+    answer = await gateway.call(ORDERS)
+    assert (answer.status, "user x" in await answer.text()) == (500, False)
+    end()
     end = gateway.server.refuse("POST", EXECUTIONS, Refused(403, "Forbidden", "exceeded quota: x"))
     answer = await gateway.call(ORDERS)
-    assert (answer.status, "quota" in await answer.text()) == (500, False)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "30")
     end()
     gateway.server.refuse("POST", EXECUTIONS, Refused(503, "ServiceUnavailable", "etcd is away"))
     answer = await gateway.call(ORDERS)
