@@ -22,7 +22,7 @@ from penstock.resources.execution import (
     TriggerReference,
 )
 from penstock.resources.names import execution_prefix
-from penstock.triggers.evaluation import Upstream
+from penstock.triggers.evaluation import FlowName, Upstream
 from penstock.triggers.firing import Firing
 from penstock.triggers.flow_trigger.chain import is_endless
 from penstock.triggers.flow_trigger.decision import decide
