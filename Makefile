@@ -139,7 +139,7 @@ install: cluster-up ## Build and load the image, and install or upgrade the char
 	helm upgrade --install $(RELEASE) charts/penstock --namespace $(NAMESPACE) \
 	    --take-ownership --force-conflicts --hide-notes \
 	    --set-string image.repository=$(IMAGE),image.tag="$$tag" $(HELM_ARGS) >/dev/null; \
-	(for part in $(RELEASE)-storage $(RELEASE)-git $(RELEASE); do \
+	(for part in $(RELEASE)-storage $(RELEASE)-git $(RELEASE)-gateway $(RELEASE); do \
 	    kubectl --namespace $(NAMESPACE) rollout status deployment/$$part --timeout 180s || exit 1; \
 	done) \
 	    || { kubectl --namespace $(NAMESPACE) describe pods; \
