@@ -250,6 +250,8 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("executions", "unknown", 1, 'unknown field "spec.unknown"'),
     ("executions", "scheduleDate", "tomorrow", "spec.scheduleDate"),
     ("executions", "breakpoints", "a", "spec.breakpoints"),
+    ("executions", "priority", 1001, "spec.priority"),
+    ("executions", "priority", "high", "spec.priority"),
     ("executions", "replay", {"task": "a"}, "spec.replay.execution"),
     ("executions", "retry", {"original": "a", "attempt": 1}, "spec.retry.attempt"),
     ("executions", "parent", {"execution": "a"}, "spec.parent.taskRun"),

@@ -160,6 +160,12 @@ def test_type_names_are_compared_without_case_and_old_names_are_known() -> None:
         (TASKS + "finally_: []", "line 2: finally_: unknown property `finally_`; did you mean"),
         (TASKS + "labels: [a]", "line 2: labels: a label is written as `key: …` and `value: …`"),
         (TASKS + "labels: {system.x: y}", "line 2: labels.system.x: System labels can only be"),
+        (
+            TASKS + "labels: {penstock.dev/priority: urgent}",
+            "line 2: labels.penstock.dev/priority: the priority of the flow's executions is an "
+            "integer from -1000 to 1000, not `urgent`",
+        ),
+        (TASKS + "labels: {penstock.dev/priority: 1001}", "not `1001`"),
         (TASKS + "concurrency: {limit: 0}", "line 2: concurrency.limit: Input should be greater"),
         (TASKS + "concurrency: {limit: 1, key: x}", "concurrency.key: unknown property `key`"),
         (TASKS + "triggers: [{id: a b, type: x}]", "line 2: triggers[0].id: `a b` does not match"),

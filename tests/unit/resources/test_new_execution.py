@@ -95,3 +95,9 @@ def test_labels_of_other_tools_are_not_copied_from_whoever_makes_it() -> None:
 )
 def test_names_of_executions_begin_as_their_flow_is_called(flow_id: str, prefix: str) -> None:
     assert execution_prefix(flow_id) == prefix
+
+
+def test_a_priority_that_is_asked_for_is_kept_though_it_is_zero() -> None:
+    spec = ExecutionSpec(flow=FlowReference(name="flow"), priority=0)
+    assert new_execution("ns", "run", spec)["spec"]["priority"] == 0
+    assert "priority" not in new_execution("ns", "run", ExecutionSpec(flow=spec.flow))["spec"]

@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.resources.trigger_state import fits_memory
 from penstock.triggers.evaluation import FlowName, Upstream
 from penstock.triggers.firing import Firing
 from penstock.triggers.flow_trigger.decision import Decision, decide
@@ -383,10 +384,11 @@ def test_the_memory_stays_small() -> None:
     listener = Listener(FLOW_A)
     events = [
         execution(f"e{index}", date=f"2025-01-01T{index // 60:02}:{index % 60:02}")
-        for index in range(1, 400)
+        for index in range(1, 700)
     ]
-    assert len(listener.fired_by(events)) == 399
-    assert len(listener.memory["seen"]) == 100
+    assert len(listener.fired_by(events)) == 699
+    assert len(listener.memory["seen"]) == 500
+    assert fits_memory(listener.memory)
     assert listener.fired_by(events) == []
 
 

@@ -15,7 +15,9 @@ from pydantic import AwareDatetime
 from penstock.resources.execution import ResourceModel
 from penstock.triggers.evaluation import Upstream
 
-_KEPT_EVENTS = 100
+_KEPT_EVENTS = 500
+"""Of a burst so many are told apart. One that becomes known after so many later ones counts for
+nothing."""
 _KEPT_FIRINGS = 20
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from penstock.controller.concurrency import calls
 from penstock.controller.concurrency.calls import SlotCalls
 from penstock.controller.concurrency.slots import SlotLimits
 from penstock.controller.executions.concurrency import Asking, ConcurrencyLimits
@@ -62,15 +63,14 @@ class Given:
     def __init__(self, *executions: dict[str, Any], namespace: int = 0) -> None:
         self.executions = ObjectStore(execution_keys)
         self.called: list[str] = []
-        calls = SlotCalls(self.executions, SlotLimits(namespace=namespace), self._call)
+        slots = SlotCalls(self.executions, SlotLimits(namespace=namespace), self._call)
         for body in executions:
             self.executions.put(body)
         nowhere = Api(None)
         revisions = Revisions(
             nowhere, Limits(), lambda namespace: no_functions, Checking(Workers())
         )
-        self.limits = ConcurrencyLimits(calls, ObjectStore(flow_keys), revisions)
-        self.calls = calls
+        self.limits = ConcurrencyLimits(slots, ObjectStore(flow_keys), revisions)
 
     def _call(self, key: Key) -> None:
         self.called.append(key.name)
@@ -202,3 +202,48 @@ async def test_where_an_administrator_sets_a_limit_a_flow_without_one_waits_too(
         assert not turn.has_come
         assert turn.concurrency is None
         assert turn.waits_for == "waiting for the only slot of the namespace; it comes next"
+
+
+async def test_a_sentence_that_is_not_true_any_more_is_renewed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calls, "RENEWED", 0.02)
+    given = Given(
+        execution("runs", "RUNNING"),
+        execution("first", "QUEUED", 1),
+        execution("next", "QUEUED", 2),
+    )
+    for name in ("first", "next"):
+        await given.turn(name)
+    # when nothing moves
+    await asyncio.sleep(0.1)
+    assert given.called == []
+    # and when one leaves the line
+    given.executions.remove(execution("first", "QUEUED", 1))
+    await asyncio.sleep(0.1)
+    # then the one behind it is told anew, once
+    assert set(given.called) == {"next"}
+    assert (await given.turn("next")).waits_for == (
+        "waiting for the only slot of company.team.flow; it comes next"
+    )
+    given.called.clear()
+    await asyncio.sleep(0.1)
+    assert given.called == []
+
+
+async def test_one_that_does_not_come_for_its_slot_lets_the_next_one_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calls, "OFFERED", 0.02)
+    given = Given(
+        execution("runs", "RUNNING"),
+        execution("stuck", "QUEUED", 1),
+        execution("next", "QUEUED", 2),
+    )
+    await given.turn("next")
+    given.executions.remove(execution("runs", "RUNNING"))
+    assert given.called == ["stuck"]
+    # when nobody reconciles it
+    await asyncio.sleep(0.1)
+    # then
+    assert given.called == ["stuck", "next"]
