@@ -14,6 +14,7 @@ from penstock.controller.runtime.status_writer import write_status
 from penstock.engine.interface.actions import ToggleTrigger
 from penstock.kubernetes.api.client import TRIGGER_STATES, Api, Object
 from penstock.resources.execution import FlowReference
+from penstock.resources.stored import status_of
 from penstock.resources.trigger_state import (
     TriggerStateStatus,
     is_state_of,
@@ -82,7 +83,7 @@ class ToggleTasks:
 
     async def _say_who(self, state: Object, execution: str) -> None:
         """Let the status say what disabled the trigger."""
-        status = TriggerStateStatus.model_validate(state.get("status") or {})
+        status = status_of(TriggerStateStatus, state)
         who = f"a Toggle task of the Execution {execution}"
         if status.disabled_by != who:
             changed = status.model_copy(update={"disabled_by": who})

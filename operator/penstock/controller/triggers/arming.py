@@ -18,6 +18,7 @@ from penstock.flow.document import Trigger
 from penstock.flow.problems import shortened
 from penstock.kubernetes.api.client import TRIGGER_STATES, Api, ApiError, Object
 from penstock.resources.flow import FlowStatus, TriggerStatus
+from penstock.resources.stored import status_of
 from penstock.resources.trigger_state import (
     TriggerPhase,
     TriggerStateStatus,
@@ -80,7 +81,7 @@ class Arming:
                 await self._delete(state)
         told = {item.id: item for item in before.triggers}
         statuses = {
-            trigger.id: TriggerStateStatus.model_validate(states[trigger.id].get("status") or {})
+            trigger.id: status_of(TriggerStateStatus, states[trigger.id])
             for trigger in parsed.triggers
         }
         dates = [item.next_date for item in statuses.values() if item.next_date is not None]

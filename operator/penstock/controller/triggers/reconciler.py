@@ -32,6 +32,7 @@ from penstock.kubernetes.api.client import TRIGGER_STATES, Api, ApiError, Object
 from penstock.resources.conditions import TRIGGER_STATE
 from penstock.resources.flow import FlowStatus
 from penstock.resources.names import short_hash
+from penstock.resources.stored import status_of
 from penstock.resources.trigger_state import (
     TriggerPhase,
     TriggerStateSpec,
@@ -86,7 +87,7 @@ class TriggerReconciler:
         accepted = await self._revisions.accept(flow)
         now = datetime.now(UTC)
         spec = TriggerStateSpec.model_validate(state["spec"])
-        before = TriggerStateStatus.model_validate(state.get("status") or {})
+        before = status_of(TriggerStateStatus, state)
         served = await self._serve(accepted, state, spec, before, now)
         if served is None:
             return None
@@ -153,7 +154,7 @@ class TriggerReconciler:
         """Say of a TriggerState that no Flow owns that it counts for nothing. One that stands
         where a Flow's own has to be is replaced when that Flow is reconciled."""
         now = datetime.now(UTC)
-        before = TriggerStateStatus.model_validate(state.get("status") or {})
+        before = status_of(TriggerStateStatus, state)
         told = (
             "it counts for nothing, as the Flow that it names does not own it: the controller "
             "makes one for each trigger; delete this one"
@@ -233,7 +234,7 @@ def _counting(
     """Give the status with the dates that count: those of the same plan, unless the trigger stood
     still; and those that an older version kept in the status of the Flow."""
     if known.state is None:
-        for told in FlowStatus.model_validate(flow.get("status") or {}).triggers:
+        for told in status_of(FlowStatus, flow).triggers:
             if told.id == trigger and told.schedule == known.plan:
                 return known.model_copy(update={"last_date": told.last_date})
     if known.plan == plan_before and known.state not in _STANDING_STILL:

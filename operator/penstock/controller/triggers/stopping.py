@@ -7,6 +7,7 @@ from datetime import datetime
 
 from penstock.controller.runtime.indexes import has_ended, state_of
 from penstock.kubernetes.api.client import Object
+from penstock.resources.stored import written_date
 from penstock.triggers.properties import TriggerProperties
 
 
@@ -18,9 +19,10 @@ def stopped_by(
     if not properties.stop_after or since is None:
         return None
     for execution in executions:
-        state, ended = state_of(execution), (execution.get("status") or {}).get("endDate")
+        state = state_of(execution)
+        ended = written_date((execution.get("status") or {}).get("endDate"))
         if state is None or ended is None or not has_ended(execution):
             continue
-        if properties.stops_after(state) and datetime.fromisoformat(ended) > since:
+        if properties.stops_after(state) and ended > since:
             return f"`stopAfter`: the Execution {execution['metadata']['name']} ended {state}"
     return None
