@@ -17,6 +17,8 @@ from penstock.triggers.webhook import Webhook
 
 logger = logging.getLogger(__name__)
 
+_OF_ETCD = ("request is too large", "message larger than max")
+"""How the API server repeats what etcd, or the connection to it, says of an object too large."""
 _SUCCEEDED = (State.SUCCESS, State.WARNING)
 
 
@@ -83,7 +85,7 @@ def execution_json(listener: Listener, execution: Object) -> dict[str, Any]:
 
 def _is_too_large(error: ApiError) -> bool:
     """Whether an object is larger than the API server, or etcd behind it, takes."""
-    return error.status == 413 or "request is too large" in str(error)
+    return error.status == 413 or any(words in str(error) for words in _OF_ETCD)
 
 
 @web.middleware
