@@ -133,8 +133,12 @@ VIEWS = {
     "engine/decision/children.py": "a child that is being retried is seen as one that runs",
     "controller/executions/related.py": "a child that can't be made is seen as one that failed",
     "controller/executions/status_store.py": "a child without its outputs is seen so too",
+    "cli/executions/follow.py": "what is shown of a task run that is not in the status yet",
+    "controller/triggers/backfills.py": "the state of a backfill",
+    "controller/triggers/reconciler.py": "the state of a trigger",
+    "triggers/backfill.py": "the state of a backfill",
 }
-"""What one execution sees of another: nobody writes it."""
+"""What one execution sees of another, which nobody writes; and states of other things."""
 
 
 def sets_a_state(call: ast.Call) -> bool:

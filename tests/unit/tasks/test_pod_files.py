@@ -131,7 +131,6 @@ def worlds(tmp_path: Path) -> Iterator[Worlds]:
     [
         ("storage.Write", {"content": "héllo", "extension": ".txt"}),
         ("storage.Size", {"uri": "FILE"}),
-        ("storage.Size", {"uri": "kestra:///company/team/other/executions/x/tasks/t/r/f"}),
         ("storage.Size", {"uri": "kestra:///company/team/tried/executions/run-1/tasks/t/r/no"}),
         ("storage.Concat", {"files": ["FILE", "FILE"], "separator": ";"}),
         ("storage.Reverse", {"from": "FILE"}),
@@ -180,6 +179,20 @@ async def test_a_pod_does_what_a_machine_does(
     assert (pod.outputs, pod.message) == (local.outputs, local.message)
     here, there = worlds.files()
     assert there == here
+
+
+async def test_a_file_of_another_execution_is_refused_in_a_pod_too(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    given = {"uri": "kestra:///company/team/other/executions/x/tasks/t/r/f"}
+    # when
+    pod = worlds.in_a_pod(f"{CORE}.storage.Size", given, monkeypatch)
+    local = await worlds.locally(f"{CORE}.storage.Size", given)
+    # then
+    refused = f"Unable to read the file '{given['uri']}' as it didn't belong to the current"
+    assert str(local.message).startswith(refused)
+    assert str(pod.message).startswith(refused), "though the pod's grant can't tell exactly why"
 
 
 def test_what_is_published_is_in_the_result(
