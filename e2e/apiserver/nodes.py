@@ -114,10 +114,16 @@ class Nodes:
         # As long after the pod's end as it takes the Job controller.
         await asyncio.sleep(self._random.uniform(0, 1.0))
         status = _complete() if code == 0 else _failed()
-        name = job["metadata"]["name"]
-        await self._insist(
-            lambda: self._api.patch(JOBS, self._namespace, name, {"status": status}, "status")
-        )
+        await self._insist(lambda: self._end_job(job, status))
+
+    async def _end_job(self, job: Object, status: dict[str, Any]) -> None:
+        """Say how a Job ended, unless it was deleted: another one may have its name by now."""
+        name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+        meta = (await self._api.get(JOBS, self._namespace, name))["metadata"]
+        if meta["uid"] != uid:
+            return
+        patch = {"metadata": {"resourceVersion": meta["resourceVersion"]}, "status": status}
+        await self._api.patch(JOBS, self._namespace, name, patch, "status")
 
     async def _let_go(self, task: str) -> None:
         while True:

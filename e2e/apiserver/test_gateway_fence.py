@@ -32,7 +32,12 @@ from penstock.resources.gitsource import PUSH_ANNOTATION, RECONCILE_ANNOTATION
 from penstock.triggers.firing import Firing
 
 NAMESPACES = Resource("", "v1", "namespaces")
-OWNER = {"apiVersion": API_VERSION, "kind": "Execution", "name": "x", "uid": str(uuid4())}
+OWNER = {
+    "apiVersion": API_VERSION,
+    "kind": "Execution",
+    "name": "x",
+    "uid": "61f762f5-ebe3-497f-aed0-21b0024639da",
+}
 
 
 @pytest.fixture

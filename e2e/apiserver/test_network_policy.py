@@ -43,7 +43,7 @@ async def namespace(api: Api) -> str:
 
 
 def test_each_part_and_the_tasks_have_one() -> None:
-    assert len(policies()) == 4
+    assert len(policies()) == 5
 
 
 @pytest.mark.parametrize("policy", policies(), ids=lambda body: str(body["metadata"]["name"]))
