@@ -312,4 +312,5 @@ async def test_an_execution_that_is_killed_or_deleted_waits_for_no_server(
         await until(lambda: state() == expected)
         await until(lambda: server.left == (0 if end == "answered" else 1))
         assert server.asked == 1
-        assert len(cluster.all(JOBS)) == (1 if end == "answered" else 0)
+        # The status comes first, and then the Job.
+        await until(lambda: len(cluster.all(JOBS)) == (1 if end == "answered" else 0))
