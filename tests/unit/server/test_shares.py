@@ -183,20 +183,20 @@ def test_a_reader_that_takes_nothing_is_cut_off(
 
 async def test_the_pace_counts_only_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     # given
-    monkeypatch.setattr(shares, "WITHIN", 0.2)
+    monkeypatch.setattr(shares, "WITHIN", 1.0)
     pace = shares.Pace()
     # when: the service itself takes its time
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(1.2)
     async with pace.awaited():
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.6)
     # then: a whole piece renews the time, and less does not
     pace.moved(shares.PIECE)
     async with pace.awaited():
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.6)
     pace.moved(shares.PIECE - 1)
     with pytest.raises(TimeoutError):
         async with pace.awaited():
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.6)
 
 
 def test_logs_that_nobody_takes_hold_up_no_other_tenant(
