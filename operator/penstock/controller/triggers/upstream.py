@@ -3,10 +3,11 @@
 What is looked at are the Executions of the trigger's Kubernetes namespace as they are: each state
 that one came into, and that was not dealt with, is put to the trigger, in the order of their dates.
 A controller looks at all of them once, and then at those of which there is news, which lists bring
-where a watch has lost it. What a trigger remembers
-stands in its TriggerState. The Execution of a firing is made first, under a name that follows from
-the event, and then the memory is written: a controller that ends in between puts the same events
-to the same memory, and finds the Execution that is there.
+where a watch has lost it.
+
+What a trigger remembers stands in its TriggerState. The Execution of a firing is made first, under
+a name that follows from the event, and then the memory is written: a controller that ends in
+between puts the same events to the same memory, and finds the Execution that is there.
 """
 
 from __future__ import annotations
