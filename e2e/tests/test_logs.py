@@ -204,7 +204,9 @@ def test_a_killed_task_leaves_its_log(scenario: Scenario) -> None:
     execution.patched({"kill": True}).ends("KILLED")
     archived(execution, 1)
     wait_for("no pods", lambda: not scenario.kubernetes.pods(scenario.namespace))
-    assert messages(execution) == ["started"]
+    # What was printed before the kill is kept. Of what a task prints while it ends, a kubelet that
+    # is busy may keep nothing: then the log says that it ends here.
+    assert messages(execution)[0] == "started"
 
 
 def test_a_token_opens_the_logs_of_one_execution(scenario: Scenario) -> None:

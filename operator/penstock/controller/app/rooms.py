@@ -259,7 +259,7 @@ class Attempts:
             defaults, runtime.secrets, keyvalues.task_effects, grants, task_cache
         )
         throttle = Throttle(settings.job_creates_per_second, settings.job_create_burst)
-        self.jobs = Jobs(api, attempts, runtime.starting, throttle, runtime.metrics)
+        self.jobs = Jobs(api, attempts, runtime.starting, throttle, runtime.metrics, logs)
         self.directories = WorkingDirectories(api, attempts, self.jobs, defaults)
         self.observer = AttemptObserver(
             api, attempts, DirectoryObserver(attempts, pending), pending

@@ -6,8 +6,11 @@ execution and its spec hash is that of this attempt; else the attempt fails and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from penstock.controller.attempts.job_factory import own_name
 from penstock.controller.attempts.starting_jobs import StartingJobs
+from penstock.controller.logs.archiver import Logs
 from penstock.controller.runtime.attempt_cache import AttemptStore, SeenAttempt
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.outcomes import exists_already
@@ -39,12 +42,14 @@ class Jobs:
         starting: StartingJobs,
         throttle: Throttle,
         metrics: Metrics,
+        logs: Logs,
     ) -> None:
         self._api = api
         self._attempts = attempts
         self._starting = starting
         self._throttle = throttle
         self._metrics = metrics
+        self._logs = logs
 
     def is_waiting(self, execution: Object, job: str) -> bool:
         """Tell whether a Job, by name, was asked for, and its turn to start has not come yet."""
@@ -82,6 +87,13 @@ class Jobs:
         """Let a Job be gone, with its pod."""
         meta = job["metadata"]
         await self._api.delete(JOBS, meta["namespace"], meta["name"], meta["uid"])
+
+    async def keep_logs(self, execution: Object, actions: Iterable[StopAttempt]) -> None:
+        """Keep what attempts have printed before they are stopped: nothing may be left to read
+        then."""
+        uid = execution["metadata"]["uid"]
+        seen = [self._attempts.look(uid, action.key) for action in actions]
+        await self._logs.keep_before_stop(pod for one in seen for pod in one.pods.values())
 
     async def stop(self, execution: Object, action: StopAttempt) -> None:
         """Let the attempt's Job be gone, with its pod. A pod that several attempts share stays: the

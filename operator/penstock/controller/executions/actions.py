@@ -70,6 +70,8 @@ class Actions:
 
     async def take(self, execution: Object, step: Step, status: ExecutionStatus) -> None:
         """Take all actions, in their order. Raises ``Again`` where something became known."""
+        stops = [action for action in step.actions if isinstance(action, StopAttempt)]
+        await self._jobs.keep_logs(execution, stops)
         for action in step.actions:
             if isinstance(action, StartAttempt):
                 await self._starter.start(execution, action, status)

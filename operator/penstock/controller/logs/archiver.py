@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -51,6 +51,8 @@ _LONGEST_WAIT = timedelta(seconds=60)
 """How long an attempt waits for logs that it reads."""
 _PATIENCE = 300.0
 """Seconds for which a log that cannot be read, or not kept, is tried again."""
+_BEFORE_STOP = 3.0
+"""Seconds that stopping tasks waits at most until what they printed is kept."""
 _SETTLED = 20_000
 
 
@@ -89,6 +91,7 @@ class Logs:
         self._logs: dict[Key, PodLog] = {}
         self._of: dict[str, set[Key]] = {}
         """The logs that are not settled, by the uid of their execution, which may have ended."""
+        self._before_stop = asyncio.Semaphore(WORKERS)
         self._settled: FIFOCache[str, None] = FIFOCache(_SETTLED)
 
     async def run(self) -> None:
@@ -96,11 +99,9 @@ class Logs:
 
     def seen(self, pod: Object) -> None:
         """A pod was added, changed or removed."""
-        meta = pod["metadata"]
         if _identity(pod) in self._settled or not has_begun(pod):
             return
-        of = f"{meta['name']}/{podstatus.container_name(pod)}"
-        key = Key("Log", meta["namespace"], of)
+        key = _key_of(pod)
         log = self._logs.get(key)
         is_new = log is None
         if log is None:
@@ -153,6 +154,27 @@ class Logs:
         del awaited[attempt]
         return True
 
+    async def keep_before_stop(self, pods: Iterable[Object]) -> None:
+        """Keep what tasks have printed that are about to be stopped: their pods may be gone before
+        the log of such a one has its turn. Whatever fails here is tried again as for any log that
+        ends, so a task is stopped all the same."""
+        keys = {
+            key for pod in pods if (log := self._logs.get(key := _key_of(pod))) and not log.ends
+        }
+        reading = [asyncio.create_task(self._keep_now(key, self._logs[key])) for key in keys]
+        if reading:
+            await asyncio.wait(reading, timeout=_BEFORE_STOP)
+
+    async def _keep_now(self, key: Key, log: PodLog) -> None:
+        async with self._before_stop:
+            if self._kubelets.turn(log.node):
+                return
+            try:
+                if await self._bring_on(log):
+                    self._settle(key)
+            except (ApiError, StorageError, OSError) as error:
+                logger.info("the log of %s/%s before its end: %s", key.namespace, key.name, error)
+
     async def _archive(self, key: Key) -> Outcome:
         log = self._logs.get(key)
         if log is None:
@@ -198,7 +220,8 @@ class Logs:
         archive = self._archive_of(log)
         if archive is None:
             return True
-        is_done = await self._keeper.bring_on(log, archive)
+        async with log.turn:
+            is_done = await self._keeper.bring_on(log, archive)
         self._kubelets.answered(log.node)
         log.failures, log.fails_since = 0, None
         if self._archive_of(log) is None:  # deleted meanwhile, and its files perhaps before this
@@ -240,6 +263,11 @@ class Logs:
         if not others:
             self._of.pop(log.execution_uid, None)
         self._tell(key)
+
+
+def _key_of(pod: Object) -> Key:
+    meta = pod["metadata"]
+    return Key("Log", meta["namespace"], f"{meta['name']}/{podstatus.container_name(pod)}")
 
 
 def _identity(pod: Object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from penstock.controller.runtime.outcomes import is_bad_request, is_missing
@@ -39,6 +39,8 @@ class PodLog:
     failures: int = 0
     fails_since: float | None = None
     """Since when it could not be read or kept, by the monotonic clock."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by who reads and keeps a part: the next part begins where this one ends."""
 
     @property
     def node(self) -> str:
