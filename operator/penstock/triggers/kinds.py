@@ -93,6 +93,9 @@ class SourceTrigger(TriggerType):
     driver: str
     """Which function does that, as `module:function`; only the listener imports it. What it has to
     provide is written in :mod:`penstock.listener.source`."""
+    rendered_later: frozenset[str] = frozenset()
+    """Properties, by the names that a flow file uses, that the driver renders itself, as they see
+    what comes."""
 
 
 @dataclass(frozen=True, kw_only=True)

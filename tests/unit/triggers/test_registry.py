@@ -121,6 +121,7 @@ def test_penstocks_own_types_have_names_of_their_own() -> None:
     assert len(names) == len(set(names)) == 9
     assert [known.name for known in registry.own_types() if known.served] == [
         "io.kestra.plugin.core.trigger.Flow",
+        "io.kestra.plugin.core.http.Trigger",
         "io.kestra.plugin.core.trigger.Schedule",
         "io.kestra.plugin.core.trigger.ScheduleOnDates",
         "io.kestra.plugin.core.trigger.Webhook",
