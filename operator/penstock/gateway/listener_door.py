@@ -14,7 +14,7 @@ from penstock.kubernetes.api.reviews import (
 )
 
 AUDIENCE = "penstock-gateway"
-"""For whom the tokens of listeners are made: they are worth nothing to the API server."""
+"""The audience of the tokens of listeners, which are worth nothing to the API server."""
 _ACCOUNT = "system:serviceaccount:"
 
 

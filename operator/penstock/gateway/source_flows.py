@@ -69,7 +69,7 @@ class SourceFlow:
 
     @cached_property
     def triggers(self) -> Mapping[str, Trigger]:
-        """Its triggers for the listener, by their ids."""
+        """The flow's triggers for the listener, by their ids."""
         return {item.id: item for item in triggers_of(self.body["spec"], _name_today)}
 
 

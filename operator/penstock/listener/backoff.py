@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
+from asyncio import sleep
 
 FIRST, LONGEST = 0.5, 60.0
 """Seconds until what failed is tried again: doubled each time, up to the longest."""
@@ -26,4 +26,4 @@ class Backoff:
         """Wait after a failure."""
         seconds = min(self._first * 2**self._failures, self._longest)
         self._failures = min(self._failures + 1, 16)
-        await asyncio.sleep(max(seconds * random.uniform(0.8, 1.2), at_least))
+        await sleep(max(seconds * random.uniform(0.8, 1.2), at_least))

@@ -73,6 +73,7 @@ from penstock.controller.listeners.deployments import (
     ListenerSurroundings,
 )
 from penstock.controller.listeners.deployments import key_of as listener_key
+from penstock.controller.listeners.secrets import TriggerSecrets
 from penstock.controller.logs.archiver import Logs
 from penstock.controller.logs.reference import LogReferences
 from penstock.controller.runtime.attempt_cache import AttemptStore
@@ -90,6 +91,7 @@ from penstock.controller.triggers.arming import Arming
 from penstock.controller.triggers.clock import Clock
 from penstock.controller.triggers.contexts import Contexts
 from penstock.controller.triggers.histories import Histories
+from penstock.controller.triggers.listener_problems import ListenerProblems
 from penstock.controller.triggers.listeners import Listeners
 from penstock.controller.triggers.reconciler import TriggerReconciler
 from penstock.controller.triggers.requests import RequestServer
@@ -237,7 +239,11 @@ class Flows:
         )
         runtime.reconcilers.serve("Flow", reconciler.reconcile, reconciler.removed)
         starter, contexts = Starter(runtime.api, stores.executions), Contexts(keyvalues.index)
-        sources, listeners = SourceServer(settings.has_listeners), build_listeners(self, runtime)
+        problems = ListenerProblems(
+            stores.triggers, partial(runtime.reconcilers.add, "TriggerState")
+        )
+        sources = SourceServer(settings.has_listeners, problems)
+        listeners = build_listeners(self, runtime, problems)
         triggers = TriggerReconciler(
             runtime.api,
             stores.triggers,
@@ -257,26 +263,26 @@ class Flows:
                     RequestTrigger: RequestServer(settings.gateway.enabled),
                     StreamTrigger: sources,
                     PollTrigger: sources,
-                }
+                },
+                listeners,
             ),
             runtime.recorder,
-            listeners,
         )
         runtime.reconcilers.serve("TriggerState", triggers.reconcile, listeners)
 
 
-def build_listeners(flows: Flows, runtime: Runtime) -> Callable[[Object], None]:
+def build_listeners(
+    flows: Flows, runtime: Runtime, problems: ListenerProblems
+) -> Callable[[Object], None]:
     """Build the reconciler of listeners: what is to be told of TriggerStates that may be theirs."""
     stores, settings = runtime.stores, runtime.settings
     reconciler = ListenerDeployments(
         runtime.api,
         stores.deployments,
-        stores.triggers,
-        stores.flows,
-        flows.revisions,
-        runtime.secrets,
+        TriggerSecrets(stores.triggers, stores.flows, flows.revisions, runtime.secrets),
         JobDefaults.from_mapping(settings.jobs),
         ListenerSurroundings(runtime.api, settings.listener, settings.network).needs,
+        problems,
     )
     runtime.reconcilers.serve(LISTENER, reconciler.reconcile)
 

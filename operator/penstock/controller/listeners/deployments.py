@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
-from penstock.controller.attempts.secret_locations import SecretLocations
-from penstock.controller.flows.revisions import Revisions
+from penstock.controller.listeners.secrets import TriggerSecrets
 from penstock.controller.runtime.indexes import ObjectStore
-from penstock.controller.runtime.keys import SourceTriggersIn
-from penstock.controller.runtime.outcomes import WaitingError
+from penstock.controller.runtime.outcomes import WaitingError, exists_already
 from penstock.controller.runtime.queue import Key
 from penstock.controller.runtime.settings import ListenerSettings, NetworkSettings
-from penstock.engine.interface.secrets import SecretReference
+from penstock.controller.triggers.listener_problems import ListenerProblems
 from penstock.kubernetes.api.client import DEPLOYMENTS, SERVICES, Api, ApiError, Object
 from penstock.kubernetes.pods.podspec import JobDefaults
 from penstock.kubernetes.secrets.listener import (
@@ -27,10 +25,7 @@ from penstock.kubernetes.secrets.listener import (
     digest_of,
     listener_deployment,
 )
-from penstock.kubernetes.secrets.locations import SecretKey
-from penstock.resources.trigger_state import TriggerPhase, is_state_of
-from penstock.tasks.contract.task import TaskFailure
-from penstock.triggers.sources import secrets_of, source_type
+from penstock.resources.trigger_state import TriggerPhase
 
 KIND = "Listener"
 DELAY = 1.0
@@ -95,33 +90,42 @@ class ListenerDeployments:
         self,
         api: Api,
         deployments: ObjectStore,
-        states: ObjectStore,
-        flows: ObjectStore,
-        revisions: Revisions,
-        secrets: SecretLocations,
+        secrets: TriggerSecrets,
         defaults: JobDefaults,
         needs: Callable[[], Awaitable[ListenerNeeds]],
+        problems: ListenerProblems,
     ) -> None:
-        """``needs`` gives what all listeners are given, without secrets."""
+        """``needs`` gives what all listeners are given, without secrets; the triggers say what
+        becomes one of the ``problems``."""
         self._api = api
         self._deployments = deployments
-        self._states = states
-        self._flows = flows
-        self._revisions = revisions
         self._secrets = secrets
         self._defaults = defaults
         self._needs = needs
+        self._problems = problems
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Let the listener of a namespace be as its triggers need it."""
-        secrets = await self._wanted(namespace)
+        try:
+            await self._reconcile(namespace)
+        except ApiError as error:
+            self._problems.tell(namespace, f"its listener can't be started: {error.told}")
+            raise
+        except WaitingError as error:
+            self._problems.tell(namespace, f"its listener can't be started: {error}")
+            raise
+        self._problems.tell(namespace, None)
+        return None
+
+    async def _reconcile(self, namespace: str) -> None:
+        secrets = await self._secrets.of(namespace)
         known = self._deployments.get(namespace, NAME)
         if secrets is None:
             if known is not None and digest_of(known) is not None:
                 meta = known["metadata"]
                 await self._api.delete(DEPLOYMENTS, namespace, NAME, meta["uid"])
                 self._deployments.remove(known)
-            return None
+            return
         needs = await self._needs()
         wanted = listener_deployment(
             namespace,
@@ -132,13 +136,12 @@ class ListenerDeployments:
             self._deployments.put(await self._created(namespace, wanted))
         elif digest_of(known) != digest_of(wanted):
             self._deployments.put(await self._changed(namespace, known, wanted))
-        return None
 
     async def _created(self, namespace: str, wanted: Object) -> Object:
         try:
             return await self._api.create(DEPLOYMENTS, namespace, wanted)
         except ApiError as error:
-            if error.reason != "AlreadyExists":
+            if not exists_already(error):
                 raise
         found = await self._api.get(DEPLOYMENTS, namespace, NAME)
         if digest_of(found) == digest_of(wanted):
@@ -170,42 +173,3 @@ class ListenerDeployments:
             },
         }
         return await self._api.patch(DEPLOYMENTS, namespace, NAME, patch)
-
-    async def _wanted(self, namespace: str) -> Mapping[str, Mapping[str, SecretKey]] | None:
-        """Give the secrets of each Flow that has triggers for the listener; None where none has."""
-        found: dict[str, dict[str, SecretKey]] = {}
-        for state in self._states.find(SourceTriggersIn(namespace)):
-            status = state.get("status") or {}
-            flow = self._flows.get(namespace, str(state["spec"].get("flow")))
-            if status.get("state") not in _AT_WORK or flow is None:
-                continue
-            if source_type(str(status.get("type"))) is None or not is_state_of(state, flow):
-                continue
-            accepted = await self._revisions.accept(flow)
-            named = found.setdefault(flow["metadata"]["name"], {})
-            for trigger in () if accepted.flow is None else accepted.flow.triggers:
-                if trigger.id == state["spec"]["trigger"]:
-                    assert accepted.flow is not None
-                    for secret in secrets_of(trigger):
-                        self._place(
-                            named, flow, accepted.flow.namespace, secret.name, secret.namespace
-                        )
-        return found or None
-
-    def _place(
-        self,
-        named: dict[str, SecretKey],
-        flow: Object,
-        flow_namespace: str,
-        name: str,
-        namespace: str | None,
-    ) -> None:
-        """Add where a secret is. One that is nowhere is left out: the listener says so of its
-        trigger."""
-        try:
-            places = self._secrets.of_flow(flow)
-            key = places.of(SecretReference(name, namespace), flow_namespace)
-        except TaskFailure as failure:
-            logger.info("%s: %s", flow["metadata"]["name"], failure)
-            return
-        named[name if namespace is None else f"{namespace}/{name}"] = key

@@ -7,7 +7,7 @@ that it had made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -64,9 +64,7 @@ class TriggerReconciler:
         revisions: Revisions,
         servers: TriggerServers,
         recorder: Recorder,
-        served: Callable[[Object], None] = lambda state: None,
     ) -> None:
-        """``served`` is told of each TriggerState that was reconciled."""
         self._api = api
         self._states = states
         self._flows = flows
@@ -74,7 +72,6 @@ class TriggerReconciler:
         self._revisions = revisions
         self._servers = servers
         self._recorder = recorder
-        self._told = served
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Serve the trigger: the seconds after which to look again, or None."""
@@ -97,7 +94,8 @@ class TriggerReconciler:
         if served.stopped and not spec.disabled:
             state = await self._disable(state)
         await self._write(state, before, served, now)
-        self._told(self._states.get(namespace, name) or state)
+        for body in (state, self._states.get(namespace, name) or state):
+            self._servers.reconciled(body)  # of the type that it had, and of the one that it has
         for report in served.reports:
             self._recorder.record(flow, report)
         if served.look_again is None:

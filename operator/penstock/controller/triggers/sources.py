@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from penstock.controller.triggers.listener_problems import ListenerProblems
 from penstock.controller.triggers.serving import Served, TriggerAtWork
 from penstock.resources.listener_report import report_of
 from penstock.resources.trigger_state import TriggerPhase, TriggerStateStatus, fits_memory
@@ -21,8 +22,9 @@ NOT_YET = "the listener of this namespace has not reported yet"
 class SourceServer:
     """Says of a trigger what its listener found. It starts nothing itself."""
 
-    def __init__(self, has_listeners: bool) -> None:
+    def __init__(self, has_listeners: bool, problems: ListenerProblems) -> None:
         self._has_listeners = has_listeners
+        self._problems = problems
 
     def plan(self, kind: TriggerType, properties: TriggerProperties) -> str | None:
         """Say that such a trigger has no dates."""
@@ -35,6 +37,9 @@ class SourceServer:
             why = NO_LISTENERS
         if why is not None:
             return _told(work, TriggerPhase.NOT_SERVED, why)
+        problem = self._problems.of(work.accepted.body["metadata"]["namespace"])
+        if problem is not None:
+            return _told(work, TriggerPhase.FAILING, problem)
         report = report_of(work.state["metadata"].get("annotations"))
         if report is None:
             return _told(work, TriggerPhase.ARMED, NOT_YET)

@@ -21,9 +21,10 @@ from penstock.resources.names import short_hash
 NAME = "penstock-listener"
 """The name of the Deployment, and of its container."""
 LABEL = "penstock.dev/listener"
-"""On the Deployment and its pods."""
+"""The label of the Deployment and its pods."""
 DIGEST = "penstock.dev/digest"
-"""On the Deployment: a hash of what was asked for, which tells whether it is to be another."""
+"""The annotation of the Deployment with a hash of what was asked for, which tells whether it is to
+be another."""
 AUDIENCE = "penstock-gateway"
 _TOKEN_FOLDER = "/var/run/secrets/penstock-gateway"
 _TOKEN_SECONDS = 3600
@@ -39,7 +40,7 @@ class ListenerNeeds:
     refused: Iterable[str] = ()
     """Networks that it does not ask."""
     secrets: Mapping[str, Mapping[str, SecretKey]] = field(default_factory=dict)
-    """Of each Flow, by its name, the places of the secrets that its triggers name."""
+    """The places of the secrets that the triggers of each Flow name, by the name of the Flow."""
     resources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What its container asks for, and may take."""
 
