@@ -380,7 +380,8 @@ async def test_deployments_of_others_are_left_alone(
     controller: Api, admin: Api, namespace: str
 ) -> None:
     # given one under another name, and one of somebody else under the listener's
-    for changed in ({"name": "web"}, {"labels": {}}):
+    changes: list[Object] = [{"name": "web"}, {"labels": {}}]
+    for changed in changes:
         body = listener()
         body["metadata"] |= changed
         assert "of its listeners" in await refused(controller.create(DEPLOYMENTS, namespace, body))

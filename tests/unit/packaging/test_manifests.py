@@ -210,7 +210,7 @@ def test_the_gateway_reads_flows_creates_executions_and_marks_sources_and_does_n
         for body in of_kind(kind)
         if account in [subject["name"] for subject in body["subjects"]]
     ]
-    assert bound == ["penstock-gateway", "penstock-gateway-tokens"]
+    assert sorted(bound) == ["penstock-gateway", "penstock-gateway-tokens"]
     assert rules("penstock-gateway-tokens") == [
         {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}
     ]
