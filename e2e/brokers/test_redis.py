@@ -8,10 +8,11 @@ from typing import cast
 
 import pytest
 
-from e2e.brokers.listening import opened, polled
+from e2e.brokers.listening import NAME, opened, polled
 from e2e.brokers.numbers import distinct, every_number, heard_through_crashes
 from e2e.fixtures.brokers.redis import RedisServer
 from penstock.listener.source import SourceError
+from penstock.listener.sources.redis import held_key
 from penstock.triggers.brokers.redis import BATCH, REALTIME
 
 
@@ -119,11 +120,9 @@ async def test_what_is_wrong_with_an_element_names_it_and_keeps_it(
             await _first(wanted)
 
     # then
-    (held,) = redis_server.client.keys("*")
-    (name,) = (
-        str(each, "utf-8") for each in cast("dict[bytes, bytes]", redis_server.client.hgetall(held))
-    )
-    assert f"(held in `{held.decode()}` as `{name}`) is not JSON" in str(refused.value)
+    held = held_key(redis_server.key, NAME)
+    (name,) = cast("dict[bytes, bytes]", redis_server.client.hgetall(held))
+    assert f"(held in `{held}` as `{name.decode()}`) is not JSON" in str(refused.value)
     assert "half" not in str(refused.value)
 
 

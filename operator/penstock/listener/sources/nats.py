@@ -27,6 +27,9 @@ FETCH_SECONDS = 5.0
 ACK_SECONDS = 15.0
 """After how long without a word of it a message is delivered once more, by a consumer that the
 listener makes."""
+BACK_SECONDS = 0.5
+"""After how long a message comes again that was given back: not at once, since it would go to a
+question that nobody waits for any more, where the connection is about to be closed."""
 WORD_SECONDS = 5.0
 """How often the server is told that a message is still in hand: a listener that lives keeps it."""
 
@@ -68,7 +71,7 @@ class NatsConsumer:
         with nats_errors(self._where):
             for message in messages:
                 self._open.pop(id(message.handle), None)
-                await message.handle.nak()
+                await message.handle.nak(delay=BACK_SECONDS)
 
 
 def event_of(message: Msg) -> Event:
