@@ -97,6 +97,10 @@ unit: dev ## Unit tests: no cluster, no network
 apiserver: dev ## The controller on etcd and an API server alone (PENSTOCK_SEEDS="7 8": other stories)
 	$(BIN)/python -m pytest e2e/apiserver -n 2 $(PYTEST_ARGS)
 
+.PHONY: brokers
+brokers: dev ## The listener's drivers on real brokers, which are installed where they are missing
+	$(BIN)/python -m pytest e2e/brokers -n 2 --dist loadfile $(PYTEST_ARGS)
+
 .PHONY: e2e
 e2e: dev install ## End-to-end tests on the real cluster
 	@$(ON_CLUSTER) $(BIN)/python -m e2e.suite $(PYTEST_ARGS)
@@ -105,7 +109,7 @@ e2e: dev install ## End-to-end tests on the real cluster
 test-fast: lint unit apiserver ## What to run before each commit: all that needs no node to run pods on
 
 .PHONY: test
-test: dev lint unit apiserver e2e ## Everything: lint, unit, API server and end-to-end tests
+test: dev lint unit apiserver brokers e2e ## Everything: lint, unit, API server, brokers and end-to-end tests
 
 # --- The cluster, and Penstock on it ------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from e2e.apiserver.process import connected
 from penstock.kubernetes.api.client import (
     CONFIG_MAPS,
     CONTROLLER_REVISIONS,
+    DEPLOYMENTS,
     JOBS,
     PODS,
     SECRETS,
@@ -23,7 +24,12 @@ from penstock.kubernetes.api.client import (
     Object,
     Resource,
 )
+from penstock.kubernetes.pods.podspec import JobDefaults
+from penstock.kubernetes.secrets.listener import ListenerNeeds, listener_deployment
+from penstock.kubernetes.secrets.locations import SecretKey
 
+LISTENER_IMAGE = "penstock:0.1.0"
+"""As the manifests have it."""
 NAMESPACES = Resource("", "v1", "namespaces")
 OWNER = {
     "apiVersion": "penstock.dev/v1alpha1",
@@ -72,6 +78,12 @@ def owned(version: str, kind: str, **more: Any) -> Object:
     body = _body(version, kind, f"x-{uuid4().hex[:8]}")
     body["metadata"]["ownerReferences"] = [OWNER]
     return body | more
+
+
+def is_not_kept(told: str) -> bool:
+    """Whether a refusal says that something is not what the controller keeps: of two policies that
+    both refuse it, the API server names either."""
+    return "that an Execution owns" in told or "keeps is immutable" in told
 
 
 async def refused(doing: Any) -> str:
@@ -159,7 +171,7 @@ async def test_what_others_own_is_not_deleted(controller: Api, admin: Api, names
 
     told = await refused(controller.delete(JOBS, namespace, name))
 
-    assert "that an Execution owns" in told
+    assert is_not_kept(told)
 
 
 async def test_a_set_of_pods_keeps_its_revisions(
@@ -220,18 +232,18 @@ async def test_under_the_name_of_a_certificate_nothing_else_is_kept(
         assert "but for its own certificates" in told
     # and none in the namespace of somebody else
     told = await refused(controller.create(SECRETS, namespace, certificate(name)))
-    assert "that an Execution owns" in told
+    assert is_not_kept(told)
 
 
 async def test_no_other_secret_is_a_certificate(controller: Api, admin: Api) -> None:
     # given: a Secret beside those, of somebody else
     name = f"x-{uuid4().hex[:8]}"
     told = await refused(controller.create(SECRETS, CONTROLLER_NAMESPACE, certificate(name)))
-    assert "that an Execution owns" in told
+    assert is_not_kept(told)
     generated = certificate(name)
     generated["metadata"] = {"generateName": "penstock-ca"}
     told = await refused(controller.create(SECRETS, CONTROLLER_NAMESPACE, generated))
-    assert "that an Execution owns" in told
+    assert is_not_kept(told)
     theirs = await admin.create(SECRETS, CONTROLLER_NAMESPACE, certificate(name))
     # then
     assert "cannot get" in await refused(controller.get(SECRETS, CONTROLLER_NAMESPACE, name))
@@ -319,3 +331,68 @@ async def _in_force(controller: Api, admin: Api) -> None:
             raise
         await asyncio.sleep(0.05)
     raise RuntimeError("the policies of the chart do not come into force")
+
+
+def listener(**more: Any) -> Object:
+    """The Deployment of a listener, as the controller makes it; others where the test says so."""
+    needs = ListenerNeeds("http://gateway", secrets={"flow": {"KEY": SecretKey("keys", "key")}})
+    body = listener_deployment("unused", needs, JobDefaults(image=LISTENER_IMAGE))
+    del body["metadata"]["namespace"]
+    pod = body["spec"]["template"]["spec"]
+    pod["containers"][0] |= more.pop("container", {})
+    pod |= more
+    return body
+
+
+async def test_the_listener_of_a_namespace_is_made_rolled_and_deleted(
+    controller: Api, namespace: str
+) -> None:
+    made = await controller.create(DEPLOYMENTS, namespace, listener())
+    name = made["metadata"]["name"]
+    patch = {"spec": {"template": {"metadata": {"annotations": {"rolled": "1"}}}}}
+    await controller.patch(DEPLOYMENTS, namespace, name, patch)
+    await controller.delete(DEPLOYMENTS, namespace, name)
+
+
+_OTHER_TOKEN = {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}}
+LISTENERS_OF_A_THIEF: Mapping[str, dict[str, Any]] = {
+    "another image": {"container": {"image": "evil"}},
+    "another program": {"container": {"args": ["controller"]}},
+    "another command": {"container": {"command": ["sh"]}},
+    "a second container": {"containers": [{"name": "x", "image": LISTENER_IMAGE}] * 2},
+    "a container before it": {"initContainers": [{"name": "x", "image": LISTENER_IMAGE}]},
+    "a token of the API server": {"automountServiceAccountToken": True},
+    "a projected token of the API server": {
+        "volumes": [{"name": "token", "projected": {"sources": [_OTHER_TOKEN]}}]
+    },
+    "a whole Secret": {"volumes": [{"name": "token", "secret": {"secretName": "x"}}]},
+    "a path of the host": {"volumes": [{"name": "token", "hostPath": {"path": "/"}}]},
+    "another service account": {"serviceAccountName": "admin"},
+    "the network of the host": {"hostNetwork": True},
+    "root": {"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}},
+    "a privileged container": {"container": {"securityContext": {"privileged": True}}},
+}
+
+
+@pytest.mark.parametrize("wrong", LISTENERS_OF_A_THIEF.values(), ids=LISTENERS_OF_A_THIEF)
+async def test_no_other_deployment_is_made(
+    controller: Api, namespace: str, wrong: dict[str, Any]
+) -> None:
+    told = await refused(controller.create(DEPLOYMENTS, namespace, listener(**wrong)))
+    assert "listener" in told
+
+
+async def test_deployments_of_others_are_left_alone(
+    controller: Api, admin: Api, namespace: str
+) -> None:
+    # given one under another name, and one of somebody else under the listener's
+    changes: list[Object] = [{"name": "web"}, {"labels": {}}]
+    for changed in changes:
+        body = listener()
+        body["metadata"] |= changed
+        assert "of its listeners" in await refused(controller.create(DEPLOYMENTS, namespace, body))
+        theirs = await admin.create(DEPLOYMENTS, namespace, body)
+        name = theirs["metadata"]["name"]
+        doing = controller.patch(DEPLOYMENTS, namespace, name, {"spec": {"replicas": 0}})
+        assert "of its listeners" in await refused(doing)
+        assert "of its listeners" in await refused(controller.delete(DEPLOYMENTS, namespace, name))

@@ -16,7 +16,7 @@ from aiohttp import ClientResponse, ClientSession, TCPConnector
 from e2e.apiserver.controlplane import GATEWAY
 from e2e.apiserver.process import connected
 from e2e.apiserver.stage import Stage
-from penstock.gateway import main, webhooks
+from penstock.gateway import bodies, main
 from penstock.gateway.main import serving
 from penstock.kubernetes.api.client import (
     EXECUTIONS,
@@ -338,7 +338,7 @@ async def _is_missing(replica: Replica, key: str) -> bool:
 
 
 async def test_slow_senders_are_cut(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "BODY_WITHIN", 0.5)
+    monkeypatch.setattr(bodies, "BODY_WITHIN", 0.5)
     monkeypatch.setattr(main, "_SILENCE", 0.5)
     await accepted(ready, RECEIVING, "receiving")
     async with gateway(ready) as replica, asyncio.timeout(20):

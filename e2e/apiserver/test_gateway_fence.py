@@ -22,6 +22,7 @@ from penstock.kubernetes.api.client import (
     KEY_VALUES,
     PODS,
     SECRETS,
+    TRIGGER_STATES,
     Api,
     ApiError,
     Object,
@@ -29,6 +30,7 @@ from penstock.kubernetes.api.client import (
 )
 from penstock.resources import API_VERSION
 from penstock.resources.gitsource import PUSH_ANNOTATION, RECONCILE_ANNOTATION
+from penstock.resources.listener_report import ANNOTATION
 from penstock.triggers.firing import Firing
 
 NAMESPACES = Resource("", "v1", "namespaces")
@@ -126,6 +128,7 @@ async def test_what_the_gateway_does_is_let_through(
         "io.kestra.plugin.core.trigger.Webhook",
         "IO.Kestra.Plugin.Core.Trigger.WEBHOOK",
         "io.kestra.core.models.triggers.types.Webhook",
+        "io.kestra.plugin.core.http.Trigger",
     ):
         await gateway.create(EXECUTIONS, namespace, webhook(namespace, type))
     assert await gateway.list(FLOWS, namespace) == []
@@ -139,6 +142,8 @@ async def test_what_the_gateway_does_is_let_through(
     ("path", "value"),
     [
         (("spec", "trigger"), {"id": "x", "type": "io.kestra.plugin.core.trigger.Flow"}),
+        (("spec", "trigger"), {"id": "x", "type": "io.kestra.plugin.core.trigger.Schedule"}),
+        (("spec", "trigger"), {"id": "x", "type": "IO.Kestra.plugin.core.trigger.ScheduleOnDates"}),
         (("spec", "trigger"), None),
         (("spec", "parent"), {"execution": "x", "taskRun": "y", "attempt": 1}),
         (("spec", "replay"), {"execution": "x"}),
@@ -186,6 +191,29 @@ async def test_of_a_gitsource_nothing_but_the_mark_is_written(
 ) -> None:
     told = await refused(gateway.patch(GIT_SOURCES, namespace, source, patch))
     assert "but the annotation" in told
+
+
+async def test_of_a_trigger_state_nothing_but_the_report_is_written(
+    gateway: Api, admin: Api, namespace: str
+) -> None:
+    # given
+    spec = {"flow": "orders", "trigger": "hook"}
+    body = {"apiVersion": API_VERSION, "kind": "TriggerState", "metadata": {"name": "state"}}
+    await admin.create(TRIGGER_STATES, namespace, body | {"spec": spec})
+
+    async def other() -> None:
+        patch = {"metadata": {"annotations": {"probe": uuid4().hex}}}
+        await gateway.patch(TRIGGER_STATES, namespace, "state", patch)
+
+    await _in_force(other)
+    # then
+    report = {"metadata": {"annotations": {ANNOTATION: "{}"}}}
+    await gateway.patch(TRIGGER_STATES, namespace, "state", report)
+    for patch in ({"spec": {"disabled": True}}, {"metadata": {"labels": {"a": "b"}}}):
+        told = await refused(gateway.patch(TRIGGER_STATES, namespace, "state", patch))
+        assert "but the annotation" in told
+    await refused(gateway.delete(TRIGGER_STATES, namespace, "state"))
+    await refused(gateway.create(TRIGGER_STATES, namespace, body | {"spec": spec}))
 
 
 @pytest.mark.parametrize(

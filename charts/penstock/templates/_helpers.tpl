@@ -105,6 +105,11 @@ services. */}}
 {{- $name }}-ca {{ $name }}-storage-tls {{ $name }}-git-tls
 {{- end }}
 
+{{/* Whether there are listeners: without the gateway they reach nobody. */}}
+{{- define "penstock.hasListeners" -}}
+{{- if and .Values.settings.gateway.enabled .Values.settings.listener.enabled }}true{{ end }}
+{{- end }}
+
 {{- define "penstock.serviceAccount" -}}
 {{- if .Values.serviceAccount.create }}
 {{- default (include "penstock.fullname" .) .Values.serviceAccount.name }}
@@ -120,6 +125,11 @@ services. */}}
 {{- else }}
 {{- printf "%s:%s" $image.repository (default .Chart.AppVersion $image.tag) }}
 {{- end }}
+{{- end }}
+
+{{/* The image of listeners: that of the pods of core tasks. */}}
+{{- define "penstock.listenerImage" -}}
+{{- default (include "penstock.image" .) (default dict .Values.settings.jobs).image }}
 {{- end }}
 
 {{/* The claim that the storage lies on; nothing where there is none. */}}
@@ -199,6 +209,12 @@ nothing, and reads nothing else: what a task may use stands in its grant. */}}
 - apiGroups: [""]
   resources: [secrets]
   verbs: [create]
+{{- if include "penstock.hasListeners" . }}
+# The listener of each namespace that has triggers for one.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+{{- end }}
 # The revisions of flows.
 - apiGroups: [apps]
   resources: [controllerrevisions]

@@ -285,6 +285,17 @@ def gateway(port: int) -> None:
 
 
 @cli.command()
+def listener() -> None:
+    """Run the listener, which polls and listens to brokers: what its Deployment calls."""
+    import gc
+
+    gc.enable()
+    from penstock.listener.main import run as run_listener
+
+    run_listener()
+
+
+@cli.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import PackageNotFoundError

@@ -27,7 +27,7 @@ from penstock.storage.kv import kv_function
 from penstock.triggers.evaluation import Context
 from penstock.triggers.firing import Firing
 from penstock.triggers.flow_context import flow_context
-from penstock.triggers.kinds import ClockTrigger, RequestTrigger
+from penstock.triggers.kinds import ClockTrigger, RequestTrigger, SourceTrigger
 from penstock.triggers.properties import TriggerProperties
 from penstock.triggers.registry import find
 from penstock.types import expressions, flow_parser
@@ -109,6 +109,8 @@ def _of_clock(trigger: Trigger) -> tuple[ClockTrigger, TriggerProperties]:
         raise _Nothing(f"triggers of type {trigger.type} are not served yet")
     if isinstance(kind, RequestTrigger):
         raise _Nothing("it starts an execution for each request to its address that it admits")
+    if isinstance(kind, SourceTrigger):
+        raise _Nothing("its listener starts an execution for each event that it admits")
     if not isinstance(kind, ClockTrigger):
         raise _Nothing("it starts an execution when something happens, and not by the time")
     try:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from penstock.gateway.answers import errors_as_json
+from penstock.gateway.handover import Handover
 from penstock.gateway.pushes import Pushes
 from penstock.gateway.webhooks import Webhooks
 
@@ -14,7 +15,7 @@ _WEBHOOK = "/executions/webhook/{namespace}/{flow}/{key}"
 
 
 def gateway_app(
-    webhooks: Webhooks, pushes: Pushes, is_ready: Callable[[], bool]
+    webhooks: Webhooks, pushes: Pushes, handover: Handover, is_ready: Callable[[], bool]
 ) -> web.Application:
     """Everything that is served."""
 
@@ -29,6 +30,10 @@ def gateway_app(
         for path in (_WEBHOOK, _WEBHOOK + "/{path:.*}"):
             app.router.add_route("*", prefix + path, webhooks.call)
     app.router.add_post("/api/v1/gitsources/{namespace}/{name}/push", pushes.push)
+    app.router.add_get("/api/v1/listener/triggers", handover.triggers)
+    app.router.add_get("/api/v1/listener/executions/{name}", handover.execution)
+    app.router.add_post("/api/v1/listener/firings", handover.firings)
+    app.router.add_post("/api/v1/listener/reports", handover.reports)
     return app
 
 

@@ -15,10 +15,12 @@ from penstock.gateway.listeners import (
     Acceptance,
     Listener,
     acceptance_of,
-    has_webhooks,
+    has_triggers,
     listener_of,
     reduced,
+    version_of,
 )
+from penstock.gateway.source_flows import SourceFlows
 from penstock.kubernetes.api.client import FLOWS, Api, ApiError, Object
 from penstock.kubernetes.api.watches import Follower
 from penstock.triggers.evaluation import FlowName
@@ -58,10 +60,18 @@ class _Kept:
 class WebhookFlows:
     """Finds the flow that an address names, without a call where it is kept."""
 
-    def __init__(self, api: Api, limits: Limits, namespaces: Sequence[str] = ()) -> None:
-        """``namespaces`` are those that are served; all where none is named."""
+    def __init__(
+        self,
+        api: Api,
+        limits: Limits,
+        namespaces: Sequence[str] = (),
+        beside: SourceFlows | None = None,
+    ) -> None:
+        """``namespaces`` are those that are served; all where none is named. What is seen is told
+        to ``beside`` too, so that Flows are watched once."""
         self._api = api
         self._limits = limits
+        self._beside = beside
         self.language = Expressions()
         self._known: dict[Place, _Known] = {}
         self._places: dict[FlowName, set[Place]] = {}
@@ -69,7 +79,7 @@ class WebhookFlows:
         self._changed = asyncio.Event()
         served: Sequence[str | None] = namespaces or [None]
         self._followers = [
-            Follower(api, FLOWS, namespace, self.seen, self.removed) for namespace in served
+            Follower(api, FLOWS, namespace, self._followed, self._left) for namespace in served
         ]
 
     async def run(self) -> None:
@@ -122,10 +132,20 @@ class WebhookFlows:
                 kept.listener = listener_of(kept.body, self.language)
         return kept.listener
 
+    def _followed(self, body: Object) -> None:
+        if self._beside is not None:
+            self._beside.seen(body)
+        self.seen(body)
+
+    def _left(self, namespace: str, name: str) -> None:
+        if self._beside is not None:
+            self._beside.removed(namespace, name)
+        self.removed(namespace, name)
+
     def seen(self, body: Object) -> None:
         """Take in a Flow as it is."""
         place = _place(body)
-        if not has_webhooks(body):
+        if not has_triggers(body):
             return self.removed(*place)
         spec = body["spec"]
         flow = FlowName(str(spec.get("namespace")), str(spec.get("id")))
@@ -133,7 +153,7 @@ class WebhookFlows:
         if before is not None and before.flow != flow:
             self._unplace(place, before.flow)
         acceptance = acceptance_of(body)
-        self._known[place] = _Known(flow, _version(body), acceptance)
+        self._known[place] = _Known(flow, version_of(body), acceptance)
         self._places.setdefault(flow, set()).add(place)
         if acceptance is Acceptance.ACCEPTED:
             self._keep(place, body)
@@ -153,7 +173,7 @@ class WebhookFlows:
         self._changed = asyncio.Event()
 
     def _keep(self, place: Place, body: Object) -> _Kept:
-        version = _version(body)
+        version = version_of(body)
         kept = self._kept.get(place)
         if kept is None or kept.version != version:
             small = reduced(body)
@@ -179,9 +199,3 @@ class WebhookFlows:
 
 def _place(body: Object) -> Place:
     return str(body["metadata"].get("namespace", "")), str(body["metadata"]["name"])
-
-
-def _version(body: Object) -> str:
-    """Tells one content of a Flow from another."""
-    revision = (body.get("status") or {}).get("revision")
-    return f"{body['metadata'].get('uid')}/{body['metadata'].get('generation')}/{revision}"

@@ -25,6 +25,8 @@ CPU_RATE, CPU_BURST = 0.1, 2.0
 BYTES_RATE, BYTES_BURST = 256.0 * 1024, 64.0 * 1024 * 1024
 """Bytes of bodies of one Kubernetes namespace, a second and at once: they come into etcd, which all
 of the cluster shares."""
+REPORT_RATE, REPORT_BURST = 2.0, 200.0
+"""Reports of the listener of one Kubernetes namespace: so many a second, and so many at once."""
 AT_ONCE, AT_ONCE_PER_TENANT = 64, 16
 """Calls that are read and stored at once."""
 MOST_WAITING, MOST_WAITING_PER_TENANT = 2_000, 1_000
@@ -79,6 +81,7 @@ class Limits:
         self._tenants = Rates(TENANT_RATE, TENANT_BURST, clock)
         self._cpu = Rates(CPU_RATE, CPU_BURST, clock)
         self._bytes = Rates(BYTES_RATE, BYTES_BURST, clock)
+        self._reports = Rates(REPORT_RATE, REPORT_BURST, clock)
         self._turns = Turns(AT_ONCE, AT_ONCE_PER_TENANT)
         self._waiting = Counter[str]()
         self._waits = Counter[str]()
@@ -99,6 +102,12 @@ class Limits:
     def count_bytes(self, tenant: str, size: int) -> None:
         """Count a body that came: where it was too much, the calls that follow are refused."""
         self._bytes.take(tenant, size)
+
+    def count_report(self, tenant: str) -> None:
+        """Count a report of a namespace's listener. Raises :class:`TooMany`."""
+        told = f"the listener of `{tenant}` reports more than {REPORT_RATE:g} times a second"
+        _refuse(told, self._reports.missing_seconds(tenant))
+        self._reports.take(tenant)
 
     def check_cpu(self, tenant: str) -> None:
         """Raise :class:`TooMany` where the expressions of a namespace took too much lately."""

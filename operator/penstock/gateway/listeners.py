@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -19,12 +19,18 @@ from penstock.resources.conditions import READY
 from penstock.triggers.evaluation import Context, FlowName, Language
 from penstock.triggers.webhook import TRIGGER, Hook, hooks_of
 
+LENIENT_TRIGGER = {"lenient": True}
+"""How an accepted trigger is read: plugin defaults may give it what its type does not know."""
 SECONDS = 0.1
 """CPU that the expressions of one webhook may take together: others wait meanwhile."""
 _CHARACTERS = 4 * 1024 * 1024
 _MOST_COMPLETED = 200_000
 """Values that plugin defaults may become in the triggers of a flow. Each default stands once in the
 file and may be put into many places, so few bytes may become many values."""
+
+
+Wanted = Callable[[str], bool]
+"""Tells of the name of a type of triggers whether it is one that matters."""
 
 
 class Acceptance(Enum):
@@ -73,54 +79,72 @@ def acceptance_of(flow: Object) -> Acceptance:
     return Acceptance.ACCEPTED if ready else Acceptance.REFUSED
 
 
-def has_webhooks(flow: Object) -> bool:
-    """Whether a Flow may have webhooks. Never False for one that has."""
-    triggers = (flow.get("spec") or {}).get("triggers")
-    items = triggers if isinstance(triggers, list) else []
-    return any(map(_is_webhook, items))
+def is_webhook(type: str) -> bool:
+    """Whether that is the name of the type of webhooks."""
+    return TRIGGER.has_name(type)
 
 
-def reduced(flow: Object) -> Object:
-    """Take of a Flow what webhooks need."""
+def version_of(body: Object) -> str:
+    """Tells one content of a Flow from another."""
+    revision = (body.get("status") or {}).get("revision")
+    return f"{body['metadata'].get('uid')}/{body['metadata'].get('generation')}/{revision}"
+
+
+def has_triggers(flow: Object, is_wanted: Wanted = is_webhook) -> bool:
+    """Whether a Flow may have triggers of these types. Never False for one that has."""
+    return bool(_wanted_in(flow.get("spec") or {}, is_wanted))
+
+
+def reduced(flow: Object, is_wanted: Wanted = is_webhook) -> Object:
+    """Take of a Flow what its triggers of these types need."""
     meta, spec, status = flow["metadata"], flow.get("spec") or {}, flow.get("status") or {}
-    triggers = spec.get("triggers")
-    webhooks = (
-        [item for item in triggers if _is_webhook(item)] if isinstance(triggers, list) else []
-    )
     wanted = ("id", "namespace", "disabled", "variables", "pluginDefaults", "taskDefaults")
     return {
         "metadata": {key: meta.get(key) for key in ("name", "namespace", "uid", "generation")},
-        "spec": {key: spec[key] for key in wanted if spec.get(key)} | {"triggers": webhooks},
+        "spec": {key: spec[key] for key in wanted if spec.get(key)}
+        | {"triggers": _wanted_in(spec, is_wanted)},
         "status": {"revision": status.get("revision")},
     }
 
 
 def listener_of(flow: Object, language: Expressions) -> Listener:
     """Read the webhooks of a Flow, reduced, that the controller has accepted."""
-    spec, meta, status = flow["spec"], flow["metadata"], flow.get("status") or {}
-    name = FlowName(str(spec.get("namespace")), str(spec.get("id")))
-    revision = status.get("revision")
-    given = spec.get("variables")
-    variables = {
-        "flow": {"id": name.id, "namespace": name.namespace, "revision": revision},
-        "vars": given if isinstance(given, dict) else {},
-    }
+    spec, meta = flow["spec"], flow["metadata"]
+    name, variables = flow_name(flow), variables_of(flow)
     with spending(allowance()):
         # The keys are rendered once for each version of a Flow, and not for each call: whoever
         # knows no key must not be able to make this process work.
-        hooks = hooks_of(_triggers_of(spec), _context(language, name, variables, meta["uid"]))
+        hooks = hooks_of(triggers_of(spec), make_context(language, name, variables, meta["uid"]))
     return Listener(flow, name, hooks, variables, bool(spec.get("disabled")))
+
+
+def flow_name(flow: Object) -> FlowName:
+    """Tell what a Flow calls itself."""
+    return FlowName(str(flow["spec"].get("namespace")), str(flow["spec"].get("id")))
+
+
+def variables_of(flow: Object) -> dict[str, Any]:
+    """Give what the expressions of a Flow's triggers see, whatever happens."""
+    name, given = flow_name(flow), flow["spec"].get("variables")
+    revision = (flow.get("status") or {}).get("revision")
+    return {
+        "flow": {"id": name.id, "namespace": name.namespace, "revision": revision},
+        "vars": given if isinstance(given, dict) else {},
+    }
 
 
 def context_of(listener: Listener, language: Expressions, call: str) -> Context:
     """What the expressions of one call see."""
     seed = f"{listener.body['metadata']['uid']}/{call}"
-    return _context(language, listener.flow, listener.variables, seed)
+    return make_context(language, listener.flow, listener.variables, seed)
 
 
-def _context(
+def make_context(
     language: Expressions, name: FlowName, variables: Mapping[str, Any], seed: str
 ) -> Context:
+    """Make what the expressions of a decision see. What they draw at random follows from a
+    seed."""
+
     def host(at: datetime | None) -> Host:
         random = Random(seed)
         return Host(random=random) if at is None else Host(now=lambda: at, random=random)
@@ -128,14 +152,17 @@ def _context(
     return Context(Language(language, host), variables, name)
 
 
-def _triggers_of(spec: Mapping[str, Any]) -> list[Trigger]:
-    """The webhooks of a flow, with what plugin defaults give them; none where they are not such as
-    the controller would have accepted."""
+def triggers_of(
+    spec: Mapping[str, Any], name_today: Callable[[str], str | None] | None = None
+) -> list[Trigger]:
+    """The triggers of a reduced flow, with what plugin defaults give them; none where they are not
+    such as the controller would have accepted. ``name_today`` tells the name of a type that has
+    another one in the flow; that of webhooks where it is None."""
     wanted = ("triggers", "pluginDefaults", "taskDefaults")
     document = {key: spec[key] for key in wanted if key in spec}
     if not _is_small(document):
         return []
-    merged = apply_plugin_defaults(document, _name_today)
+    merged = apply_plugin_defaults(document, name_today or _name_today)
     triggers = []
     for item in merged["triggers"]:
         try:
@@ -145,9 +172,14 @@ def _triggers_of(spec: Mapping[str, Any]) -> list[Trigger]:
     return triggers
 
 
-def _is_webhook(trigger: object) -> bool:
-    name = trigger.get("type") if isinstance(trigger, dict) else None
-    return isinstance(name, str) and TRIGGER.has_name(name)
+def _wanted_in(spec: Mapping[str, Any], is_wanted: Wanted) -> list[Any]:
+    """The triggers of these types, as they are written."""
+    triggers = spec.get("triggers")
+    return [
+        item
+        for item in (triggers if isinstance(triggers, list) else [])
+        if isinstance(item, dict) and isinstance(item.get("type"), str) and is_wanted(item["type"])
+    ]
 
 
 def _name_today(name: str) -> str | None:

@@ -14,8 +14,10 @@ from aiohttp import web
 
 from penstock.gateway.app import gateway_app
 from penstock.gateway.flows import WebhookFlows
+from penstock.gateway.handover import Handover
 from penstock.gateway.limits import MOST_WAITS, Limits
 from penstock.gateway.pushes import Pushes
+from penstock.gateway.source_flows import SourceFlows
 from penstock.gateway.switches import Switches
 from penstock.gateway.webhooks import WAITS, Webhooks
 from penstock.kubernetes.api.client import CONNECTIONS, Api, connect
@@ -89,9 +91,13 @@ async def serving(
 ) -> AsyncIterator[Serving]:
     """Serve while the block runs."""
     limits = Limits()
-    flows, switches = WebhookFlows(api, limits, namespaces), Switches(api, namespaces)
+    sources, switches = SourceFlows(), Switches(api, namespaces)
+    flows = WebhookFlows(api, limits, namespaces, sources)
     webhooks = Webhooks(api, flows, switches, limits, waits)
-    app = gateway_app(webhooks, Pushes(api), lambda: flows.is_listed and switches.is_listed)
+    handover = Handover(api, sources, switches, limits, flows.language)
+    app = gateway_app(
+        webhooks, Pushes(api), handover, lambda: flows.is_listed and switches.is_listed
+    )
     # A client that leaves ends its call, and with it the watch of an execution.
     runner = web.AppRunner(
         app,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from penstock.flow.document import Trigger
+from penstock.gateway.news import News
 from penstock.kubernetes.api.client import TRIGGER_STATES, Api, Object
 from penstock.kubernetes.api.watches import Follower
 from penstock.resources.trigger_state import is_state_of, trigger_state_name
@@ -16,6 +17,8 @@ class Switches:
 
     def __init__(self, api: Api, namespaces: Sequence[str] = ()) -> None:
         """``namespaces`` are those that are served; all where none is named."""
+        self.news = News()
+        """Told of whatever changes."""
         self._known: dict[tuple[str, str], Object] = {}
         served: Sequence[str | None] = namespaces or [None]
         self._followers = [
@@ -46,11 +49,16 @@ class Switches:
         meta, spec = body["metadata"], body.get("spec") or {}
         if spec.get("disabled") is None:
             return self.removed(meta["namespace"], meta["name"])
-        self._known[meta["namespace"], meta["name"]] = {
+        place = meta["namespace"], meta["name"]
+        said = {
             "metadata": {key: meta.get(key) for key in ("name", "ownerReferences")},
             "spec": {key: spec.get(key) for key in ("flow", "trigger", "disabled")},
         }
+        if self._known.get(place) != said:
+            self._known[place] = said
+            self.news.tell()
 
     def removed(self, namespace: str, name: str) -> None:
         """Take in that a TriggerState is gone, or says nothing any more."""
-        self._known.pop((namespace, name), None)
+        if self._known.pop((namespace, name), None) is not None:
+            self.news.tell()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from penstock.cluster.errors import ClusterError
 from penstock.cluster.firings import NameTaken, Started, start_execution
 from penstock.expressions import spending
 from penstock.gateway.answers import ended_answer, execution_answer, problem
+from penstock.gateway.bodies import read_body
 from penstock.gateway.flows import NotAccepted, Place, WebhookFlows
 from penstock.gateway.limits import Limits, TooMany
 from penstock.gateway.listeners import Listener, allowance, context_of
@@ -29,12 +29,7 @@ from penstock.triggers.evaluation import FlowName
 from penstock.triggers.webhook import METHODS, Answer, Hook, answer, opened
 from penstock.triggers.webhook_request import Request
 
-MOST_BYTES = 512 * 1024
-"""Bytes of a body, which becomes a part of the Execution: an object of the API server may have a
-mebibyte and a half, and a text may take more than its own length there."""
 MOST_PARAMETERS = 100
-BODY_WITHIN = 15.0
-"""Seconds within which the whole of a body comes."""
 WAITS = 300.0
 """Seconds for which an answer waits for the end of an Execution, at most."""
 _MOST_CANDIDATES = 20
@@ -217,7 +212,7 @@ class Webhooks:
 
 async def _received(request: web.Request) -> Request:
     """A request with its whole body. Raises what aiohttp answers where it is too large or slow."""
-    body = await _body(request)
+    body = await read_body(request)
     return Request(
         method=request.method,
         id=str(uuid4()),
@@ -228,29 +223,6 @@ async def _received(request: web.Request) -> Request:
         content_type=request.headers.get("Content-Type"),
         path=request.match_info.get("path", ""),
     )
-
-
-async def _body(request: web.Request) -> bytes:
-    if (request.content_length or 0) > MOST_BYTES:
-        raise _too_large(request.content_length or 0)
-    pieces: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_WITHIN):
-            while piece := await request.content.readany():
-                size += len(piece)
-                if size > MOST_BYTES:
-                    raise _too_large(size)
-                pieces.append(piece)
-    except TimeoutError:
-        told = f"the body did not come within {BODY_WITHIN:.0f} s"
-        raise web.HTTPRequestTimeout(reason=told) from None
-    return b"".join(pieces)
-
-
-def _too_large(size: int) -> web.HTTPException:
-    told = f"the body is larger than {MOST_BYTES // 1024} KiB"
-    return web.HTTPRequestEntityTooLarge(MOST_BYTES, size, reason=told)
 
 
 def _headers(headers: MultiMapping[str]) -> Mapping[str, Sequence[str]]:

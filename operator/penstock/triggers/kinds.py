@@ -84,3 +84,26 @@ class RequestTrigger(TriggerType):
 class ExecutionTrigger(TriggerType):
     """A type of trigger that fires when executions of other flows come into states: the Flow
     trigger, whose decision is :func:`penstock.triggers.flow_trigger.decision.decide`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceTrigger(TriggerType):
+    """A type of trigger that the listener serves: it asks a source, or listens to one."""
+
+    driver: str
+    """Which function does that, as `module:function`; only the listener imports it. What it has to
+    provide is written in :mod:`penstock.listener.source`."""
+    rendered_later: frozenset[str] = frozenset()
+    """Properties, by the names that a flow file uses, that the driver renders itself, as they see
+    what comes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamTrigger(SourceTrigger):
+    """A type of trigger that listens to a source, which delivers what happens as it happens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PollTrigger(SourceTrigger):
+    """A type of trigger that asks a source again and again. Its properties say in `interval` how
+    often."""

@@ -1,4 +1,4 @@
-"""http.Trigger: accepted, and not served: nothing polls."""
+"""http.Trigger: asks a server again and again, and fires where its answer is as a flow wants it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from penstock.flow.model import DurationProperty
-from penstock.triggers.kinds import TriggerType
+from penstock.triggers.kinds import PollTrigger
 from penstock.triggers.properties import TriggerProperties
 
 HTTP = "io.kestra.plugin.core.http.Trigger"
@@ -34,4 +34,11 @@ class HttpTrigger(TriggerProperties):
     inputs: dict[str, Any] = {}
 
 
-TRIGGER = TriggerType(HTTP, HttpTrigger, ("io.kestra.plugin.fs.http.Trigger",))
+TRIGGER = PollTrigger(
+    HTTP,
+    HttpTrigger,
+    ("io.kestra.plugin.fs.http.Trigger",),
+    served=True,
+    driver="penstock.listener.sources.http:poll",
+    rendered_later=frozenset({"responseCondition"}),
+)

@@ -25,7 +25,7 @@ triggers:
     type: {SCHEDULE}
     cron: "0 6 * * *"
     inputs: {{limit: "{{{{ kv('limit') }}}}"}}
-  - {{id: hook, type: io.kestra.plugin.core.http.Trigger, uri: "https://example.com"}}
+  - {{id: hook, type: io.kestra.plugin.aws.s3.Trigger, bucket: orders}}
   - {{id: called, type: io.kestra.plugin.core.trigger.Webhook, key: abc}}
 """
 DAILY = ("dev", "nightly", "daily")

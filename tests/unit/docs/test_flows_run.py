@@ -80,6 +80,9 @@ NEEDS = {
     "docs/triggers/webhook.md price": Need(
         trigger={"id": "ask", "variables": {"body": {"pieces": 3}}}, outputs={"price": 36}
     ),
+    "docs/triggers/brokers.md orders": Need(
+        trigger={"id": "arrived", "variables": {"value": "seven pieces"}}
+    ),
     "docs/triggers.md after-both": Need(
         trigger={"id": "newer", "variables": {"executionId": "marketing-x7k2p"}}
     ),

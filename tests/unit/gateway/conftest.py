@@ -13,8 +13,10 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from penstock.gateway.app import gateway_app
 from penstock.gateway.flows import WebhookFlows
+from penstock.gateway.handover import Handover
 from penstock.gateway.limits import Limits
 from penstock.gateway.pushes import Pushes
+from penstock.gateway.source_flows import SourceFlows
 from penstock.gateway.switches import Switches
 from penstock.gateway.webhooks import Webhooks
 from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, Object
@@ -59,7 +61,8 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self.limits = Limits(lambda: self.now)
-        self.flows = WebhookFlows(self.server.api, self.limits)
+        self.sources = SourceFlows()
+        self.flows = WebhookFlows(self.server.api, self.limits, beside=self.sources)
         self.switches = Switches(self.server.api)
 
     def has(self, text: str, kube_namespace: str = "team", **status: Any) -> Object:
@@ -68,6 +71,7 @@ class Gateway:
         body["status"] |= {"observedGeneration": body["metadata"]["generation"], **status}
         body = self.server.put(FLOWS, body)
         self.flows.seen(body)
+        self.sources.seen(body)
         return body
 
     async def call(self, path: str, method: str = "POST", **more: Any) -> ClientResponse:
@@ -83,7 +87,10 @@ async def gateway() -> AsyncIterator[Gateway]:
     server = ApiServer()
     made = Gateway(server)
     webhooks = Webhooks(server.api, made.flows, made.switches, made.limits, waits=0.2)
-    app = gateway_app(webhooks, Pushes(server.api, lambda: made.now), lambda: True)
+    handover = Handover(
+        server.api, made.sources, made.switches, made.limits, made.flows.language, long_poll=0.3
+    )
+    app = gateway_app(webhooks, Pushes(server.api, lambda: made.now), handover, lambda: True)
     async with TestClient(TestServer(app)) as client:
         made.client = client
         yield made

@@ -12,7 +12,7 @@ from penstock.gateway.listeners import (
     Acceptance,
     Listener,
     acceptance_of,
-    has_webhooks,
+    has_triggers,
     listener_of,
     reduced,
 )
@@ -115,5 +115,5 @@ def test_a_flow_without_a_status_is_not_accepted_yet() -> None:
 def test_which_flows_have_webhooks(triggers: str, has_some: bool) -> None:
     body = accepted(flow())
     body["spec"]["triggers"] = yaml.safe_load(triggers)
-    assert has_webhooks(body) is has_some
-    assert has_webhooks({"metadata": body["metadata"]}) is False
+    assert has_triggers(body) is has_some
+    assert has_triggers({"metadata": body["metadata"]}) is False

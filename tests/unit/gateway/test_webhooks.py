@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from penstock.gateway import flows as flows_module
+from penstock.gateway.bodies import MOST_BYTES
 from penstock.gateway.limits import CPU_BURST, FLOW_BURST, FLOW_RATE
-from penstock.gateway.webhooks import MOST_BYTES
 from penstock.kubernetes.api.client import EXECUTIONS, FLOWS
 from penstock.resources.trigger_state import new_trigger_state
 from tests.fixtures.apiserver import Refused

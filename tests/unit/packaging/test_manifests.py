@@ -175,6 +175,7 @@ def test_the_controller_can_do_this_and_nothing_else() -> None:
         ("", "secrets"): {"create"},
         ("", "namespaces"): {"get"},
         ("apps", "controllerrevisions"): {"get", "list", "create", "delete"},
+        ("apps", "deployments"): {"get", "list", "watch", "create", "patch", "delete"},
         ("events.k8s.io", "events"): {"create", "list"},
     }
 
@@ -194,6 +195,7 @@ def test_the_gateway_reads_flows_creates_executions_and_marks_sources_and_does_n
             "resources": ["flows", "triggerstates"],
             "verbs": ["get", "list", "watch"],
         },
+        {"apiGroups": ["penstock.dev"], "resources": ["triggerstates"], "verbs": ["patch"]},
         {
             "apiGroups": ["penstock.dev"],
             "resources": ["executions"],
@@ -208,7 +210,10 @@ def test_the_gateway_reads_flows_creates_executions_and_marks_sources_and_does_n
         for body in of_kind(kind)
         if account in [subject["name"] for subject in body["subjects"]]
     ]
-    assert bound == ["penstock-gateway"]
+    assert sorted(bound) == ["penstock-gateway", "penstock-gateway-tokens"]
+    assert rules("penstock-gateway-tokens") == [
+        {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}
+    ]
 
 
 def test_the_gateway_has_no_volume_and_no_secret_but_its_settings() -> None:
@@ -225,6 +230,7 @@ def test_the_gateway_has_no_volume_and_no_secret_but_its_settings() -> None:
     assert bound == [
         "penstock-system-penstock-gateway-executions",
         "penstock-system-penstock-gateway-gitsources",
+        "penstock-system-penstock-gateway-triggerstates",
     ]
 
 

@@ -46,7 +46,8 @@ A = "[{flowId: a}]"
         WEBHOOK,
         f"{WEBHOOK}, wait: true, returnOutputs: true, responseContentType: text/plain",
         f"type: {CORE}.http.Trigger, uri: 'https://example.com', interval: PT30S",
-        "type: io.kestra.plugin.kafka.RealtimeTrigger, topic: t",
+        "type: io.kestra.plugin.kafka.RealtimeTrigger, topic: t, groupId: g, "
+        "properties: {bootstrap.servers: kafka}",
     ],
 )
 def test_triggers_of_which_nothing_is_said(trigger: str) -> None:

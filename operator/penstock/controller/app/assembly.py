@@ -28,6 +28,7 @@ from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.queue import KeyedQueue
 from penstock.controller.runtime.settings import Settings
 from penstock.kubernetes.api.client import (
+    DEPLOYMENTS,
     EXECUTIONS,
     FLOWS,
     GIT_SOURCES,
@@ -38,6 +39,7 @@ from penstock.kubernetes.api.client import (
     Api,
 )
 from penstock.kubernetes.api.labels import EXECUTION_UID
+from penstock.kubernetes.secrets.listener import LABEL as LISTENER
 from penstock.network import RefusedNetworks
 
 
@@ -112,6 +114,7 @@ def _informers(runtime: Runtime, events: Events) -> tuple[Informer, ...]:
     a Job of an Execution that is not known counts for nothing."""
     api, stores, namespaces = runtime.api, runtime.stores, runtime.settings.namespaces
     owned = partial(Informer, api, namespaces=namespaces, selector=EXECUTION_UID)
+    listeners = partial(Informer, api, namespaces=namespaces, selector=LISTENER)
     stored = partial(Informer, api, namespaces=namespaces)
     keyvalues, flows = stores.keyvalues, stores.flows
     sources, executions = stores.sources, stores.executions
@@ -122,6 +125,12 @@ def _informers(runtime: Runtime, events: Events) -> tuple[Informer, ...]:
         owned(PODS, runtime.attempts.pods, events.pod_seen, events.pod_gone),
         stored(KEY_VALUES, keyvalues.__iter__, events.keyvalue_seen, keyvalues.remove),
         stored(FLOWS, flows.__iter__, events.flow_seen, flows.remove),
+        listeners(
+            DEPLOYMENTS,
+            stores.deployments.__iter__,
+            events.listener_seen,
+            stores.deployments.remove,
+        ),
         stored(TRIGGER_STATES, triggers.__iter__, events.trigger_seen, triggers.remove),
         stored(GIT_SOURCES, sources.__iter__, events.source_seen, sources.remove),
     )

@@ -13,6 +13,7 @@
 | a TriggerState is gone | its Flow is reconciled, which makes it anew |
 | a Job or a pod is seen or gone | its attempt is another, and its Execution is reconciled; the pod's log is archived; where it does not start any more, the next Job of its namespace that waits for that is made |
 | a GitSource is seen or gone | it is reconciled, by workers of its own; where it is gone, or its spec is another, what Git does for it ends |
+| the Deployment of a listener is seen or gone, or a TriggerState that one serves was reconciled or is gone | the listener of the namespace is reconciled, some time later |
 | a KeyValue is seen or gone | it is reconciled |
 
 News comes from watches, from lists, and from the answers to the controller's own calls. Nothing here
@@ -35,6 +36,8 @@ from penstock.controller.executions.related import makers_of
 from penstock.controller.executions.resume_task import WaitsForExecution
 from penstock.controller.files.tenant_folders import TenantFolders
 from penstock.controller.gc.orphaned_files import OrphanedFiles
+from penstock.controller.listeners.deployments import DELAY as LISTENER_DELAY
+from penstock.controller.listeners.deployments import key_of
 from penstock.controller.logs.archiver import Logs
 from penstock.controller.runtime.attempt_cache import AttemptStore
 from penstock.controller.runtime.execution_memory import ExecutionMemories
@@ -94,6 +97,7 @@ class Events:
         stores.sources.on_removed(self.source_gone)
         stores.keyvalues.on_removed(self.keyvalue_gone)
         stores.triggers.on_removed(self.trigger_gone)
+        stores.deployments.on_removed(self.listener_gone)
 
     def flow_seen(self, flow: Object) -> None:
         """Take in a Flow. Executions that wait for it look again by themselves."""
@@ -180,6 +184,19 @@ class Events:
         self._listeners.remove(state)
         self._reconcilers.removed("TriggerState", state)
         self._reconcilers.add_key(_flow_of(state))
+
+    def listener_seen(self, deployment: Object) -> None:
+        """Take in the Deployment of a namespace's listener."""
+        if self._stores.deployments.put(deployment):
+            self._look_at_listener(deployment)
+
+    def listener_gone(self, deployment: Object) -> None:
+        """Take in that the Deployment of a listener is gone: it is made anew where it is needed."""
+        self._look_at_listener(deployment)
+
+    def _look_at_listener(self, deployment: Object) -> None:
+        key = key_of(deployment["metadata"]["namespace"])
+        self._reconcilers.queue.add_later(key, LISTENER_DELAY)
 
     def keyvalue_seen(self, keyvalue: Object) -> None:
         """Take in a KeyValue."""

@@ -4,6 +4,7 @@ nothing here calls back into what is not whole yet."""
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -65,12 +66,21 @@ from penstock.controller.gitsources.reconciler import GitSourceReconciler
 from penstock.controller.keyvalues.index import KeyValueIndex
 from penstock.controller.keyvalues.reconciler import KeyValueReconciler
 from penstock.controller.keyvalues.task_effects import TaskEffects, recorded_in
+from penstock.controller.listeners.deployments import DELAY as LISTENER_DELAY
+from penstock.controller.listeners.deployments import KIND as LISTENER
+from penstock.controller.listeners.deployments import (
+    ListenerDeployments,
+    ListenerSurroundings,
+)
+from penstock.controller.listeners.deployments import key_of as listener_key
+from penstock.controller.listeners.secrets import TriggerSecrets
 from penstock.controller.logs.archiver import Logs
 from penstock.controller.logs.reference import LogReferences
 from penstock.controller.runtime.attempt_cache import AttemptStore
 from penstock.controller.runtime.bench import Bench
 from penstock.controller.runtime.certificates import Certificates
 from penstock.controller.runtime.execution_memory import ExecutionMemories
+from penstock.controller.runtime.keys import is_source_trigger
 from penstock.controller.runtime.metrics import Metrics
 from penstock.controller.runtime.quarantine import Quarantine
 from penstock.controller.runtime.recorder import Recorder
@@ -81,22 +91,30 @@ from penstock.controller.triggers.arming import Arming
 from penstock.controller.triggers.clock import Clock
 from penstock.controller.triggers.contexts import Contexts
 from penstock.controller.triggers.histories import Histories
+from penstock.controller.triggers.listener_problems import ListenerProblems
 from penstock.controller.triggers.listeners import Listeners
 from penstock.controller.triggers.reconciler import TriggerReconciler
 from penstock.controller.triggers.requests import RequestServer
 from penstock.controller.triggers.serving import TriggerServers
+from penstock.controller.triggers.sources import SourceServer
 from penstock.controller.triggers.starter import Starter
 from penstock.controller.triggers.upstream import UpstreamServer
 from penstock.controller.workers.checking import Checking
 from penstock.controller.workers.deciding import Deciding
 from penstock.controller.workers.pool import Workers
-from penstock.kubernetes.api.client import Api
+from penstock.kubernetes.api.client import Api, Object
 from penstock.kubernetes.jobs.job import JobDefaults
 from penstock.kubernetes.status.large_outputs import OutputsKeeper
 from penstock.kubernetes.status.task_run_archive import TaskRunArchive
 from penstock.network import AllowedHosts, RefusedNetworks
 from penstock.storage.usage import Usage
-from penstock.triggers.kinds import ClockTrigger, ExecutionTrigger, RequestTrigger
+from penstock.triggers.kinds import (
+    ClockTrigger,
+    ExecutionTrigger,
+    PollTrigger,
+    RequestTrigger,
+    StreamTrigger,
+)
 
 
 class Runtime:
@@ -221,6 +239,11 @@ class Flows:
         )
         runtime.reconcilers.serve("Flow", reconciler.reconcile, reconciler.removed)
         starter, contexts = Starter(runtime.api, stores.executions), Contexts(keyvalues.index)
+        problems = ListenerProblems(
+            stores.triggers, partial(runtime.reconcilers.add, "TriggerState")
+        )
+        sources = SourceServer(settings.has_listeners, problems)
+        listeners = build_listeners(self, runtime, problems)
         triggers = TriggerReconciler(
             runtime.api,
             stores.triggers,
@@ -238,11 +261,37 @@ class Flows:
                         runtime.listeners,
                     ),
                     RequestTrigger: RequestServer(settings.gateway.enabled),
-                }
+                    StreamTrigger: sources,
+                    PollTrigger: sources,
+                },
+                listeners,
             ),
             runtime.recorder,
         )
-        runtime.reconcilers.serve("TriggerState", triggers.reconcile)
+        runtime.reconcilers.serve("TriggerState", triggers.reconcile, listeners)
+
+
+def build_listeners(
+    flows: Flows, runtime: Runtime, problems: ListenerProblems
+) -> Callable[[Object], None]:
+    """Build the reconciler of listeners: what is to be told of TriggerStates that may be theirs."""
+    stores, settings = runtime.stores, runtime.settings
+    reconciler = ListenerDeployments(
+        runtime.api,
+        stores.deployments,
+        TriggerSecrets(stores.triggers, stores.flows, flows.revisions, runtime.secrets),
+        JobDefaults.from_mapping(settings.jobs),
+        ListenerSurroundings(runtime.api, settings.listener, settings.network).needs,
+        problems,
+    )
+    runtime.reconcilers.serve(LISTENER, reconciler.reconcile)
+
+    def told(state: Object) -> None:
+        if is_source_trigger(state):
+            key = listener_key(state["metadata"]["namespace"])
+            runtime.reconcilers.queue.add_later(key, LISTENER_DELAY)
+
+    return told
 
 
 class Attempts:

@@ -18,6 +18,8 @@ class Stores:
         self.sources = ObjectStore()
         self.keyvalues = ObjectStore(pair_keys)
         self.triggers = ObjectStore(trigger_state_keys)
+        self.deployments = ObjectStore()
+        """The Deployments of listeners."""
 
     def told(self) -> dict[str, Told]:
         """Say to which objects it is told that they wait, by kind."""
@@ -27,4 +29,5 @@ class Stores:
             "GitSource": Told(self.sources, GIT_SOURCES),
             "KeyValue": Told(self.keyvalues, None),
             "TriggerState": Told(self.triggers, TRIGGER_STATES),
+            "Listener": Told(self.deployments, None),
         }

@@ -24,7 +24,9 @@ class SecretLocations:
         """The places for an execution, as its Flow has them now. Raises ``TaskFailure``."""
         reference = FlowReference.model_validate(execution["spec"]["flow"])
         flow = find_flow(self._flows, execution["metadata"]["namespace"], reference)
-        if flow is None:
-            return self._shared
+        return self._shared if flow is None else self.of_flow(flow)
+
+    def of_flow(self, flow: Object) -> SecretPlaces:
+        """The places for a Flow, as it has them now. Raises ``TaskFailure``."""
         annotations = flow["metadata"].get("annotations") or {}
         return self._shared.with_annotation(annotations.get(ANNOTATION))

@@ -9,6 +9,7 @@ from penstock.cluster.flows import flow_name, oldest
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.kubernetes.api.client import Object
 from penstock.resources.execution import FlowReference
+from penstock.triggers.sources import source_type
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,14 @@ class StartedBy:
     namespace: str
     flow: str
     trigger: str
+
+
+@dataclass(frozen=True)
+class SourceTriggersIn:
+    """Under this key all TriggerStates of a Kubernetes namespace are found that may be of triggers
+    for a listener."""
+
+    namespace: str
 
 
 def started_by(body: Object) -> StartedBy | None:
@@ -88,8 +97,17 @@ def flow_keys(body: Object) -> Iterable[Hashable]:
 
 
 def trigger_state_keys(body: Object) -> Iterable[Hashable]:
-    """A TriggerState is looked for by its Flow."""
-    yield body["metadata"]["namespace"], str((body.get("spec") or {}).get("flow"))
+    """A TriggerState is looked for by its Flow; one that a listener serves, by its namespace."""
+    namespace = body["metadata"]["namespace"]
+    yield namespace, str((body.get("spec") or {}).get("flow"))
+    if is_source_trigger(body):
+        yield SourceTriggersIn(namespace)
+
+
+def is_source_trigger(state: Object) -> bool:
+    """Tell whether a TriggerState is of a trigger for a listener, once its type is known."""
+    type = (state.get("status") or {}).get("type")
+    return isinstance(type, str) and source_type(type) is not None
 
 
 def find_flow(flows: ObjectStore, namespace: str, reference: FlowReference) -> Object | None:

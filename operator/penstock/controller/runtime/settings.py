@@ -112,6 +112,20 @@ class GatewaySettings(Document):
     received."""
 
 
+class ListenerSettings(Document):
+    """The listeners, which poll and listen to brokers: one in each namespace that needs one."""
+
+    enabled: bool = True
+    """Whether there are any. They need the gateway."""
+    gateway_url: str | None = None
+    """Where listeners reach the gateway; the address of its Service where it is null."""
+    resources: dict[str, dict[str, str]] = {
+        "requests": {"cpu": "20m", "memory": "96Mi"},
+        "limits": {"memory": "512Mi"},
+    }
+    """What a listener's pod asks for, and may take."""
+
+
 class Settings(Document):
     """All settings, with the defaults that are shipped."""
 
@@ -132,6 +146,7 @@ class Settings(Document):
     """The internal storage."""
     git: GitSettings = GitSettings()
     gateway: GatewaySettings = GatewaySettings()
+    listener: ListenerSettings = ListenerSettings()
     network: NetworkSettings = NetworkSettings()
     http: HttpSettings = HttpSettings()
     jobs: dict[str, Any] = {}
@@ -141,6 +156,11 @@ class Settings(Document):
     """Variables of the controller's own environment with this prefix are `envs.…`."""
     variables: dict[str, Any] = {}
     """What expressions see as `globals.…`."""
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether triggers that poll or listen are served."""
+        return self.listener.enabled and self.gateway.enabled
 
     @property
     def refused_networks(self) -> RefusedNetworks:

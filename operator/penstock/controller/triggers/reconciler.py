@@ -94,6 +94,8 @@ class TriggerReconciler:
         if served.stopped and not spec.disabled:
             state = await self._disable(state)
         await self._write(state, before, served, now)
+        for body in (state, self._states.get(namespace, name) or state):
+            self._servers.reconciled(body)  # of the type that it had, and of the one that it has
         for report in served.reports:
             self._recorder.record(flow, report)
         if served.look_again is None:

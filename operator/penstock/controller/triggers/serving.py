@@ -6,7 +6,7 @@ between: it has what is due started, and says what is known then.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -87,8 +87,14 @@ class TriggerServer(Protocol):
 class TriggerServers:
     """Finds what serves a trigger."""
 
-    def __init__(self, servers: dict[type[TriggerType], TriggerServer]) -> None:
+    def __init__(
+        self,
+        servers: dict[type[TriggerType], TriggerServer],
+        reconciled: Callable[[Object], None] = lambda state: None,
+    ) -> None:
+        """``reconciled`` is told of each TriggerState once its status is written."""
         self._servers = servers
+        self.reconciled = reconciled
 
     def find(self, trigger: Trigger) -> tuple[TriggerServer, TriggerType, TriggerProperties]:
         """Find what serves a trigger, with its kind and its properties. Raises

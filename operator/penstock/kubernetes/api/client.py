@@ -119,6 +119,7 @@ SERVICES = Resource("", "v1", "services")
 NAMESPACES = Resource("", "v1", "namespaces")
 SECRETS = Resource("", "v1", "secrets")
 EVENTS = Resource("events.k8s.io", "v1", "events")
+DEPLOYMENTS = Resource("apps", "v1", "deployments")
 CONTROLLER_REVISIONS = Resource("apps", "v1", "controllerrevisions")
 
 

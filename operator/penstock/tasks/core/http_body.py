@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlencode
 from uuid import uuid4
 
 from penstock.tasks.contract.records import copy, encoded
-from penstock.tasks.contract.task import Context
+from penstock.tasks.contract.task import Context, TaskFailure
 from penstock.tasks.contract.texts import json_text
 from penstock.tasks.files.input_files import is_uri
 
@@ -22,13 +22,14 @@ _IN_MEMORY = 1024 * 1024
 
 @contextmanager
 def body(
-    context: Context,
+    context: Context | None,
     text: str | None,
     form: Mapping[str, Any] | None,
     content_type: str | None,
     charset: str,
 ) -> Iterator[tuple[BinaryIO | None, int, str | None]]:
-    """Yield the body, its length in bytes, and its content type."""
+    """Yield the body, its length in bytes, and its content type. Without a context, a form has no
+    files."""
     if text is None and form is None:
         yield None, 0, content_type
         return
@@ -48,7 +49,7 @@ def body(
         yield file, file.tell(), made  # type: ignore[misc]
 
 
-def _write_part(context: Context, file: Any, boundary: str, name: str, value: Any) -> None:
+def _write_part(context: Context | None, file: Any, boundary: str, name: str, value: Any) -> None:
     """Write a part of a form: a text, the JSON of a list or map, or a file where the value is a URI
     or has `content`."""
     file_name = None
@@ -66,6 +67,8 @@ def _write_part(context: Context, file: Any, boundary: str, name: str, value: An
         file.write(b"Content-Type: application/octet-stream\r\n")
     file.write(b"\r\n")
     if stored:
+        if context is None:
+            raise TaskFailure(f"property `formData.{name}`: there are no files to send here")
         with context.services.files.open(content) as source:
             copy(context, source, file)
     else:

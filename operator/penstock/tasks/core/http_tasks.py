@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from penstock.tasks.contract.services import Metric
 from penstock.tasks.contract.task import Context, TaskFailure
 from penstock.tasks.contract.texts import Text, json_text
 from penstock.tasks.core.http_body import body, plain_text
-from penstock.tasks.core.http_client import Answer, HttpRequest, send
+from penstock.tasks.core.http_client import Answer, Connect, HttpRequest, send
 from penstock.tasks.core.http_options import HttpOptions, SslOptions
 
 _MAX_TEXT = 10 * 1024 * 1024
@@ -51,6 +52,26 @@ class _Http:
     def asked(self, context: Context) -> Iterator[Answer]:
         """Send the request and yield the response. Raises :class:`TaskFailure` for one that is no
         success."""
+        with self._sent(context, socket.create_connection) as (request, options, answer):
+            if not options.accepts(answer.code):
+                shown = answer.stream.read(_SHOWN).decode("utf-8", "replace").strip()
+                raise TaskFailure(
+                    f"{request.method} {self.uri} failed with the code {answer.code}"
+                    + (f": {shown}" if shown else "")
+                )
+            yield answer
+
+    @contextmanager
+    def asked_anyway(self, connect: Connect) -> Iterator[Answer]:
+        """Send the request where there is no task and no file, and yield the response, whatever its
+        code. Raises :class:`TaskFailure`."""
+        with self._sent(None, connect) as (_, _, answer):
+            yield answer
+
+    @contextmanager
+    def _sent(
+        self, context: Context | None, connect: Connect
+    ) -> Iterator[tuple[HttpRequest, HttpOptions, Answer]]:
         if _METHOD.fullmatch(self.method) is None:
             raise TaskFailure(f"property `method`: `{self.method}` is not a method")
         options = self.options
@@ -64,14 +85,8 @@ class _Http:
             request = HttpRequest(
                 self.method.upper(), self._asked_uri(), self._headers(content_type), file, length
             )
-            with send(request, options) as answer:
-                if not options.accepts(answer.code):
-                    shown = answer.stream.read(_SHOWN).decode("utf-8", "replace").strip()
-                    raise TaskFailure(
-                        f"{request.method} {self.uri} failed with the code {answer.code}"
-                        + (f": {shown}" if shown else "")
-                    )
-                yield answer
+            with send(request, options, connect) as answer:
+                yield request, options, answer
 
     def _asked_uri(self) -> str:
         """The URI with the parameters; a list is a parameter that comes several times."""

@@ -1,0 +1,1 @@
+"""The listener's drivers against real brokers: no cluster, no Kubernetes."""

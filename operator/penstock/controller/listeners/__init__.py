@@ -1,0 +1,1 @@
+"""The listeners: which namespaces have one, and what it is given."""

@@ -1,0 +1,156 @@
+"""The listener's client of the gateway: its triggers, and what becomes of an event."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
+
+from penstock.resources.listener_report import ListenerReport
+
+_PATIENCE = ClientTimeout(total=40.0, sock_connect=5.0)
+"""Longer than the gateway waits for news."""
+_AWAY = frozenset({401, 403, 408, 429})
+"""Statuses below 500 that say nothing about what was sent: the same may be taken later."""
+_NOT_THERE = frozenset({404, 410})
+
+logger = logging.getLogger(__name__)
+
+
+class GatewayAway(Exception):
+    """The gateway does not answer, or takes nothing now. ``retry_after``: the seconds for which it
+    asks to be left alone."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NotThere(Exception):
+    """There is no such trigger any more, or it is disabled: nothing is started for it now."""
+
+
+class Refused(Exception):
+    """The gateway refuses what was sent, and would refuse it again. The text says why."""
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """A trigger that the listener is to serve."""
+
+    flow: str
+    """The name of the Flow."""
+    trigger: str
+    """The id of the trigger."""
+    type: str = ""
+    properties: Mapping[str, Any] | None = None
+    """As they are written; None where it can't be served."""
+    variables: Mapping[str, Any] | None = None
+    """What its expressions see."""
+    problem: str | None = None
+    """Why it can't be served."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.flow, self.trigger
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All triggers of the namespace, at one moment."""
+
+    revision: str
+    triggers: Sequence[Assigned]
+    memories: Mapping[tuple[str, str], Any]
+    """What poll triggers remember, by their places."""
+
+
+class Gateway:
+    """Asks the gateway. Everything raises :class:`GatewayAway`."""
+
+    def __init__(self, session: ClientSession, url: str, token_file: Path) -> None:
+        """The token is read anew for each call: the kubelet renews it."""
+        self._session = session
+        self._url = url.rstrip("/")
+        self._token_file = token_file
+
+    async def triggers(self, revision: str) -> Listing | None:
+        """Give the triggers once they are others than those of a revision; None where they stay
+        the same for a while."""
+        answer = await self._call("GET", "triggers", params={"revision": revision})
+        if answer is None:
+            return None
+        triggers, memories = [], {}
+        for item in answer["triggers"]:
+            memory = item.pop("memory", None)
+            assigned = Assigned(**item)
+            triggers.append(assigned)
+            memories[assigned.place] = memory
+        return Listing(answer["revision"], triggers, memories)
+
+    async def hand_over(
+        self, assigned: Assigned, key: str, variables: Mapping[str, Any]
+    ) -> str | None:
+        """Hand an event over: the name of its Execution, once that is stored, or None where the
+        trigger's conditions pass it over. Raises :class:`Refused` and :class:`NotThere`."""
+        body = {
+            "flow": assigned.flow,
+            "trigger": assigned.trigger,
+            "key": key,
+            "variables": variables,
+        }
+        answer = await self._call("POST", "firings", json=body)
+        return None if answer is None else str(answer["execution"])
+
+    async def report(self, place: tuple[str, str], report: ListenerReport) -> None:
+        """Report how a trigger is. Raises :class:`Refused` and :class:`NotThere`."""
+        flow, trigger = place
+        told = report.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        body = {"flow": flow, "trigger": trigger, "report": told}
+        await self._call("POST", "reports", json=body)
+
+    async def has_ended(self, execution: str) -> bool:
+        """Tell whether an Execution has ended, or is gone."""
+        answer = await self._call("GET", f"executions/{execution}")
+        return answer is None or bool(answer["ended"])
+
+    async def _call(self, method: str, path: str, **more: Any) -> dict[str, Any] | None:
+        url = f"{self._url}/api/v1/listener/{path}"
+        try:
+            token = (await asyncio.to_thread(self._token_file.read_text)).strip()
+            headers = {"Authorization": f"Bearer {token}"}
+            asking = self._session.request(method, url, headers=headers, timeout=_PATIENCE, **more)
+            async with asking as answer:
+                return await _read(answer)
+        except (OSError, TimeoutError, ClientError) as error:
+            told = str(error) or type(error).__name__
+            raise GatewayAway(f"the gateway can't be reached: {told}") from None
+
+
+async def _read(answer: ClientResponse) -> dict[str, Any] | None:
+    """What an answer says. Raises what it means where it is no success."""
+    if answer.status == 204:
+        return None
+    if answer.status == 200:
+        body: dict[str, Any] = await answer.json()
+        return body
+    told = await _message(answer)
+    if answer.status >= 500 or answer.status in _AWAY:
+        wait = answer.headers.get("Retry-After", "")
+        seconds = float(wait) if wait.isdigit() else 0.0
+        raise GatewayAway(f"the gateway answers {answer.status}: {told}", seconds)
+    if answer.status in _NOT_THERE:
+        raise NotThere(told)
+    raise Refused(told)
+
+
+async def _message(answer: ClientResponse) -> str:
+    try:
+        return str((await answer.json())["message"])
+    except (ValueError, KeyError, TypeError, ClientError):
+        return answer.reason or ""

@@ -1,0 +1,90 @@
+"""What a driver of a poll or stream trigger provides, and what it is given.
+
+A driver is a function. A trigger type names it as text, such as
+`penstock.listener.sources.redis:stream`, so that only the listener imports the library of a broker.
+
+The driver of a :class:`~penstock.triggers.kinds.StreamTrigger` opens a connection::
+
+    @asynccontextmanager
+    async def stream(properties: Model, surroundings: Surroundings) -> AsyncIterator[Source]: ...
+
+The driver of a :class:`~penstock.triggers.kinds.PollTrigger` asks once::
+
+    async def poll(properties: Model, cursor: Any, surroundings: Surroundings) -> Polled: ...
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class SourceError(Exception):
+    """A source refuses, or can't be reached. The text is for the flow's author: a credential that
+    is not accepted, a topic that does not exist. The listener reports it, and opens the source
+    again after a while."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened at a source: it becomes one Execution."""
+
+    key: str
+    """What the source itself calls it, such as topic, partition and offset, or the path and the
+    version of an object. An event that comes again has the same key; it makes the name of the
+    Execution."""
+    variables: Mapping[str, Any]
+    """What expressions see as `trigger.…`, in JSON's types."""
+
+
+class Delivery(Protocol):
+    """One event, or several that are acknowledged together."""
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """The events, in the order of the source."""
+        ...
+
+    async def acknowledge(self) -> None:
+        """Tell the source that the Executions of all events are stored."""
+        ...
+
+    async def give_back(self) -> None:
+        """Let the source deliver it again, to this listener or to another."""
+        ...
+
+
+class Source(Protocol):
+    """An open connection to a source."""
+
+    def deliveries(self) -> AsyncIterator[Delivery]:
+        """What the source delivers, as it comes. Raises :class:`SourceError`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Polled:
+    """What came of asking a source once."""
+
+    deliveries: Sequence[Delivery]
+    cursor: Any = None
+    """What to give to the next question, in JSON's types, once all deliveries are acknowledged."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is around a trigger."""
+
+    name: str
+    """Stable, and of no other trigger: a name for a consumer, or a group of them, where the
+    properties give none."""
+    logger: logging.Logger
+
+
+StreamDriver = Callable[[Any, Surroundings], AbstractAsyncContextManager[Source]]
+"""Opens the source of a stream trigger, whose rendered properties it is given."""
+PollDriver = Callable[[Any, Any, Surroundings], Awaitable[Polled]]
+"""Asks the source of a poll trigger once, with its rendered properties and the cursor."""

@@ -1,0 +1,1 @@
+"""The drivers of poll and stream triggers: one file for each sort of source."""
