@@ -99,7 +99,7 @@ def triggers_page() -> str:
     for trigger in trigger_types():
         described = describe_class(trigger.model)
         lines += [
-            f"## {trigger.name.rpartition('.')[2]}",
+            f"## {_heading(trigger.name)}",
             "",
             f"`{trigger.name}`",
             "",
@@ -110,6 +110,17 @@ def triggers_page() -> str:
         for cls in nested_within(trigger.model, known=PLACES):
             lines += section(cls, link, "###")
     return page("Triggers", lines)
+
+
+def _heading(name: str) -> str:
+    """Shorten a type's name as far as it tells which one it is: many end with `Trigger`."""
+    for package in (
+        "io.kestra.plugin.core.trigger.",
+        "io.kestra.plugin.core.",
+        "io.kestra.plugin.",
+    ):
+        name = name.removeprefix(package)
+    return name
 
 
 def trigger_types() -> list[TriggerType]:

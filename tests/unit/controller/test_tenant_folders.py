@@ -260,6 +260,8 @@ async def test_a_flow_of_a_new_namespace_reads_no_file_of_the_old_one(tmp_path: 
         # when: the namespace and all in it are made anew
         server.remove(EXECUTIONS, NAMESPACE, "first")
         server.remove(FLOWS, NAMESPACE, "flow")
+        flows = controller.operator.runtime.stores.flows
+        await until(lambda: flows.get(NAMESPACE, "flow") is None)  # long before the next one
         server.namespaces[NAMESPACE] = "uid-2"
         server.put(FLOWS, flow(READS))
         server.put(EXECUTIONS, execution("second"))
