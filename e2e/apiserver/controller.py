@@ -16,8 +16,8 @@ from e2e.apiserver import process
 from e2e.apiserver.faults import Call, Faults, calls_in
 from e2e.bench.podclient import peak_mib
 from penstock.controller.runtime.settings import Settings
+from penstock.storage.key import create_key
 from penstock.storage.settings import opened
-from penstock.storage.signing import create_key
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([process.__name__])

@@ -195,6 +195,7 @@ async def test_a_secret_is_no_way_to_a_token(controller: Api, namespace: str) ->
 
 
 CERTIFICATES = ("penstock-ca", "penstock-storage-tls", "penstock-git-tls")
+ARRIVALS = "penstock-gateway-arrivals"
 
 
 def certificate(name: str, **more: Any) -> Object:
@@ -233,6 +234,27 @@ async def test_under_the_name_of_a_certificate_nothing_else_is_kept(
     # and none in the namespace of somebody else
     told = await refused(controller.create(SECRETS, namespace, certificate(name)))
     assert is_not_kept(told)
+
+
+async def test_the_controller_keeps_what_the_gateway_signs_with(
+    controller: Api, admin: Api, namespace: str
+) -> None:
+    # given
+    await admin.delete(SECRETS, CONTROLLER_NAMESPACE, ARRIVALS)
+    body = _body("v1", "Secret", ARRIVALS) | {"type": "Opaque", "data": {"key": "eA=="}}
+    token = body | {"type": "kubernetes.io/service-account-token", "data": {}}
+    token["metadata"] = {
+        "name": ARRIVALS,
+        "annotations": {"kubernetes.io/service-account.name": "default"},
+    }
+    # then
+    assert "of type Opaque only" in await refused(
+        controller.create(SECRETS, CONTROLLER_NAMESPACE, token)
+    )
+    assert is_not_kept(await refused(controller.create(SECRETS, namespace, body)))
+    made = await controller.create(SECRETS, CONTROLLER_NAMESPACE, body)
+    await controller.replace(SECRETS, {**made, "data": {"key": "eXk="}})
+    await admin.delete(SECRETS, CONTROLLER_NAMESPACE, ARRIVALS)
 
 
 async def test_no_other_secret_is_a_certificate(controller: Api, admin: Api) -> None:

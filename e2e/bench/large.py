@@ -24,8 +24,8 @@ from e2e.bench.podclient import moved, peak_mib
 from e2e.fixtures.kubernetes import wait_for
 from e2e.fixtures.objectstore import ROOT, free_port, healthy, running, versitygw
 from penstock.kubernetes.api.client import Api
+from penstock.storage.key import read_key
 from penstock.storage.settings import StorageSettings, opened
-from penstock.storage.signing import read_key
 from penstock.storage_service.main import serve
 from tests.fixtures.storageservice import GRANT, KnownJobs
 

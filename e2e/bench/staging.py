@@ -24,8 +24,8 @@ from typing import Any
 from e2e.fixtures.objectstore import versitygw
 from penstock.storage.digests import digest_of
 from penstock.storage.grants import Grant
+from penstock.storage.key import create_key
 from penstock.storage.settings import opened
-from penstock.storage.signing import create_key
 from penstock.storage.uris import ExecutionPlace
 from penstock.storage.usage import Usage
 from penstock.storage_service.exchange import Exchange, Operations

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from penstock.listener.source import Polled, SourceError, Surroundings
+from penstock.listener.source import Event, Polled, SourceError, Surroundings
 from penstock.triggers.kinds import SourceTrigger
 from penstock.triggers.registry import find
 
@@ -50,6 +50,13 @@ async def polled(type: str, properties: Mapping[str, Any]) -> Polled:
     found = await driver(known)(model, None, surroundings())
     assert isinstance(found, Polled)
     return found
+
+
+def rows_of(event: Event) -> list[Any]:
+    """The messages in the file of a batch."""
+    content = event.files["uri",].content
+    assert isinstance(content, bytes)
+    return [json.loads(line) for line in content.splitlines()]
 
 
 def surroundings() -> Surroundings:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.brokers.listening import opened, polled
+from e2e.brokers.listening import opened, polled, rows_of
 from e2e.brokers.numbers import distinct, every_number, heard_through_crashes
 from e2e.fixtures.brokers.rabbitmq import RabbitServer
 from penstock.listener.source import SourceError
@@ -45,10 +45,10 @@ async def test_a_batch_is_one_event_and_what_is_given_back_comes_again(
     (event,) = again.deliveries[0].events
     assert event == first.deliveries[0].events[0]
     assert event.variables["count"] == 2
-    assert [message["data"] for message in event.variables["messages"]] == ["a", "b"]
-    assert event.variables["messages"][0]["messageId"] == "number-a"
-    assert event.variables["messages"][0]["deliveryMode"] == 2
-    assert rest.deliveries[0].events[0].variables["messages"][0]["data"] == "c"
+    assert [message["data"] for message in rows_of(event)] == ["a", "b"]
+    assert rows_of(event)[0]["messageId"] == "number-a"
+    assert rows_of(event)[0]["deliveryMode"] == 2
+    assert rows_of(rest.deliveries[0].events[0])[0]["data"] == "c"
 
 
 @pytest.mark.parametrize(

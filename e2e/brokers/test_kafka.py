@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from e2e.brokers.listening import opened, polled
+from e2e.brokers.listening import opened, polled, rows_of
 from e2e.brokers.numbers import distinct, every_number, heard_through_crashes
 from e2e.fixtures.brokers.kafka import KafkaServer
 from penstock.listener.source import Event, SourceError
@@ -158,4 +158,4 @@ async def heard(kafka: KafkaServer, count: int, **change: Any) -> list[Event]:
 
 def values_of(event: Event) -> list[Any]:
     """The values of a batch."""
-    return [message["value"] for message in event.variables["messages"]]
+    return [message["value"] for message in rows_of(event)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.brokers.listening import opened, polled
+from e2e.brokers.listening import opened, polled, rows_of
 from e2e.brokers.numbers import distinct, every_number, heard_through_crashes
 from e2e.fixtures.brokers.mosquitto import MosquittoServer
 from penstock.listener.source import SourceError
@@ -39,8 +39,8 @@ async def test_what_came_meanwhile_is_in_the_next_batch(mosquitto: MosquittoServ
     # then
     (event,) = found.deliveries[0].events
     assert event.variables["messagesCount"] == 2
-    assert [message["payload"] for message in event.variables["messages"]] == [{"n": 1}, {"n": 2}]
-    assert event.variables["messages"][0]["topic"] == "numbers/all"
+    assert [message["payload"] for message in rows_of(event)] == [{"n": 1}, {"n": 2}]
+    assert rows_of(event)[0]["topic"] == "numbers/all"
     assert (await polled(BATCH, batch)).deliveries == ()
 
 

@@ -125,7 +125,7 @@ def test_named_namespaces_mean_roles_there_and_nowhere_else() -> None:
     named = [role["rules"][0]["resourceNames"] for role in own]
     assert sorted(named) == [
         ["https:penstock-storage:storage"],
-        ["penstock-ca", "penstock-storage-tls", "penstock-git-tls"],
+        ["penstock-ca", "penstock-storage-tls", "penstock-git-tls", "penstock-gateway-arrivals"],
         ["penstock-storage", "penstock-git", "penstock-gateway", "penstock-metrics"],
     ]
     roles = [role for role in roles if role not in own]

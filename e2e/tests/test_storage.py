@@ -23,8 +23,9 @@ from e2e.fixtures.urls import asked as answered
 from e2e.tests.conftest import SYSTEM_NAMESPACE
 from penstock.storage.errors import AccessDenied, StorageError
 from penstock.storage.grants import Grant
+from penstock.storage.key import read_key
 from penstock.storage.settings import opened
-from penstock.storage.signing import OneObject, read_key
+from penstock.storage.signing import OneObject
 from penstock.storage.uris import ExecutionPlace
 from penstock.storage_service.urls import url_of
 from penstock.tasks.contract.services import Origin

@@ -98,11 +98,19 @@ penstock.dev/volume: {{ . | trunc 63 | trimSuffix "-" }}
 {{- if .Values.metrics.service.enabled }} {{ $name }}-metrics{{ end }}
 {{- end }}
 
-{{/* The Secrets that the controller makes and reads, and no others: the CA, and the certificates of the
-services. */}}
+{{/* The Secrets that the controller makes and reads, and no others: the CA, the certificates of the services,
+and what the gateway needs to let files of triggers in. */}}
 {{- define "penstock.certificates" -}}
 {{- $name := include "penstock.fullname" . }}
 {{- $name }}-ca {{ $name }}-storage-tls {{ $name }}-git-tls
+{{- end }}
+
+{{- define "penstock.ownSecrets" -}}
+{{- include "penstock.certificates" . }}{{ if .Values.settings.gateway.enabled }} {{ include "penstock.arrivals" . }}{{ end }}
+{{- end }}
+
+{{- define "penstock.arrivals" -}}
+{{- include "penstock.fullname" . }}-gateway-arrivals
 {{- end }}
 
 {{/* Whether there are listeners: without the gateway they reach nobody. */}}

@@ -32,6 +32,7 @@ def gateway_app(
     app.router.add_post("/api/v1/gitsources/{namespace}/{name}/push", pushes.push)
     app.router.add_get("/api/v1/listener/triggers", handover.triggers)
     app.router.add_get("/api/v1/listener/executions/{name}", handover.execution)
+    app.router.add_post("/api/v1/listener/files", handover.files)
     app.router.add_post("/api/v1/listener/firings", handover.firings)
     app.router.add_post("/api/v1/listener/reports", handover.reports)
     return app

@@ -12,18 +12,20 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from penstock.cluster.firings import NameTaken, start_execution
 from penstock.expressions import Expressions, spending
 from penstock.flow.document import Trigger
 from penstock.gateway.answers import problem
 from penstock.gateway.bodies import read_json_body
+from penstock.gateway.files import FilesUnavailable, TriggerFiles, Wanted
 from penstock.gateway.limits import Limits
 from penstock.gateway.listener_door import ListenerDoor
 from penstock.gateway.listeners import LENIENT_TRIGGER, Acceptance, allowance, make_context
@@ -35,6 +37,7 @@ from penstock.nesting import TOO_DEEP, is_deeper
 from penstock.resources.listener_report import ANNOTATION, ListenerReport
 from penstock.resources.names import is_subdomain
 from penstock.resources.trigger_state import fits_memory, trigger_state_name
+from penstock.storage.errors import StorageError
 from penstock.triggers.evaluation import ConditionError
 from penstock.triggers.firing import Firing, rendered_firing
 from penstock.triggers.kinds import PollTrigger
@@ -50,6 +53,15 @@ _LONGEST_KEY = 2_048
 logger = logging.getLogger(__name__)
 
 
+class _FileAsked(BaseModel):
+    """What a listener asks for where an event has a file."""
+
+    key: Annotated[str, Field(min_length=1, max_length=_LONGEST_KEY)]
+    name: str
+    size: int
+    sha256: str
+
+
 class Handover:
     """Answers listeners."""
 
@@ -60,6 +72,7 @@ class Handover:
         switches: Switches,
         limits: Limits,
         language: Expressions,
+        files: TriggerFiles,
         long_poll: float = LONG_POLL,
     ) -> None:
         self._api = api
@@ -67,6 +80,7 @@ class Handover:
         self._switches = switches
         self._limits = limits
         self._language = language
+        self._files = files
         self._door = ListenerDoor(api)
         self._long_poll = long_poll
 
@@ -163,6 +177,29 @@ class Handover:
                     return problem(422, f"the API server refuses its Execution: {error.told}")
                 raise
         return web.json_response({"execution": started.name, "isNew": started.is_new})
+
+    async def files(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/listener/files`: the address to which a file of an event is put, before the
+        event itself is handed over."""
+        namespace = await self._door.namespace(request)
+        async with self._limits.turn(namespace):
+            body = await read_json_body(request, partial(self._limits.count_bytes, namespace))
+            flow, trigger = self._named(namespace, body)
+            self._limits.count(namespace, f"{flow.flow.namespace}.{flow.flow.id}")
+            try:
+                asked = _FileAsked.model_validate(body)
+            except ValidationError as error:
+                return problem(400, "; ".join(line["msg"] for line in error.errors()))
+            wanted = Wanted(asked.name, asked.size, asked.sha256)
+            try:
+                place = await asyncio.to_thread(
+                    self._files.place, flow.body, flow.flow, trigger, asked.key, wanted
+                )
+            except FilesUnavailable as error:
+                return problem(503, str(error), {"Retry-After": "2"})
+            except StorageError as error:
+                return problem(422, str(error))
+        return web.json_response(asdict(place))
 
     def _named(self, namespace: str, body: Mapping[str, Any]) -> tuple[SourceFlow, Trigger]:
         """Find the trigger that a body names. Raises what answers where nothing is started for it

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from penstock.gateway.app import gateway_app
+from penstock.gateway.files import TriggerFiles
 from penstock.gateway.flows import WebhookFlows
 from penstock.gateway.handover import Handover
 from penstock.gateway.limits import MOST_WAITS, Limits
@@ -94,7 +95,8 @@ async def serving(
     sources, switches = SourceFlows(), Switches(api, namespaces)
     flows = WebhookFlows(api, limits, namespaces, sources)
     webhooks = Webhooks(api, flows, switches, limits, waits)
-    handover = Handover(api, sources, switches, limits, flows.language)
+    files = TriggerFiles.of_environment()
+    handover = Handover(api, sources, switches, limits, flows.language, files)
     app = gateway_app(
         webhooks, Pushes(api), handover, lambda: flows.is_listed and switches.is_listed
     )

@@ -7,14 +7,18 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 
 from penstock.resources.listener_report import ListenerReport
+from penstock.tls.trust import STORAGE, trusting
 
 _PATIENCE = ClientTimeout(total=40.0, sock_connect=5.0)
 """Longer than the gateway waits for news."""
+_PUTTING = ClientTimeout(total=None, sock_connect=5.0, sock_read=60.0)
+_TOO_LARGE = frozenset({400, 413})
+_TOLD = 300
 _AWAY = frozenset({401, 403, 408, 429})
 """Statuses below 500 that say nothing about what was sent: the same may be taken later."""
 _NOT_THERE = frozenset({404, 410})
@@ -70,6 +74,18 @@ class Listing:
     """What poll triggers remember, by their places."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where one file of an event is put."""
+
+    uri: str
+    """How flows name it then."""
+    url: str
+    """The address to which it is put, for some minutes."""
+    authorities: str
+    """The CAs (PEM) by which the storage service is known; empty where it speaks plain HTTP."""
+
+
 class Gateway:
     """Asks the gateway. Everything raises :class:`GatewayAway`."""
 
@@ -106,6 +122,40 @@ class Gateway:
         }
         answer = await self._call("POST", "firings", json=body)
         return None if answer is None else str(answer["execution"])
+
+    async def place(self, assigned: Assigned, key: str, name: str, size: int, digest: str) -> Place:
+        """Ask where to put a file of an event. Raises :class:`Refused` and :class:`NotThere`."""
+        body = {
+            "flow": assigned.flow,
+            "trigger": assigned.trigger,
+            "key": key,
+            "name": name,
+            "size": size,
+            "sha256": digest,
+        }
+        return Place(**(await self._call("POST", "files", json=body) or {}))
+
+    async def put(self, place: Place, content: BinaryIO, size: int) -> None:
+        """Put a file. Raises :class:`Refused`."""
+        encrypted: dict[str, Any] = {}
+        if place.authorities:
+            encrypted = {"ssl": trusting(place.authorities), "server_hostname": STORAGE}
+        headers = {"Content-Length": str(size)}
+        try:
+            putting = self._session.put(
+                place.url, data=content, headers=headers, timeout=_PUTTING, **encrypted
+            )
+            async with putting as answer:
+                if answer.status == 201:
+                    return
+                told = (await answer.text())[:_TOLD]
+        except (OSError, TimeoutError, ClientError) as error:
+            told = str(error) or type(error).__name__
+            raise GatewayAway(f"the internal storage can't be reached: {told}") from None
+        message = f"the internal storage answers {answer.status}: {told}"
+        if answer.status in _TOO_LARGE:
+            raise Refused(message)
+        raise GatewayAway(message)
 
     async def report(self, place: tuple[str, str], report: ListenerReport) -> None:
         """Report how a trigger is. Raises :class:`Refused` and :class:`NotThere`."""

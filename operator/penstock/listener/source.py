@@ -18,14 +18,28 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Protocol
 
 
 class SourceError(Exception):
     """A source refuses, or can't be reached. The text is for the flow's author: a credential that
     is not accepted, a topic that does not exist. The listener reports it, and opens the source
     again after a while."""
+
+
+Way = tuple[str | int, ...]
+"""A way through maps and lists, such as `("objects", 0, "uri")`."""
+
+
+@dataclass(frozen=True)
+class EventFile:
+    """A file that comes with an event. The listener puts it into the internal storage before it
+    hands the event over."""
+
+    name: str
+    content: bytes | Callable[[BinaryIO], Awaitable[None]]
+    """Its bytes; or what writes them, once they are needed, and raises :class:`SourceError`."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,8 @@ class Event:
     Execution."""
     variables: Mapping[str, Any]
     """What expressions see as `trigger.…`, in JSON's types."""
+    files: Mapping[Way, EventFile] = field(default_factory=dict)
+    """The files, by the place among the variables at which their URIs are to stand."""
 
 
 class Delivery(Protocol):

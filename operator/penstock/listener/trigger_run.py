@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
 
 from penstock.listener.backoff import Backoff
+from penstock.listener.files import with_files
 from penstock.listener.gateway import Assigned, Gateway, GatewayAway, NotThere, Refused
 from penstock.listener.rendering import Renderer, Secrets
 from penstock.listener.reports import Reports
@@ -161,9 +162,8 @@ class TriggerRun:
         tries = 0
         while True:
             try:
-                return await self._shop.gateway.hand_over(
-                    self._assigned, event.key, event.variables
-                )
+                variables = await with_files(self._shop.gateway, self._assigned, event)
+                return await self._shop.gateway.hand_over(self._assigned, event.key, variables)
             except GatewayAway as error:
                 self._logger.info("event %s waits: %s", event.key, error)
                 await away.wait(error.retry_after)

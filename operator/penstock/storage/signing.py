@@ -10,22 +10,13 @@ import base64
 import hashlib
 import hmac
 import json
-import re
-import secrets
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from penstock.storage.errors import AccessDenied, FileMissing, StorageUnavailable
-from penstock.storage.files import Storage
+from penstock.storage.errors import AccessDenied
 
 Method = Literal["GET", "PUT"]
-
-KEY_PATH = "/.penstock/key"
-"""The path of the key within the storage, beside the tenants: no URI leads there."""
-
-_KEY_BYTES = 32
-_KEY = re.compile(rb"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -82,26 +73,3 @@ def unsealed(key: bytes, kind: str, token: str) -> Any:
     if not matches(sign(key, kind, payload.encode("utf-8", "surrogatepass")), signature):
         raise AccessDenied(f"the {kind}'s signature is not right")
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-
-
-def create_key(storage: Storage) -> bytes:
-    """The signing key of a storage, which is made where there is none yet. Only one process calls
-    this."""
-    if not storage.exists(KEY_PATH):
-        with storage.writing(KEY_PATH) as file:
-            file.write(secrets.token_hex(_KEY_BYTES).encode())
-    return read_key(storage)
-
-
-def read_key(storage: Storage) -> bytes:
-    """The signing key of a storage. Raises :class:`StorageUnavailable` where there is none yet."""
-    try:
-        with storage.open(KEY_PATH) as file:
-            text = file.read()
-    except FileMissing:
-        raise StorageUnavailable(
-            "the storage has no signing key yet; the storage service makes it when it starts"
-        ) from None
-    if _KEY.fullmatch(text) is None:
-        raise StorageUnavailable(f"the storage's file {KEY_PATH} holds no signing key")
-    return bytes.fromhex(text.decode())

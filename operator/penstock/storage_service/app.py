@@ -9,6 +9,7 @@ from functools import partial
 from aiohttp import web
 from pydantic import ValidationError
 
+from penstock.storage.arrivals import ROUTE
 from penstock.storage.errors import StorageError
 from penstock.storage.grants import LONGEST_TOKEN
 from penstock.storage_service.answers import errors_as_json
@@ -74,6 +75,7 @@ def register_objects(app: web.Application, objects: Objects) -> None:
     place = OBJECTS + "/{tenant}/{path:.+}"
     app.router.add_get(place, objects.get, allow_head=False)
     app.router.add_put(place, objects.put)
+    app.router.add_put(ROUTE + "/{tenant}/{path:.+}", objects.put_arrival)
 
 
 def _read(body: bytes) -> Operations:

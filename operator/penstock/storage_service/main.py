@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from aiohttp import web
 
 from penstock.kubernetes.api.client import Api, connect
+from penstock.storage.key import create_key
 from penstock.storage.settings import StorageSettings, opened
-from penstock.storage.signing import create_key
 from penstock.storage.usage import Usage
 from penstock.storage_service.app import runner_of, storage_app
 from penstock.storage_service.door import Door

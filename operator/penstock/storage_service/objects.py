@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from aiohttp import ClientPayloadError, web
 
+from penstock.storage.arrivals import arrivals_key, is_arrival
 from penstock.storage.errors import AccessDenied, StorageError, StorageUnavailable
 from penstock.storage.files import Storage
 from penstock.storage.reading import OpenFile
@@ -34,6 +35,7 @@ class Objects:
         self._storage = storage
         self._usage = usage
         self._key = key
+        self._arrivals_key = arrivals_key(key)
         self._owners = FolderOwners(storage)
         local, of_store = (
             (AT_ONCE, AT_ONCE_PER_TENANT),
@@ -43,7 +45,7 @@ class Objects:
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Answer with a file, or with the part of it from a byte on."""
-        wanted = await self._wanted("GET", request)
+        wanted = await self._wanted("GET", request, self._key)
         async with self._shares.place(request, wanted.tenant):
             found = await asyncio.to_thread(self._storage.of(wanted.tenant).opened, wanted.path)
             try:
@@ -53,7 +55,16 @@ class Objects:
 
     async def put(self, request: web.Request) -> web.StreamResponse:
         """Write a file: it exists once all of it came."""
-        wanted = await self._wanted("PUT", request)
+        return await self._put(request, await self._wanted("PUT", request, self._key))
+
+    async def put_arrival(self, request: web.Request) -> web.StreamResponse:
+        """Write a file that a trigger got, for the Execution that is still to be created."""
+        wanted = await self._wanted("PUT", request, self._arrivals_key)
+        if not is_arrival(wanted.path):
+            raise AccessDenied("this is no place for a file of a trigger")
+        return await self._put(request, wanted)
+
+    async def _put(self, request: web.Request, wanted: OneObject) -> web.StreamResponse:
         if wanted.size is None or request.content_length != wanted.size:
             raise StorageError("Content-Length is not the size that the URL was signed for")
         async with self._shares.place(request, wanted.tenant):
@@ -64,7 +75,7 @@ class Objects:
                         await asyncio.to_thread(file.write, data)
         return web.Response(status=201)
 
-    async def _wanted(self, method: Method, request: web.Request) -> OneObject:
+    async def _wanted(self, method: Method, request: web.Request, key: bytes) -> OneObject:
         query = request.query
         try:
             wanted = OneObject(
@@ -76,7 +87,7 @@ class Objects:
                 query.get("sha256"),
                 query.get("namespace", ""),
             )
-            wanted.check(self._key, query["signature"])
+            wanted.check(key, query["signature"])
         except (KeyError, ValueError):
             raise AccessDenied("this is no signed URL") from None
         if wanted.namespace:

@@ -23,8 +23,8 @@ from penstock.kubernetes.api.client import SECRETS, SERVICES, Object
 from penstock.network import RefusedNetworks
 from penstock.storage.errors import StorageUnavailable
 from penstock.storage.grants import Grant
+from penstock.storage.key import create_key
 from penstock.storage.settings import StorageSettings, opened
-from penstock.storage.signing import create_key
 from penstock.tls.authority import AUTHORITY_LIFE, AUTHORITY_RENEWED, LIFE, RENEWED, Authority, Pair
 from penstock.tls.serving import ServedCertificate
 from penstock.tls.trust import GIT, STORAGE, trusting

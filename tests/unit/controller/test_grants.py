@@ -13,7 +13,7 @@ from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, JOBS
 from penstock.storage.errors import StorageError
 from penstock.storage.files import Storage
 from penstock.storage.grants import LONGEST_TOKEN, MOST_HANDED, Grant, marks_of
-from penstock.storage.signing import create_key
+from penstock.storage.key import create_key
 from penstock.storage.uris import ExecutionPlace, uri_of
 from penstock.tasks.remote.storage import GRANT_VARIABLE
 from tests.fixtures.controller import Controller, execution, flow, until

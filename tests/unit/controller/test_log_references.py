@@ -16,8 +16,8 @@ from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, JOBS, Object
 from penstock.resources.execution import ExecutionStatus, LogsReference
 from penstock.storage.errors import AccessDenied, StorageUnavailable
 from penstock.storage.files import Storage
+from penstock.storage.key import create_key
 from penstock.storage.logtokens import LogToken
-from penstock.storage.signing import create_key
 from penstock.storage.uris import ExecutionPlace
 from tests.fixtures.controller import NAMESPACE, Controller, execution, flow, until
 from tests.fixtures.executions import KEY, begun

@@ -16,6 +16,7 @@ import pytest
 from penstock.controller.gc import orphaned_files
 from penstock.controller.gc.orphaned_files import OrphanedFiles
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.storage.arrivals import arrival_path
 from penstock.storage.execution import NamespaceFiles
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace
@@ -196,3 +197,26 @@ async def test_one_without_a_place_is_no_trouble(tmp_path: Path) -> None:
     given.purges.removed(execution("a", namespace="Not.A_Folder"))
     await given.run()
     assert given.left() == []
+
+
+async def test_a_file_of_a_trigger_waits_for_its_execution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: what a trigger got for executions that are not there
+    monkeypatch.setattr(orphaned_files, "EXPECTED", 0.5)
+    given = Given(tmp_path)
+    for name in ("soon", "never"):
+        path = arrival_path(ExecutionPlace("company.team", "flow", name), "messages.ion")
+        given.storage.put(path, io.BytesIO(b"x"))
+    # when: one of them is created within the time
+    running = asyncio.create_task(given.purges.run())
+    await asyncio.sleep(0.1)
+    assert len(given.left()) == 2
+    assert not given.is_busy("soon")
+    given.executions.put(execution("soon"))
+    # then
+    async with asyncio.timeout(20):
+        while len(given.left()) > 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    running.cancel()
+    assert "/executions/soon/trigger/" in given.left()[0]

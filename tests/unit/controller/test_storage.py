@@ -14,8 +14,8 @@ from penstock.controller.files.storage_access import StorageAccess
 from penstock.kubernetes.api.client import SERVICES, Api, ApiError, Object, Resource
 from penstock.storage.errors import StorageUnavailable
 from penstock.storage.grants import Grant
+from penstock.storage.key import create_key
 from penstock.storage.settings import StorageSettings, opened
-from penstock.storage.signing import create_key
 from penstock.storage.uris import ExecutionPlace
 
 GRANT = Grant(

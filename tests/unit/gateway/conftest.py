@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from penstock.gateway.app import gateway_app
+from penstock.gateway.files import TriggerFiles
 from penstock.gateway.flows import WebhookFlows
 from penstock.gateway.handover import Handover
 from penstock.gateway.limits import Limits
@@ -83,12 +85,18 @@ class Gateway:
 
 
 @pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
+async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     server = ApiServer()
     made = Gateway(server)
     webhooks = Webhooks(server.api, made.flows, made.switches, made.limits, waits=0.2)
     handover = Handover(
-        server.api, made.sources, made.switches, made.limits, made.flows.language, long_poll=0.3
+        server.api,
+        made.sources,
+        made.switches,
+        made.limits,
+        made.flows.language,
+        TriggerFiles(tmp_path),
+        long_poll=0.3,
     )
     app = gateway_app(webhooks, Pushes(server.api, lambda: made.now), handover, lambda: True)
     async with TestClient(TestServer(app)) as client:

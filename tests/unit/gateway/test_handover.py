@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
@@ -14,6 +16,10 @@ from penstock.gateway.source_flows import MOST_BYTES as MOST_FLOWS
 from penstock.kubernetes.api.client import EXECUTIONS, TRIGGER_STATES
 from penstock.resources.listener_report import ANNOTATION, report_of
 from penstock.resources.trigger_state import new_trigger_state, trigger_state_name
+from penstock.storage.arrivals import AUTHORITIES, ROUTE, URL
+from penstock.storage.arrivals import KEY as KEY_NAME
+from penstock.storage.signing import OneObject
+from penstock.storage.uris import ExecutionPlace, parse
 from tests.fixtures.apiserver import Refused
 from tests.unit.gateway.conftest import Gateway
 
@@ -204,3 +210,85 @@ def test_a_report_that_can_not_be_read_counts_for_nothing() -> None:
     for text in ("{", "[]", '{"failing": "perhaps"}', "[" * 5_000):
         assert report_of({ANNOTATION: text}) is None
     assert report_of(None) is None
+
+
+ASKED = {
+    "flow": "company.team.watch",
+    "trigger": "low",
+    "key": "7",
+    "name": "messages.ion",
+    "size": 3,
+    "sha256": "ab" * 32,
+}
+KEY = "0f" * 32
+
+
+def know_the_storage(folder: Path) -> None:
+    """Mount what the controller keeps for the gateway."""
+    values = {URL: "https://10.0.0.9:8082", AUTHORITIES: "a CA", KEY_NAME: KEY}
+    for name, value in values.items():
+        (folder / name).write_text(value)
+
+
+async def test_a_file_of_an_event_has_a_place_with_its_execution(
+    door: Gateway, tmp_path: Path
+) -> None:
+    # given
+    know_the_storage(tmp_path)
+    door.has(watching())
+    # when
+    status, place = await post(door, ASKED, "files")
+    started = (await post(door, EVENT))[1]["execution"]
+    # then: it lies in the folder of the Execution that the event starts
+    folder = ExecutionPlace("company.team", "watch", started).folder
+    path = parse(place["uri"], "company.team")
+    assert status == 200
+    assert path.startswith(f"{folder}trigger/") and path.endswith("/messages.ion")
+    assert place["authorities"] == "a CA"
+    # and the address is signed for this file in this namespace, for a while
+    address = urlsplit(place["url"])
+    asked = parse_qs(address.query)
+    assert address.netloc == "10.0.0.9:8082"
+    assert address.path == f"{ROUTE}/team{path}"
+    wanted = OneObject("PUT", "team", path, int(asked["expires"][0]), 3, "ab" * 32)
+    wanted.check(bytes.fromhex(KEY), asked["signature"][0])
+
+
+async def test_until_the_storage_is_known_a_file_has_to_wait(door: Gateway) -> None:
+    door.has(watching())
+    status, told = await post(door, ASKED, "files")
+    assert (status, told["message"]) == (
+        503,
+        "the internal storage is not ready for files of triggers yet; try again",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"trigger": "other"}, 410),
+        ({"flow": "company.team.other"}, 410),
+        ({"key": ""}, 400),
+        ({"size": "many"}, 400),
+        ({"size": -1}, 422),
+        ({"size": 2**40}, 422),
+        ({"sha256": "short"}, 422),
+        ({"name": "../../a"}, 422),
+        ({"name": ".."}, 422),
+    ],
+)
+async def test_a_file_that_may_not_be_has_no_place(
+    door: Gateway, tmp_path: Path, change: dict[str, Any], status: int
+) -> None:
+    know_the_storage(tmp_path)
+    door.has(watching())
+    assert (await post(door, ASKED | change, "files"))[0] == status
+
+
+async def test_a_file_of_another_namespaces_trigger_has_no_place(
+    door: Gateway, tmp_path: Path
+) -> None:
+    know_the_storage(tmp_path)
+    door.has(watching())
+    answer = await door.call(f"{LISTENER}/files", json=ASKED, headers={"Authorization": "other"})
+    assert answer.status == 410

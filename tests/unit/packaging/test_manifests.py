@@ -216,9 +216,14 @@ def test_the_gateway_reads_flows_creates_executions_and_marks_sources_and_does_n
     ]
 
 
-def test_the_gateway_has_no_volume_and_no_secret_but_its_settings() -> None:
+def test_the_gateway_has_no_volume_and_no_secret_but_its_settings_and_that_of_arrivals() -> None:
     pod = pod_of("penstock-gateway")
-    assert {item["name"] for item in pod["volumes"]} == {"settings", "tmp"}
+    assert {item["name"] for item in pod["volumes"]} == {"settings", "arrivals", "tmp"}
+    (arrivals,) = [item for item in pod["volumes"] if item["name"] == "arrivals"]
+    kept = environment_of("penstock")["PENSTOCK_ARRIVALS"]
+    assert arrivals["secret"] == {"secretName": kept, "optional": True}
+    (mount,) = [item for item in pod["containers"][0]["volumeMounts"] if item["name"] == "arrivals"]
+    assert environment_of("penstock-gateway")["PENSTOCK_ARRIVALS"] == mount["mountPath"]
     assert "envFrom" not in pod["containers"][0]
     # and its policies bind the account that it runs with
     user = f"system:serviceaccount:penstock-system:{pod['serviceAccountName']}"
@@ -360,9 +365,10 @@ def test_the_controller_reaches_git_by_its_service() -> None:
 
 
 CERTIFICATES = ["penstock-ca", "penstock-storage-tls", "penstock-git-tls"]
+OWN_SECRETS = [*CERTIFICATES, "penstock-gateway-arrivals"]
 
 
-def test_the_controller_keeps_its_certificates_and_reads_no_other_secret() -> None:
+def test_the_controller_keeps_its_own_secrets_and_reads_no_other() -> None:
     (role,) = [
         body for body in of_kind("Role") if body["metadata"]["name"] == "penstock-certificates"
     ]
@@ -370,7 +376,7 @@ def test_the_controller_keeps_its_certificates_and_reads_no_other_secret() -> No
         {
             "apiGroups": [""],
             "resources": ["secrets"],
-            "resourceNames": CERTIFICATES,
+            "resourceNames": OWN_SECRETS,
             "verbs": ["get", "update"],
         },
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
@@ -387,14 +393,14 @@ def test_the_controller_keeps_its_certificates_and_reads_no_other_secret() -> No
     assert [subject["name"] for subject in binding["subjects"]] == [pod_of()["serviceAccountName"]]
 
 
-def test_the_fence_knows_the_certificates_by_namespace_and_name() -> None:
+def test_the_fence_knows_the_controllers_secrets_by_namespace_and_name() -> None:
     # given: the rules that leave something out for them
     expressions = [
         " ".join(validation["expression"].split())
         for policy in of_kind("ValidatingAdmissionPolicy")
         for validation in policy["spec"]["validations"]
     ]
-    names = str(CERTIFICATES).replace(" ", "")
+    names = str(OWN_SECRETS).replace(" ", "")
     opened = [text for text in expressions if names in text]
     # then: of the namespaces, the owners, what is immutable, and the types
     assert len(opened) == 4

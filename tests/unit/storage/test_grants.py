@@ -15,8 +15,9 @@ import pytest
 from penstock.storage.errors import AccessDenied, StorageError, StorageUnavailable
 from penstock.storage.files import Storage
 from penstock.storage.grants import Grant
+from penstock.storage.key import KEY_PATH, create_key, read_key
 from penstock.storage.logtokens import LogToken
-from penstock.storage.signing import KEY_PATH, create_key, read_key, sign
+from penstock.storage.signing import sign
 from penstock.storage.uploads import Upload
 from penstock.storage.uris import ExecutionPlace
 

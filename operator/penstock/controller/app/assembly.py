@@ -97,6 +97,8 @@ class Operator:
                 tasks.create_task(self.runtime.reconcilers.run())
                 tasks.create_task(self.runtime.recorder.run())
                 tasks.create_task(files.storage.run())
+                if files.arrivals is not None:
+                    tasks.create_task(files.arrivals.run())
                 tasks.create_task(files.folders.run())
                 tasks.create_task(files.orphaned.run())
                 tasks.create_task(files.bytes.run())

@@ -48,6 +48,7 @@ from penstock.controller.executions.settle import Effects
 from penstock.controller.executions.status_store import StatusStore
 from penstock.controller.executions.toggle_task import ToggleTasks
 from penstock.controller.files.access import FileAccess
+from penstock.controller.files.arrivals import Arrivals
 from penstock.controller.files.execution_index import ExecutionIndex
 from penstock.controller.files.grants import Grants
 from penstock.controller.files.provenance import Provenance
@@ -151,6 +152,7 @@ class Files:
     ) -> None:
         executions, settings = runtime.stores.executions, runtime.settings
         self.storage = StorageAccess(runtime.api, settings.storage, certificates)
+        self.arrivals = Arrivals.of_environment(runtime.api, self.storage)
         self.provenance = Provenance(lambda: self.storage.key)
         self.access = FileAccess(executions, self.provenance)
         http = HttpRules(refused, AllowedHosts(settings.http.allow), settings.http.enabled)
@@ -243,7 +245,7 @@ class Flows:
             stores.triggers, partial(runtime.reconcilers.add, "TriggerState")
         )
         sources = SourceServer(settings.has_listeners, problems)
-        listeners = build_listeners(self, runtime, problems)
+        listeners = build_listeners(self, runtime, files, problems)
         triggers = TriggerReconciler(
             runtime.api,
             stores.triggers,
@@ -272,7 +274,7 @@ class Flows:
 
 
 def build_listeners(
-    flows: Flows, runtime: Runtime, problems: ListenerProblems
+    flows: Flows, runtime: Runtime, files: Files, problems: ListenerProblems
 ) -> Callable[[Object], None]:
     """Build the reconciler of listeners: what is to be told of TriggerStates that may be theirs."""
     stores, settings = runtime.stores, runtime.settings
@@ -283,6 +285,7 @@ def build_listeners(
         JobDefaults.from_mapping(settings.jobs),
         ListenerSurroundings(runtime.api, settings.listener, settings.network).needs,
         problems,
+        files.folders.claim_soon,
     )
     runtime.reconcilers.serve(LISTENER, reconciler.reconcile)
 

@@ -12,8 +12,8 @@ from penstock.kubernetes.api.client import SERVICES, Api, ApiError
 from penstock.storage.errors import StorageError, StorageUnavailable
 from penstock.storage.files import Storage
 from penstock.storage.grants import Grant
+from penstock.storage.key import read_key
 from penstock.storage.settings import StorageSettings, opened
-from penstock.storage.signing import read_key
 from penstock.tasks.remote.storage import GRANT_VARIABLE, TRUST_VARIABLE, URL_VARIABLE
 from penstock.tls.trust import STORAGE
 
@@ -85,13 +85,20 @@ class StorageAccess:
         and the grant. Raises :class:`StorageUnavailable`.
         """
         made = {URL_VARIABLE: self.url, GRANT_VARIABLE: self.grant(grant)}
+        authorities = self.authorities
+        return made | ({TRUST_VARIABLE: authorities} if authorities else {})
+
+    @property
+    def authorities(self) -> str:
+        """The CAs (PEM) by which clients know the storage service; empty where they need none.
+        Raises :class:`StorageUnavailable`."""
         # An address that an administrator names is that of something in front of the service.
-        if self._certificates is not None and self._settings.service_url is None:
-            try:
-                made[TRUST_VARIABLE] = self._certificates.authorities(STORAGE)
-            except CertificatesMissing as error:
-                raise StorageUnavailable(str(error)) from error
-        return made
+        if self._certificates is None or self._settings.service_url is not None:
+            return ""
+        try:
+            return self._certificates.authorities(STORAGE)
+        except CertificatesMissing as error:
+            raise StorageUnavailable(str(error)) from error
 
     async def run(self) -> None:
         """Look for the key and the address of the service until both are there."""

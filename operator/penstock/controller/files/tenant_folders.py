@@ -77,6 +77,12 @@ class TenantFolders:
             )
         claiming.result()
 
+    def claim_soon(self, tenant: str) -> None:
+        """Begin to claim the folder, for whoever writes there without the controller. Call it
+        within the event loop."""
+        if not self._is_claimed(tenant):
+            self._start(tenant)
+
     async def prepared(self, tenant: str) -> Storage:
         """The files of a namespace, once the folder belongs to it. Raises what :meth:`prepare`
         does."""

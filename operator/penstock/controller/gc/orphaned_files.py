@@ -1,8 +1,9 @@
 """Files of executions that are gone: they are deleted from the storage, some time after.
 
 A deletion that nobody saw, since no controller ran, is found by a look at the storage at the start:
-what lies there for an execution that the cluster does not have. Files of namespaces are never
-touched.
+what lies there for an execution that the cluster does not have. Where that is nothing but what a
+trigger got, the execution may be about to be created: it has some time for that. Files of
+namespaces are never touched.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 _EXECUTIONS = "executions"
 _SPARED = (FILES, PAIRS)
+_OF_TRIGGER = ["trigger"]
+EXPECTED = 3600.0
+"""Seconds until files of a trigger without an execution are taken for left over."""
 _DEEPEST = 40
 AGAIN = 60.0
 """Seconds until what the storage could not do is tried again."""
@@ -44,6 +48,9 @@ class OrphanedFiles:
         self._tenants = tenants
         self._gone: dict[Folder, float] = {}
         """What is to be cleared, and the monotonic time before which the storage is not asked."""
+        self._expected: dict[Folder, float] = {}
+        """Folders with files of triggers alone, and the monotonic time until which an execution is
+        expected."""
         self._news = asyncio.Event()
 
     def removed(self, body: Object) -> None:
@@ -66,11 +73,16 @@ class OrphanedFiles:
 
     async def _sweep(self) -> None:
         try:
-            kept = await asyncio.to_thread(lambda: list(self._kept()))
+            kept = await asyncio.to_thread(lambda: dict(self._kept()))
         except Exception as error:  # whatever a store has to say: nothing else waits for this
             logger.warning("files of deleted executions can't be looked for: %s", error)
             return
-        self._gone |= dict.fromkeys(kept, 0.0)
+        until = time.monotonic() + EXPECTED
+        for folder, is_begun in kept.items():
+            if is_begun:
+                self._gone[folder] = 0.0
+            else:
+                self._expected[folder] = until
         self._news.set()
 
     async def _wait_for_work(self) -> None:
@@ -79,7 +91,7 @@ class OrphanedFiles:
         Also a deletion that came while others' files were deleted counts: an execution that is made
         anew under its name does not begin before.
         """
-        due = min(self._gone.values(), default=None)
+        due = min((*self._gone.values(), *self._expected.values()), default=None)
         with suppress(TimeoutError):
             async with asyncio.timeout(None if due is None else max(due - time.monotonic(), 0)):
                 await self._news.wait()
@@ -87,6 +99,10 @@ class OrphanedFiles:
 
     async def _purge(self) -> None:
         live, now = self._live(), time.monotonic()
+        for item in [item for item, until in self._expected.items() if until <= now]:
+            del self._expected[item]
+            if item not in live:
+                self._gone[item] = 0.0
         for item in [item for item, due in self._gone.items() if due <= now]:
             tenant, folder = item
             try:
@@ -109,15 +125,16 @@ class OrphanedFiles:
             live |= {(tenant, f"/{'/'.join(parts[:n])}/") for n in range(1, len(parts) + 1)}
         return live
 
-    def _kept(self) -> Iterator[Folder]:
-        """The folders of executions that have files."""
+    def _kept(self) -> Iterator[tuple[Folder, bool]]:
+        """The folders of executions that have files, each with whether there is more in it than
+        what a trigger got."""
         for tenant in self._tenants or self._storage.folders("/"):
             try:
                 storage = self._storage.of(tenant)
             except StorageError:  # such as the folder of the storage's own key
                 continue
             for folder in _execution_folders(storage, "/", _DEEPEST):
-                yield tenant, folder
+                yield (tenant, folder), list(storage.folders(folder)) != _OF_TRIGGER
 
 
 def _execution_folders(storage: Storage, folder: str, depth: int) -> Iterator[str]:

@@ -94,15 +94,18 @@ class ListenerDeployments:
         defaults: JobDefaults,
         needs: Callable[[], Awaitable[ListenerNeeds]],
         problems: ListenerProblems,
+        claim: Callable[[str], None],
     ) -> None:
         """``needs`` gives what all listeners are given, without secrets; the triggers say what
-        becomes one of the ``problems``."""
+        becomes one of the ``problems``; ``claim`` lets the files that an earlier namespace of the
+        name left be gone before a listener puts any."""
         self._api = api
         self._deployments = deployments
         self._secrets = secrets
         self._defaults = defaults
         self._needs = needs
         self._problems = problems
+        self._claim = claim
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Let the listener of a namespace be as its triggers need it."""
@@ -126,6 +129,7 @@ class ListenerDeployments:
                 await self._api.delete(DEPLOYMENTS, namespace, NAME, meta["uid"])
                 self._deployments.remove(known)
             return
+        self._claim(namespace)
         needs = await self._needs()
         wanted = listener_deployment(
             namespace,

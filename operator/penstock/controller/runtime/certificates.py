@@ -8,7 +8,6 @@ as an attempt's does not have it: whatever becomes of the CA, Jobs that exist ar
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import os
 import ssl
@@ -16,9 +15,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Self
 
-from penstock.controller.runtime.outcomes import is_gone, is_outrun
-from penstock.kubernetes.api.client import SECRETS, Api, ApiError, Object
-from penstock.resources.labels import MANAGED_BY, MANAGER
+from penstock.controller.runtime.own_secrets import Data, OwnSecrets
+from penstock.kubernetes.api.client import Api, ApiError
 from penstock.tls.authority import Authority, Pair, UnusableAuthority
 from penstock.tls.serving import CERTIFICATE, KEY
 from penstock.tls.trust import GIT, STORAGE, trusting
@@ -30,12 +28,8 @@ AGAIN, LONGEST = 1.0, 300.0
 AUTHORITIES = "ca.crt"
 """The key of a service's Secret with the CAs by which it is known."""
 _TYPE = "kubernetes.io/tls"
-_TRIES = 5
 
 logger = logging.getLogger(__name__)
-
-Data = dict[str, str]
-"""The values of a Secret, as texts."""
 
 
 class CertificatesMissing(Exception):
@@ -57,8 +51,7 @@ class Certificates:
         name in its certificate."""
         self.authority_secret = authority
         self.secrets = services
-        self._api = api
-        self._namespace = namespace
+        self._secrets = OwnSecrets(api, namespace)
         self._clock = clock
         self._trusted: dict[str, str] = {}
         self._contexts: dict[str, tuple[str, ssl.SSLContext]] = {}
@@ -130,7 +123,7 @@ class Certificates:
             authority = self._read(found)
             return _data(authority.renewed(now).pair) if authority.is_due(now) else None
 
-        return self._read(await self._keep(self.authority_secret, wanted))
+        return self._read(await self._secrets.keep(self.authority_secret, _TYPE, wanted))
 
     async def _kept_certificate(
         self, authority: Authority, service: str, secret: str, now: datetime
@@ -143,51 +136,16 @@ class Certificates:
             trusted = authority.after(known.get(AUTHORITIES, ""), now)
             return {**_data(authority.issue(service, now)), AUTHORITIES: trusted}
 
-        return await self._keep(secret, wanted)
+        return await self._secrets.keep(secret, _TYPE, wanted)
 
     def _read(self, found: Data) -> Authority:
         try:
             return Authority.read(_pair(found))
         except UnusableAuthority as error:
             raise UnusableAuthority(
-                f"the Secret `{self.authority_secret}` in `{self._namespace}` holds no CA: "
+                f"the Secret `{self.authority_secret}` in `{self._secrets.namespace}` holds no CA: "
                 f"{error}. Put it back, or delete it: another one is made then"
             ) from error
-
-    async def _keep(self, name: str, wanted: Callable[[Data | None], Data | None]) -> Data:
-        """Let a Secret hold what is wanted of what it holds; None leaves it. Whoever writes at the
-        same time comes first: what is there then is looked at again."""
-        for _ in range(_TRIES):
-            found = await self._found(name)
-            held = None if found is None else _decoded(found)
-            data = wanted(held)
-            if data is None:
-                return held or {}
-            try:
-                await self._write(name, found, data)
-            except ApiError as error:
-                if not is_outrun(error):
-                    raise
-            else:
-                return data
-        raise ApiError(409, "Conflict", f"somebody else writes the Secret `{name}` all the time")
-
-    async def _found(self, name: str) -> Object | None:
-        try:
-            return await self._api.get(SECRETS, self._namespace, name)
-        except ApiError as error:
-            if not is_gone(error):
-                raise
-            return None
-
-    async def _write(self, name: str, found: Object | None, data: Data) -> None:
-        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
-        if found is not None:
-            await self._api.replace(SECRETS, {**found, "data": encoded})
-            return
-        meta = {"name": name, "labels": {MANAGED_BY: MANAGER}}
-        body = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": _TYPE}
-        await self._api.create(SECRETS, self._namespace, {**body, "data": encoded})
 
 
 def _pair(data: Data) -> Pair:
@@ -196,14 +154,3 @@ def _pair(data: Data) -> Pair:
 
 def _data(pair: Pair) -> Data:
     return {CERTIFICATE: pair.certificate, KEY: pair.key}
-
-
-def _decoded(secret: Object) -> Data:
-    """The values of a Secret. What is no text is left out: it is nothing of ours."""
-    found = {}
-    for key, value in (secret.get("data") or {}).items():
-        try:
-            found[key] = base64.b64decode(value, validate=True).decode()
-        except ValueError:
-            continue
-    return found

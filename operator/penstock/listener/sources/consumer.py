@@ -18,6 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from penstock.listener.source import (
     Event,
+    EventFile,
     PollDriver,
     Polled,
     Source,
@@ -25,13 +26,16 @@ from penstock.listener.source import (
     StreamDriver,
     Surroundings,
 )
+from penstock.tasks.contract.records import line_of
 from penstock.triggers.brokers.properties import BatchTrigger, wait_of
 
 H = TypeVar("H")
 """What a consumer needs to acknowledge a message."""
 
-MAX_BATCH_BYTES = 256 * 1024
-"""How large the messages of a batch may be together, as JSON: they are stored in the Execution."""
+MAX_BATCH_BYTES = 16 * 1024 * 1024
+"""How large the messages of a batch may be together, as JSON: they are gathered in memory."""
+BATCH_NAME = "messages.ion"
+"""The name of the file with the messages of a batch, one in a line."""
 MAX_GATHERING = timedelta(minutes=1)
 """How long a batch is gathered, where the trigger does not say."""
 
@@ -159,10 +163,11 @@ async def gather(consumer: Consumer[H], properties: BatchTrigger) -> list[Messag
 
 
 def batch_event(messages: Sequence[Message[Any]], counted_as: str) -> Event:
-    """The one event of a batch. Its key is made of the keys of all messages; one that came twice
-    meanwhile is in it once."""
+    """The one event of a batch, with a file of its messages. Its key is made of theirs; one that
+    came twice meanwhile is in it once."""
     events = {message.event.key: message.event for message in messages}
     first = next(iter(events))
     digest = hashlib.sha256("\n".join(sorted(events)).encode()).hexdigest()[:24]
-    rows = [dict(event.variables) for event in events.values()]
-    return Event(f"{first}+{len(rows)}:{digest}", {"messages": rows, counted_as: len(rows)})
+    lines = b"".join(line_of(dict(event.variables)) for event in events.values())
+    key, count = f"{first}+{len(events)}:{digest}", len(events)
+    return Event(key, {counted_as: count}, {("uri",): EventFile(BATCH_NAME, lines)})

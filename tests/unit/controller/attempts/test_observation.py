@@ -31,7 +31,7 @@ from penstock.kubernetes.api.client import (
     Object,
 )
 from penstock.resources.execution import ExecutionStatus, State
-from penstock.storage.signing import create_key
+from penstock.storage.key import create_key
 from penstock.tasks.contract.framing import Result, encode_result
 from tests.fixtures.controller import NAMESPACE, Controller, execution, flow, until
 from tests.fixtures.pods import complete, pod_of

@@ -12,7 +12,7 @@ from penstock.controller.executions.observe import NewExecution, Observer, OpenE
 from penstock.controller.executions.resolution import Refusal
 from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, JOBS, PODS, Object
 from penstock.resources.execution import ExecutionStatus, State
-from penstock.storage.signing import create_key
+from penstock.storage.key import create_key
 from tests.fixtures.controller import NAMESPACE, Controller, execution, flow, until
 from tests.fixtures.pods import ended, pod_of
 

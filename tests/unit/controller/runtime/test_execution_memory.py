@@ -24,7 +24,7 @@ from penstock.controller.runtime.queue import Key
 from penstock.engine.state.task_run_cache import TaskRunCache
 from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, JOBS, PODS, Object
 from penstock.kubernetes.api.labels import ATTEMPT, EXECUTION_UID, TASK_RUN
-from penstock.storage.signing import create_key
+from penstock.storage.key import create_key
 from tests.fixtures.controller import NAMESPACE, Controller, execution, flow, until
 from tests.fixtures.pods import complete, ended, pod_of, running
 

@@ -1,0 +1,85 @@
+"""Files of triggers: the gateway signs the address to which one is put, for the Execution that it
+will start.
+
+The gateway itself reads and writes none. Where the storage service is, and the key that signs for
+such files and for nothing else, stand in a Secret that the controller keeps.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.cluster.firings import execution_name
+from penstock.flow.document import Trigger
+from penstock.kubernetes.api.client import Object
+from penstock.storage.arrivals import AUTHORITIES, KEY, URL, arrival_path, signed_address
+from penstock.storage.uris import ExecutionPlace, uri_of
+from penstock.triggers.evaluation import FlowName
+
+FOLDER_VARIABLE = "PENSTOCK_ARRIVALS"
+"""The folder with what the Secret holds, each value in a file."""
+
+
+class FilesUnavailable(Exception):
+    """No file can be put now; it may be possible later."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file that is to be put."""
+
+    name: str
+    size: int
+    """In bytes."""
+    digest: str
+    """The SHA-256 of its content."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one file is put, and how flows name it then."""
+
+    uri: str
+    """The URI in the internal storage."""
+    url: str
+    """The address to which it is put, for some minutes."""
+    authorities: str
+    """The CAs (PEM) by which the storage service is known; empty where it speaks plain HTTP."""
+
+
+class TriggerFiles:
+    """Signs for files of triggers."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    @classmethod
+    def of_environment(cls) -> TriggerFiles:
+        """Find the Secret where the chart mounts it."""
+        folder = os.environ.get(FOLDER_VARIABLE)
+        return cls(Path(folder) if folder else None)
+
+    def place(
+        self, flow: Object, name: FlowName, trigger: Trigger, key: str, wanted: Wanted
+    ) -> Place:
+        """Sign for a file of the Execution that a firing starts: that of this key, of a trigger of
+        a Flow. Raises :class:`FilesUnavailable`, and ``StorageError`` where no such file may
+        be. It reads the Secret: call it in a thread."""
+        meta = flow["metadata"]
+        execution = execution_name(meta["name"], name.id, trigger.id, key)
+        path = arrival_path(ExecutionPlace(name.namespace, name.id, execution), wanted.name)
+        signing = bytes.fromhex(self._value(KEY))
+        address = signed_address(signing, meta["namespace"], path, wanted.size, wanted.digest)
+        return Place(uri_of(path), self._value(URL) + address, self._value(AUTHORITIES))
+
+    def _value(self, name: str) -> str:
+        try:
+            if self._folder is None:
+                raise FileNotFoundError(name)
+            return (self._folder / name).read_text().strip()
+        except OSError as error:
+            raise FilesUnavailable(
+                "the internal storage is not ready for files of triggers yet; try again"
+            ) from error
