@@ -43,11 +43,11 @@ def opened(type: str, properties: Mapping[str, Any]) -> Any:
     return driver(known)(model, surroundings())
 
 
-async def polled(type: str, properties: Mapping[str, Any]) -> Polled:
+async def polled(type: str, properties: Mapping[str, Any], cursor: Any = None) -> Polled:
     """What a poll of a trigger gives."""
     known = trigger_type(type)
     model = known.model.model_validate(dict(properties), context={})
-    found = await driver(known)(model, None, surroundings())
+    found = await driver(known)(model, cursor, surroundings())
     assert isinstance(found, Polled)
     return found
 

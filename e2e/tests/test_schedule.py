@@ -62,7 +62,7 @@ def test_other_triggers_are_accepted_and_say_that_they_are_not_served(scenario: 
         tasks:
           - {id: a, type: io.kestra.plugin.core.debug.Return, format: x}
         triggers:
-          - {id: poll, type: io.kestra.plugin.aws.s3.Trigger, bucket: orders}
+          - {id: poll, type: io.kestra.plugin.debezium.postgres.Trigger, hostname: orders}
     """)
 
     def told() -> str | None:

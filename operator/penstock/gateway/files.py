@@ -32,7 +32,7 @@ class Wanted:
 
     name: str
     size: int
-    """In bytes."""
+    """The bytes of its content."""
     digest: str
     """The SHA-256 of its content."""
 

@@ -154,7 +154,7 @@ def handled(controller: Controller) -> datetime | None:
 async def test_other_triggers_start_nothing_and_say_so(tmp_path: Path) -> None:
     # given
     text = YEARLY.replace('    cron: "@yearly"\n', "    bucket: orders\n").replace(
-        "core.trigger.Schedule", "aws.s3.Trigger"
+        "core.trigger.Schedule", "debezium.postgres.Trigger"
     )
     controller = Controller(tmp_path)
     controller.server.put(FLOWS, flow(text))

@@ -118,7 +118,7 @@ def test_a_trigger_of_another_distribution_is_checked(
 
 def test_penstocks_own_types_have_names_of_their_own() -> None:
     names = [name for known in registry.own_types() for name in known.names]
-    assert len(names) == len(set(names)) == 22
+    assert len(names) == len(set(names)) == 24
     assert [known.name for known in registry.own_types() if known.served] == [
         "io.kestra.plugin.amqp.RealtimeTrigger",
         "io.kestra.plugin.amqp.Trigger",
@@ -132,6 +132,8 @@ def test_penstocks_own_types_have_names_of_their_own() -> None:
         "io.kestra.plugin.nats.core.Trigger",
         "io.kestra.plugin.redis.list.RealtimeTrigger",
         "io.kestra.plugin.redis.list.Trigger",
+        "io.kestra.plugin.aws.s3.Trigger",
+        "io.kestra.plugin.minio.Trigger",
         "io.kestra.plugin.core.trigger.Schedule",
         "io.kestra.plugin.core.trigger.ScheduleOnDates",
         "io.kestra.plugin.core.trigger.Webhook",

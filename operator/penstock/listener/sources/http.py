@@ -73,7 +73,7 @@ def _ask(properties: HttpTrigger) -> Mapping[str, Any]:
     """Ask, and give what `response.…` is. Raises :class:`SourceError`."""
     if properties.encrypt_body:
         raise SourceError("`encryptBody`: encryption is not served yet")
-    refused = RefusedNetworks(_refused())
+    refused = RefusedNetworks(refused_networks())
 
     def connected(
         address: tuple[str, int], timeout: Any = None, source_address: Any = None
@@ -117,7 +117,8 @@ def _is_wanted(condition: str | bool, found: Mapping[str, Any]) -> bool:
         raise SourceError(f"`responseCondition` can't be told: {error}") from None
 
 
-def _refused() -> Sequence[str]:
+def refused_networks() -> Sequence[str]:
+    """Give the networks that flows may not ask, as the controller says."""
     named = os.environ.get(REFUSED_VARIABLE)
     return REFUSED if named is None else [item for item in named.split(",") if item]
 

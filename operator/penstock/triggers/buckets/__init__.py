@@ -1,0 +1,1 @@
+"""Triggers that look for objects in the buckets of object stores."""
