@@ -238,6 +238,8 @@ WAITS_THAT_PASS = (
     Reason("LeftOver", Health.RETRIED,
            "What a deleted namesake had made is still there.", _WAIT),
     Reason("KeyBusy", Health.RETRIED, "Others change the same key all the time.", _WAIT),
+    Reason("NotListed", Health.RETRIED,
+           "A new controller has not read all KeyValues yet, and one of them is asked for.", _WAIT),
     Reason("Waiting", Health.RETRIED, "Something is in the way.", _WAIT),
     Reason(
         "WorkersBusy",

@@ -46,6 +46,16 @@ class WaitingError(Exception):
     reason = "Waiting"
 
 
+class NotListed(WaitingError):
+    """Something has to be looked for among all objects of a kind, and these are not known yet. Once
+    they are, it is reconciled again."""
+
+    reason = "NotListed"
+
+    def __init__(self, plural: str) -> None:
+        super().__init__(f"the controller has just started, and has not read all {plural} yet")
+
+
 @dataclass(frozen=True)
 class Done:
     """Nothing is to be done until there is news."""

@@ -16,7 +16,7 @@ from penstock.controller.flows.duplicates import older_duplicate
 from penstock.controller.flows.revisions import AcceptedFlow, Revisions
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.keys import StartedBy
-from penstock.controller.runtime.outcomes import is_missing
+from penstock.controller.runtime.outcomes import NotListed, is_missing
 from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.status_writer import write_status
 from penstock.controller.triggers.serving import (
@@ -26,6 +26,7 @@ from penstock.controller.triggers.serving import (
     TriggerServers,
 )
 from penstock.controller.triggers.stopping import stopped_by
+from penstock.expressions import NotLoaded
 from penstock.flow.document import Flow, Trigger
 from penstock.flow.problems import shortened
 from penstock.kubernetes.api.client import TRIGGER_STATES, Api, ApiError, Object
@@ -141,7 +142,12 @@ class TriggerReconciler:
         work = TriggerAtWork(
             accepted, flow, trigger, kind, properties, state, spec, known, executions
         )
-        return await server.serve(work, now)
+        try:
+            return await server.serve(work, now)
+        except NotLoaded as missing:  # of what expressions of triggers read only keys wait
+            if isinstance(missing.wanted, NotListed):
+                raise missing.wanted from None
+            raise
 
     async def _disable(self, state: Object) -> Object:
         """Let the spec say that a trigger is disabled, as its `stopAfter` wants it. The status
