@@ -258,6 +258,8 @@ WAITS_FOR_A_PERSON = (
            "The controller lacks a right, or an admission policy refuses the object.",
            "Give it the right, or change what the policy refuses."),
     Reason("Invalid", Health.BLOCKED, "The API server finds the object invalid.", _READ_MESSAGE),
+    Reason("InvalidSpec", Health.BLOCKED, "The spec of a TriggerState can't be read.",
+           "Change the field that the message names."),
     Reason("BadRequest", Health.BLOCKED, "The API server can't read the object.", _READ_MESSAGE),
     Reason("RequestEntityTooLarge", Health.BLOCKED, "The object is too large.", _READ_MESSAGE),
     Reason("MethodNotAllowed", Health.BLOCKED, "The API server does not serve such a call.",

@@ -17,6 +17,7 @@ from http import HTTPStatus
 from penstock.cluster.key_value_writer import KeyBusy
 from penstock.kubernetes.api.client import ApiError
 from penstock.kubernetes.api.configmap_store import KeptError, LeftBehind
+from penstock.resources.stored import InvalidSpec
 from penstock.storage.errors import StorageError
 
 FIRST_RETRY = 0.2
@@ -110,7 +111,7 @@ def outcome_of(error: Exception) -> Outcome:
             return AtOnce()
         case LeftBehind():
             return Retry(error.reason, str(error))
-        case KeptError():
+        case KeptError() | InvalidSpec():
             return Stalled(error.reason, str(error))
         case ApiError():
             return _of_api_error(error)

@@ -33,7 +33,7 @@ from penstock.kubernetes.api.client import TRIGGER_STATES, Api, ApiError, Object
 from penstock.resources.conditions import TRIGGER_STATE
 from penstock.resources.flow import FlowStatus
 from penstock.resources.names import short_hash
-from penstock.resources.stored import status_of
+from penstock.resources.stored import spec_of, status_of
 from penstock.resources.trigger_state import (
     TriggerPhase,
     TriggerStateSpec,
@@ -87,7 +87,7 @@ class TriggerReconciler:
             return None
         accepted = await self._revisions.accept(flow)
         now = datetime.now(UTC)
-        spec = TriggerStateSpec.model_validate(state["spec"])
+        spec = spec_of(TriggerStateSpec, state)
         before = status_of(TriggerStateStatus, state)
         served = await self._serve(accepted, state, spec, before, now)
         if served is None:

@@ -14,7 +14,14 @@ from penstock.engine.interface.actions import ToggleTrigger
 from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, TRIGGER_STATES, Object
 from penstock.resources.trigger_state import new_trigger_state, trigger_state_name
 from tests.fixtures.apiserver import Refused, names
-from tests.fixtures.controller import NAMESPACE, Controller, execution, flow, until
+from tests.fixtures.controller import (
+    NAMESPACE,
+    Controller,
+    conditions,
+    execution,
+    flow,
+    until,
+)
 from tests.fixtures.triggers import LONG_AGO, armed, change, looked, started, state, status
 
 TWO = """
@@ -111,6 +118,30 @@ async def test_one_that_somebody_else_made_counts_for_nothing(
     # then
     assert state(controller)["metadata"]["uid"] != "forged"
     assert (status(controller)["state"], started(controller)) == ("Armed", [])
+
+
+async def test_a_spec_that_cannot_be_read_is_told_and_no_date_is_lost_for_it(
+    tmp_path: Path,
+) -> None:
+    # given: what the API server takes for a date
+    controller = Controller(tmp_path)
+    await armed(controller, ONE)
+    change(controller, "status", lastDate=LONG_AGO)
+    change(controller, "spec", backfill={"start": ["2026-01-01T00:00:00Z"]})
+    async with controller.running():
+        # when
+        await until(lambda: "Stalled" in conditions(state(controller)))
+        # then
+        reason, message = conditions(state(controller))["Stalled"]
+        assert (reason, message) == (
+            "InvalidSpec",
+            "spec.backfill.start: Input should be a valid datetime",
+        )
+        assert started(controller) == []
+        # and once it can be read
+        change(controller, "spec", backfill=None)
+        await until(lambda: started(controller) == [NEW_YEAR])
+        await until(lambda: "Stalled" not in conditions(state(controller)))
 
 
 async def test_one_of_another_name_is_told_that_it_counts_for_nothing(tmp_path: Path) -> None:
