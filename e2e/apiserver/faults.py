@@ -30,6 +30,8 @@ class Faults(ctypes.Structure):
     """Seconds by which they are late at most."""
     slow_lists: float
     """Seconds by which the answer to every list is late."""
+    lost_keyvalue_lists: float
+    """The share of the lists of KeyValues that get no answer."""
     clock: float
     """Seconds by which the controller's clock is fast."""
 
@@ -37,7 +39,7 @@ class Faults(ctypes.Structure):
         (name, ctypes.c_double)
         for name in (
             *("lost_calls", "lost_answers", "delayed", "longest_delay"),
-            *("slow_lists", "clock"),
+            *("slow_lists", "lost_keyvalue_lists", "clock"),
         )
     ]
 
@@ -100,6 +102,9 @@ class FaultyClient:
         if self._random.random() < faults.lost_calls:
             self._note(verb, path, 0)
             raise OSError("the call was lost")
+        if _lists_keyvalues(verb, path) and self._random.random() < faults.lost_keyvalue_lists:
+            self._note(verb, path, 0)
+            raise OSError("the list was lost")
         is_lost = self._random.random() < faults.lost_answers
         try:
             answer = await self._client.call_api(
@@ -121,3 +126,7 @@ class FaultyClient:
 
     def _note(self, verb: str, path: str, status: int, made: Any = None) -> None:
         self._write(Call(time.monotonic(), verb, path, status, made))
+
+
+def _lists_keyvalues(verb: str, path: str) -> bool:
+    return verb == "GET" and path.endswith("/keyvalues")

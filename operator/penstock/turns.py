@@ -1,4 +1,10 @@
-"""Whose turn it is: so many calls at once, and each tenant as much of them as any other."""
+"""Whose turn it is: so many calls at once, and each tenant as much of them as any other.
+
+A share of its own bounds one tenant, but a few that have each used up theirs hold everything, be it
+by intent. So no tenant gets another turn while it has as many as are free: of n tenants that want
+all they can get, each has one part of n + 1, and one part stays free for whoever has none. One that
+is alone gets half of all that way, and its share, where that is less.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +32,9 @@ class Turn:
 
 
 class Turns:
-    """Lets in ``at_once`` calls together, and of each tenant ``per_tenant``; those that wait come
-    one tenant after the other, whoever has how many. For one event loop."""
+    """Lets in ``at_once`` calls together, of each tenant ``per_tenant``, and never more than leave
+    as many for others; those that wait come one tenant after the other, whoever has how many. For
+    one event loop."""
 
     def __init__(self, at_once: int, per_tenant: int) -> None:
         self._at_once = at_once
@@ -48,7 +55,8 @@ class Turns:
 
     def has_room(self, tenant: str) -> bool:
         """Whether a call of the tenant would begin at once."""
-        return self._running.total() < self._at_once and self._running[tenant] < self._per_tenant
+        held = self._running[tenant]
+        return held < min(self._per_tenant, self._at_once - self._running.total())
 
     async def _taken(self, tenant: str) -> Turn:
         future: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
@@ -68,12 +76,7 @@ class Turns:
         self._call_next()
 
     def _call_next(self) -> None:
-        while self._running.total() < self._at_once:
-            tenant = next(
-                (name for name in self._waiting if self._running[name] < self._per_tenant), None
-            )
-            if tenant is None:
-                return
+        while (tenant := next(filter(self.has_room, self._waiting), None)) is not None:
             queue = self._waiting.pop(tenant)
             future = queue.popleft()
             if queue:

@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from e2e.bench.hostile.attack import Attack
-from e2e.bench.hostile.attacks import expressions, many, servers, storage
-from e2e.bench.hostile.ground import SYSTEM_NAMESPACE, Ground
+from e2e.bench.hostile.attacks import expressions, gateway, many, servers, storage
+from e2e.bench.hostile.ground import SYSTEM_NAMESPACE, Ground, gateway_of
 from e2e.bench.hostile.restarts import restarts_between, restarts_by_pod
 from e2e.bench.hostile.victim import Greeting, Victim
 from e2e.fixtures.kubernetes import Kubernetes, address_for_pods
@@ -37,6 +37,7 @@ ATTACKS: tuple[type[Attack], ...] = (
     *expressions.ATTACKS,
     *servers.ATTACKS,
     *storage.ATTACKS,
+    *gateway.ATTACKS,
 )
 GOAL = 3.0
 """Seconds that a hello-world may take at most, whatever goes on elsewhere."""
@@ -206,7 +207,7 @@ def _arena() -> Iterator[Arena]:
             with Repository(git.clone_url(name)) as repository:
                 repository.commit({"README": "nothing"})
             url = f"http://{host}:{server.server_port}/"
-            victim = Victim(kubernetes, name, url, git.clone_url(name))
+            victim = Victim(kubernetes, name, url, git.clone_url(name), gateway_of(kubernetes))
             victim.prepare()
             yield Arena(kubernetes, victim, git, Path(folder), host)
     finally:

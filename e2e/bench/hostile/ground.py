@@ -106,6 +106,12 @@ class Ground:
         return None
 
 
+def gateway_of(kubernetes: Kubernetes) -> str:
+    """The URL of the gateway, as this machine reaches it."""
+    spec = kubernetes.core.read_namespaced_service("penstock-gateway", SYSTEM_NAMESPACE).spec
+    return f"http://{spec.cluster_ip}:{spec.ports[0].port}"
+
+
 _URL, _GRANT = "PENSTOCK_STORAGE_URL", "PENSTOCK_STORAGE_GRANT"
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +17,11 @@ from e2e.fixtures.kubernetes import Kubernetes, Object, wait_for
 
 _POLL = 0.05
 _ENDS = ("SUCCESS", "WARNING", "FAILED", "KILLED", "CANCELLED")
-GREETINGS = ("hello", "file", "http", "git")
-"""A flow with a script, one that keeps a file, one that asks a server of its own; a GitSource."""
+GREETINGS = ("hello", "file", "http", "webhook", "git")
+"""A flow with a script, one that keeps a file, one that asks a server of its own, one that its
+webhook starts; a GitSource."""
+_KEY = "victim-key"
+_LONGEST_CALL = 30.0
 
 
 @dataclass
@@ -43,7 +49,11 @@ class Victim:
     """A URL that answers at once."""
     repository: str
     """The URL of a small repository."""
+    gateway: str
+    """The URL of the gateway."""
     _count: int = field(default=0)
+    _started: dict[str, str] = field(default_factory=dict)
+    """The Executions that the webhook started, by the greeting."""
 
     def prepare(self) -> None:
         """Let there be the flows."""
@@ -52,9 +62,13 @@ class Victim:
             "hello": script("echo hello"),
             "file": script("echo hello > file.txt", outputFiles=["file.txt"]),
             "http": {"id": "ask", "type": f"{CORE}.debug.Return", "format": ask},
+            "webhook": script("echo hello"),
         }
+        hook = {"id": "hook", "type": f"{CORE}.trigger.Webhook", "key": _KEY}
         for name, task in flows.items():
             spec: dict[str, Any] = {"id": name, "namespace": "company.victim", "tasks": [task]}
+            if name == "webhook":
+                spec["triggers"] = [hook]
             self.kubernetes.create("flows", self.namespace, made("Flow", name, spec))
         for name in GREETINGS:
             first = self.greet(name, 60)
@@ -80,7 +94,10 @@ class Victim:
 
     def _look(self, plural: str, flow: str, name: str) -> str | None:
         """The state of the object of a greeting, which is made where it is not there."""
-        found = self.kubernetes.get(plural, self.namespace, name)
+        found = self.kubernetes.get(plural, self.namespace, self._started.get(name, name))
+        if found is None and flow == "webhook":
+            self._call(name)
+            return None
         if found is None:
             body = (
                 made("GitSource", name, {"url": self.repository})
@@ -92,6 +109,17 @@ class Victim:
         status = found.get("status") or {}
         applied = "SUCCESS" if "appliedCommit" in status else None
         return applied if flow == "git" else status.get("state")
+
+    def _call(self, name: str) -> None:
+        """Let the webhook start an execution, once for each greeting however often it is called."""
+        path = f"api/v1/{self.namespace}/executions/webhook/company.victim/webhook/{_KEY}"
+        headers = {"Idempotency-Key": name, "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.gateway}/{path}", b"{}", headers)
+        try:
+            with urllib.request.urlopen(request, timeout=_LONGEST_CALL) as answer:
+                self._started[name] = json.load(answer)["id"]
+        except (OSError, http.client.HTTPException):
+            return  # it is not known yet, or too much is going on: it is called again
 
     def greetings(self, flow: str, seconds: float) -> list[Greeting]:
         """Run a flow again and again for a time, whose end the last one may pass by some."""

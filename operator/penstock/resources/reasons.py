@@ -238,6 +238,8 @@ WAITS_THAT_PASS = (
     Reason("LeftOver", Health.RETRIED,
            "What a deleted namesake had made is still there.", _WAIT),
     Reason("KeyBusy", Health.RETRIED, "Others change the same key all the time.", _WAIT),
+    Reason("NotListed", Health.RETRIED,
+           "A new controller has not read all KeyValues yet, and one of them is asked for.", _WAIT),
     Reason("Waiting", Health.RETRIED, "Something is in the way.", _WAIT),
     Reason(
         "WorkersBusy",
@@ -256,6 +258,8 @@ WAITS_FOR_A_PERSON = (
            "The controller lacks a right, or an admission policy refuses the object.",
            "Give it the right, or change what the policy refuses."),
     Reason("Invalid", Health.BLOCKED, "The API server finds the object invalid.", _READ_MESSAGE),
+    Reason("InvalidSpec", Health.BLOCKED, "The spec of a TriggerState can't be read.",
+           "Change the field that the message names."),
     Reason("BadRequest", Health.BLOCKED, "The API server can't read the object.", _READ_MESSAGE),
     Reason("RequestEntityTooLarge", Health.BLOCKED, "The object is too large.", _READ_MESSAGE),
     Reason("MethodNotAllowed", Health.BLOCKED, "The API server does not serve such a call.",

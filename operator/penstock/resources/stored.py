@@ -16,6 +16,18 @@ from pydantic import BaseModel, ValidationError
 from penstock.resources.conditions import Condition
 
 Status = TypeVar("Status", bound=BaseModel)
+Spec = TypeVar("Spec", bound=BaseModel)
+
+
+class InvalidSpec(Exception):
+    """A spec can't be read. The message names the first field of which that is so."""
+
+    reason = "InvalidSpec"
+
+    def __init__(self, error: ValidationError) -> None:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, ("spec", *first["loc"])))
+        super().__init__(f"{place}: {first['msg'].removeprefix('Value error, ')}")
 
 
 def written_date(value: Any) -> datetime | None:
@@ -26,6 +38,14 @@ def written_date(value: Any) -> datetime | None:
         return datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def spec_of(model: type[Spec], body: dict[str, Any]) -> Spec:
+    """Read the spec of an object. Raises ``InvalidSpec``."""
+    try:
+        return model.model_validate(body.get("spec") or {})
+    except ValidationError as error:
+        raise InvalidSpec(error) from None
 
 
 def status_of(model: type[Status], body: dict[str, Any]) -> Status:

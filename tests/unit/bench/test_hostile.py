@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from e2e.bench.hostile.__main__ import ATTACKS, Arena, Row, as_json, cells, selected
 from e2e.bench.hostile.attack import Attack
-from e2e.bench.hostile.attacks import expressions, storage
+from e2e.bench.hostile.attacks import expressions, gateway, storage
 from e2e.bench.hostile.ground import Ground
 from e2e.bench.hostile.restarts import restarts_between, restarts_by_pod
 from e2e.bench.hostile.victim import GREETINGS, Greeting, Victim
@@ -116,11 +120,107 @@ def test_a_flow_of_an_attacker_is_accepted(attack: type[expressions.FlowAttack])
     assert parser().parse(SourceDocument(spec)).flow.id == "evil"
 
 
+@pytest.mark.parametrize("attack", gateway.ATTACKS)
+def test_a_trigger_of_an_attacker_is_accepted(attack: type[gateway.Flood]) -> None:
+    tasks = [{"id": "a", "type": "io.kestra.plugin.core.log.Log", "message": "a"}]
+    spec = {"id": "evil", "namespace": "a.b", "tasks": tasks, "triggers": [attack.trigger]}
+
+    assert parser().parse(SourceDocument(spec)).flow.triggers[0].id == attack.trigger["id"]
+
+
+Answered = Callable[[str, str, str], tuple[int, Any]]
+"""Method, path and `Idempotency-Key` of a call to its status and answer."""
+
+
+@contextmanager
+def answering(answered: Answered) -> Iterator[tuple[str, int]]:
+    """A server that stands for the gateway."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            key = self.headers.get("Idempotency-Key") or ""
+            status, answer = answered(self.command, self.path, key)
+            text = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_POST = do_GET
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Drop a message of the log."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield "127.0.0.1", server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_callers_of_the_gateway_go_on_until_the_attack_is_over(tmp_path: Path) -> None:
+    # given: a gateway that refuses everybody
+    cluster, calls = Cluster(), list[str]()
+    over, again = threading.Event(), threading.Event()
+
+    def refuse(method: str, path: str, key: str) -> tuple[int, Any]:
+        calls.append(f"{method} {path.removeprefix('/api/v1/listener/')}")
+        if len(calls) > gateway.CALLERS:
+            again.set()
+        return 429, None
+
+    with answering(refuse) as (host, port):
+        service = SimpleNamespace(
+            spec=SimpleNamespace(cluster_ip=host, ports=[SimpleNamespace(port=port)])
+        )
+        cluster.core.read_namespaced_service = lambda name, namespace: service
+        kubernetes = cast(Kubernetes, cluster)
+        ground = Ground(kubernetes, "evil", tmp_path, cast(GitServer, None), host)
+        attack = gateway.ListenerFlood()
+        attack._token = "token"
+        # when
+        work = threading.Thread(target=attack.begin, args=(ground, over), daemon=True)
+        work.start()
+        # then
+        assert again.wait(30)
+        over.set()
+        work.join(30)
+        assert not work.is_alive()
+    assert set(calls) == {"POST firings", "GET triggers", "POST reports"}
+
+
+def test_a_greeting_by_webhook_is_the_execution_that_the_gateway_made(tmp_path: Path) -> None:
+    # given: a gateway that does not know the flow at first
+    cluster, keys = Cluster(), list[str]()
+
+    def know(method: str, path: str, key: str) -> tuple[int, Any]:
+        keys.append(key)
+        if len(keys) == 1:
+            return 404, None
+        cluster.create("executions", "victim", {"metadata": {"name": "made"}})
+        return 200, {"id": "made"}
+
+    with answering(know) as (host, port):
+        victim = Victim(
+            cast(Kubernetes, cluster), "victim", "http://s/", "http://g/x", f"http://{host}:{port}"
+        )
+        # when
+        greeting = victim.greet("webhook", 30)
+    # then
+    assert greeting.state == "SUCCESS"
+    assert keys == ["webhook-1", "webhook-1"]
+    assert list(cluster.made) == ["made"]
+
+
 def test_an_attack_that_fails_is_told_and_cleaned_up(tmp_path: Path) -> None:
     # given
     cluster = Cluster()
     kubernetes = cast(Kubernetes, cluster)
-    victim = Victim(kubernetes, "victim", "http://server/", "http://git/x.git")
+    victim = Victim(kubernetes, "victim", "http://server/", "http://git/x.git", "http://gateway")
     arena = Arena(kubernetes, victim, cast(GitServer, None), tmp_path, "host")
     arena.undisturbed["hello"] = [Greeting(0.1, "SUCCESS")]
     # when

@@ -66,7 +66,7 @@ class Given:
             ExecutionMemories(),
             reading.readers,
             lambda body: self.ready.set(),
-            KeyValueIndex(ObjectStore(pair_keys)).of,
+            KeyValueIndex(ObjectStore(pair_keys), is_listed=True).of,
         )
 
     def _of_tenant(self, tenant: str) -> Storage:

@@ -45,7 +45,7 @@ class Given:
         self.executions = ObjectStore(execution_keys)
         self.storage = Storage.local(str(folder))
         self.told: list[Key] = []
-        self.pairs = KeyValueIndex(ObjectStore(pair_keys))
+        self.pairs = KeyValueIndex(ObjectStore(pair_keys), is_listed=True)
         self.writer = KeyValueWriter(
             cast("Api", self.api), self.pairs, lambda tenant, attempt: False
         )

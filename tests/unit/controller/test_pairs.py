@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,9 @@ from penstock.controller.keyvalues.reconciler import KeyValueReconciler
 from penstock.controller.keyvalues.task_effects import recorded_in
 from penstock.controller.runtime.execution_memory import ExecutionMemories
 from penstock.controller.runtime.indexes import ObjectStore
-from penstock.expressions import ExpressionError
+from penstock.controller.runtime.outcomes import NotListed
+from penstock.engine.interface.selecting import PurgePairs
+from penstock.expressions import ExpressionError, Host, NotLoaded
 from penstock.kubernetes.api.json_reader import LEVELS_OF_LIST, read_json
 from penstock.kubernetes.api.large_values import CUT
 from penstock.resources.keyvalue import KEY_PATTERN, NAMESPACE_PATTERN, key_value_name
@@ -27,6 +30,7 @@ from penstock.storage import uris
 from penstock.storage.errors import StorageError
 from penstock.storage.kv import KeyExists, Pair
 from penstock.tasks.contract.kv_effects import MAX_VALUE_BYTES, Change, EffectRefused
+from penstock.types import expressions
 from tests.fixtures.memory_api import MemoryApi
 
 TEAM = "company.team"
@@ -46,7 +50,7 @@ class World:
         self.objects = ObjectStore(pair_keys)
         for body in self.api.objects.values():
             self.objects.put(body)
-        self.pairs = KeyValueIndex(self.objects)
+        self.pairs = KeyValueIndex(self.objects, is_listed=True)
         self.writer = KeyValueWriter(self.api, self.pairs, self._is_recorded)  # type: ignore[arg-type]
         self.reconciler = KeyValueReconciler(
             self.api, self.objects, self.pairs, self._is_recorded, self  # type: ignore[arg-type]
@@ -210,6 +214,40 @@ def test_kv_in_an_expression_is_as_it_is_locally(world: World) -> None:
         elsewhere("k")
 
 
+async def test_before_all_keyvalues_are_known_no_key_is_taken_for_missing(world: World) -> None:
+    # given: a new controller that has seen one of them
+    world.given(TEAM, "seen", 1, name="seen", expirationDate=in_seconds(-1))
+    world.pairs.is_listed = False
+    ask = partial(world.pairs.find, "t", TEAM)
+    # then: nobody is answered
+    for question in (
+        partial(ask, "seen"),
+        partial(world.pairs.of("t").inherited, TEAM, "k"),
+        partial(world.pairs.of("t").keys, TEAM),
+        partial(world.pairs.meant, "t", PurgePairs((TEAM,), False, None, None, expired_only=False)),
+    ):
+        with pytest.raises(NotListed, match="not read all KeyValues yet"):
+            question()
+    # nor is anything changed
+    with pytest.raises(NotListed):
+        await world.change(setting("new"))
+    await world.reconciler.reconcile("t", "seen")
+    assert list(world.api.objects) == [("t", "seen")]
+    # and an expression is rendered anew later, whatever it does about keys that are missing
+    functions = {"kv": world.pairs.function("t", TEAM)}
+    with pytest.raises(NotLoaded) as missing:
+        render("{{ kv('k', errorOnMissing=false) ?? 'none' }}", functions)
+    assert isinstance(missing.value.wanted, NotListed)
+    # when
+    world.pairs.is_listed = True
+    # then
+    assert render("{{ kv('k', errorOnMissing=false) ?? 'none' }}", functions) == "none"
+
+
+def render(template: str, functions: dict[str, Any]) -> str | None:
+    return expressions().render(template, {}, Host(functions=functions))
+
+
 def test_the_resource_takes_what_the_local_storage_takes() -> None:
     assert storage_pairs._KEY.pattern == KEY_PATTERN
     assert uris._NAMESPACE.pattern.replace("(?:", "(") == NAMESPACE_PATTERN
@@ -319,7 +357,7 @@ async def test_what_the_watch_has_not_told_yet_is_not_overwritten(world: World) 
     world.restart()
     await world.change(setting(2))
     world.objects = stale
-    world.pairs = KeyValueIndex(stale)
+    world.pairs = KeyValueIndex(stale, is_listed=True)
     world.writer = KeyValueWriter(world.api, world.pairs, world._is_recorded)  # type: ignore[arg-type]
 
     with pytest.raises(KeyExists):

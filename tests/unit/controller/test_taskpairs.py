@@ -35,7 +35,7 @@ class World:
     def __init__(self) -> None:
         self.api = MemoryApi()
         objects = ObjectStore(pair_keys)
-        self.pairs = KeyValueIndex(objects)
+        self.pairs = KeyValueIndex(objects, is_listed=True)
         writer = KeyValueWriter(self.api, self.pairs, lambda tenant, attempt: False)  # type: ignore[arg-type]
         self.tasks = TaskEffects(self.pairs, writer)
 

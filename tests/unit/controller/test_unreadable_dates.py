@@ -15,7 +15,14 @@ from penstock.controller.runtime.indexes import ObjectStore
 from penstock.resources.conditions import Condition
 from penstock.resources.execution import State
 from penstock.resources.flow import FlowStatus
-from penstock.resources.stored import conditions_of, status_of, written_date
+from penstock.resources.stored import (
+    InvalidSpec,
+    conditions_of,
+    spec_of,
+    status_of,
+    written_date,
+)
+from penstock.resources.trigger_state import TriggerStateSpec
 from tests.fixtures.executions import places
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -73,6 +80,15 @@ def test_a_status_that_cannot_be_read_counts_as_none(date: Any) -> None:
     assert written_date(date) is None
     assert status_of(FlowStatus, {"status": {"nextDate": [1], "revision": 3}}) == FlowStatus()
     assert status_of(FlowStatus, {"status": {"revision": 3}}).revision == 3
+
+
+@pytest.mark.parametrize("date", NO_DATES)
+def test_a_spec_that_cannot_be_read_is_refused_by_the_place_in_it(date: Any) -> None:
+    body = {"spec": {"flow": "flow", "trigger": "yearly", "backfill": {"start": date}}}
+    with pytest.raises(InvalidSpec, match=r"^spec\.backfill\.start: "):
+        spec_of(TriggerStateSpec, body)
+    with pytest.raises(InvalidSpec, match=r"^spec\.flow: Field required$"):
+        spec_of(TriggerStateSpec, {})
 
 
 def test_of_conditions_those_count_that_can_be_read() -> None:

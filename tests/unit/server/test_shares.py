@@ -103,6 +103,23 @@ def test_a_tenant_with_more_uploads_than_all_may_have_leaves_room_for_others(
     until(lambda: unfinished(service) == 0)
 
 
+def test_namespaces_that_hold_all_they_can_leave_room_for_one_that_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: as many namespaces as have all places by their shares, which hardly send anything
+    monkeypatch.setattr(objects, "AT_ONCE", 20)
+    monkeypatch.setattr(objects, "AT_ONCE_PER_TENANT", 5)
+    with impatient(tmp_path, monkeypatch) as service, ExitStack() as open_uploads:
+        for number in range(8):
+            for noisy in ("a", "b", "c", "d"):
+                open_uploads.enter_context(slow_upload(service, noisy, f"{noisy}{number}"))
+        until(lambda: unfinished(service) == 16)
+        # then
+        began = time.monotonic()
+        assert upload(service, "others") == 201
+        assert time.monotonic() - began < shares.WAITS / 2
+
+
 def test_who_is_at_its_share_waits_and_then_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

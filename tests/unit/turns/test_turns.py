@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -57,6 +58,26 @@ async def test_a_tenant_leaves_room_for_others_however_many_it_has() -> None:
     assert calls.begun == ["a0", "a1"]
     await calls.add("b0")
     assert calls.begun == ["a0", "a1", "b0"]
+
+
+async def test_tenants_that_want_all_leave_a_part_for_whoever_has_none() -> None:
+    # given: four tenants whose shares are all that there is
+    calls = Calls(Turns(20, 5))
+    await calls.add(*(f"{tenant}{number}" for number in range(9) for tenant in "abcd"))
+    assert Counter(name[0] for name in calls.begun) == {"a": 4, "b": 4, "c": 4, "d": 4}
+    # then: whoever has none begins at once, one after the other
+    await calls.add("e0", "f0", "g0", "h0")
+    assert calls.begun[-4:] == ["e0", "f0", "g0", "h0"]
+    # and what becomes free is left for the next one
+    await calls.end("a0")
+    await calls.add("i0")
+    assert calls.begun[-1] == "i0"
+
+
+async def test_a_tenant_alone_has_its_share_of_all() -> None:
+    calls = Calls(Turns(8, 3))
+    await calls.add("a0", "a1", "a2", "a3")
+    assert calls.begun == ["a0", "a1", "a2"]
 
 
 async def test_those_that_wait_come_one_tenant_after_the_other() -> None:

@@ -63,7 +63,7 @@ class Operator:
         self.files = files = Files(runtime, refused or settings.refused_networks, certificates)
         self.logs = logs = build_logs(runtime, files)
         events = build_events(runtime, files, logs)
-        keyvalues = KeyValues(runtime)
+        self.keyvalues = keyvalues = KeyValues(runtime)
         flows = Flows(runtime, files, keyvalues, events)
         attempts = Attempts(runtime, files, keyvalues, logs)
         self.log_references = references = build_log_references(runtime, files)
@@ -72,7 +72,7 @@ class Operator:
         build_gitsources(runtime, files, git)
         self.informers = _informers(runtime, events)
         self.listed = asyncio.Event()
-        """Set once everything that is there was looked at."""
+        """Set once everything that is there was looked at, but for KeyValues."""
         metrics.watch_state(runtime.stores.executions, lambda: runtime.reconcilers.depth)
 
     @property
@@ -82,10 +82,13 @@ class Operator:
 
     async def run(self) -> None:
         """Work until cancelled. What is there is listed before anything is decided, so that no
-        Job is taken for missing that was only not seen yet.
+        Job is taken for missing that was only not seen yet. KeyValues are listed beside the first
+        decisions: they may take long, and only who asks for a key waits for that.
         """
+        keyvalues = [item for item in self.informers if item.resource == KEY_VALUES]
+        others = [item for item in self.informers if item.resource != KEY_VALUES]
         try:
-            for informer in self.informers:
+            for informer in others:
                 await informer.list_until_done()
             executions = self.runtime.stores.executions
             self.runtime.memories.keep_only({item["metadata"]["uid"] for item in executions})
@@ -105,10 +108,17 @@ class Operator:
                 tasks.create_task(PackageCleaner(files.storage.root, namespaces).run())
                 tasks.create_task(self.logs.run())
                 tasks.create_task(self.log_references.run())
-                for informer in self.informers:
+                for informer in others:
                     tasks.create_task(informer.run())
+                for informer in keyvalues:
+                    tasks.create_task(self._run_keyvalues(informer))
         finally:
             await self.runtime.workers.close()
+
+    async def _run_keyvalues(self, informer: Informer) -> None:
+        await informer.list_until_done()
+        self.keyvalues.listed()
+        await informer.run()
 
 
 def _informers(runtime: Runtime, events: Events) -> tuple[Informer, ...]:

@@ -77,7 +77,7 @@ class MetricsReaders:
 
     async def _reader(self, token: str) -> _Reader:
         """Ask the API server. Raises :class:`ApiError`."""
-        await self._throttle.take()
+        await self._throttle.take("readers")  # `TokenMemory` lets askers take turns
         audience = AUDIENCE if claims_audience(token, AUDIENCE) else None
         user = await user_of(self._api, token, audience)
         if user is None:

@@ -10,7 +10,15 @@ from dataclasses import replace
 
 from penstock.controller.runtime.faults import Faults
 from penstock.controller.runtime.metrics import Metrics
-from penstock.controller.runtime.outcomes import AtOnce, Outcome, Retry, Stalled, after, outcome_of
+from penstock.controller.runtime.outcomes import (
+    AtOnce,
+    NotListed,
+    Outcome,
+    Retry,
+    Stalled,
+    after,
+    outcome_of,
+)
 from penstock.controller.runtime.quarantine import Quarantine
 from penstock.controller.runtime.queue import Key, KeyedQueue
 from penstock.controller.runtime.waits import Waits
@@ -45,6 +53,8 @@ class Reconcilers:
         self._removed_of: dict[str, Removed] = {}
         self._give_up_of: dict[str, GiveUp] = {}
         self._faults = Faults()
+        self._unlisted: set[Key] = set()
+        """The keys that wait for a list."""
         self.queue = KeyedQueue(self._reconcile, workers)
         self._source_queue = KeyedQueue(self._reconcile, SOURCE_WORKERS)
 
@@ -82,6 +92,12 @@ class Reconcilers:
         """Let an object be reconciled, which need not be there."""
         (self._source_queue if key.kind == "GitSource" else self.queue).add(key)
 
+    def listed(self) -> None:
+        """Let everything be reconciled that waits for a list."""
+        waiting, self._unlisted = self._unlisted, set()
+        for key in waiting:
+            self.add_key(key)
+
     def removed(self, kind: str, gone: Object) -> None:
         """Let the reconciler of a kind take in that an object is gone."""
         self._removed_of[kind](gone)
@@ -96,6 +112,8 @@ class Reconcilers:
                 outcome = after(await self.of(key.kind)(key.namespace, key.name))
         except Exception as error:
             outcome = outcome_of(error)
+            if isinstance(error, NotListed):
+                self._unlisted.add(key)
         if isinstance(outcome, Retry) and outcome.error is not None:
             outcome = await self._after_fault(key, outcome, outcome.error)
         elif not isinstance(outcome, Retry | Stalled):

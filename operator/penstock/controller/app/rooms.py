@@ -170,13 +170,22 @@ class KeyValues:
     def __init__(self, runtime: Runtime) -> None:
         stores = runtime.stores
         is_recorded = partial(recorded_in, stores.executions)
-        self.index = KeyValueIndex(stores.keyvalues)
+        self._reconcilers, self._objects = runtime.reconcilers, stores.keyvalues
+        self.index = KeyValueIndex(stores.keyvalues, is_listed=False)
         self.writer = KeyValueWriter(runtime.api, self.index, is_recorded)
         self.task_effects = TaskEffects(self.index, self.writer)
         reconciler = KeyValueReconciler(
             runtime.api, stores.keyvalues, self.index, is_recorded, runtime.recorder
         )
         runtime.reconcilers.serve("KeyValue", reconciler.reconcile, reconciler.forget)
+
+    def listed(self) -> None:
+        """Take in that all KeyValues were listed: what is to be said of them is, and whoever asked
+        for one is reconciled."""
+        self.index.is_listed = True
+        for keyvalue in self._objects:
+            self._reconcilers.add("KeyValue", keyvalue)
+        self._reconcilers.listed()
 
 
 def build_logs(runtime: Runtime, files: Files) -> Logs:

@@ -69,8 +69,8 @@ class Jobs:
         self._metrics.job_created(self._attempts.take_edge(execution["metadata"]["uid"]))
 
     async def _create(self, execution: Object, objects: JobObjects) -> Object:
-        await self._throttle.take()
         namespace = execution["metadata"]["namespace"]
+        await self._throttle.take(namespace)
         if objects.config_map is not None:
             await self._create_config_map(execution, objects.config_map)
         try:

@@ -19,7 +19,7 @@ from penstock.controller.concurrency.waits import sentence
 from penstock.controller.executions.resolution import NotYet, Refusal
 from penstock.controller.flows.revisions import Revisions
 from penstock.controller.runtime.indexes import ObjectStore, has_pending_controls, state_of
-from penstock.controller.runtime.outcomes import is_outrun, is_unanswered
+from penstock.controller.runtime.outcomes import NotListed, is_outrun, is_unanswered
 from penstock.controller.workers.pool import Busy
 from penstock.engine.decision.engine import Engine
 from penstock.engine.interface.turn import ALONE, Turn
@@ -82,7 +82,10 @@ class ConcurrencyLimits:
         unsure = passed = False
         try:
             yield turn
-        except (NotLoaded, Busy, NotYet, Refusal):  # nothing was decided, so nothing was written
+        except NotLoaded as missing:  # nothing was decided, so nothing was written
+            passed = isinstance(missing.wanted, NotListed)
+            raise
+        except (Busy, NotYet, Refusal):  # nor was it
             raise
         except ApiError as error:
             unsure = is_unanswered(error)

@@ -17,7 +17,9 @@ from typing import Any
 
 from penstock.controller.executions.expression_calls import Calls, Interruption
 from penstock.controller.executions.held_answers import HeldAnswers, size_of
+from penstock.controller.keyvalues.index import expression_kv
 from penstock.controller.runtime.execution_memory import ExecutionMemories
+from penstock.controller.runtime.outcomes import NotListed
 from penstock.engine.interface.identity import Identity
 from penstock.engine.rendering.evaluation import HostFunctions
 from penstock.expressions import ExpressionError, NotLoaded
@@ -25,7 +27,7 @@ from penstock.flow.document import Flow
 from penstock.kubernetes.api.client import Object
 from penstock.storage.errors import StorageError
 from penstock.storage.functions import file_uri
-from penstock.storage.kv import Readable, kv_function
+from penstock.storage.kv import Readable
 from penstock.storage.uris import ExecutionPlace
 from penstock.tasks.contract.task import TaskFailure
 
@@ -122,14 +124,17 @@ class ExpressionFunctions:
         place = ExecutionPlace(flow.namespace, flow.id, identity.name)
         fetched = self._memories.look(identity.uid, _Fetched) or _Fetched()
         return {
-            "kv": _telling(kv_function(self._keyvalues(tenant), flow.namespace)),
+            "kv": expression_kv(self._keyvalues(tenant), flow.namespace),
             "fileURI": _telling(partial(file_uri, flow.namespace)),
             **{name: partial(_answer, fetched, place, name) for name in (*READ, *ASK)},
         }
 
     def fetch(self, execution: Object, missing: NotLoaded) -> None:
-        """See to what an execution's decision lacks; ``ready`` is told when it is there."""
+        """See to what an execution's decision lacks; ``ready`` is told when it is there. Raises
+        ``NotListed`` for what a list will bring."""
         call = missing.wanted
+        if isinstance(call, NotListed):
+            raise call
         assert isinstance(call, Call)
         uid = execution["metadata"]["uid"]
         if self._memories.is_forgotten(uid):  # deleted while it was decided

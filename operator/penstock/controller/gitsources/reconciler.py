@@ -14,8 +14,6 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
-from pydantic import ValidationError
-
 from penstock.controller.gitsources.commit_files import LIMITS, CommitFiles
 from penstock.controller.gitsources.commit_flows import CommitFlows, TooManyFlows
 from penstock.controller.gitsources.file_reader import FileReader
@@ -45,7 +43,7 @@ from penstock.resources.gitsource import (
     InventoryEntry,
     seconds,
 )
-from penstock.resources.stored import status_of
+from penstock.resources.stored import InvalidSpec, spec_of, status_of
 from penstock.storage.errors import StorageError
 
 _COMMITS_AT_ONCE = 4
@@ -83,9 +81,9 @@ class GitSourceReconciler:
             return None
         before = status_of(GitSourceStatus, body)
         try:
-            spec = GitSourceSpec.model_validate(body.get("spec") or {})
-        except ValidationError as error:
-            await self._fail(body, before, "InvalidSpec", _first_problem(error))
+            spec = spec_of(GitSourceSpec, body)
+        except InvalidSpec as error:
+            await self._fail(body, before, error.reason, str(error))
             return None
         if spec.suspend:
             return None
@@ -265,10 +263,3 @@ def _kept(
         and entry.flow not in flows.names
         and (entry.path in flows.unreadable or not spec.prune)
     ]
-
-
-def _first_problem(error: ValidationError) -> str:
-    """What is wrong with a spec, and where."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, ("spec", *first["loc"])))
-    return f"{place}: {first['msg'].removeprefix('Value error, ')}"

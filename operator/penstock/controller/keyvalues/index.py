@@ -2,6 +2,11 @@
 
 A Kubernetes namespace is a tenant: every question names one, and no answer tells of another. Of
 several objects for one key the oldest counts.
+
+Until all of them have been listed once nothing can be said of any key. They may be many, and large,
+whoever made them; so nobody waits for that list but who asks, and each question before its end
+raises ``NotListed``. To expressions that is something that is not loaded yet, which no `??` takes
+for a key that is not there.
 """
 
 from __future__ import annotations
@@ -13,11 +18,12 @@ from typing import Any
 
 from penstock.cluster.key_value_objects import is_live, key_of, one_that_counts, pair_of
 from penstock.controller.runtime.indexes import ObjectStore
+from penstock.controller.runtime.outcomes import NotListed
 from penstock.engine.interface.selecting import PurgePairs
-from penstock.expressions import ExpressionError
+from penstock.expressions import ExpressionError, NotLoaded
 from penstock.kubernetes.api.client import Object
 from penstock.storage.errors import StorageError
-from penstock.storage.kv import Pair, ancestry, check_key, kv_function
+from penstock.storage.kv import Pair, Readable, ancestry, check_key, kv_function
 from penstock.storage.uris import namespace_folder
 
 
@@ -46,13 +52,17 @@ def pair_keys(body: Object) -> Iterable[Hashable]:
 
 
 class KeyValueIndex:
-    """The KeyValues that are there."""
+    """The KeyValues that are there. What it tells of a key raises ``NotListed`` before all of them
+    are known."""
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, *, is_listed: bool) -> None:
         self._objects = objects
+        self.is_listed = is_listed
+        """Whether all that are there have been listed once."""
 
     def find(self, tenant: str, namespace: str, key: str) -> Object | None:
         """The object that counts for a key, be its time over or not."""
+        self._require_list()
         found = self._objects.find(_Key(tenant, namespace, key))
         return one_that_counts(found, datetime.now(UTC))
 
@@ -79,6 +89,7 @@ class KeyValueIndex:
     def keys(self, tenant: str, namespace: str, prefix: str = "") -> list[str]:
         """The keys that have a value, in order."""
         namespace_folder(namespace)  # which refuses what is no namespace
+        self._require_list()
         now = datetime.now(UTC)
         found = self._objects.find(_Namespace(tenant, namespace))
         keys = {str(body["spec"]["key"]) for body in found if is_live(body, now)}
@@ -88,6 +99,7 @@ class KeyValueIndex:
         """Namespace and key of each pair that is to go. Those whose time is over go anyway."""
         if asked.expired_only:
             return []
+        self._require_list()
         now = datetime.now(UTC)
         specs = [
             body["spec"]
@@ -99,19 +111,15 @@ class KeyValueIndex:
 
     def function(self, tenant: str, namespace: str) -> Callable[..., Any]:
         """`kv()` for the expressions of a flow namespace that belong to no execution."""
-        kv = kv_function(self.of(tenant), namespace)
-
-        def telling(*args: Any, **named: Any) -> Any:
-            try:
-                return kv(*args, **named)
-            except StorageError as error:
-                raise ExpressionError(str(error)) from None
-
-        return telling
+        return expression_kv(self.of(tenant), namespace)
 
     def of(self, tenant: str) -> TenantPairs:
         """What the flows of one Kubernetes namespace see."""
         return TenantPairs(self, tenant)
+
+    def _require_list(self) -> None:
+        if not self.is_listed:
+            raise NotListed("KeyValues")
 
 
 @dataclass(frozen=True)
@@ -133,3 +141,19 @@ class TenantPairs:
     def keys(self, namespace: str, prefix: str = "") -> list[str]:
         """The keys that have a value, in order."""
         return self._pairs.keys(self._tenant, namespace, prefix)
+
+
+def expression_kv(pairs: Readable, namespace: str) -> Callable[..., Any]:
+    """`kv()` for the expressions of a flow namespace. It raises ``ExpressionError``, and
+    ``NotLoaded`` with the ``NotListed`` that it stands for."""
+    kv = kv_function(pairs, namespace)
+
+    def telling(*args: Any, **named: Any) -> Any:
+        try:
+            return kv(*args, **named)
+        except NotListed as error:
+            raise NotLoaded(error) from None
+        except StorageError as error:
+            raise ExpressionError(str(error)) from None
+
+    return telling

@@ -43,8 +43,8 @@ class KeyValueReconciler:
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Seconds after which to look again, or None."""
         keyvalue = self._objects.get(namespace, name)
-        if keyvalue is None:
-            return None
+        if keyvalue is None or not self._index.is_listed:
+            return None  # it is reconciled once all are listed
         self._tell_rival(keyvalue)
         self._tell_unreadable(keyvalue)
         expires = expiration(keyvalue)

@@ -17,6 +17,7 @@ from http import HTTPStatus
 from penstock.cluster.key_value_writer import KeyBusy
 from penstock.kubernetes.api.client import ApiError
 from penstock.kubernetes.api.configmap_store import KeptError, LeftBehind
+from penstock.resources.stored import InvalidSpec
 from penstock.storage.errors import StorageError
 
 FIRST_RETRY = 0.2
@@ -44,6 +45,16 @@ class WaitingError(Exception):
     """Something is in the way that passes by itself. `reason` is one word for it."""
 
     reason = "Waiting"
+
+
+class NotListed(WaitingError):
+    """Something has to be looked for among all objects of a kind, and these are not known yet. Once
+    they are, it is reconciled again."""
+
+    reason = "NotListed"
+
+    def __init__(self, plural: str) -> None:
+        super().__init__(f"the controller has just started, and has not read all {plural} yet")
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,7 @@ def outcome_of(error: Exception) -> Outcome:
             return AtOnce()
         case LeftBehind():
             return Retry(error.reason, str(error))
-        case KeptError():
+        case KeptError() | InvalidSpec():
             return Stalled(error.reason, str(error))
         case ApiError():
             return _of_api_error(error)

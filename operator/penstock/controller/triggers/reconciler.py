@@ -16,7 +16,7 @@ from penstock.controller.flows.duplicates import older_duplicate
 from penstock.controller.flows.revisions import AcceptedFlow, Revisions
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.keys import StartedBy
-from penstock.controller.runtime.outcomes import is_missing
+from penstock.controller.runtime.outcomes import NotListed, is_missing
 from penstock.controller.runtime.recorder import Recorder
 from penstock.controller.runtime.status_writer import write_status
 from penstock.controller.triggers.serving import (
@@ -26,13 +26,14 @@ from penstock.controller.triggers.serving import (
     TriggerServers,
 )
 from penstock.controller.triggers.stopping import stopped_by
+from penstock.expressions import NotLoaded
 from penstock.flow.document import Flow, Trigger
 from penstock.flow.problems import shortened
 from penstock.kubernetes.api.client import TRIGGER_STATES, Api, ApiError, Object
 from penstock.resources.conditions import TRIGGER_STATE
 from penstock.resources.flow import FlowStatus
 from penstock.resources.names import short_hash
-from penstock.resources.stored import status_of
+from penstock.resources.stored import spec_of, status_of
 from penstock.resources.trigger_state import (
     TriggerPhase,
     TriggerStateSpec,
@@ -86,7 +87,7 @@ class TriggerReconciler:
             return None
         accepted = await self._revisions.accept(flow)
         now = datetime.now(UTC)
-        spec = TriggerStateSpec.model_validate(state["spec"])
+        spec = spec_of(TriggerStateSpec, state)
         before = status_of(TriggerStateStatus, state)
         served = await self._serve(accepted, state, spec, before, now)
         if served is None:
@@ -141,7 +142,12 @@ class TriggerReconciler:
         work = TriggerAtWork(
             accepted, flow, trigger, kind, properties, state, spec, known, executions
         )
-        return await server.serve(work, now)
+        try:
+            return await server.serve(work, now)
+        except NotLoaded as missing:  # of what expressions of triggers read only keys wait
+            if isinstance(missing.wanted, NotListed):
+                raise missing.wanted from None
+            raise
 
     async def _disable(self, state: Object) -> Object:
         """Let the spec say that a trigger is disabled, as its `stopAfter` wants it. The status

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from aiohttp import ClientError, ClientTimeout
 from kubernetes import aio
 
-from penstock.kubernetes.api.json_reader import LEVELS_OF_LIST, read_json
+from penstock.kubernetes.api.json_reader import read_json, read_list
 from penstock.kubernetes.api.lists import Page, PageSize, PageTooLarge
 from penstock.resources import GROUP, VERSION
 
@@ -192,7 +192,7 @@ class Api:
             except PageTooLarge:
                 size.was_too_large()
                 continue
-            answer = read_json(raw, LEVELS_OF_LIST)
+            answer = await read_list(raw)
             items, meta = answer.get("items") or [], answer.get("metadata") or {}
             size.took(len(items), len(raw))
             version = version or str(meta.get("resourceVersion", ""))

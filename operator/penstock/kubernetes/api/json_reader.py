@@ -6,12 +6,17 @@ that is nested deeper than anything of use is cut first: what stands deeper than
 an object becomes null. That is still deeper than any value may be (`nesting.MAX_NESTING`), so
 whoever reads the value refuses it; all other objects are read as they are. So it is with values
 that are too large (`large_values`).
+
+A page of a list may have megabytes, and what is done with it takes a second where it is made for
+that. So a large one is read in a thread, and the event loop goes on.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from penstock.kubernetes.api.large_values import cut_values, is_large
@@ -25,6 +30,10 @@ LEVELS_OF_LIST = 2
 LEVELS_OF_EVENT = 1
 """Levels of an event of a watch around its object."""
 
+_LARGE_LIST = 128 * 1024
+"""Bytes above which a list is read in a thread: less takes a millisecond or two."""
+_READER = ThreadPoolExecutor(1, "penstock-lists")
+
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _QUOTE = ord('"')
 _OPENING = b"[{"
@@ -37,6 +46,15 @@ def read_json(text: bytes, around: int = 0) -> Any:
     if is_large(text):
         cut_values(value)
     return value
+
+
+async def read_list(text: bytes) -> Any:
+    """Read a page of a list, a large one beside everything else. Raises ``ValueError`` where it is
+    no JSON."""
+    if len(text) < _LARGE_LIST:
+        return read_json(text, LEVELS_OF_LIST)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_READER, read_json, text, LEVELS_OF_LIST)
 
 
 def shallow_text(text: bytes, around: int = 0) -> bytes:

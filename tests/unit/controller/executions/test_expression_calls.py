@@ -91,7 +91,7 @@ class Expressions:
                 readers or {"http": HttpFunction(ALL, interruption)}
             ),
             lambda execution: self.ready.append(execution["metadata"]["uid"]),
-            KeyValueIndex(ObjectStore(pair_keys)).of,
+            KeyValueIndex(ObjectStore(pair_keys), is_listed=True).of,
         )
 
     def ask(self, tenant: str, name: str, url: str) -> Object:

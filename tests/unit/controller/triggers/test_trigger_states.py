@@ -9,11 +9,19 @@ import pytest
 
 from penstock.controller.executions.task_failed import ClusterTaskFailed
 from penstock.controller.executions.toggle_task import ToggleTasks, TriggerNotThere
+from penstock.controller.runtime.outcomes import NotListed
 from penstock.engine.interface.actions import ToggleTrigger
 from penstock.kubernetes.api.client import EXECUTIONS, FLOWS, TRIGGER_STATES, Object
 from penstock.resources.trigger_state import new_trigger_state, trigger_state_name
 from tests.fixtures.apiserver import Refused, names
-from tests.fixtures.controller import NAMESPACE, Controller, execution, flow, until
+from tests.fixtures.controller import (
+    NAMESPACE,
+    Controller,
+    conditions,
+    execution,
+    flow,
+    until,
+)
 from tests.fixtures.triggers import LONG_AGO, armed, change, looked, started, state, status
 
 TWO = """
@@ -26,6 +34,18 @@ triggers:
   - {id: other, type: io.kestra.plugin.core.trigger.Schedule, cron: "0 0 1 2 *", disabled: true}
 """
 ONE = TWO[: TWO.index("  - {id: other")]
+READS_KEY = """
+id: report
+namespace: company.team
+tasks:
+  - {id: say, type: io.kestra.plugin.core.log.Log, message: hello}
+triggers:
+  - id: yearly
+    type: io.kestra.plugin.core.trigger.Schedule
+    cron: "@yearly"
+    inputs:
+      greeting: "{{ kv('greeting', errorOnMissing=false) ?? 'no such key' }}"
+"""
 NEW_YEAR = "report-yearly-dbb1556d-20260101-000000"
 
 
@@ -100,6 +120,30 @@ async def test_one_that_somebody_else_made_counts_for_nothing(
     assert (status(controller)["state"], started(controller)) == ("Armed", [])
 
 
+async def test_a_spec_that_cannot_be_read_is_told_and_no_date_is_lost_for_it(
+    tmp_path: Path,
+) -> None:
+    # given: what the API server takes for a date
+    controller = Controller(tmp_path)
+    await armed(controller, ONE)
+    change(controller, "status", lastDate=LONG_AGO)
+    change(controller, "spec", backfill={"start": ["2026-01-01T00:00:00Z"]})
+    async with controller.running():
+        # when
+        await until(lambda: "Stalled" in conditions(state(controller)))
+        # then
+        reason, message = conditions(state(controller))["Stalled"]
+        assert (reason, message) == (
+            "InvalidSpec",
+            "spec.backfill.start: Input should be a valid datetime",
+        )
+        assert started(controller) == []
+        # and once it can be read
+        change(controller, "spec", backfill=None)
+        await until(lambda: started(controller) == [NEW_YEAR])
+        await until(lambda: "Stalled" not in conditions(state(controller)))
+
+
 async def test_one_of_another_name_is_told_that_it_counts_for_nothing(tmp_path: Path) -> None:
     # given
     controller = Controller(tmp_path)
@@ -130,6 +174,28 @@ async def test_one_that_is_deleted_comes_back_and_nothing_starts_twice(tmp_path:
     # then
     assert state(controller)["metadata"]["uid"] != first
     assert started(controller) == [NEW_YEAR]
+
+
+async def test_a_trigger_that_reads_a_key_starts_nothing_until_all_keys_are_known(
+    tmp_path: Path,
+) -> None:
+    # given
+    controller = Controller(tmp_path)
+    await armed(controller, READS_KEY)
+    change(controller, "status", lastDate=LONG_AGO)
+    # when: a new controller has not listed them
+    controller.operator.keyvalues.index.is_listed = False
+    await controller.list(TRIGGER_STATES)
+    # then
+    with pytest.raises(NotListed):
+        await controller.reconcile("TriggerState", "report.yearly")
+    assert started(controller) == []
+    # and when it has
+    await looked(controller)
+    # then
+    assert started(controller) == [NEW_YEAR]
+    (made,) = controller.server.all(EXECUTIONS)
+    assert made["spec"]["inputs"] == {"greeting": "no such key"}
 
 
 @pytest.mark.parametrize(
