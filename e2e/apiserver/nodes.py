@@ -25,8 +25,7 @@ from tests.fixtures.pods import ended, pod_of, running
 
 POLL = 0.05
 COLLECT = 0.5
-"""Seconds between two looks for what belongs to nobody: each is five lists, which the API server
-and the test pay for all the time that a test takes."""
+"""Seconds between two looks for what belongs to nobody: each is up to five lists."""
 
 Script = Callable[[str, int], tuple[int, dict[str, Any]]]
 """From a task's id and the number of the attempt to the exit code and the outputs."""
@@ -95,17 +94,21 @@ class Nodes:
     async def _collect(self) -> None:
         """Delete what belongs to something that is gone. The owners are listed last: one that is
         made meanwhile must not be taken for gone."""
-        listed = [(kind, await self._list(kind)) for kind in (PODS, CONFIG_MAPS, JOBS)]
+        owned = [
+            (kind, body["metadata"])
+            for kind in (PODS, CONFIG_MAPS, JOBS)
+            for body in await self._list(kind)
+            if body["metadata"].get("ownerReferences")
+        ]
+        if not owned:
+            return
         owners = [*await self._list(JOBS), *await self._list(EXECUTIONS)]
         alive = {body["metadata"]["uid"] for body in owners}
-        for kind, bodies in listed:
-            for body in bodies:
-                meta = body["metadata"]
-                wanted = [owner["uid"] for owner in meta.get("ownerReferences") or ()]
-                if wanted and alive.isdisjoint(wanted):
-                    if kind is JOBS:
-                        self.collected.add(meta["uid"])
-                    await self._api.delete(kind, self._namespace, meta["name"], meta["uid"])
+        for kind, meta in owned:
+            if alive.isdisjoint(owner["uid"] for owner in meta["ownerReferences"]):
+                if kind is JOBS:
+                    self.collected.add(meta["uid"])
+                await self._api.delete(kind, self._namespace, meta["name"], meta["uid"])
 
     async def _list(self, kind: Resource) -> list[Object]:
         return await self._api.list(kind, self._namespace)
