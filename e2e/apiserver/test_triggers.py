@@ -24,6 +24,7 @@ TICKS = """
         type: io.kestra.plugin.core.trigger.Schedule
         cron: "*/2 * * * * *"
         withSeconds: true
+        timezone: Europe/Paris
         allowConcurrent: true
 """
 DAILY = """
@@ -92,6 +93,7 @@ async def test_a_restart_across_due_times_neither_loses_nor_doubles_one(stage: S
     fired = await dates(stage)
     steps = {later - earlier for earlier, later in itertools.pairwise(fired)}
     assert steps == {timedelta(seconds=2)}
+    assert fired[0].utcoffset() in (timedelta(hours=1), timedelta(hours=2))
 
 
 async def test_a_trigger_is_disabled_and_enabled_by_a_patch(stage: Stage) -> None:
