@@ -86,16 +86,17 @@ lint: dev verify-generated ## Format, style, types, layers, generated files
 
 # --- Tests --------------------------------------------------------------------------------------
 
-# Two for each CPU: half of a unit test's time, on the average, is waiting for a process or a clock.
-WORKERS := $(shell echo $$((2 * $$(nproc))))
+# Two for each CPU: half of a test's time, on the average, is waiting for a process or a clock. Who
+# has nothing left to do takes over some of what another has: the long tests of a file stand together.
+WORKERS := -n $(shell echo $$((2 * $$(nproc)))) --dist worksteal
 
 .PHONY: unit
 unit: dev ## Unit tests: no cluster, no network
-	$(BIN)/python -m pytest tests -n $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests $(WORKERS) $(PYTEST_ARGS)
 
 .PHONY: apiserver
 apiserver: dev ## The controller on etcd and an API server alone (PENSTOCK_SEEDS="7 8": other stories)
-	$(BIN)/python -m pytest e2e/apiserver -n 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest e2e/apiserver $(WORKERS) $(PYTEST_ARGS)
 
 .PHONY: brokers
 brokers: dev ## The listener's drivers on real brokers, which are installed where they are missing

@@ -20,9 +20,12 @@ from penstock.kubernetes.api.client import (
     Resource,
 )
 from penstock.kubernetes.api.labels import ATTEMPT, EXECUTION_UID, TASK_ID, TASK_RUN
+from penstock.kubernetes.api.watches import watch
 from tests.fixtures.pods import ended, pod_of, running
 
 POLL = 0.05
+COLLECT = 0.5
+"""Seconds between two looks for what belongs to nobody: each is up to five lists."""
 
 Script = Callable[[str, int], tuple[int, dict[str, Any]]]
 """From a task's id and the number of the attempt to the exit code and the outputs."""
@@ -49,23 +52,39 @@ class Nodes:
     async def run(self) -> None:
         """Work until cancelled."""
         try:
-            while True:
-                with suppress(ApiError):  # the API server may be away
-                    await self._look()
-                await asyncio.sleep(POLL)
+            await asyncio.gather(self._follow_jobs(), self._keep_collecting())
         finally:
             for task in self._tasks:
                 task.cancel()
 
-    async def _look(self) -> None:
-        for job in await self._list(JOBS):
-            uid = job["metadata"]["uid"]
-            if uid not in self.jobs:
-                self.jobs[uid] = job
-                task = asyncio.create_task(self._bring_through(job))
-                self._tasks.add(task)
-                task.add_done_callback(self._done)
-        await self._collect()
+    async def _follow_jobs(self) -> None:
+        while True:
+            with suppress(ApiError):  # the API server may be away, or have forgotten the version
+                version = ""
+                async for page in self._api.pages(JOBS, self._namespace):
+                    version = page.version
+                    for job in page.items:
+                        self._begin(job)
+                async for change in watch(self._api, JOBS, self._namespace, version):
+                    if change.kind in ("ADDED", "MODIFIED"):
+                        self._begin(change.body)
+            await asyncio.sleep(POLL)
+
+    async def _keep_collecting(self) -> None:
+        while True:
+            with suppress(ApiError):
+                await self._collect()
+            await asyncio.sleep(COLLECT)
+
+    def _begin(self, job: Object) -> None:
+        """Bring a Job through, if it is not known yet."""
+        uid = job["metadata"]["uid"]
+        if uid in self.jobs:
+            return
+        self.jobs[uid] = job
+        task = asyncio.create_task(self._bring_through(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -75,17 +94,21 @@ class Nodes:
     async def _collect(self) -> None:
         """Delete what belongs to something that is gone. The owners are listed last: one that is
         made meanwhile must not be taken for gone."""
-        listed = [(kind, await self._list(kind)) for kind in (PODS, CONFIG_MAPS, JOBS)]
+        owned = [
+            (kind, body["metadata"])
+            for kind in (PODS, CONFIG_MAPS, JOBS)
+            for body in await self._list(kind)
+            if body["metadata"].get("ownerReferences")
+        ]
+        if not owned:
+            return
         owners = [*await self._list(JOBS), *await self._list(EXECUTIONS)]
         alive = {body["metadata"]["uid"] for body in owners}
-        for kind, bodies in listed:
-            for body in bodies:
-                meta = body["metadata"]
-                wanted = [owner["uid"] for owner in meta.get("ownerReferences") or ()]
-                if wanted and alive.isdisjoint(wanted):
-                    if kind is JOBS:
-                        self.collected.add(meta["uid"])
-                    await self._api.delete(kind, self._namespace, meta["name"], meta["uid"])
+        for kind, meta in owned:
+            if alive.isdisjoint(owner["uid"] for owner in meta["ownerReferences"]):
+                if kind is JOBS:
+                    self.collected.add(meta["uid"])
+                await self._api.delete(kind, self._namespace, meta["name"], meta["uid"])
 
     async def _list(self, kind: Resource) -> list[Object]:
         return await self._api.list(kind, self._namespace)

@@ -19,7 +19,7 @@ from e2e.apiserver.controlplane import ControlPlane
 from e2e.apiserver.stage import Stage
 from e2e.fixtures.kubernetes import Kubernetes
 from e2e.fixtures.scenario import Scenario
-from tests.unit.docs.snippets import ROOT, blocks, commands, run
+from tests.unit.docs.snippets import ROOT, Command, blocks, commands, run
 
 _PAGE = ROOT / "docs" / "cli.md"
 WAITING = """
@@ -82,16 +82,27 @@ def line(plane: ControlPlane, tmp_path: Path) -> Iterator[CommandLine]:
         yield CommandLine(scenario, stage, kubeconfig, tmp_path)
 
 
-@pytest.mark.long
-def test_the_page_shows_what_the_commands_do(line: CommandLine) -> None:
+def stories() -> list[list[Command]]:
+    """The commands that the page shows, in parts that need nothing of each other: each begins with
+    the file of a flow."""
+    found: list[list[Command]] = []
+    for block in blocks(_PAGE):
+        for command in commands(block) if block.mark == "cluster" else ():
+            if command.here_document is not None:
+                found.append([])
+            found[-1].append(command)
+    return found
+
+
+def test_the_page_tells_of_three_flows() -> None:
+    assert [len(story) > 5 for story in stories()] == [True, True, True]
+
+
+@pytest.mark.parametrize("story", stories(), ids=["run", "resume", "trigger"])
+def test_the_page_shows_what_the_commands_do(line: CommandLine, story: list[Command]) -> None:
     line.stage.script = lambda task, attempt: (0, {"value": "Hello, Ada!"})
 
-    shown = [
-        command for block in blocks(_PAGE) if block.mark == "cluster" for command in commands(block)
-    ]
-
-    assert len(shown) > 15
-    for command in shown:
+    for command in story:
         run(command, line.environment, line.folder)
 
 

@@ -17,7 +17,7 @@ from e2e.apiserver.stage import Stage
 from e2e.apiserver.vandal import Vandal
 from penstock.resources.execution import State
 
-SEEDS = [int(text) for text in os.environ.get("PENSTOCK_SEEDS", "").split()] or range(1, 13)
+SEEDS = [int(text) for text in os.environ.get("PENSTOCK_SEEDS", "").split()] or range(1, 9)
 FLOWS = {
     "chain": """
         id: chain

@@ -39,20 +39,14 @@ RUNS: dict[str, dict[str, Any]] = {
     "for-each-item-failed.yaml": {"file": FILE},
     "for-each-item-no-wait.yaml": {"file": FILE},
     "for-each-item.yaml": {"file": FILE, "batch": "4"},
-    "foreach-concurrent-parallel.yaml": {},
     "foreach-concurrent.yaml": {},
-    "foreach-non-concurrent.yaml": {},
     "get-log.yaml": {},
     "if-without-else.yaml": {"param": "true"},
-    "if.yaml": {"if1": "true", "if2": "false", "if3": "true"},
     "npe-labels-update-task.yml": {},
     "output-values.yml": {},
-    "parallel.yaml": {},
     "pause-delay.yaml": {},
     "retry-success.yaml": {},
-    "sequential-with-global-errors.yaml": {},
     "sequential-with-local-errors.yaml": {},
-    "sequential.yaml": {},
     "sla-max-duration-fail.yaml": {},
     "state.yaml": {"state": "each"},
     "subflow-parent.yaml": {},
@@ -65,7 +59,8 @@ RUNS: dict[str, dict[str, Any]] = {
     "working-directory-inputs.yml": {},
     "working-directory.yaml": {"failed": "false"},
 }
-"""The flows with what they are given: every flowable, files, logs and state."""
+"""The flows with what they are given: every flowable, files, logs and state. Those that only put
+such tasks together in another way are decided by the engine alone: they run without a cluster."""
 
 CALLED = (
     "for-each-item-subflow-failed.yaml",

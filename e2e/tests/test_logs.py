@@ -277,7 +277,7 @@ def test_logs_of_a_controller_that_was_away(scenario: Scenario, controller: Cont
 @pytest.mark.long
 def test_a_task_that_prints_very_much_is_cut(scenario: Scenario) -> None:
     # given
-    many = "yes 'a line of some forty characters in all' | head -c 104857600"
+    many = "yes 'a line of some forty characters in all' | head -c 62914560"
     values = '::{"outputs":{"n":1}}::'
     given = given_tasks(
         scenario, script("much", f"echo first; {many}; echo; echo '{values}'; echo last")

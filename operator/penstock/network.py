@@ -107,8 +107,8 @@ class AllowedHosts:
     one (`*.example.com`), and networks. Whether an address is refused is another question."""
 
     def __init__(self, entries: Iterable[str] = ()) -> None:
-        """Without an entry every host may be asked. Raises ``ValueError`` that names an entry which
-        is neither a name nor a network."""
+        """Take entries; without any, every host may be asked. Raises ``ValueError`` that names one
+        which is neither a name nor a network."""
         names: list[str] = []
         networks: list[IPv4Network | IPv6Network] = []
         for entry in entries:

@@ -48,7 +48,7 @@ def expressions() -> Expressions:
 
 
 def check_expression(text: str) -> None:
-    """Raises an exception whose text says why an expression can't be compiled."""
+    """Check an expression. Raises an exception whose text says why it can't be compiled."""
     expressions().check(text)
 
 

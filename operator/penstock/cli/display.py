@@ -230,7 +230,7 @@ def as_text(value: Any) -> str:
 
 
 def _ends_first(news: list[TaskRun]) -> list[TaskRun]:
-    """In the order in which one would tell it: what ended, inside before outside; then the rest."""
+    """Sort task runs as one would tell of them: what ended, inside first; then the rest."""
     ended = {run.id: run for run in news if run.state.terminated}
     started = [run for run in news if not run.state.terminated]
 

@@ -16,7 +16,7 @@ INVALID = 2
 PAUSED = 3
 """The execution waits for somebody."""
 NOT_CARRIED = 3
-"""Of `flow validate`: only task types are missing that Penstock does not carry yet."""
+"""The exit code of `flow validate` where nothing is wrong but types that are not served yet."""
 INTERNAL = 70
 """A fault of Penstock (EX_SOFTWARE)."""
 INTERRUPTED = 130

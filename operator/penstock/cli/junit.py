@@ -76,7 +76,7 @@ def _case(result: CaseResult) -> ElementTree.Element:
 
 
 def _clean(text: str) -> str:
-    """Without characters that XML has no way to write."""
+    """The text without characters that XML has no way to write."""
     return "".join(character for character in text if _is_in_xml(character))
 
 

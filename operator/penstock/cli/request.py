@@ -41,14 +41,14 @@ class Options:
 
 @dataclass(frozen=True)
 class GivenTrigger:
-    """By which trigger an execution is to be started."""
+    """The trigger by which an execution is to be started."""
 
     id: str
     variables: Mapping[str, Any]
     """What expressions see as `trigger.…`."""
 
     def of(self, flow: Flow) -> TriggerReference:
-        """As a trigger of the flow. Raises :class:`UserError` where the flow has none of the id."""
+        """Find the trigger in the flow. Raises :class:`UserError` where it has none of the id."""
         for trigger in flow.triggers:
             if trigger.id == self.id:
                 return TriggerReference(
@@ -76,12 +76,12 @@ class Request:
     environment: Mapping[str, str]
     variables: Mapping[str, Any]
     answers: Answers | None
-    """None where nothing is resumed."""
+    """Inputs that a Pause is resumed with, and None where nothing is resumed."""
     timeout: timedelta | None
 
     @classmethod
     def read(cls, options: Options) -> Request:
-        """Raises :class:`UserError`."""
+        """Read the options of a command. Raises :class:`UserError`."""
         if options.all and not options.as_json:
             raise UserError("--all: it is for `-o json`", INVALID)
         files = pairs("--namespace-file", options.namespace_files)

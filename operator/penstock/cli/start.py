@@ -1,4 +1,4 @@
-"""From the process's arguments to its exit code."""
+"""The way from the process's arguments to its exit code."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ class ExecutionLogs:
         return {(item["taskRunId"], item["attempt"]): item for item in found}
 
     def _plan(self, listed: dict[Key, Entry]) -> dict[Key, tuple[str, str]]:
-        """From when to when the archive is to be shown, of each attempt that has news in it."""
+        """The span of the archive that is to be shown, for each attempt that has news in it."""
         plan: dict[Key, tuple[str, str]] = {}
         for key, told in listed.items():
             known = self._known.get(key)
@@ -170,7 +170,7 @@ class ExecutionLogs:
                     yield found
 
     async def _from_pods(self, now: _Round) -> AsyncIterator[Iterator[Entry]]:
-        """For each pod what was printed that is not in the archive."""
+        """What each pod printed that is not in the archive."""
         for key, (pod, source) in now.pods.items():
             known = self._known.setdefault(key, _Known())
             piece = None if known.is_over else await self._caught(pod, known)

@@ -33,7 +33,7 @@ class WholeExecution:
     body: Object
     """The resource, as the API server has it."""
     status: ExecutionStatus
-    """With all task runs, their outputs and the values of loops."""
+    """The status with all task runs, outputs and the values of loops."""
 
 
 class Executions:

@@ -37,7 +37,7 @@ class FoundTrigger:
     written: Mapping[str, Any]
     """The trigger as the flow writes it."""
     state: Object | None
-    """Its TriggerState; None where the controller has not made it yet."""
+    """The trigger's TriggerState; None where the controller has not made it yet."""
 
     @property
     def id(self) -> str:

@@ -53,7 +53,7 @@ class Assigned:
     """The id of the trigger."""
     type: str = ""
     properties: Mapping[str, Any] | None = None
-    """As they are written; None where it can't be served."""
+    """The properties as they are written; None where the trigger can't be served."""
     variables: Mapping[str, Any] | None = None
     """What its expressions see."""
     problem: str | None = None

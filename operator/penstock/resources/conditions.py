@@ -74,7 +74,7 @@ class OwnedCondition:
     says: str
     """What is so where it is True."""
     in_health: Mapping[Health, ConditionStatus | None]
-    """Its status by the health; it stays what it was in a health that is not here."""
+    """The condition's status by the health; it stays what it was in a health that is not here."""
 
 
 READY = OwnedCondition(
@@ -216,7 +216,7 @@ EXECUTION = Owner("Execution", (SUCCEEDED, READY, RECONCILING, STALLED), EXECUTI
 GIT_SOURCE = Owner("GitSource", (READY, RECONCILING, STALLED), GIT_SOURCE_REASONS)
 TRIGGER_STATE = Owner("TriggerState", (READY, RECONCILING, STALLED), TRIGGER_STATE_REASONS)
 KEY_VALUE = Owner("KeyValue")
-"""It has no status: what is wrong with one is told as an Event."""
+"""A KeyValue has no status: what is wrong with one is told as an Event."""
 
 OWNERS = {owner.kind: owner for owner in (FLOW, EXECUTION, GIT_SOURCE, TRIGGER_STATE, KEY_VALUE)}
 

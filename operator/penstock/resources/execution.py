@@ -24,16 +24,16 @@ class State(StrEnum):
 
     CREATED = "CREATED"
     QUEUED = "QUEUED"
-    """Of an execution: it waits for a slot, as the `concurrency` of its flow or an administrator's
+    """An execution waits for a slot, as the `concurrency` of its flow or an administrator's
     limit says."""
     RUNNING = "RUNNING"
     RETRYING = "RETRYING"
     RETRIED = "RETRIED"
-    """It ended, and another execution does it again."""
+    """An execution ended, and another execution does it again."""
     RESTARTED = "RESTARTED"
     PAUSED = "PAUSED"
     BREAKPOINT = "BREAKPOINT"
-    """Of an execution: it stopped before a task that its spec names."""
+    """An execution stopped before a task that its spec names."""
     KILLING = "KILLING"
     KILLED = "KILLED"
     CANCELLED = "CANCELLED"
@@ -42,7 +42,7 @@ class State(StrEnum):
     WARNING = "WARNING"
     FAILED = "FAILED"
     RESUBMITTED = "RESUBMITTED"
-    """Of an attempt: it was lost with its node and is followed by another."""
+    """An attempt was lost with its node and is followed by another."""
 
     @property
     def terminated(self) -> bool:
@@ -116,16 +116,16 @@ class CallerReference(ResourceModel):
     """The execution that called this one, as the controller knows it: see `calledBy`."""
 
     execution: str
-    """Its name."""
+    """The execution's name."""
     uid: str
-    """Its uid, which no other execution of that name has."""
+    """The execution's uid, which no other execution of that name has."""
 
 
 class ReplayReference(ResourceModel):
     """The execution that this one does again."""
 
     execution: str
-    """Its name."""
+    """The execution's name."""
     task: str | None = None
     """The id of the task from which to go on: what ran before it is kept. All of it is done again
     where neither this nor `taskRun` is given."""
@@ -136,7 +136,7 @@ class ReplayReference(ResourceModel):
 
 
 class RetryReference(ResourceModel):
-    """Of which execution this one is a retry."""
+    """The execution of which this one is a retry."""
 
     original: str
     """The name of the first one."""
@@ -158,7 +158,7 @@ class ResumeRequest(ResourceModel):
     inputs: dict[str, Any] = {}
     """Values for the task's `onResume` inputs (`inputs` of an Approval)."""
     approve: bool = True
-    """Of an Approval: whether it is approved or denied."""
+    """What is decided of an Approval: whether it is approved or denied."""
     by: str | None = None
     """Who says so."""
     comment: str | None = None
@@ -287,7 +287,7 @@ class Attempt(ResourceModel):
     """One try of a runnable task: one Job."""
 
     number: int
-    """From 1."""
+    """Which try it is, counted from 1."""
     state: State
     created_date: datetime
     """When the intent was written, before the Job was made."""
@@ -313,7 +313,7 @@ class Metric(ResourceModel):
     type: Literal["counter", "timer", "gauge"]
     name: str
     value: float
-    """Of a timer: seconds. Of a counter or a timer that was published several times: the sum."""
+    """What was measured: seconds of a timer; the sum of what was published several times."""
     tags: dict[str, str] = {}
 
 
@@ -435,7 +435,7 @@ class ExecutionStatus(ResourceModel):
     """Where an input of type SECRET was given as text: the inputs of the spec with a Secret that
     holds it in its place. To this, and to nothing else, `spec.inputs` may be changed."""
     task_runs: list[TaskRun] = []
-    """In the order in which they started; of a large execution those that are not in `archive`."""
+    """Task runs in the order in which they started; of a large execution those not in `archive`."""
     archive: list[ArchiveReference] = []
     """Where the other task runs are."""
     variables: dict[str, Any] | None = None
@@ -463,7 +463,7 @@ class ExecutionStatus(ResourceModel):
     start_date: datetime | None = None
     end_date: datetime | None = None
     duration: str | None = None
-    """From start to end, as `12.3s`."""
+    """The time from start to end, as `12.3s`."""
     progress: str | None = None
     """Finished and known task runs, as `3/7`."""
     trigger: str | None = None

@@ -28,7 +28,7 @@ PROBLEMS_ANNOTATION = "penstock.dev/source-problems"
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAMESPACE = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _FLOW_ID = re.compile(rf"(?!(?:.*-)?[0-9a-f]{{10}}$){_LABEL}")
-"""Without dots, so that the last dot parts namespace and id; nor like a name with a hash."""
+"""The id has no dots, so that the last dot parts namespace and id; nor is it like a hashed name."""
 _MAX_NAME = 200
 
 

@@ -26,7 +26,7 @@ class KeyValueSpec(ResourceModel):
     description: Annotated[str, Field(max_length=1000)] | None = None
     """What the key is for."""
     expiration_date: datetime | None = None
-    """From when on the key counts as absent; it is deleted then. Without it the value stays."""
+    """When the key begins to count as absent and is deleted. Without a date the value stays."""
 
 
 def key_value_name(namespace: str, key: str) -> str:

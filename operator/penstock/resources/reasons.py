@@ -15,15 +15,15 @@ class Health(Enum):
 
     HEALTHY = "healthy"
     PROGRESSING = "progressing"
-    """It goes on by itself."""
+    """The object goes on by itself."""
     DEGRADED = "degraded"
-    """It is not as it should be, and is looked at again at its next interval."""
+    """The object is not as it should be, and is looked at again at its next interval."""
     RETRIED = "retried"
     """Something is in the way that may pass by itself: it is tried again."""
     BLOCKED = "blocked"
     """Something is in the way that a person has to mend."""
     STALLED = "stalled"
-    """It is over, or refused: only a person can change that."""
+    """The object is over, or refused: only a person can change that."""
 
 
 @dataclass(frozen=True)

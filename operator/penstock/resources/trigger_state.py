@@ -64,7 +64,7 @@ class BackfillPhase(StrEnum):
     FINISHED = "Finished"
     """Each date has its execution, and all of these have ended."""
     CANCELLED = "Cancelled"
-    """It was taken out of the spec before it was finished."""
+    """The backfill was taken out of the spec before it was finished."""
     REFUSED = "Refused"
     """The trigger has no dates that could be gone through."""
 
@@ -86,7 +86,7 @@ class BackfillStatus(ResourceModel):
     started: int = 0
     """How many executions were made."""
     failed: int = 0
-    """For how many dates none could be made."""
+    """How many dates no execution could be made for."""
     message: str | None = None
     """Why the last of these could not be made."""
 

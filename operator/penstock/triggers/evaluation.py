@@ -47,7 +47,7 @@ class Upstream:
     task_outputs: Mapping[str, Any] = field(default_factory=dict)
     """The outputs of its tasks, as `outputs.…` of its own expressions."""
     attempts: Sequence[Sequence[str]] = ()
-    """For each task run, the states of its attempts."""
+    """The states of the attempts of each task run."""
 
     @classmethod
     def of(
@@ -128,7 +128,7 @@ class Context:
     """The due time in question, for a schedule."""
 
     def seeing(self, **variables: Any) -> Context:
-        """This context with more variables."""
+        """The context with more variables."""
         return replace(self, variables={**self.variables, **variables})
 
     def value(self, template: str) -> Any:

@@ -45,7 +45,7 @@ class ClockDecision:
     """What the time calls for now."""
 
     handled: datetime
-    """Up to which instant every date is dealt with, once the execution of the firing is there."""
+    """The instant up to which every date is dealt with, once the firing's execution is there."""
     date: datetime | None = None
     """The date that is dealt with now, where there is one."""
     firing: Firing | None = None

@@ -23,7 +23,7 @@ _A_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Span:
-    """From an instant up to, and without, another. An open side is None."""
+    """The time from an instant up to, and without, another. An open side is None."""
 
     start: datetime | None
     end: datetime | None
@@ -70,7 +70,7 @@ def _between(day: date_, begin: time, end: time) -> Span:
 
 
 def until(date: datetime, deadline: time) -> Span | None:
-    """From midnight to a time of the day; None after it."""
+    """The span from midnight to a time of the day; None after it."""
     return of_day(date, time(tzinfo=deadline.tzinfo), deadline)
 
 
@@ -138,17 +138,17 @@ class Window(Document):
     """`window` of Kestra 2.0: one of four ways to say it."""
 
     deadline: TimeOfDay | None = None
-    """From midnight to this time of each day."""
+    """The end of a window that begins at midnight of each day."""
     from_: Annotated[TimeOfDay | None, Field(alias="from")] = None
-    """With `to`: between two times of each day."""
+    """The begin of a window that ends at `to` of each day."""
     to: TimeOfDay | None = None
-    """With `from`: between two times of each day."""
+    """The end of a window that begins at `from` of each day."""
     every: Duration | None = None
     """Windows of this size, one after the other."""
     offset: Duration | None = None
-    """With `every`: how much later than midnight windows begin."""
+    """How much later than midnight windows of `every` begin."""
     lookback: Duration | None = None
-    """So far back from the newest execution."""
+    """How far a window reaches back from the newest execution."""
     fire_once: bool = False
     """Whether the trigger fires only once in a window."""
 

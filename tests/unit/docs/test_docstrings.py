@@ -13,16 +13,18 @@ from tests.unit.docs.snippets import ROOT
 PACKAGE = ROOT / "operator" / "penstock"
 
 ROOMS = (
-    "controller/app", "controller/attempts", "controller/executions", "controller/files",
-    "controller/flows", "controller/gc", "controller/gitsources", "controller/keyvalues",
-    "controller/logs", "controller/runtime", "controller/workers",
-    "engine/decision", "engine/interface", "engine/rendering", "engine/state",
-    "expressions", "flow", "gateway", "git", "git_service", "local", "schema", "storage",
-    "storage_service",
+    "cli", "cluster",
+    "controller/app", "controller/attempts", "controller/concurrency", "controller/executions",
+    "controller/files", "controller/flows", "controller/gc", "controller/gitsources",
+    "controller/keyvalues", "controller/listeners", "controller/logs", "controller/runtime",
+    "controller/triggers", "controller/workers",
+    "engine/decision", "engine/interface", "engine/kinds", "engine/rendering", "engine/state",
+    "expressions", "flow", "gateway", "git", "git_service", "listener", "local", "resources",
+    "schema", "storage", "storage_service",
     "kubernetes/api", "kubernetes/jobs", "kubernetes/logs", "kubernetes/observation",
     "kubernetes/pods", "kubernetes/secrets", "kubernetes/status",
     "tasks/contract", "tasks/core", "tasks/files", "tasks/pod", "tasks/registry", "tasks/remote",
-    "tasks/scripts", "tls",
+    "tasks/scripts", "tls", "triggers",
 )  # fmt: skip
 
 LEANING = re.compile(

@@ -22,7 +22,8 @@ from tests.fixtures.engine import IDENTITY
 from tests.fixtures.generated import GeneratedFlow, generated_flows
 from tests.fixtures.world import name_of
 
-EXAMPLES = settings(max_examples=120)
+EXAMPLES = settings(max_examples=50)
+"""Enough: 120 of them take twice the time and reach hardly a line of the engine that 50 do not."""
 
 
 def chaos(made: GeneratedFlow, seed: int, crashes: bool = False, people: bool = False) -> Chaos:

@@ -192,8 +192,8 @@ async def test_the_clock_of_a_call_begins_with_its_turn(
 async def test_large_files_pass_through_with_little_memory(
     git: RunningGit, repository: Repository
 ) -> None:
-    # given: what a folder of namespace files may hold
-    size = 62 * MIB
+    # given: files of which each is larger than the memory that it may take
+    size = 30 * MIB
     repository.git("config", "core.bigFileThreshold", "1m")  # lest the push looks for differences
     sha = repository.commit({f"{number}.yaml": b"\0" * (size - number) for number in range(4)})
     limits = Limits(max_file_bytes=64 * MIB, max_total_bytes=256 * MIB)
@@ -218,6 +218,7 @@ async def test_a_reader_that_is_slow_holds_the_service_back(
 ) -> None:
     # given
     size = 40 * MIB
+    repository.git("config", "core.compression", "0")  # which takes long, and can't make it smaller
     sha = repository.commit({"a.yaml": os.urandom(size)})
     limits = Limits(max_file_bytes=64 * MIB, max_total_bytes=256 * MIB)
     before = git.most_memory
@@ -260,6 +261,7 @@ async def test_a_stream_that_is_cut_off_is_seen_as_such(
     tmp_path: Path, repository: Repository
 ) -> None:
     # given
+    repository.git("config", "core.compression", "0")  # which takes long, and can't make it smaller
     sha = repository.commit({"a.yaml": os.urandom(30 * MIB), "b.yaml": "b"})
     limits = Limits(max_file_bytes=64 * MIB, max_total_bytes=256 * MIB)
     remote = Remote(repository.url, Reference(), timeout=300)

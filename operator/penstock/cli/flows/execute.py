@@ -28,7 +28,7 @@ from penstock.resources.execution import ExecutionSpec, FlowReference
 from penstock.resources.names import generated_execution_name
 
 _MAX_FILE_BYTES = 1024 * 1024
-"""Of a file that is given for an input: with the others it has to fit into one resource."""
+"""The most bytes of a file given for an input: with the others it has to fit into one resource."""
 
 
 @dataclass(frozen=True)

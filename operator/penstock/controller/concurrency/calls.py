@@ -22,7 +22,7 @@ others pass: it is on its way out, or something is in its way."""
 RENEWED = 10.0
 """Seconds until a sentence that is not true any more is renewed."""
 AT_ONCE = 100
-"""So many sentences are renewed together, of those that come first."""
+"""How many sentences are renewed together, of those that come first."""
 _TOLD = 20_000
 """Executions of which it is known what they were told; others are told once more."""
 

@@ -26,7 +26,7 @@ class Census:
 
     def __init__(self) -> None:
         self.lines: dict[str, dict[FlowKey, Line]] = {}
-        """Those that wait, by namespace and flow; there is no empty line."""
+        """The executions that wait, by namespace and flow; there is no empty line."""
         self._entries: dict[str, _Entry] = {}
         self._of_flow: dict[FlowKey, set[str]] = {}
         self._of_namespace: dict[str, set[str]] = {}
@@ -34,7 +34,7 @@ class Census:
         self.riding = 0
         """How many wait that need a slot of their own flow only."""
         self._called: dict[str, set[str]] = {}
-        """Those that an execution called, by its uid."""
+        """The executions that one called, by the uid of the caller."""
 
     def set(self, standing: Standing, *, holds: bool) -> None:
         """Count an execution as one that holds slots or waits, whatever it was before."""

@@ -12,12 +12,12 @@ Entry = tuple[Place, str]
 
 
 class Line:
-    """Those of one flow that wait. Whoever comes first stands first."""
+    """The executions of one flow that wait. Whoever comes first stands first."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self._riding: dict[str, Place] = {}
-        """Those that need a slot of their own flow only."""
+        """The executions that need a slot of their own flow only."""
 
     def add(self, standing: Standing, *, rides: bool) -> None:
         """Let an execution wait. ``rides`` says that it needs a slot of its own flow only."""

@@ -40,7 +40,7 @@ class SlotLimits:
 
     installation: int = 0
     namespace: int = 0
-    """In each namespace that is not named."""
+    """How many may run in each namespace that is not named."""
     namespaces: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, namespace: str) -> int:
@@ -81,16 +81,16 @@ class Slots:
         self._census = Census()
         self._known: dict[str, Standing] = {}
         self._kept: dict[str, Standing] = {}
-        """Those for which slots are kept: they were offered to them, or it is being decided."""
+        """The executions for which slots are kept: offered to them, or about to be decided."""
         self._deciding: set[str] = set()
-        """Those that asked, and have not told yet what came of it."""
+        """The executions that asked, and have not told yet what came of it."""
         self._gone: set[str] = set()
-        """Those of these that were deleted meanwhile."""
+        """The executions that asked and were deleted meanwhile."""
         self._offers: dict[str, int] = {}
-        """Those that have not come for their slot yet, with the number of the offer."""
+        """The executions that have not come for their slot yet, with the number of the offer."""
         self._passed: set[str] = set()
         self._flow_limits: dict[FlowKey, int | None] = {}
-        """As the last execution that asked found it; while it is not known, nobody is called."""
+        """The limit that the last execution which asked found; while none is, nobody is called."""
         self._last_given: dict[str, int] = {}
         """The number of the last offer to a namespace."""
         self._given = 0

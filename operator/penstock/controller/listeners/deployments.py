@@ -42,7 +42,7 @@ class NameTaken(WaitingError):
 
 
 class NoGateway(WaitingError):
-    """It is not known where the gateway is."""
+    """The address of the gateway is not known."""
 
     reason = "NoGateway"
 

@@ -19,7 +19,7 @@ class Listener:
     """A Flow trigger that is armed."""
 
     own: FlowName
-    """Its flow, to which it never listens."""
+    """The trigger's own flow, to which it never listens."""
     flows: frozenset[FlowName] | None
     """The only flows whose executions can make it fire; None where it may be any flow."""
 

@@ -47,10 +47,10 @@ from penstock.triggers.kinds import TriggerType
 from penstock.triggers.properties import TriggerProperties
 
 _LATE = timedelta(minutes=2)
-"""So long after its date a state of an execution may become known: it is dated when it is decided,
+"""How long after its date a state of an execution may become known: it is dated when it is decided,
 and a write that takes longer is given up and decided anew."""
 _RENEWED = timedelta(hours=1)
-"""So old the memory's `since` may be: what is later is put to the trigger again after a restart."""
+"""How old a memory's `since` may be: what is later is put to the trigger again after a restart."""
 _AT_ONCE = 50
 """Events that are dealt with before others take their turn."""
 _LOOKED = 10_000
@@ -67,7 +67,7 @@ class _Looked:
     """The memory that was written then: where another one is found, nothing was dealt with."""
     until: datetime
     later: dict[str, datetime] = field(default_factory=dict)
-    """By their keys, those that are dated later."""
+    """The states that are dated later, by their keys."""
     at_all: bool = False
     """Whether all executions were looked at: then only those of which there is news need be."""
 

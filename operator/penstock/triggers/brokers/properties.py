@@ -36,7 +36,7 @@ class BatchTrigger(BrokerTrigger):
     interval: DurationProperty = timedelta(seconds=60)
     """How often to look for messages."""
     max_records: Count | None = None
-    """At most so many messages for one execution."""
+    """The most messages of one execution."""
     max_duration: DurationProperty | None = None
     """How long messages are gathered for one execution, one minute where it is not given."""
 

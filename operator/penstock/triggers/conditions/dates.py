@@ -78,7 +78,7 @@ class TimeBetween(_Between):
     name: ClassVar[str] = "TimeBetween"
 
     after: TimeOfDay | None = None
-    """With an offset; without, in the date's own zone."""
+    """The time with an offset; one without is in the date's own zone."""
     before: TimeOfDay | None = None
 
     def holds(self, context: Context) -> bool:

@@ -17,7 +17,7 @@ def _permitted(state: str, among: list[StateName], except_for: list[StateName]) 
 
 
 class ExecutionFlow(Condition):
-    """It is an execution of this flow."""
+    """The execution is one of this flow."""
 
     name: ClassVar[str] = "ExecutionFlow"
 
@@ -29,7 +29,7 @@ class ExecutionFlow(Condition):
 
 
 class ExecutionNamespace(Condition):
-    """Its flow is in this namespace."""
+    """The execution's flow is in this namespace."""
 
     name: ClassVar[str] = "ExecutionNamespace"
 
@@ -50,7 +50,7 @@ class ExecutionNamespace(Condition):
 
 
 class ExecutionStatus(Condition):
-    """It is in one of these states, and in none of those."""
+    """The execution is in one of some states, and in none of others."""
 
     name: ClassVar[str] = "ExecutionStatus"
 
@@ -62,7 +62,7 @@ class ExecutionStatus(Condition):
 
 
 class ExecutionLabels(Condition):
-    """It has all of these labels, with these values."""
+    """The execution has all of some labels, with their values."""
 
     name: ClassVar[str] = "ExecutionLabels"
 

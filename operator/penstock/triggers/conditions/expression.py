@@ -30,7 +30,7 @@ class Expression(Condition):
 
 
 class ExecutionOutputs(Condition):
-    """As Expression, of the outputs of the execution's flow; false where it has none."""
+    """An expression over the outputs of the execution's flow is true; false where it has none."""
 
     name: ClassVar[str] = "ExecutionOutputs"
     for_schedules: ClassVar[bool] = True

@@ -33,7 +33,7 @@ class _Combined(Condition):
 
 
 class Not(_Combined):
-    """None of the conditions is true."""
+    """Not one of the conditions is true."""
 
     name: ClassVar[str] = "Not"
 

@@ -40,7 +40,7 @@ class Condition(Document):
         return False
 
     def walk(self, at: Location) -> Iterator[tuple[Location, Condition]]:
-        """This condition and those in it, with their places."""
+        """Yield the condition and those in it, with their places."""
         yield at, self
 
     def deprecated(self) -> Iterator[tuple[Location, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 LONGEST_CHAIN = 20
-"""So many executions may have started one the other: whoever is the last of them starts nothing."""
+"""How many executions may have started one the other: the last of them starts nothing."""
 
 StartedBy = Callable[[str], str | None]
 """The name of the execution whose state made a trigger start one, by the name of that; None where

@@ -34,7 +34,7 @@ class Decision:
     """What an event does to a trigger."""
 
     memory: Memory
-    """To keep; the very same object where nothing changed."""
+    """The memory to keep; the very same object where nothing changed."""
     firing: Firing | None = None
     errors: tuple[str, ...] = ()
     """Conditions that could not be told, and count as not met; and why what was met starts nothing:

@@ -115,7 +115,7 @@ class Advance:
     met: bool
     """Whether the event met one of its entries."""
     errors: tuple[str, ...] = ()
-    """Of entries that could not be told; they count as not met."""
+    """Errors of entries that could not be told; they count as not met."""
 
 
 def advance(group: Group, memory: GroupMemory, context: Context, event: Upstream) -> Advance:

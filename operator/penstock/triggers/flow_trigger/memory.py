@@ -16,8 +16,8 @@ from penstock.resources.execution import ResourceModel
 from penstock.triggers.evaluation import Upstream
 
 _KEPT_EVENTS = 500
-"""Of a burst so many are told apart. One that becomes known after so many later ones counts for
-nothing."""
+"""How many events of a burst are told apart. One that becomes known after so many later ones counts
+for nothing."""
 _KEPT_FIRINGS = 20
 
 
@@ -33,7 +33,7 @@ class GroupMemory(ResourceModel):
     """What was met of entries that belong together."""
 
     met: dict[str, Met] = {}
-    """By the key of the entry."""
+    """Events by the key of the entry."""
     fired: AwareDatetime | None = None
     """The date of the event at which the trigger fired last."""
 
@@ -52,7 +52,7 @@ class Memory(ResourceModel):
     """A hash of what the trigger said when it last looked: what happened before it was changed does
     not count."""
     checked: AwareDatetime
-    """Up to which instant ended windows were looked at, for `onMiss`."""
+    """The instant up to which ended windows were looked at, for `onMiss`."""
 
     @classmethod
     def armed(cls, now: datetime) -> Memory:
@@ -60,7 +60,7 @@ class Memory(ResourceModel):
         return cls(since=now, checked=now)
 
     def to_json(self) -> dict[str, Any]:
-        """For keeping; read it back by ``model_validate``."""
+        """The memory as JSON, for keeping; ``model_validate`` reads it back."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def knows(self, event: Upstream) -> bool:

@@ -57,7 +57,7 @@ class Filter(Document):
     value: LabelValue | None = None
     """What the field is compared with; for EXPRESSION the expression itself."""
     values: list[LabelValue] | None = None
-    """For IN and NOT_IN."""
+    """What the field is compared with by IN and NOT_IN."""
 
     @model_validator(mode="after")
     def _of_its_type(self) -> Self:

@@ -23,7 +23,7 @@ def trigger_variables(upstream: Upstream) -> dict[str, Any]:
 def seen_by_conditions(
     context: Context, upstream: Upstream, outputs: Mapping[str, Any] | None = None
 ) -> Context:
-    """For `conditions`, `preconditions`, `inputs` and `labels`.
+    """What `conditions`, `preconditions`, `inputs` and `labels` see.
 
     `outputs` are those of its tasks, and `trigger.outputs` those of its flow, as in Kestra 1.x.
     """
@@ -37,7 +37,7 @@ def seen_by_conditions(
 
 
 def seen_by_when(context: Context) -> Context:
-    """For `when`: Kestra 2.0 names the properties of the execution at the top."""
+    """What `when` sees: Kestra 2.0 names the properties of the execution at the top."""
     upstream = context.upstream
     assert upstream is not None
     return context.seeing(

@@ -17,7 +17,7 @@ from penstock.triggers.schedule.model import Recovery, Schedule
 _ON_TIME = timedelta(seconds=60)
 """A due time that is not older than this was not missed."""
 _MOST_LOOKED_AT = 5_000
-"""Of dates in one search: a condition that is never true must not hold up the others."""
+"""How many dates one search looks at: a condition that is never true must not hold others up."""
 _FARTHEST = timedelta(days=3653)
 """How far from a date a search goes, as in Kestra: ten years."""
 
@@ -29,7 +29,7 @@ class Due:
     fire: datetime | None
     """The due time for which to start an execution."""
     handled: datetime
-    """Up to which instant every due time is dealt with, once that execution is there."""
+    """The instant up to which every due time is dealt with, once that execution is there."""
     error: str | None = None
     """Why it can't be told whether `fire` is due: the execution to make is FAILED."""
 
@@ -122,7 +122,7 @@ def _text(schedule: Schedule, date: datetime) -> str:
 
 
 def _skip_late(schedule: Schedule, last: datetime, now: datetime) -> datetime:
-    """Up to which instant due times are left out because they are later than they may be."""
+    """The instant up to which due times are left out because they are later than they may be."""
     if schedule.late_maximum_delay is None:
         return last
     try:

@@ -20,9 +20,9 @@ class CountedFlow(Document):
     """One flow whose executions are counted."""
 
     namespace: str
-    """Its namespace. Rendered."""
+    """The flow's namespace. Rendered."""
     flow_id: str
-    """Its id. Rendered."""
+    """The flow's id. Rendered."""
 
 
 class Count(CommandTask):
@@ -50,11 +50,11 @@ class Count(CommandTask):
     """Namespaces, of which each flow with executions has a row, those in namespaces below as well.
     One of `flows` and `namespaces` is needed. Rendered."""
     states: States | None = None
-    """Only executions in these states. Rendered."""
+    """The states of the executions that count. Rendered."""
     start_date: str
-    """Only executions that started at that time or later. Rendered."""
+    """The earliest start of the executions that count. Rendered."""
     end_date: str | None = None
-    """Only executions that started up to that time. Rendered."""
+    """The latest start of the executions that count. Rendered."""
     expression: str
     """Keeps a row where it renders to `true`; `count` is the number."""
 

@@ -40,16 +40,16 @@ class PurgeExecutions(CommandTask):
     """
 
     namespace: str | None = None
-    """Only executions of flows in this namespace and those below it; with `flowId` the namespace of
+    """The namespace whose flows' executions go, with those below it; with `flowId` the namespace of
     that flow. Rendered."""
     flow_id: str | None = None
-    """Only executions of this flow. Rendered."""
+    """The flow whose executions go. Rendered."""
     start_date: str | None = None
-    """Only executions that started at that time or later. Rendered."""
+    """The earliest start of the executions that go. Rendered."""
     end_date: str
-    """Only executions that started up to that time. Rendered."""
+    """The latest start of the executions that go. Rendered."""
     states: States | None = None
-    """Only executions in these states; any in which one ends where none is named. Rendered."""
+    """The states of the executions that go; any in which one ends where none is named. Rendered."""
     purge_execution: RenderedBool = True
     """Whether the executions are deleted, and all that belongs to them; if not, what the other
     properties say goes and they stay."""

@@ -21,9 +21,9 @@ class PurgeBehavior(Document):
     expired_only: RenderedBool = True
     """Whether only keys go whose time is over. They go by themselves, so none is left to purge."""
     before: str | None = None
-    """Of `version`: no effect."""
+    """A property of `version`, which has no effect."""
     keep_amount: int | str | None = None
-    """Of `version`: no effect."""
+    """A property of `version`, which has no effect."""
 
 
 class PurgeKV(CommandTask):
@@ -50,7 +50,7 @@ class PurgeKV(CommandTask):
     namespace_pattern: str | None = None
     """A pattern of namespaces, such as `company.*`, in place of `namespaces`. Rendered."""
     key_pattern: str | None = None
-    """Only keys of this pattern, such as `tmp_*`. Rendered."""
+    """The pattern of the keys that go, such as `tmp_*`. Rendered."""
     include_child_namespaces: RenderedBool = True
     """Whether `namespaces` means those below them as well."""
     behavior: PurgeBehavior = PurgeBehavior()

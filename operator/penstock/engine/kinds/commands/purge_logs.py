@@ -39,18 +39,18 @@ class PurgeLogs(CommandTask):
     """
 
     namespace: str | None = None
-    """Only logs of flows in this namespace and those below it; with `flowId` the namespace of that
+    """The namespace whose flows' logs go, with those below it; with `flowId` the namespace of that
     flow. Rendered."""
     flow_id: str | None = None
-    """Only logs of this flow. Rendered."""
+    """The flow whose logs go. Rendered."""
     execution_id: str | None = None
-    """Only logs of this execution. Rendered."""
+    """The execution whose logs go. Rendered."""
     log_levels: list[str] | str | None = None
-    """Only lines of these levels. Rendered."""
+    """The levels of the lines that go. Rendered."""
     start_date: str | None = None
-    """Only lines that were printed at that time or later. Rendered."""
+    """The earliest time of the lines that go. Rendered."""
     end_date: str
-    """Only lines that were printed up to that time. Rendered."""
+    """The latest time of the lines that go. Rendered."""
     purge_execution_logs: RenderedBool = True
     """Whether logs of executions are deleted: there are no others."""
     purge_non_execution_logs: RenderedBool = True

@@ -23,7 +23,7 @@ class Cache(Document):
     patterns: list[str]
     """Globs of the files, from the directory."""
     ttl: Duration | None = None
-    """For how long they are kept."""
+    """How long the files are kept."""
 
 
 class WorkingDirectory(Flowable):
