@@ -39,7 +39,8 @@ class EventFile:
 
     name: str
     content: bytes | Callable[[BinaryIO], Awaitable[None]]
-    """Its bytes; or what writes them, once they are needed, and raises :class:`SourceError`."""
+    """The bytes of the file; or what writes them, once they are needed, and raises
+    :class:`SourceError`."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class ObjectsTrigger(TriggerProperties):
     on: Change = "CREATE_OR_UPDATE"
     """`CREATE` takes new objects, `UPDATE` those that changed, `CREATE_OR_UPDATE` both."""
     max_files: Count = 25
-    """At most so many objects for one execution; the others start the next ones."""
+    """How many objects one execution is started for, at most; what is more starts the next."""
     state_key: str | None = None
     """No effect: what was seen is remembered in the TriggerState."""
     state_ttl: DurationProperty | None = None
