@@ -26,7 +26,7 @@ from penstock.triggers.evaluation import FlowName, Upstream
 from penstock.triggers.firing import Firing
 from penstock.triggers.flow_trigger.chain import is_endless
 from penstock.triggers.flow_trigger.decision import decide
-from penstock.triggers.flow_trigger.memory import Memory
+from penstock.triggers.flow_trigger.memory import Memory, Met
 from penstock.triggers.flow_trigger.model import FlowTrigger
 from penstock.triggers.flow_trigger.trigger import TRIGGER
 
@@ -118,8 +118,8 @@ class FlowTriggers:
         found = None if trigger is None else trigger.variables.get("executionId")
         return None if found is None else str(found)
 
-    def _outputs_of(self, name: str) -> Mapping[str, Any] | None:
-        execution = self._executions.get(name)
+    def _outputs_of(self, met: Met) -> Mapping[str, Any] | None:
+        execution = self._executions.get(met.execution)
         return None if execution is None else execution.status.outputs
 
 

@@ -48,6 +48,10 @@ class Upstream:
     """The outputs of its tasks, as `outputs.…` of its own expressions."""
     attempts: Sequence[Sequence[str]] = ()
     """The states of the attempts of each task run."""
+    kubernetes_namespace: str | None = None
+    """Where it is, if that is another Kubernetes namespace than that of the trigger."""
+    outputs_withheld: bool = False
+    """Whether it may have outputs that are not for the trigger."""
 
     @classmethod
     def of(
@@ -75,7 +79,7 @@ class Upstream:
     @property
     def transition(self) -> str:
         """Tells this transition from every other one of any execution, whenever it is looked at."""
-        return transition(self.id, self.state, self.date)
+        return transition(self.id, self.state, self.date, self.kubernetes_namespace)
 
     @property
     def flow(self) -> FlowName:
@@ -87,12 +91,15 @@ class Upstream:
         return any(len(states) > 1 for states in self.attempts)
 
 
-def transition(execution: str, state: str, date: datetime) -> str:
+def transition(
+    execution: str, state: str, date: datetime, kubernetes_namespace: str | None = None
+) -> str:
     """What tells that an execution came into a state from every other such event.
 
     By its date, and not by its place: of a very long history the middle is left out.
     """
-    return f"{execution}/{state}/{date.astimezone(UTC).isoformat()}"
+    told = f"{execution}/{state}/{date.astimezone(UTC).isoformat()}"
+    return told if kubernetes_namespace is None else f"{kubernetes_namespace}/{told}"
 
 
 @dataclass(frozen=True)

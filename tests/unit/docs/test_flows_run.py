@@ -86,6 +86,16 @@ NEEDS = {
     "docs/triggers.md after-both": Need(
         trigger={"id": "newer", "variables": {"executionId": "marketing-x7k2p"}}
     ),
+    "docs/triggers.md book": Need(
+        trigger={
+            "id": "sold",
+            "variables": {
+                "executionId": "sales-x7k2p",
+                "kubernetesNamespace": "shop",
+                "outputs": {"pieces": 12},
+            },
+        }
+    ),
 }
 
 ONLY_VALID = {

@@ -16,7 +16,7 @@ from penstock.resources.trigger_state import fits_memory
 from penstock.triggers.evaluation import FlowName, Upstream
 from penstock.triggers.firing import Firing
 from penstock.triggers.flow_trigger.decision import Decision, decide
-from penstock.triggers.flow_trigger.memory import Memory
+from penstock.triggers.flow_trigger.memory import Memory, Met
 from penstock.triggers.flow_trigger.model import FlowTrigger
 from tests.unit.triggers.context import LISTENING, at, context, execution
 
@@ -40,9 +40,12 @@ class Listener:
         self.outputs[event.id] = event.outputs
         memory = Memory.model_validate(self.memory)
         seen = context(flow=self.flow)
-        decision = decide(self.trigger, "listen", event, memory, seen, self.outputs.get)
+        decision = decide(self.trigger, "listen", event, memory, seen, self._recall)
         self.memory = decision.memory.to_json()
         return decision
+
+    def _recall(self, met: Met) -> Any:
+        return self.outputs.get(met.execution)
 
     def fired_by(self, events: Iterable[Upstream]) -> list[str]:
         """The ids of the executions at which it fired."""

@@ -49,6 +49,7 @@ from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.api.labels import EXECUTION_NAME
 from penstock.kubernetes.observation.podstatus import gone
 from penstock.resources.execution import ExecutionStatus
+from penstock.resources.flow_leave import leave_of
 from penstock.resources.trigger_state import trigger_state_name
 
 FLOW_DELAY = 1.0
@@ -106,6 +107,9 @@ class Events:
         if self._stores.flows.put(flow):
             self._reconcilers.add("Flow", flow)
             self._doubt_namespace(flow, before)
+            if leave_of(before) != leave_of(flow):
+                for key in self._listeners.leave_changed(flow):
+                    self._reconcilers.add_key(key)
             if before is None or before["metadata"].get("generation") != meta.get("generation"):
                 self._slots.flow_changed(meta["namespace"], meta["name"])
                 for state in self._stores.triggers.find((meta["namespace"], meta["name"])):

@@ -92,6 +92,7 @@ from penstock.controller.triggers.arming import Arming
 from penstock.controller.triggers.clock import Clock
 from penstock.controller.triggers.contexts import Contexts
 from penstock.controller.triggers.histories import Histories
+from penstock.controller.triggers.leaves import Leaves
 from penstock.controller.triggers.listener_problems import ListenerProblems
 from penstock.controller.triggers.listeners import Listeners
 from penstock.controller.triggers.reconciler import TriggerReconciler
@@ -139,7 +140,8 @@ class Runtime:
         self.slots = SlotCalls(
             self.stores.executions, _slot_limits(settings.executions), self.reconcilers.add_key
         )
-        self.listeners = Listeners()
+        self.leaves = Leaves(self.stores.flows)
+        self.listeners = Listeners(self.leaves.hears)
         self.secrets = SecretLocations(settings.secrets, self.stores.flows)
         self.workers = Workers()
 
@@ -270,6 +272,7 @@ class Flows:
                         stores.executions,
                         Histories(runtime.api, self.revisions),
                         runtime.listeners,
+                        runtime.leaves,
                     ),
                     RequestTrigger: RequestServer(settings.gateway.enabled),
                     StreamTrigger: sources,

@@ -9,6 +9,7 @@ from penstock.cluster.flows import flow_name, oldest
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.kubernetes.api.client import Object
 from penstock.resources.execution import FlowReference
+from penstock.resources.flow_leave import leave_of
 from penstock.triggers.sources import source_type
 
 
@@ -31,6 +32,14 @@ class RetryOf:
 @dataclass(frozen=True)
 class InNamespace:
     """Under this key all executions of a Kubernetes namespace are found."""
+
+    namespace: str
+
+
+@dataclass(frozen=True)
+class LeaveGivenIn:
+    """Under this key all Flows of a Kubernetes namespace are found that let triggers of others
+    listen to their executions."""
 
     namespace: str
 
@@ -92,8 +101,12 @@ def _relative_keys(body: Object) -> Iterable[Hashable]:
 
 
 def flow_keys(body: Object) -> Iterable[Hashable]:
-    """A Flow is looked for by the namespace and id that stand in it."""
-    yield body["metadata"]["namespace"], *flow_name(body)
+    """A Flow is looked for by the namespace and id that stand in it; one that lets triggers of
+    other Kubernetes namespaces listen, by its own."""
+    namespace = body["metadata"]["namespace"]
+    yield namespace, *flow_name(body)
+    if leave_of(body)[0]:
+        yield LeaveGivenIn(namespace)
 
 
 def trigger_state_keys(body: Object) -> Iterable[Hashable]:

@@ -6,12 +6,17 @@ concerned is told of which execution there is news, so that it does not look at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from penstock.controller.runtime.queue import Key
 from penstock.kubernetes.api.client import Object
 from penstock.triggers.evaluation import FlowName
+
+Place = tuple[str, str]
+"""An Execution by its Kubernetes namespace and its name."""
+MayHear = Callable[[str, Object], bool]
+"""Tells whether triggers of a Kubernetes namespace may know of an Execution."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +25,20 @@ class Listener:
 
     own: FlowName
     """The trigger's own flow, to which it never listens."""
+    home: str
+    """The Kubernetes namespace of its flow."""
     flows: frozenset[FlowName] | None
     """The only flows whose executions can make it fire; None where it may be any flow."""
+    namespaces: frozenset[str]
+    """The Kubernetes namespaces to whose executions it listens."""
 
-    def hears(self, flow: FlowName) -> bool:
-        """Tell whether executions of a flow may concern it."""
-        return flow != self.own and (self.flows is None or flow in self.flows)
+    def hears(self, namespace: str, flow: FlowName) -> bool:
+        """Tell whether executions of a flow in a Kubernetes namespace may concern it."""
+        return (
+            namespace in self.namespaces
+            and (namespace, flow) != (self.home, self.own)
+            and (self.flows is None or flow in self.flows)
+        )
 
 
 _MOST_NEWS = 1_000
@@ -33,52 +46,71 @@ _MOST_NEWS = 1_000
 
 
 class Listeners:
-    """The Flow triggers that are armed, by their Kubernetes namespace."""
+    """The Flow triggers that are armed, by the Kubernetes namespaces to which they listen."""
 
-    def __init__(self) -> None:
-        self._by_namespace: dict[str, dict[Key, Listener]] = {}
-        self._news: dict[Key, set[str] | None] = {}
-        """The names of the executions of which there is news; None for all."""
+    def __init__(self, may_hear: MayHear) -> None:
+        self._may_hear = may_hear
+        self._armed: dict[Key, Listener] = {}
+        self._by_namespace: dict[str, set[Key]] = {}
+        self._news: dict[Key, set[Place] | None] = {}
+        """The executions of which there is news; None for all."""
 
     def listen(self, key: Key, listener: Listener) -> None:
         """Let a trigger know of executions from now on."""
-        self._by_namespace.setdefault(key.namespace, {})[key] = listener
+        if self._armed.get(key) == listener:
+            return
+        self._leave(key)
+        self._armed[key] = listener
+        for namespace in listener.namespaces:
+            self._by_namespace.setdefault(namespace, set()).add(key)
 
     def remove(self, state: Object) -> None:
         """Take in that a TriggerState is gone."""
         meta = state["metadata"]
         key = Key("TriggerState", meta["namespace"], meta["name"])
         self._news.pop(key, None)
-        listeners = self._by_namespace.get(meta["namespace"], {})
-        listeners.pop(key, None)
-        if not listeners:
-            self._by_namespace.pop(meta["namespace"], None)
+        self._leave(key)
+
+    def _leave(self, key: Key) -> None:
+        listener = self._armed.pop(key, None)
+        for namespace in () if listener is None else listener.namespaces:
+            keys = self._by_namespace[namespace]
+            keys.discard(key)
+            if not keys:
+                del self._by_namespace[namespace]
 
     def tell(self, execution: Object) -> Iterator[Key]:
         """Take in that there is news of an Execution, and find the triggers that it may concern."""
         meta = execution["metadata"]
-        listeners = self._by_namespace.get(meta["namespace"])
-        if not listeners:
+        keys = self._by_namespace.get(meta["namespace"])
+        flow = flow_of(execution) if keys else None
+        if not keys or flow is None:
             return
-        flow = flow_of(execution)
-        if flow is None:
-            return
-        for key, listener in list(listeners.items()):
-            if listener.hears(flow):
-                self.tell_again(key, (meta["name"],))
+        for key in list(keys):
+            is_heard = self._armed[key].hears(meta["namespace"], flow)
+            if is_heard and self._may_hear(key.namespace, execution):
+                self.tell_again(key, [(meta["namespace"], meta["name"])])
                 yield key
 
-    def tell_again(self, key: Key, names: Iterable[str]) -> None:
+    def leave_changed(self, flow: Object) -> Iterator[Key]:
+        """Take in that a Flow lets other namespaces listen than before, and find the triggers that
+        are to look at all executions for that."""
+        home = flow["metadata"]["namespace"]
+        for key in list(self._by_namespace.get(home, ())):
+            if key.namespace != home:
+                self._news[key] = None
+                yield key
+
+    def tell_again(self, key: Key, places: Iterable[Place]) -> None:
         """Let a trigger look at executions when it looks next."""
         news = self._news.setdefault(key, set())
         if news is not None:
-            news.update(names)
+            news.update(places)
             if len(news) > _MOST_NEWS:
                 self._news[key] = None
 
-    def news(self, key: Key) -> set[str] | None:
-        """Take the names of the executions at which a trigger is to look; None for all of its
-        namespace."""
+    def news(self, key: Key) -> set[Place] | None:
+        """Take the executions at which a trigger is to look; None for all of its namespaces."""
         return self._news.pop(key, set())
 
 

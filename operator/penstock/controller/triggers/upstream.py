@@ -1,7 +1,8 @@
 """Flow triggers: an Execution that came into a state starts one of another flow.
 
-What is looked at are the Executions of the trigger's Kubernetes namespace as they are: each state
-that one came into, and that was not dealt with, is put to the trigger, in the order of their dates.
+What is looked at are the Executions of the trigger's Kubernetes namespace as they are, and those of
+other namespaces which the trigger names and whose Flows allow it: each state that one came into,
+and that was not dealt with, is put to the trigger, in the order of their dates.
 A controller looks at all of them once, and then at those of which there is news, which lists bring
 where a watch has lost it.
 
@@ -23,25 +24,26 @@ from cachetools import LRUCache
 
 from penstock.cluster.firings import NameTaken
 from penstock.controller.runtime.indexes import ObjectStore
-from penstock.controller.runtime.keys import InNamespace
 from penstock.controller.runtime.queue import Key
 from penstock.controller.triggers.contexts import Contexts, small_allowance
 from penstock.controller.triggers.histories import Histories
-from penstock.controller.triggers.listeners import Listener, Listeners, flow_of
+from penstock.controller.triggers.leaves import Leaves
+from penstock.controller.triggers.listeners import Listener, Listeners, Place, flow_of
 from penstock.controller.triggers.serving import Served, TriggerAtWork
 from penstock.controller.triggers.starter import Starter
 from penstock.engine.interface.actions import Report
 from penstock.expressions import spending
 from penstock.kubernetes.api.client import Object
 from penstock.resources.execution import Transition
+from penstock.resources.flow_leave import OUTPUTS_TO
 from penstock.resources.names import short_hash
 from penstock.resources.stored import written_date
 from penstock.resources.trigger_state import TriggerPhase, TriggerStateStatus
 from penstock.triggers.evaluation import FlowName, Upstream, transition
 from penstock.triggers.firing import Firing
-from penstock.triggers.flow_trigger.chain import StartedBy, is_endless
+from penstock.triggers.flow_trigger.chain import is_endless
 from penstock.triggers.flow_trigger.decision import Recall, decide
-from penstock.triggers.flow_trigger.memory import Memory, transition_key
+from penstock.triggers.flow_trigger.memory import Memory, Met, transition_key
 from penstock.triggers.flow_trigger.model import FlowTrigger
 from penstock.triggers.kinds import TriggerType
 from penstock.triggers.properties import TriggerProperties
@@ -54,6 +56,7 @@ _RENEWED = timedelta(hours=1)
 _AT_ONCE = 50
 """Events that are dealt with before others take their turn."""
 _LOOKED = 10_000
+_OUTPUTS_LEAVE = f"the annotation {OUTPUTS_TO} of its Flow names who sees them"
 _STOOD_STILL = (TriggerPhase.DISABLED, TriggerPhase.NOT_SERVED)
 """Phases in which what happens does not count."""
 
@@ -107,12 +110,14 @@ class UpstreamServer:
         executions: ObjectStore,
         histories: Histories,
         listeners: Listeners,
+        leaves: Leaves,
     ) -> None:
         self._starter = starter
         self._contexts = contexts
         self._executions = executions
         self._histories = histories
         self._listeners = listeners
+        self._leaves = leaves
         self._looked: LRUCache[str, _Looked] = LRUCache(_LOOKED)
 
     def plan(self, kind: TriggerType, properties: TriggerProperties) -> str | None:
@@ -130,20 +135,26 @@ class UpstreamServer:
     async def _serve(self, work: TriggerAtWork, now: datetime) -> Served:
         trigger, meta = work.properties, work.state["metadata"]
         assert isinstance(trigger, FlowTrigger)
-        listener = Listener(FlowName(work.flow.namespace, work.flow.id), trigger.only_flows())
+        listener = Listener(
+            own=FlowName(work.flow.namespace, work.flow.id),
+            home=meta["namespace"],
+            flows=trigger.only_flows(),
+            namespaces=frozenset(trigger.kubernetes_namespaces or (meta["namespace"],)),
+        )
         key = Key("TriggerState", meta["namespace"], meta["name"])
         self._listeners.listen(key, listener)
         memory = _remembered(work, now)
         looked = self._looked_at(work, memory)
-        executions = self._to_look_at(key, looked)
+        executions = self._to_look_at(key, listener, looked)
         happened = _happened(executions, trigger, listener, memory, looked)
         outcome = _Outcome()
         for item in happened[:_AT_ONCE]:
-            event = await self._histories.event(item.execution, item.step)
+            told = await self._histories.event(item.execution, item.step)
+            event = self._leaves.told(meta["namespace"], item.execution, told)
             memory = await self._deal(work, trigger, event, memory, now, outcome)
             looked.later[item.key] = item.step.date
             await asyncio.sleep(0)  # others take their turn between
-        rest = {item.execution["metadata"]["name"] for item in happened[_AT_ONCE:]}
+        rest = {_place(item.execution) for item in happened[_AT_ONCE:]}
         self._listeners.tell_again(key, rest)
         if not rest:
             looked.forget(now - _LATE)
@@ -160,14 +171,19 @@ class UpstreamServer:
             looked = self._looked[uid] = _Looked(written, memory.since)
         return looked
 
-    def _to_look_at(self, key: Key, looked: _Looked) -> list[Object]:
-        """List the executions that may have news for a trigger."""
-        names = self._listeners.news(key)
-        if names is None or not looked.at_all:
+    def _to_look_at(self, key: Key, listener: Listener, looked: _Looked) -> list[Object]:
+        """List the executions that may have news for a trigger, and of which it may know."""
+        places = self._listeners.news(key)
+        if places is None or not looked.at_all:
             looked.at_all = True
-            return self._executions.find(InNamespace(key.namespace))
-        found = (self._executions.get(key.namespace, name) for name in names)
-        return [execution for execution in found if execution is not None]
+            return [
+                execution
+                for namespace in sorted(listener.namespaces)
+                for heard in self._leaves.keys_heard(key.namespace, namespace)
+                for execution in self._executions.find(heard)
+            ]
+        found = (self._executions.get(*place) for place in places)
+        return [body for body in found if body and self._leaves.hears(key.namespace, body)]
 
     async def _deal(
         self,
@@ -190,6 +206,8 @@ class UpstreamServer:
             errors += await self._start(work, event, decision.firing, outcome)
         if errors or decision.memory is not memory:
             outcome.told = True
+            if errors and event.outputs_withheld:
+                errors.append(f"outputs of that execution are not seen here: {_OUTPUTS_LEAVE}")
             outcome.error = "; ".join(errors) or None
         if errors:
             text = f"trigger {work.trigger.id}, execution {event.id}: {outcome.error}"
@@ -201,7 +219,8 @@ class UpstreamServer:
     ) -> list[str]:
         """Start the execution of a firing. Returns what is wrong, in words."""
         namespace = work.state["metadata"]["namespace"]
-        if is_endless(event.id, self._started_by(namespace)):
+        place = event.kubernetes_namespace or namespace, event.id
+        if is_endless(place, self._started_by):
             return ["flows start each other without end: nothing is started"]
         try:
             body = work.accepted.body
@@ -214,20 +233,27 @@ class UpstreamServer:
         return list(firing.problems)
 
     def _recall(self, namespace: str) -> Recall:
-        def outputs(name: str) -> Mapping[str, Any] | None:
-            body = self._executions.get(namespace, name)
-            return None if body is None else (body.get("status") or {}).get("outputs")
+        def outputs(met: Met) -> Mapping[str, Any] | None:
+            body = self._executions.get(met.kubernetes_namespace or namespace, met.execution)
+            if body is None or not self._leaves.sees_outputs(namespace, body):
+                return None
+            return (body.get("status") or {}).get("outputs")
 
         return outputs
 
-    def _started_by(self, namespace: str) -> StartedBy:
-        def maker(name: str) -> str | None:
-            body = self._executions.get(namespace, name)
-            trigger = ((body or {}).get("spec") or {}).get("trigger") or {}
-            found = (trigger.get("variables") or {}).get("executionId")
-            return None if found is None else str(found)
-
-        return maker
+    def _started_by(self, place: Place) -> Place | None:
+        """Name the execution that made a trigger start one. What somebody writes of one in another
+        namespace counts as far as that one may be known."""
+        body = self._executions.get(*place)
+        variables = (((body or {}).get("spec") or {}).get("trigger") or {}).get("variables") or {}
+        if "executionId" not in variables:
+            return None
+        namespace = str(variables.get("kubernetesNamespace") or place[0])
+        found = namespace, str(variables["executionId"])
+        if namespace == place[0]:
+            return found
+        upstream = self._executions.get(*found)
+        return None if upstream is None or not self._leaves.hears(place[0], upstream) else found
 
 
 def _happened(
@@ -242,17 +268,22 @@ def _happened(
     listened = set(trigger.listened)
     found = []
     for execution in executions:
-        flow = flow_of(execution)
-        if flow is None or not listener.hears(flow):
+        flow, namespace = flow_of(execution), execution["metadata"]["namespace"]
+        if flow is None or not listener.hears(namespace, flow):
             continue
-        for item in _steps(execution, looked.until):
+        elsewhere = None if namespace == listener.home else namespace
+        for item in _steps(execution, looked.until, elsewhere):
             known = item.key in looked.later or item.key in memory.seen
             if item.step.state in listened and not known:
                 found.append(item)
     return sorted(found, key=lambda item: (item.step.date, item.key))
 
 
-def _steps(execution: Object, since: datetime) -> Iterator[_Happened]:
+def _place(execution: Object) -> Place:
+    return execution["metadata"]["namespace"], execution["metadata"]["name"]
+
+
+def _steps(execution: Object, since: datetime, elsewhere: str | None) -> Iterator[_Happened]:
     """The states into which an execution came later than a date, the latest first."""
     name = execution["metadata"]["name"]
     for told in reversed(execution["status"].get("history") or ()):
@@ -260,7 +291,8 @@ def _steps(execution: Object, since: datetime) -> Iterator[_Happened]:
         if date is None or date <= since:
             return
         step = Transition(state=told["state"], date=date)
-        yield _Happened(transition_key(transition(name, step.state, date)), step, execution)
+        key = transition_key(transition(name, step.state, date, elsewhere))
+        yield _Happened(key, step, execution)
 
 
 def _remembered(work: TriggerAtWork, now: datetime) -> Memory:

@@ -17,7 +17,7 @@ from penstock.triggers.conditions.logic import MultipleCondition
 from penstock.triggers.evaluation import ConditionError, Context, FlowName, Upstream
 from penstock.triggers.firing import Firing
 from penstock.triggers.flow_trigger.groups import DEPENDENCIES, Advance, Group, advance, groups_of
-from penstock.triggers.flow_trigger.memory import GroupMemory, Memory
+from penstock.triggers.flow_trigger.memory import GroupMemory, Memory, Met
 from penstock.triggers.flow_trigger.model import FlowTrigger
 from penstock.triggers.flow_trigger.views import (
     seen_by_conditions,
@@ -25,8 +25,8 @@ from penstock.triggers.flow_trigger.views import (
     trigger_variables,
 )
 
-Recall = Callable[[str], Mapping[str, Any] | None]
-"""The flow outputs of an earlier execution by its id; None where it is gone."""
+Recall = Callable[[Met], Mapping[str, Any] | None]
+"""The flow outputs of an earlier execution that met an entry; None where it is gone."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ def decide(
     event: Upstream,
     memory: Memory,
     context: Context,
-    recall: Recall = lambda execution: None,
+    recall: Recall = lambda met: None,
 ) -> Decision:
     """What an execution that reached a state does to the trigger of `context.flow`."""
-    if event.flow == context.flow or event.state not in trigger.listened or memory.knows(event):
+    if _is_own(event, context) or event.state not in trigger.listened or memory.knows(event):
         return Decision(memory)
     bare = replace(context, upstream=event)
     seeing = seen_by_conditions(bare, event)
@@ -76,6 +76,11 @@ def decide(
         return Decision(fired, _firing(trigger, trigger_id, event, bare, outputs), errors)
     except ExpressionError as error:
         return Decision(fired, errors=(*errors, str(error)))
+
+
+def _is_own(event: Upstream, context: Context) -> bool:
+    """Tell whether an event is of the trigger's own flow, to which it never listens."""
+    return event.flow == context.flow and event.kubernetes_namespace is None
 
 
 def _lets_through(trigger: FlowTrigger, context: Context) -> bool:
@@ -124,6 +129,10 @@ def _outputs(
         return own
     scoped: dict[str, Any] = {}
     for met in sorted(advances[DEPENDENCIES].memory.met.values(), key=lambda met: met.date):
-        found = own if met.execution == event.id else recall(met.execution)
+        is_last = (met.execution, met.kubernetes_namespace) == (
+            event.id,
+            event.kubernetes_namespace,
+        )
+        found = own if is_last else recall(met)
         scoped[met.flow_id] = dict(found or {})
     return {**scoped, **own} if len(trigger.depends_on) == 1 else {**own, **scoped}

@@ -130,7 +130,12 @@ def advance(group: Group, memory: GroupMemory, context: Context, event: Upstream
     for key, entry in group.entries.items():
         try:
             if entry.holds(context):
-                new[key] = Met(execution=event.id, flow_id=event.flow_id, date=event.date)
+                new[key] = Met(
+                    execution=event.id,
+                    flow_id=event.flow_id,
+                    date=event.date,
+                    kubernetes_namespace=event.kubernetes_namespace,
+                )
         except ConditionError as error:
             errors.append(str(error))
     if not new:

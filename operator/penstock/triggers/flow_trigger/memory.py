@@ -27,6 +27,8 @@ class Met(ResourceModel):
     execution: str
     flow_id: str
     date: AwareDatetime
+    kubernetes_namespace: str | None = None
+    """Where it is, if that is another Kubernetes namespace than that of the trigger."""
 
 
 class GroupMemory(ResourceModel):

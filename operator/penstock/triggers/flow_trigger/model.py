@@ -19,6 +19,10 @@ from penstock.triggers.properties import TriggerProperties, UserLabels, When
 from penstock.triggers.states import DEPENDED_ON, LISTENED, StateName
 from penstock.triggers.windows import Window
 
+KubernetesNamespace = Annotated[
+    str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
+]
+
 
 class Dependency(Document):
     """One entry of `dependsOn`: an execution for which the trigger waits."""
@@ -71,6 +75,9 @@ class FlowTrigger(TriggerProperties):
     """Inputs of the executions; expressions see the execution that was waited for."""
     states: list[StateName] | None = None
     """The states to listen to; every end and PAUSED where nothing is said."""
+    kubernetes_namespaces: Annotated[list[KubernetesNamespace], Field(max_length=20)] = []
+    """The Kubernetes namespaces to whose executions it listens; its own where none is named.
+    Flows of another one have to allow it. Penstock's own."""
     preconditions: Preconditions | None = None
     """What must have happened within a window of time (Kestra 1.x)."""
     depends_on: list[Dependency] = []

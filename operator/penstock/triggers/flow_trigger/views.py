@@ -11,7 +11,9 @@ from penstock.triggers.evaluation import Context, Upstream
 
 def trigger_variables(upstream: Upstream) -> dict[str, Any]:
     """`trigger.…` of the execution that is started."""
+    elsewhere = upstream.kubernetes_namespace
     return {
+        **({} if elsewhere is None else {"kubernetesNamespace": elsewhere}),
         "executionId": upstream.id,
         "namespace": upstream.namespace,
         "flowId": upstream.flow_id,
@@ -47,4 +49,5 @@ def seen_by_when(context: Context) -> Context:
         labels=nest(upstream.labels),
         outputs=upstream.outputs or {},
         hasRetryAttempt=upstream.has_retry_attempt,
+        kubernetesNamespace=upstream.kubernetes_namespace,
     )
