@@ -92,10 +92,10 @@ def _run_triggers(options: Options, request: Request, plugins: Plugins, flows: L
         display = stack.enter_context(open_display(sys.stderr if options.as_json else sys.stdout))
         hosts.services.set_pairs(request.pairs)
         world = _world(request, flows, tasks, display, hosts)
-        clock = world.arm(lambda text: click.echo(f"warning: {text}", err=True))
-        if clock.next_date is None:
+        world.arm(lambda text: click.echo(f"warning: {text}", err=True))
+        if world.next_date is None:
             raise UserError("no trigger of these flows has a date", INVALID)
-        click.echo(f"the next date is {clock.next_date.isoformat()}; stop with Ctrl-C", err=True)
+        click.echo(f"the next date is {world.next_date.isoformat()}; stop with Ctrl-C", err=True)
         asyncio.run(_run(world, request.timeout))
     _tell_what_waits(world)
     if options.as_json:

@@ -16,7 +16,7 @@ from typing import Any
 
 from penstock.flow.document import Trigger
 from penstock.kubernetes.api.client import EXECUTIONS, Api, ApiError, Object
-from penstock.resources.execution import ExecutionSpec, FlowReference, TriggerReference
+from penstock.resources.execution import ExecutionSpec, FlowReference
 from penstock.resources.labels import BACKFILL
 from penstock.resources.names import slug
 from penstock.resources.new_execution import new_execution
@@ -75,12 +75,26 @@ async def start_execution(
         if error.reason != "AlreadyExists":
             raise
     existing = await api.get(EXECUTIONS, namespace, name)
-    if asked(existing) != asked(body):
+    if asked(existing) != asked(body) and not _fails_as_well(existing, body):
         raise NameTaken(
             f"the Execution {name} was there already, made by somebody else for something else: "
             "this firing started nothing"
         )
     return Started(existing, is_new=False)
+
+
+def _fails_as_well(existing: Object, body: Object) -> bool:
+    """Tell whether two Executions of one name are of the same firing, of which at least one is
+    FAILED from the start: what could not be told a moment ago may be told now."""
+    of = [
+        (item["spec"].get("flow"), item["spec"].get("trigger") or {}) for item in (existing, body)
+    ]
+    (flow, trigger), (other_flow, other_trigger) = of
+    return (
+        flow == other_flow
+        and (trigger.get("id"), trigger.get("type")) == (other_trigger["id"], other_trigger["type"])
+        and bool(trigger.get("failure") or other_trigger.get("failure"))
+    )
 
 
 def execution_of(flow: Object, flow_id: str, trigger: Trigger, firing: Firing) -> Object:
@@ -90,9 +104,7 @@ def execution_of(flow: Object, flow_id: str, trigger: Trigger, firing: Firing) -
         flow=FlowReference(name=meta["name"]),
         inputs=dict(firing.inputs),
         labels=dict(firing.labels),
-        trigger=TriggerReference(
-            id=trigger.id, type=trigger.type, variables=dict(firing.variables)
-        ),
+        trigger=firing.reference(trigger),
     )
     name = execution_name(meta["name"], flow_id, trigger.id, firing.key)
     made = new_execution(meta["namespace"], name, spec)

@@ -72,7 +72,8 @@ def verdict_on(
     if waits:
         why = f"the date {decision.date} is due, and waits: the Execution {waits_for} has not ended"
         return Verdict(None, why, next_date)
-    return Verdict(decision.firing, f"the date {decision.date} is due", next_date)
+    told = "; ".join((f"the date {decision.date} is due", *decision.firing.what_is_wrong))
+    return Verdict(decision.firing, told, next_date)
 
 
 def _running(executions: Iterable[Object]) -> str | None:

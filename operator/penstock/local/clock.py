@@ -16,7 +16,7 @@ from penstock.local.flow_triggers import IsEnabled
 from penstock.local.flows import LocalFlows
 from penstock.local.surroundings import Surroundings
 from penstock.local.trigger_context import trigger_context
-from penstock.resources.execution import ExecutionSpec, FlowReference, TriggerReference
+from penstock.resources.execution import ExecutionSpec, FlowReference
 from penstock.resources.names import execution_prefix, slug
 from penstock.triggers.firing import Firing
 from penstock.triggers.kinds import ClockTrigger
@@ -112,15 +112,13 @@ class LocalClock:
         return decision.firing
 
     def _start(self, armed: _Armed, firing: Firing) -> StartExecution:
-        for problem in firing.problems:
+        for problem in firing.what_is_wrong:
             self._told(f"{_name(armed.flow, armed.trigger)}: {problem}")
         spec = ExecutionSpec(
             flow=FlowReference(namespace=armed.flow.namespace, id=armed.flow.id),
             inputs=dict(firing.inputs),
             labels=dict(firing.labels),
-            trigger=TriggerReference(
-                id=armed.trigger.id, type=armed.trigger.type, variables=dict(firing.variables)
-            ),
+            trigger=firing.reference(armed.trigger),
         )
         readable = slug(armed.trigger.id, _READABLE)
         armed.started = f"{execution_prefix(armed.flow.id)}-{readable}-{firing.key}"

@@ -19,7 +19,6 @@ from penstock.resources.execution import (
     ExecutionSpec,
     FlowReference,
     Transition,
-    TriggerReference,
 )
 from penstock.resources.names import execution_prefix
 from penstock.triggers.evaluation import FlowName, Upstream
@@ -27,6 +26,7 @@ from penstock.triggers.firing import Firing
 from penstock.triggers.flow_trigger.chain import is_endless
 from penstock.triggers.flow_trigger.decision import decide
 from penstock.triggers.flow_trigger.memory import Memory, Met
+from penstock.triggers.flow_trigger.misses import missed, next_deadline
 from penstock.triggers.flow_trigger.model import FlowTrigger
 from penstock.triggers.flow_trigger.trigger import TRIGGER
 
@@ -92,6 +92,22 @@ class FlowTriggers:
             if decision.firing is not None:
                 yield from self._start(execution, armed, decision.firing)
 
+    def next_deadline(self, now: datetime) -> datetime | None:
+        """Tell when the next window of a trigger ends that may be missed; None where none is."""
+        dates = (next_deadline(armed.properties, now) for armed in self._armed)
+        return min((date for date in dates if date is not None), default=None)
+
+    def missed(self, now: datetime) -> Iterator[StartExecution]:
+        """The executions to start, which are FAILED, because windows ended without what they wait
+        for."""
+        for armed in self._armed:
+            context = trigger_context(armed.flow, now, self._surroundings)
+            armed.memory, firing = missed(
+                armed.properties, armed.trigger.id, armed.memory, now, context
+            )
+            if firing is not None and self._fires(armed):
+                yield _action(armed, firing)
+
     def _fires(self, armed: _Armed) -> bool:
         toggled = self._is_enabled(armed.flow.namespace, armed.flow.id, armed.trigger.id)
         return not armed.trigger.disabled if toggled is None else toggled
@@ -102,15 +118,7 @@ class FlowTriggers:
         if is_endless(execution.name, self._started_by):
             _warn(execution, armed, "flows start each other without end")
             return
-        spec = ExecutionSpec(
-            flow=FlowReference(namespace=armed.flow.namespace, id=armed.flow.id),
-            inputs=dict(firing.inputs),
-            labels=dict(firing.labels),
-            trigger=TriggerReference(
-                id=armed.trigger.id, type=armed.trigger.type, variables=dict(firing.variables)
-            ),
-        )
-        yield StartExecution(f"{execution_prefix(armed.flow.id)}-{firing.key[:10]}", spec)
+        yield _action(armed, firing)
 
     def _started_by(self, name: str) -> str | None:
         execution = self._executions.get(name)
@@ -121,6 +129,16 @@ class FlowTriggers:
     def _outputs_of(self, met: Met) -> Mapping[str, Any] | None:
         execution = self._executions.get(met.execution)
         return None if execution is None else execution.status.outputs
+
+
+def _action(armed: _Armed, firing: Firing) -> StartExecution:
+    spec = ExecutionSpec(
+        flow=FlowReference(namespace=armed.flow.namespace, id=armed.flow.id),
+        inputs=dict(firing.inputs),
+        labels=dict(firing.labels),
+        trigger=firing.reference(armed.trigger),
+    )
+    return StartExecution(f"{execution_prefix(armed.flow.id)}-{firing.key[:10]}", spec)
 
 
 def _properties(trigger: Trigger) -> FlowTrigger | None:

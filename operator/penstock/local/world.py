@@ -173,9 +173,9 @@ class LocalWorld:
             if self._fire_triggers():
                 continue
             wakes = [item.wake for item in self]
-            if self._clock is not None:
-                wakes.append(self._clock.next_date)
-            wake = min((date for date in wakes if date is not None), default=None)
+            wake = min(
+                (date for date in [*wakes, self.next_date] if date is not None), default=None
+            )
             if not self._attempts.busy and wake is None:
                 return
             for seen in await self._attempts.happened(wake):
@@ -185,10 +185,24 @@ class LocalWorld:
 
     def _fire_triggers(self) -> bool:
         """Start what is due by the clock. Tells whether something was."""
-        started = [] if self._clock is None else list(self._clock.due(now()))
+        if self._clock is None:
+            return False
+        started = list(self._clock.due(now()))
+        if self._triggers is not None:
+            started += self._triggers.missed(now())
         for action in started:
             self.start(action.spec, action.name)
         return bool(started)
+
+    @property
+    def next_date(self) -> datetime | None:
+        """When a trigger is due next, or a Flow trigger may have waited in vain; None where there
+        is no such date, or `arm` was not called."""
+        if self._clock is None:
+            return None
+        deadline = None if self._triggers is None else self._triggers.next_deadline(now())
+        dates = (self._clock.next_date, deadline)
+        return min((date for date in dates if date is not None), default=None)
 
     def _close(self) -> None:
         """End the open executions where the run was stopped; else check that each waits for

@@ -93,6 +93,9 @@ class TriggerReference(ResourceModel):
     type: str
     variables: dict[str, Any] = {}
     """What expressions see as `trigger.…`."""
+    failure: str | None = None
+    """Why the execution is FAILED before anything of it runs: a condition of the trigger can't be
+    told, or what it waits for did not come in time."""
 
     @property
     def is_flow_trigger(self) -> bool:

@@ -15,7 +15,7 @@ from penstock.flow.model import is_expression
 from penstock.flow.values import parse_json
 from penstock.resources.names import short_hash
 from penstock.triggers.evaluation import ConditionError, Context
-from penstock.triggers.firing import Firing, rendered_firing
+from penstock.triggers.firing import Firing, failed_firing, rendered_firing
 from penstock.triggers.kinds import ClockDecision, ClockTrigger
 from penstock.triggers.properties import TriggerProperties, admits
 from penstock.triggers.schedule.due import Due, was_missed
@@ -129,9 +129,12 @@ def decide(
         call = due_on_dates(trigger, last, now, context)
     except ConditionError as error:
         return ClockDecision(last, error=str(error))
-    if call.fire is None or call.error is not None:
-        return ClockDecision(call.handled, call.fire, error=call.error)
-    return ClockDecision(call.handled, call.fire, fired(trigger, call.fire, context))
+    if call.fire is None:
+        return ClockDecision(call.handled)
+    firing = fired(trigger, call.fire, context)
+    if call.error is not None:
+        firing = failed_firing(firing, f"it can't be told whether {call.fire} counts: {call.error}")
+    return ClockDecision(call.handled, call.fire, firing)
 
 
 def fired(trigger: ScheduleOnDates, date: datetime, context: Context) -> Firing:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from penstock.expressions import ExpressionError
+from penstock.flow.document import Trigger
+from penstock.flow.problems import shortened
+from penstock.resources.execution import TriggerReference
 from penstock.triggers.evaluation import Context
 
 
@@ -34,6 +37,29 @@ class Firing:
     """What could not be rendered, in words for the flow's author."""
     has_inputs: bool = True
     """Whether the inputs were rendered; if not, they are as they are written."""
+    failure: str | None = None
+    """Why the execution is to be FAILED before anything of it runs, in words for the flow's
+    author. It is there since somebody waits for it."""
+
+    def reference(self, trigger: Trigger) -> TriggerReference:
+        """Say in an execution that this firing of a trigger started it."""
+        return TriggerReference(
+            id=trigger.id, type=trigger.type, variables=dict(self.variables), failure=self.failure
+        )
+
+    @property
+    def what_is_wrong(self) -> tuple[str, ...]:
+        """All that is to be told of it, beside that it started something."""
+        return self.problems if self.failure is None else (f"FAILED: {self.failure}",)
+
+
+_LONGEST_FAILURE = 1_000
+"""Characters of a failure that are kept."""
+
+
+def failed_firing(firing: Firing, failure: str) -> Firing:
+    """The firing whose execution is FAILED from the start, and so has no inputs."""
+    return replace(firing, inputs={}, problems=(), failure=shortened(failure, _LONGEST_FAILURE))
 
 
 def rendered_firing(

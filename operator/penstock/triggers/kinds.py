@@ -51,7 +51,7 @@ class ClockDecision:
     firing: Firing | None = None
     """The execution for that date."""
     error: str | None = None
-    """Why it can't be told whether that date is due."""
+    """Why the dates of the trigger can't be told."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.triggers.starter import Starter
 from penstock.flow.document import Trigger
 from penstock.kubernetes.api.client import EVENTS, EXECUTIONS, FLOWS, TRIGGER_STATES, Object
-from penstock.triggers.firing import Firing
+from penstock.triggers.firing import Firing, failed_firing
 from tests.fixtures.apiserver import ApiServer
 from tests.fixtures.controller import NAMESPACE, Controller, flow, until
 
@@ -90,6 +90,26 @@ async def test_a_due_time_becomes_an_execution(tmp_path: Path) -> None:
             "previous": "2025-01-01T00:00:00.000+00:00",
         },
     }
+
+
+async def test_a_date_whose_condition_cannot_be_told_has_an_execution_that_is_failed(
+    tmp_path: Path,
+) -> None:
+    # given
+    text = YEARLY + "    when: \"{{ kv('open') }}\"\n"
+    # when
+    controller, body = await started(
+        tmp_path, text, until_all=lambda controller: has_labels(controller, PINNED)
+    )
+    # then it never began, and says why; the trigger goes on
+    assert body["metadata"]["name"] == PINNED
+    status = status_of(controller, PINNED)
+    assert (status["state"], status["refusal"]) == ("FAILED", "TriggerFailed")
+    assert "whether 2026-01-01" in status["message"]
+    assert "kv('open')" in status["message"]
+    state = controller.server.get(TRIGGER_STATES, NAMESPACE, "report.yearly") or {}
+    assert state["status"]["state"] == "Armed"
+    assert any("FAILED" in note for note in scheduled(controller))
 
 
 async def test_labels_of_a_schedule_are_added_to_those_of_the_flow(tmp_path: Path) -> None:
@@ -201,6 +221,23 @@ async def test_a_firing_that_is_told_twice_makes_one_execution() -> None:
         "trigger": {"id": "events", "type": "com.company.Events", "variables": {"offset": 7}},
     }
     assert {body["metadata"]["name"] for body in seen} == {names[0], names[2]}
+
+
+@pytest.mark.parametrize("failures", [("why", None), (None, "why"), ("why", "why else")])
+async def test_a_condition_that_can_be_told_at_the_second_look_makes_no_second_execution(
+    failures: tuple[str | None, str | None],
+) -> None:
+    # given
+    server = ApiServer()
+    starter = Starter(server.api, ObjectStore())
+    made = Firing(key="7", variables={"offset": 7}, inputs={"row": 1})
+    looks = [made if why is None else failed_firing(made, why) for why in failures]
+    # when
+    names = [await starter.start(flow(YEARLY), "report", trigger(), look) for look in looks]
+    # then the first look counts
+    assert names[1] is None
+    (body,) = server.all(EXECUTIONS)
+    assert body["spec"]["trigger"].get("failure") == failures[0]
 
 
 KEYS = st.one_of(st.text(max_size=80), st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from penstock.resources.execution import ReplayReference, TriggerReference
 from tests.fixtures.engine import Given
 
 Flow = Callable[[str], Given]
@@ -191,6 +193,23 @@ def test_wrong_inputs_refuse_the_execution(given: Flow) -> None:
     outcome = flow.inputs(n="abc").run()
     outcome.then.ended("FAILED").ran().reported("InvalidInputs")
     outcome.then.says("Invalid input for `n`", "Invalid input for `must`, missing required input")
+
+
+def test_an_execution_whose_trigger_failed_ends_before_anything_runs(given: Flow) -> None:
+    # given what a trigger makes that can't tell its condition
+    flow = given("""
+    inputs: [{id: must, type: STRING}]
+    tasks: [{id: a, type: Work}]
+    errors: [{id: b, type: Work}]
+    """)
+    trigger = TriggerReference(id="t", type="com.company.Trigger", failure="it can't be told")
+    failing = replace(flow, spec=flow.spec.model_copy(update={"trigger": trigger}))
+    # when, then
+    outcome = failing.run()
+    outcome.then.ended("FAILED").ran().reported("TriggerFailed").says("it can't be told")
+    # and a replay of it asks for the flow's own inputs
+    replay = failing.spec.model_copy(update={"replay": ReplayReference(execution="run-0")})
+    replace(failing, spec=replay).run().then.reported("InvalidInputs")
 
 
 def test_an_execution_has_at_most_so_many_task_runs(given: Flow) -> None:

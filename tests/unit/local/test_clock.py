@@ -11,6 +11,7 @@ import pytest
 from penstock.flow.loading import load_documents
 from penstock.local.clock import LocalClock
 from penstock.local.execution import LocalExecution
+from penstock.local.flow_triggers import FlowTriggers
 from penstock.local.flows import LocalFlows
 from penstock.local.surroundings import Surroundings
 from penstock.resources.execution import State
@@ -109,9 +110,41 @@ def test_flows_and_toggle_tasks_disable_triggers(
     assert bool(Run(FLOW + more, toggled).at(5)) is starts
 
 
-def test_what_cannot_be_told_is_told_of_and_the_next_date_comes() -> None:
-    run = Run(FLOW + "    when: \"{{ vars.none or trigger.date contains '10:00' }}\"\n")
-    assert run.at(5) == []
+def test_what_cannot_be_told_fails_the_execution_of_its_date_and_the_next_one_comes() -> None:
+    run = Run(FLOW + "    allowConcurrent: true\n    when: '{{ vars.none }}'\n")
+    (action,) = run.clock.due(NOON + timedelta(minutes=5))
+    assert action.spec.trigger is not None
+    assert "Unable to find `none`" in str(action.spec.trigger.failure)
     assert run.clock.next_date == NOON + timedelta(minutes=10)
     assert len(run.told) == 1
     assert "trigger often" in run.told[0]
+
+
+WAITING = """
+id: waiting
+namespace: company.team
+tasks: [{id: say, type: io.kestra.plugin.core.log.Log, message: hello}]
+triggers:
+  - id: both
+    type: io.kestra.plugin.core.trigger.Flow
+    dependsOn: [{flowId: load}]
+    window: {every: PT1H}
+    onMiss: {labels: {sla: miss}}
+"""
+
+
+def test_a_flow_trigger_that_waited_in_vain_starts_one_that_fails() -> None:
+    # given
+    flows = LocalFlows()
+    flows.add(flow_parser().parse(load_documents(WAITING)[0]).flow)
+    triggers = FlowTriggers(flows, {}, Surroundings(), lambda *named: None, NOON)
+    hour = NOON + timedelta(hours=1)
+    assert triggers.next_deadline(NOON) == hour
+    # when
+    assert list(triggers.missed(hour - timedelta(seconds=1))) == []
+    (action,) = triggers.missed(hour)
+    # then
+    assert action.spec.trigger is not None
+    assert "was not met by" in str(action.spec.trigger.failure)
+    assert action.spec.labels == {"sla": "miss"}
+    assert list(triggers.missed(hour)) == []

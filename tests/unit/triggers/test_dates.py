@@ -82,6 +82,9 @@ def test_what_cannot_be_told_is_an_error() -> None:
         plan("{{ vars.dates }}").moments(context())
     call = due_on_dates(plan(when="{{ vars.x }}"), at("2024-12-31T00:00"), now, context())
     assert "Unable to find `x`" in str(call.error)
+    decision = decide(plan(when="{{ vars.x }}"), at("2024-12-31T00:00"), now, context())
+    assert decision.firing is not None
+    assert "Unable to find `x`" in str(decision.firing.failure)
 
 
 def test_the_execution_of_a_date() -> None:

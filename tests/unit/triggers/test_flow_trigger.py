@@ -178,6 +178,16 @@ def test_one_entry_that_cannot_be_told_does_not_hide_another() -> None:
     assert len(decision.errors) == 1
 
 
+def test_inputs_that_cannot_be_rendered_fail_the_execution_of_what_it_depends_on() -> None:
+    inputs = "inputs: {rows: '{{ trigger.outputs.rows }}'}"
+    older = Listener(f"{inputs}\n{FLOW_A}").see(execution("e"))
+    assert (older.firing, len(older.errors)) == (None, 1)
+    newer = Listener(f"{inputs}\ndependsOn: [{A}]").see(execution("e"))
+    assert newer.firing is not None
+    assert "Unable to find `rows`" in str(newer.firing.failure)
+    assert newer.firing.variables["executionId"] == "e"
+
+
 # --- several executions ---------------------------------------------------------------------------
 
 

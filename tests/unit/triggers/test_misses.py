@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from penstock.triggers.firing import Firing
 from penstock.triggers.flow_trigger.decision import decide
 from penstock.triggers.flow_trigger.memory import Memory
-from penstock.triggers.flow_trigger.misses import Miss, missed, next_deadline
+from penstock.triggers.flow_trigger.misses import missed, next_deadline
 from penstock.triggers.flow_trigger.model import FlowTrigger
-from tests.unit.triggers.context import LISTENING, at, context, execution
+from tests.unit.triggers.context import at, context, execution
 
 
 def trigger(**window: object) -> FlowTrigger:
@@ -21,15 +22,15 @@ def trigger(**window: object) -> FlowTrigger:
 MORNING = trigger(deadline="09:00:00")
 
 
-def look(memory: Memory, now: str, waiting: FlowTrigger = MORNING) -> tuple[Memory, Miss | None]:
-    return missed(waiting, "listen", LISTENING, memory, at(now))
+def look(memory: Memory, now: str, waiting: FlowTrigger = MORNING) -> tuple[Memory, Firing | None]:
+    return missed(waiting, "listen", memory, at(now), context())
 
 
 def test_a_deadline_that_passed_is_missed_once() -> None:
     memory, miss = look(Memory.armed(at("2025-01-01T00:00")), "2025-01-01T09:00")
     assert miss is not None
-    assert miss.deadline == at("2025-01-01T09:00")
-    assert miss.message == "what trigger listen waits for was not met by 2025-01-01T09:00:00+00:00"
+    assert miss.variables == {"deadline": "2025-01-01T09:00:00+00:00"}
+    assert miss.failure == "what trigger listen waits for was not met by 2025-01-01T09:00:00+00:00"
     assert look(memory, "2025-01-01T09:01")[1] is None
     following = look(memory, "2025-01-02T09:00")[1]
     assert following is not None
@@ -56,8 +57,17 @@ def test_a_window_that_had_begun_before_the_trigger_was_there_does_not_count(now
 def test_of_several_missed_windows_the_last_counts() -> None:
     memory, miss = look(Memory.armed(at("2025-01-01T00:00")), "2025-01-05T10:00")
     assert miss is not None
-    assert miss.deadline == at("2025-01-05T09:00")
+    assert miss.variables == {"deadline": "2025-01-05T09:00:00+00:00"}
     assert look(memory, "2025-01-05T11:00")[1] is None
+
+
+def test_labels_of_a_miss_see_its_deadline() -> None:
+    labels = {"of": "{{ trigger.deadline }}", "wrong": "{{ trigger.executionId }}"}
+    properties = {"dependsOn": [{"flowId": "a"}], "window": {"deadline": "09:00:00"}}
+    waiting = FlowTrigger.model_validate({**properties, "onMiss": {"labels": labels}})
+    miss = look(Memory.armed(at("2025-01-01T00:00")), "2025-01-01T09:00", waiting)[1]
+    assert miss is not None
+    assert miss.labels == {"of": "2025-01-01T09:00:00+00:00"}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from penstock.triggers.schedule.due import (
     schedule_variables,
 )
 from penstock.triggers.schedule.model import Schedule
-from penstock.triggers.schedule.trigger import SCHEDULE, TRIGGER, decide
+from penstock.triggers.schedule.trigger import SCHEDULE, TRIGGER, backfill, decide
 from tests.unit.triggers.context import context
 
 
@@ -386,6 +386,20 @@ def test_a_condition_that_cannot_be_told_is_an_error_of_its_date() -> None:
     call = due(plan, at("2025-01-01T00:00:00"), at("2025-01-01T10:00:00"), context())
     assert call.fire == call.handled == at("2025-01-01T09:00:00")
     assert "Unable to find `missing`" in str(call.error)
+
+
+def test_a_date_whose_condition_cannot_be_told_has_an_execution_that_fails() -> None:
+    plan = schedule("0 9 * * *", when="{{ vars.missing == 1 }}", inputs={"a": "b"})
+    now = at("2025-01-01T10:00:00")
+    for decision in (
+        decide(plan, at("2025-01-01T00:00:00"), now, context()),
+        backfill(plan, at("2025-01-01T00:00:00"), now, context()),
+    ):
+        assert decision.error is None
+        assert decision.firing is not None
+        assert decision.firing.key == "20250101-090000"
+        assert "Unable to find `missing`" in str(decision.firing.failure)
+        assert decision.firing.inputs == {}
 
 
 def test_conditions_on_executions_are_passed_over() -> None:

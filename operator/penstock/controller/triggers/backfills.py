@@ -124,8 +124,8 @@ class Backfills:
                 going = reached.model_copy(update={"started": backfill.started + 1})
                 if name is None:
                     return going, None
-                message = "; ".join((f"{told}: started {name}", *firing.problems))
-                return going, Report("Scheduled", message, warning=bool(firing.problems))
+                message = "; ".join((f"{told}: started {name}", *firing.what_is_wrong))
+                return going, Report("Scheduled", message, warning=bool(firing.what_is_wrong))
         message = f"{told}: {problem}"
         failed = reached.model_copy(
             update={"failed": backfill.failed + 1, "message": message[:1_000]}

@@ -121,8 +121,8 @@ class Clock:
         if name is None:
             return _Started()
         message = f"trigger {trigger.id} was due at {decision.date}: started {name}"
-        told = "; ".join((message, *firing.problems))
-        return _Started(Report("Scheduled", told, warning=bool(firing.problems)))
+        told = "; ".join((message, *firing.what_is_wrong))
+        return _Started(Report("Scheduled", told, warning=bool(firing.what_is_wrong)))
 
 
 def _waiting(

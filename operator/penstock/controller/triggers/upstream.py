@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,24 +26,24 @@ from penstock.cluster.firings import NameTaken
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.queue import Key
 from penstock.controller.triggers.contexts import Contexts, small_allowance
+from penstock.controller.triggers.happened import Looked, happened
 from penstock.controller.triggers.histories import Histories
 from penstock.controller.triggers.leaves import Leaves
-from penstock.controller.triggers.listeners import Listener, Listeners, Place, flow_of
+from penstock.controller.triggers.listeners import Listener, Listeners, Place
 from penstock.controller.triggers.serving import Served, TriggerAtWork
 from penstock.controller.triggers.starter import Starter
 from penstock.engine.interface.actions import Report
 from penstock.expressions import spending
 from penstock.kubernetes.api.client import Object
-from penstock.resources.execution import Transition
 from penstock.resources.flow_leave import OUTPUTS_TO
 from penstock.resources.names import short_hash
-from penstock.resources.stored import written_date
 from penstock.resources.trigger_state import TriggerPhase, TriggerStateStatus
-from penstock.triggers.evaluation import FlowName, Upstream, transition
+from penstock.triggers.evaluation import FlowName, Upstream
 from penstock.triggers.firing import Firing
 from penstock.triggers.flow_trigger.chain import is_endless
 from penstock.triggers.flow_trigger.decision import Recall, decide
-from penstock.triggers.flow_trigger.memory import Memory, Met, transition_key
+from penstock.triggers.flow_trigger.memory import Memory, Met
+from penstock.triggers.flow_trigger.misses import missed, next_deadline
 from penstock.triggers.flow_trigger.model import FlowTrigger
 from penstock.triggers.kinds import TriggerType
 from penstock.triggers.properties import TriggerProperties
@@ -59,34 +59,6 @@ _LOOKED = 10_000
 _OUTPUTS_LEAVE = f"the annotation {OUTPUTS_TO} of its Flow names who sees them"
 _STOOD_STILL = (TriggerPhase.DISABLED, TriggerPhase.NOT_SERVED)
 """Phases in which what happens does not count."""
-
-
-@dataclass
-class _Looked:
-    """Which events were put to a trigger, beside those that its memory knows: that they changed
-    nothing need not be found out again."""
-
-    written: object
-    """The memory that was written then: where another one is found, nothing was dealt with."""
-    until: datetime
-    later: dict[str, datetime] = field(default_factory=dict)
-    """The states that are dated later, by their keys."""
-    at_all: bool = False
-    """Whether all executions were looked at: then only those of which there is news need be."""
-
-    def forget(self, until: datetime) -> None:
-        """Forget the events up to a date: all of these were dealt with."""
-        self.until = max(self.until, until)
-        self.later = {key: date for key, date in self.later.items() if date > self.until}
-
-
-@dataclass(frozen=True)
-class _Happened:
-    """An execution came into a state."""
-
-    key: str
-    step: Transition
-    execution: Object
 
 
 @dataclass
@@ -118,7 +90,7 @@ class UpstreamServer:
         self._histories = histories
         self._listeners = listeners
         self._leaves = leaves
-        self._looked: LRUCache[str, _Looked] = LRUCache(_LOOKED)
+        self._looked: LRUCache[str, Looked] = LRUCache(_LOOKED)
 
     def plan(self, kind: TriggerType, properties: TriggerProperties) -> str | None:
         """Say nothing of dates: there are none."""
@@ -146,32 +118,34 @@ class UpstreamServer:
         memory = _remembered(work, now)
         looked = self._looked_at(work, memory)
         executions = self._to_look_at(key, listener, looked)
-        happened = _happened(executions, trigger, listener, memory, looked)
+        news = happened(executions, trigger, listener, memory, looked)
         outcome = _Outcome()
-        for item in happened[:_AT_ONCE]:
+        for item in news[:_AT_ONCE]:
             told = await self._histories.event(item.execution, item.step)
             event = self._leaves.told(meta["namespace"], item.execution, told)
             memory = await self._deal(work, trigger, event, memory, now, outcome)
             looked.later[item.key] = item.step.date
             await asyncio.sleep(0)  # others take their turn between
-        rest = {_place(item.execution) for item in happened[_AT_ONCE:]}
+        rest = {item.place for item in news[_AT_ONCE:]}
         self._listeners.tell_again(key, rest)
         if not rest:
             looked.forget(now - _LATE)
+            memory = await self._miss(work, trigger, memory, now, outcome)
             memory = _renewed(memory, work, now - _LATE)
         status = _told(work.before, memory, outcome)
         looked.written = status.memory
         phase = TriggerPhase.FAILING if status.failures else TriggerPhase.ARMED
-        return Served(phase, status, now if rest else now + _RENEWED, outcome.reports)
+        again = now if rest else _look_again(trigger, now)
+        return Served(phase, status, again, outcome.reports)
 
-    def _looked_at(self, work: TriggerAtWork, memory: Memory) -> _Looked:
+    def _looked_at(self, work: TriggerAtWork, memory: Memory) -> Looked:
         uid, written = work.state["metadata"]["uid"], work.before.memory
         looked = self._looked.get(uid)
         if looked is None or looked.written != written or memory.since > looked.until:
-            looked = self._looked[uid] = _Looked(written, memory.since)
+            looked = self._looked[uid] = Looked(written, memory.since)
         return looked
 
-    def _to_look_at(self, key: Key, listener: Listener, looked: _Looked) -> list[Object]:
+    def _to_look_at(self, key: Key, listener: Listener, looked: Looked) -> list[Object]:
         """List the executions that may have news for a trigger, and of which it may know."""
         places = self._listeners.news(key)
         if places is None or not looked.at_all:
@@ -230,7 +204,33 @@ class UpstreamServer:
         if name is not None:
             text = f"trigger {work.trigger.id}: {event.id} is {event.state}: started {name}"
             outcome.reports.append(Report("Triggered", text))
-        return list(firing.problems)
+        return list(firing.what_is_wrong)
+
+    async def _miss(
+        self,
+        work: TriggerAtWork,
+        trigger: FlowTrigger,
+        memory: Memory,
+        now: datetime,
+        outcome: _Outcome,
+    ) -> Memory:
+        """Start the execution of a window that was missed, once no more of it can become known,
+        and return what to remember."""
+        context = self._contexts.of(work, now)
+        with spending(small_allowance()):
+            memory, firing = missed(trigger, work.trigger.id, memory, now - _LATE, context)
+        if firing is None:
+            return memory
+        body = work.accepted.body
+        try:
+            name = await self._starter.start(body, work.flow.id, work.trigger, firing)
+            told = None if name is None else f"started {name}, {'; '.join(firing.what_is_wrong)}"
+        except NameTaken as error:
+            told = str(error)
+        if told is not None:
+            text = f"trigger {work.trigger.id}: {told}"
+            outcome.reports.append(Report("TriggerFailed", text, warning=True))
+        return memory
 
     def _recall(self, namespace: str) -> Recall:
         def outputs(met: Met) -> Mapping[str, Any] | None:
@@ -256,45 +256,6 @@ class UpstreamServer:
         return None if upstream is None or not self._leaves.hears(place[0], upstream) else found
 
 
-def _happened(
-    executions: Iterable[Object],
-    trigger: FlowTrigger,
-    listener: Listener,
-    memory: Memory,
-    looked: _Looked,
-) -> list[_Happened]:
-    """List the states into which executions came and which are still to be put to the trigger, in
-    the order of their dates."""
-    listened = set(trigger.listened)
-    found = []
-    for execution in executions:
-        flow, namespace = flow_of(execution), execution["metadata"]["namespace"]
-        if flow is None or not listener.hears(namespace, flow):
-            continue
-        elsewhere = None if namespace == listener.home else namespace
-        for item in _steps(execution, looked.until, elsewhere):
-            known = item.key in looked.later or item.key in memory.seen
-            if item.step.state in listened and not known:
-                found.append(item)
-    return sorted(found, key=lambda item: (item.step.date, item.key))
-
-
-def _place(execution: Object) -> Place:
-    return execution["metadata"]["namespace"], execution["metadata"]["name"]
-
-
-def _steps(execution: Object, since: datetime, elsewhere: str | None) -> Iterator[_Happened]:
-    """The states into which an execution came later than a date, the latest first."""
-    name = execution["metadata"]["name"]
-    for told in reversed(execution["status"].get("history") or ()):
-        date = written_date(told.get("date"))
-        if date is None or date <= since:
-            return
-        step = Transition(state=told["state"], date=date)
-        key = transition_key(transition(name, step.state, date, elsewhere))
-        yield _Happened(key, step, execution)
-
-
 def _remembered(work: TriggerAtWork, now: datetime) -> Memory:
     """Return what the trigger remembers. What happened before it was armed, or before what it says
     was changed, does not count."""
@@ -304,7 +265,7 @@ def _remembered(work: TriggerAtWork, now: datetime) -> Memory:
         return Memory.armed(now).model_copy(update={"definition": definition})
     memory = Memory.model_validate(kept)
     if work.before.state in _STOOD_STILL or memory.definition != definition:
-        memory = memory.forgetting(now)
+        memory = memory.anew(now)
     return memory.model_copy(update={"definition": definition})
 
 
@@ -313,6 +274,13 @@ def _renewed(memory: Memory, work: TriggerAtWork, until: datetime) -> Memory:
     then was dealt with."""
     changed = memory.to_json() != work.before.memory
     return memory.forgetting(until) if changed or until - memory.since > _RENEWED else memory
+
+
+def _look_again(trigger: FlowTrigger, now: datetime) -> datetime:
+    """Tell when to look at a trigger again, where nothing happens before."""
+    deadline = next_deadline(trigger, now - _LATE)
+    latest = now + _RENEWED
+    return latest if deadline is None else min(latest, deadline + _LATE)
 
 
 def _told(before: TriggerStateStatus, memory: Memory, outcome: _Outcome) -> TriggerStateStatus:

@@ -54,6 +54,9 @@ class Beginning:
         status = self._created()
         if self._flow.disabled:
             return refuse(status, "FlowDisabled", "the flow is disabled", self._now)
+        trigger = self._spec.trigger
+        if trigger is not None and trigger.failure is not None and self._spec.replay is None:
+            return refuse(status, "TriggerFailed", trigger.failure, self._now)
         try:
             inputs = self._inputs(status)
         except InvalidInputs as error:

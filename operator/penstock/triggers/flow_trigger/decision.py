@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from penstock.expressions import ExpressionError
 from penstock.triggers.conditions.logic import MultipleCondition
 from penstock.triggers.evaluation import ConditionError, Context, FlowName, Upstream
-from penstock.triggers.firing import Firing
+from penstock.triggers.firing import Firing, failed_firing
 from penstock.triggers.flow_trigger.groups import DEPENDENCIES, Advance, Group, advance, groups_of
 from penstock.triggers.flow_trigger.memory import GroupMemory, Memory, Met
 from penstock.triggers.flow_trigger.model import FlowTrigger
@@ -38,7 +39,7 @@ class Decision:
     firing: Firing | None = None
     errors: tuple[str, ...] = ()
     """Conditions that could not be told, and count as not met; and why what was met starts nothing:
-    inputs or labels that can't be rendered."""
+    inputs or labels that can't be rendered. With `dependsOn` the firing says that, and fails."""
 
 
 def decide(
@@ -72,10 +73,18 @@ def decide(
         return Decision(memory.noting(event, kept, fired=False), errors=errors)
     fired = memory.noting(event, _after(groups, advances, event), fired=True)
     outputs = _outputs(trigger, advances, event, recall)
+    seen = seen_by_conditions(bare, event, outputs)
+    firing = Firing(
+        key=execution_key(context.flow, trigger_id, event),
+        variables={**trigger_variables(event), "outputs": dict(outputs)},
+    )
     try:
-        return Decision(fired, _firing(trigger, trigger_id, event, bare, outputs), errors)
+        return Decision(fired, _rendered(trigger, firing, seen, event.date), errors)
     except ExpressionError as error:
-        return Decision(fired, errors=(*errors, str(error)))
+        if not trigger.depends_on:
+            return Decision(fired, errors=(*errors, str(error)))
+        failed = failed_firing(firing, f"its inputs or labels can't be rendered: {error}")
+        return Decision(fired, failed, errors)
 
 
 def _is_own(event: Upstream, context: Context) -> bool:
@@ -95,22 +104,12 @@ def _after(
     return {group.key: group.fired(advances[group.key].memory, event.date) for group in groups}
 
 
-def _firing(
-    trigger: FlowTrigger,
-    trigger_id: str,
-    event: Upstream,
-    context: Context,
-    outputs: Mapping[str, Any],
-) -> Firing:
-    """The execution that an event starts. Raises ``ExpressionError``."""
-    seen = seen_by_conditions(context, event, outputs).variables
-    language, date = context.language, event.date
-    return Firing(
-        key=execution_key(context.flow, trigger_id, event),
-        variables={**trigger_variables(event), "outputs": dict(outputs)},
-        inputs=language.evaluate(trigger.inputs, seen, date),
-        labels={name: language.render(text, seen, date) for name, text in trigger.labels.items()},
-    )
+def _rendered(trigger: FlowTrigger, firing: Firing, seen: Context, date: datetime) -> Firing:
+    """Give a firing what the trigger gives its execution. Raises ``ExpressionError``."""
+    language, known = seen.language, seen.variables
+    labels = {name: language.render(text, known, date) for name, text in trigger.labels.items()}
+    inputs = language.evaluate(trigger.inputs, known, date)
+    return replace(firing, inputs=inputs, labels=labels)
 
 
 def execution_key(listening: FlowName, trigger_id: str, event: Upstream) -> str:

@@ -69,6 +69,11 @@ class Memory(ResourceModel):
         """Whether the event was dealt with."""
         return event.date <= self.since or event_key(event) in self.seen
 
+    def anew(self, now: datetime) -> Memory:
+        """The memory of a trigger for which nothing counts that happened, or was missed, up to
+        now. What was met stays so."""
+        return self.forgetting(now).model_copy(update={"checked": now})
+
     def forgetting(self, until: datetime) -> Memory:
         """The memory of a trigger for which no event up to a date is to be dealt with any more.
         What was met stays so."""
