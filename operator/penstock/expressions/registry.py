@@ -62,7 +62,6 @@ HOST_FUNCTIONS = frozenset(
         "credential",
         "appLink",
         "assets",
-        "isPublicHoliday",
         "iterationOutput",
         "parentOutput",
     ]

@@ -218,11 +218,6 @@ HOST_FUNCTIONS: dict[str, str] = {
 
     {{ assets('table') }} → []
     """,
-    "isPublicHoliday": """Whether a date is a public holiday in a country or a part of it.
-    Arguments: `date`, `country`, `sub`.
-
-    {{ isPublicHoliday('2026-12-25', 'NO') }} → true
-    """,
     "iterationOutput": """The output of a task in the present iteration of a loop, or in another.
     Arguments: `task`, the number of the iteration.
 

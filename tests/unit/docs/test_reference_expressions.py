@@ -42,7 +42,6 @@ def _host_functions() -> dict[str, Callable[..., Any]]:
         "credential": lambda name: "token",
         "appLink": lambda name: f"https://example.com/{name}",
         "assets": lambda kind: [],
-        "isPublicHoliday": lambda date, country: (date, country) == ("2026-12-25", "NO"),
         "iterationOutput": lambda task: "4",
         "parentOutput": lambda: "4",
     }

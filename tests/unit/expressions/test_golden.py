@@ -281,6 +281,10 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
     ("newer", "{{ isLastWorkingDay('2024-05-31') }}{{ monthOfYear('2024-05-31') }}", {}, "true5"),
     ("newer", "{{ isLastWorkingDay('2024-05-30', ['TUESDAY', 'THURSDAY']) }}", {}, "true"),
     ("newer", "{{ isLastWorkingDay('2024-05-30', 'TUESDAY, THURSDAY') }}", {}, "true"),
+    ("newer", "{{ isPublicHoliday('2024-05-17', 'NO') }}{{ isPublicHoliday('2024-05-17', 'fr') }}",
+     {}, "truefalse"),
+    ("newer", "{{ isPublicHoliday(d, 'DE', 'DE-BY') }} {{ isPublicHoliday(d, 'DE', sub='BE') }}",
+     {"d": "2026-11-01T09:00:00+01:00"}, "true false"),
     ("newer", "{{ loopOutputs(l, 'x') }}", {"l": [{"outputs": {"x": 1}}]}, "[1]"),
     # --- filters
     ("pebble", "{{ 'abcdefgh' | abbreviate(6) }}", {}, "abc..."),

@@ -6,6 +6,7 @@ from calendar import monthrange
 from datetime import datetime, timedelta
 from typing import Any
 
+from penstock.expressions.dates import holidays
 from penstock.expressions.dates.moments import to_moment
 from penstock.expressions.dates.names import names
 from penstock.expressions.dates.zones import zone
@@ -80,6 +81,25 @@ def is_weekend(run: Rendering, date: Any) -> bool:
     {{ isWeekend('2026-01-17') }} → true
     """
     return _moment(run, date).weekday() >= 5
+
+
+@register_function("isPublicHoliday")
+def is_public_holiday(run: Rendering, date: Any, country: Any, sub: Any = None) -> bool:
+    """Whether a date is a public holiday of a country (two letters, as in ISO 3166), or of a part
+    of it.
+
+    {{ isPublicHoliday('2026-05-17', 'NO') }} → true
+    {{ isPublicHoliday('2026-11-01', 'DE') }} → false
+    {{ isPublicHoliday('2026-11-01', 'DE', 'BY') }} → true
+    """
+    moment, part = _moment(run, date), None if sub is None else need_text(sub, "sub")
+    began = run.budget.clock()
+    holidays.load_calendars()
+    run.budget.extend(run.budget.clock() - began)  # the first one to ask does not pay for all
+    try:
+        return holidays.is_public_holiday(moment.date(), need_text(country, "country"), part)
+    except ValueError as error:
+        raise ExpressionError(str(error)) from None
 
 
 @register_function("isDayWeekInMonth")

@@ -1,24 +1,19 @@
-"""The condition that a date is a public holiday, by the calendars of the library `holidays`."""
+"""The condition that a date is a public holiday."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container
 from datetime import date as day
-from functools import lru_cache
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from penstock.expressions.dates.holidays import is_public_holiday
 from penstock.flow.model import is_expression
 from penstock.triggers.conditions.dates import DateCondition
 from penstock.triggers.evaluation import ConditionError, Context
 
-_COUNTRY = re.compile(r"[A-Z]{2}")
-_KEPT = 256
-"""Years of calendars that are kept: each has some kilobytes."""
-_YEAR = 2025
-"""The year by which it is told whether there is such a calendar."""
+_A_DATE = day(2025, 1, 1)
+"""The date by which it is told whether there is such a calendar."""
 
 
 class PublicHoliday(DateCondition):
@@ -35,7 +30,7 @@ class PublicHoliday(DateCondition):
     @model_validator(mode="after")
     def _known(self) -> Self:
         if not is_expression(self.country) and not is_expression(self.sub_division):
-            _calendar(*_codes(self.country, self.sub_division), _YEAR)
+            is_public_holiday(_A_DATE, self.country, self.sub_division)
         return self
 
     def settled(self) -> bool:
@@ -46,30 +41,6 @@ class PublicHoliday(DateCondition):
         date = self.moment(context).date()
         part = None if self.sub_division is None else str(context.value(self.sub_division))
         try:
-            codes = _codes(str(context.value(self.country)), part)
-            return date in _calendar(*codes, date.year)
+            return is_public_holiday(date, str(context.value(self.country)), part)
         except ValueError as error:
             raise ConditionError(str(error)) from None
-
-
-def _codes(country: str, part: str | None) -> tuple[str, str | None]:
-    """Give the codes of a country and of its part as the library writes them. Raises
-    ``ValueError`` where these can't be any."""
-    code = country.strip().upper()
-    if _COUNTRY.fullmatch(code) is None:
-        raise ValueError(f"`{country[:20]}` is no country; write its two letters, such as `FR`")
-    if part is None or not part.strip():
-        return code, None
-    return code, part.strip().upper().removeprefix(f"{code}-")
-
-
-@lru_cache(_KEPT)
-def _calendar(country: str, part: str | None, year: int) -> Container[day]:
-    """Find the holidays of a year. Raises ``ValueError`` where there is no such calendar."""
-    from holidays import country_holidays  # here: it takes a third of a second
-
-    try:
-        return frozenset(country_holidays(country, subdiv=part, years=year, expand=False))
-    except NotImplementedError:
-        where = country if part is None else f"{country}-{part}"
-        raise ValueError(f"there is no calendar of holidays for `{where[:40]}`") from None
