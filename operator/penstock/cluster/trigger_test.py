@@ -15,6 +15,13 @@ from pydantic import ValidationError
 
 from penstock.cluster.execution_search import state_of
 from penstock.cluster.key_values import KeyValues
+from penstock.cluster.trigger_events import (
+    WaitsFor,
+    flow_trigger_waits,
+    source_waits,
+    webhook_answers,
+    webhook_waits,
+)
 from penstock.cluster.triggers import FoundTrigger
 from penstock.expressions import ExpressionError
 from penstock.flow.document import Flow, Trigger
@@ -27,9 +34,13 @@ from penstock.storage.kv import kv_function
 from penstock.triggers.evaluation import Context
 from penstock.triggers.firing import Firing
 from penstock.triggers.flow_context import flow_context
-from penstock.triggers.kinds import ClockTrigger, RequestTrigger, SourceTrigger
+from penstock.triggers.flow_trigger.model import FlowTrigger
+from penstock.triggers.kinds import ClockTrigger, RequestTrigger, TriggerType
 from penstock.triggers.properties import TriggerProperties
 from penstock.triggers.registry import find
+from penstock.triggers.sources import why_not_served
+from penstock.triggers.webhook import hooks_of
+from penstock.triggers.webhook_request import Request
 from penstock.types import expressions, flow_parser
 
 
@@ -43,6 +54,8 @@ class Verdict:
     """Why it starts that, or nothing."""
     next_date: datetime | None = None
     """When it is looked at again, where nothing happens before."""
+    details: tuple[str, ...] = ()
+    """Lines that say more: what is met already, which address it has."""
 
 
 class _Nothing(Exception):
@@ -50,12 +63,23 @@ class _Nothing(Exception):
 
 
 def verdict_on(
-    found: FoundTrigger, executions: Iterable[Object], pairs: KeyValues, now: datetime
+    found: FoundTrigger,
+    executions: Iterable[Object],
+    pairs: KeyValues,
+    now: datetime,
+    request: Request | None = None,
 ) -> Verdict:
-    """Tell what a trigger would start now. ``executions`` are those that it started before."""
+    """Tell what a trigger would start now. ``executions`` are those that it started before;
+    ``request`` is one to a webhook."""
     try:
         flow, trigger = _armed(found)
-        kind, properties = _of_clock(trigger)
+        kind, properties = _kind_of(trigger)
+        if request is not None and not isinstance(kind, RequestTrigger):
+            raise _Nothing("only a webhook is called: it takes no request")
+        if not isinstance(kind, ClockTrigger):
+            context = _context(found, flow, trigger, pairs, now)
+            found_out = _waits_for(found, flow, trigger, properties, context, request, now)
+            return Verdict(found_out.firing, found_out.why, details=found_out.details)
         last = found.status.last_date or now
         context = _context(found, flow, trigger, pairs, now)
         decision = kind.decide(properties, last, now, context)
@@ -103,17 +127,34 @@ def _armed(found: FoundTrigger) -> tuple[Flow, Trigger]:
     return flow, trigger
 
 
-def _of_clock(trigger: Trigger) -> tuple[ClockTrigger, TriggerProperties]:
-    """Give the kind and the properties of a trigger that fires at dates. Raises ``_Nothing``."""
+def _waits_for(
+    found: FoundTrigger,
+    flow: Flow,
+    trigger: Trigger,
+    properties: TriggerProperties,
+    context: Context,
+    request: Request | None,
+    now: datetime,
+) -> WaitsFor:
+    """Say what a trigger waits for that fires when something happens."""
+    home = str(found.flow["metadata"]["namespace"])
+    if isinstance(properties, FlowTrigger):
+        return flow_trigger_waits(found, properties, home, now)
+    for hook in hooks_of([trigger], context):
+        if request is not None:
+            return webhook_answers(hook, request, context)
+        return webhook_waits(hook, flow, home)
+    why = why_not_served(trigger, properties)
+    if why is not None:
+        raise _Nothing(why)
+    return source_waits(found)
+
+
+def _kind_of(trigger: Trigger) -> tuple[TriggerType, TriggerProperties]:
+    """Give the kind and the properties of a trigger that is served. Raises ``_Nothing``."""
     kind = find(trigger.type)
     if kind is None or not kind.served:
         raise _Nothing(f"triggers of type {trigger.type} are not served yet")
-    if isinstance(kind, RequestTrigger):
-        raise _Nothing("it starts an execution for each request to its address that it admits")
-    if isinstance(kind, SourceTrigger):
-        raise _Nothing("its listener starts an execution for each event that it admits")
-    if not isinstance(kind, ClockTrigger):
-        raise _Nothing("it starts an execution when something happens, and not by the time")
     try:
         properties = kind.model.model_validate(trigger.properties)
     except ValidationError as error:

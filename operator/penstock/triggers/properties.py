@@ -106,5 +106,13 @@ class TriggerProperties(Document):
 
 def admits(properties: TriggerProperties, context: Context) -> bool:
     """Whether all `conditions` hold and `when` is true. Raises ``ConditionError``."""
-    held = all(condition.holds(context) for condition in properties.conditions)
-    return held and context.when(properties.when)
+    return unmet(properties, context) is None
+
+
+def unmet(properties: TriggerProperties, context: Context) -> str | None:
+    """Say which of `conditions` does not hold, or that `when` is not true; None where they do.
+    Raises ``ConditionError``."""
+    for index, condition in enumerate(properties.conditions):
+        if not condition.holds(context):
+            return f"`conditions[{index}]`, {condition.name}, is not met"
+    return None if context.when(properties.when) else f"`when` is not true: {properties.when}"

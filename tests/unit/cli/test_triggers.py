@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from penstock.kubernetes.api.client import EXECUTIONS, TRIGGER_STATES, Object
 from penstock.resources.execution import ExecutionSpec, FlowReference, TriggerReference
 from penstock.resources.new_execution import new_execution
 from penstock.resources.trigger_state import new_trigger_state
+from penstock.triggers.flow_trigger.groups import groups_of
+from penstock.triggers.flow_trigger.memory import GroupMemory, Memory, Met
+from penstock.triggers.flow_trigger.model import FlowTrigger
 from tests.unit.cli.conftest import Call, PlayedCluster
 
 SCHEDULE = "io.kestra.plugin.core.trigger.Schedule"
@@ -188,6 +193,7 @@ def test_why_nothing_starts_is_told(call: Call, played: PlayedCluster, nightly: 
 
     assert "are not served yet" in told("hook")
     assert "for each request to its address" in told("called")
+    assert "/api/v1/data/executions/webhook/dev/nightly/abc" in told("called")
     running = ExecutionSpec(
         flow=FlowReference(name=nightly["metadata"]["name"]),
         trigger=TriggerReference(id="daily", type=SCHEDULE),
@@ -201,3 +207,86 @@ def test_why_nothing_starts_is_told(call: Call, played: PlayedCluster, nightly: 
     assert "it would start nothing: no date is due" in told()
     call("trigger", "disable", *DAILY)
     assert "`penstock trigger enable` lets it start again" in told()
+
+
+WAITING = """\
+id: waiting
+namespace: dev
+tasks:
+  - {id: greet, type: io.kestra.plugin.core.log.Log, message: hello}
+triggers:
+  - id: both
+    type: io.kestra.plugin.core.trigger.Flow
+    kubernetesNamespaces: [data, shop]
+    dependsOn: [{namespace: dev, flowId: load}, {namespace: dev, flowId: clean}]
+  - id: any
+    type: io.kestra.plugin.core.trigger.Flow
+    states: [FAILED]
+    when: "{{ state is defined }}"
+  - id: polls
+    type: io.kestra.plugin.core.http.Trigger
+    uri: https://example.com
+  - id: called
+    type: io.kestra.plugin.core.trigger.Webhook
+    key: abc
+    signature: {scheme: GITHUB, secret: s}
+    conditions:
+      - type: io.kestra.plugin.core.condition.Expression
+        expression: "{{ trigger.body.of == 'us' }}"
+    when: "{{ trigger.parameters.mode[0] ?? 'on' == 'on' }}"
+    inputs: {of: "{{ trigger.body.of }}"}
+"""
+
+
+def test_what_a_flow_trigger_waits_for_is_told(call: Call, played: PlayedCluster) -> None:
+    # given a trigger of which one flow was seen
+    flow = played.flow(WAITING)
+    written = yaml.safe_load(WAITING)["triggers"][0]
+    trigger = FlowTrigger.model_validate({"dependsOn": written["dependsOn"]})
+    (group,) = groups_of(trigger)
+    now = datetime.now(UTC)
+    met = Met(execution="load-1", flow_id="load", date=now)
+    groups = {group.key: GroupMemory(met={next(iter(group.entries)): met})}
+    memory = Memory.armed(now).model_copy(update={"groups": groups}).to_json()
+    arm(played, flow, "both", state="Armed", memory=memory)
+    # when
+    told = call("trigger", "test", "dev", "waiting", "both").out
+    # then
+    assert "it would start nothing: it waits until enough of these are met" in told
+    assert "it listens to executions in data, shop" in told
+    assert "whose Flows allow it" in told
+    assert "dependsOn: 2 of 2 are needed" in told
+    assert "  met: dev.load (SUCCESS, WARNING), by load-1 at " in told
+    assert "  not met: dev.clean (SUCCESS, WARNING)" in told
+    assert "comes into FAILED" in call("trigger", "test", "dev", "waiting", "any").out
+
+
+def test_what_a_listener_reported_is_told(call: Call, played: PlayedCluster) -> None:
+    flow = played.flow(WAITING)
+    arm(played, flow, "polls", state="Failing", message="connection refused")
+    told = call("trigger", "test", "dev", "waiting", "polls").out
+    assert "its listener starts an execution" in told
+    assert "it is Failing: connection refused" in told
+
+
+def test_what_a_request_to_a_webhook_would_start_is_told(
+    call: Call, played: PlayedCluster, tmp_path: Path
+) -> None:
+    played.flow(WAITING)
+    named = ("trigger", "test", "dev", "waiting", "called")
+    body = tmp_path / "body.json"
+    body.write_text('{"of": "us"}')
+
+    told = json.loads(call(*named, "--body", f"@{body}", "-o", "json").out)
+
+    assert (told["starts"], told["inputs"]) == (True, {"of": "us"})
+    assert "signed as GITHUB" in call(*named).out
+    others = call(*named, "--body", '{"of": "them"}').out
+    assert "the answer is 204: `conditions[0]`, Expression, is not met" in others
+    off = call(*named, "--body", '{"of": "us"}', "--parameter", "mode=off").out
+    assert "`when` is not true" in off
+    assert "the answer is 204: Unable to find `of`" in call(*named, "--body", "{}").out
+    refused = call("trigger", "test", "dev", "waiting", "both", "--body", "{}")
+    assert "it takes no request" in refused.out
+    assert call(*named, "--body", "@nowhere").code == 2
+    assert played.executions() == []

@@ -163,14 +163,22 @@ def pause(execution: str, tenant: str | None) -> int:
 @click.option("--deny", is_flag=True, help="Of an Approval: deny it.")
 @click.option("--by", metavar="NAME", help="Who says so.")
 @click.option("--comment", metavar="TEXT", help="Why.")
-def resume(execution: str, tenant: str | None, **given: Any) -> int:
+def resume(
+    execution: str,
+    tenant: str | None,
+    deny: bool,
+    by: str | None,
+    comment: str | None,
+    **given: Any,
+) -> int:
     """Let an Execution go on: after `pause`, at a breakpoint, in a Pause or an Approval.
 
     Without --task all of its tasks that wait for a person are resumed.
     """
-    from penstock.cli.executions.control import resume_execution
+    from penstock.cli.executions.control import TaskRunOptions, resume_execution
 
-    return resume_execution(execution, tenant, **given)
+    meant = TaskRunOptions(**given)
+    return resume_execution(execution, tenant, meant, deny=deny, by=by, comment=comment)
 
 
 @execution.command()
@@ -192,11 +200,11 @@ def restart(execution: str, tenant: str | None, revision: int | None) -> int:
     "--input", "-i", "inputs", metavar="ID=VALUE", multiple=True, help="An input to be another."
 )
 @_revision
-def replay(execution: str, tenant: str | None, **given: Any) -> int:
+def replay(execution: str, tenant: str | None, revision: int | None, **given: Any) -> int:
     """Make another Execution that does this one again: all of it, or from a task on."""
-    from penstock.cli.executions.control import replay_execution
+    from penstock.cli.executions.control import TaskRunOptions, replay_execution
 
-    return replay_execution(execution, tenant, **given)
+    return replay_execution(execution, tenant, TaskRunOptions(**given), revision)
 
 
 @execution.command()

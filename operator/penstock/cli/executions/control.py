@@ -4,6 +4,7 @@ Execution is written into its spec, and what became of it is told."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -52,29 +53,40 @@ def pause_execution(execution: str, tenant: str | None) -> int:
     return _ask(execution, tenant, "paused", pause=True)
 
 
+@dataclass(frozen=True)
+class TaskRunOptions:
+    """What `resume` and `replay` share: which task run is meant, and the inputs."""
+
+    task: str | None = None
+    value: str | None = None
+    task_run: str | None = None
+    inputs: tuple[str, ...] = ()
+
+    def fields(self) -> dict[str, Any]:
+        """Give them as a request has them. Raises :class:`UserError`."""
+        if self.task_run is not None and (self.task is not None or self.value is not None):
+            raise UserError("--task-run: it stands in the place of --task and --value", INVALID)
+        if self.value is not None and self.task is None:
+            raise UserError("--value: say with --task of which task", INVALID)
+        return {
+            "task": self.task,
+            "value": self.value,
+            "task_run": self.task_run,
+            "inputs": pairs("--input", self.inputs),
+        }
+
+
 def resume_execution(
     execution: str,
     tenant: str | None,
+    options: TaskRunOptions,
     *,
-    task: str | None = None,
-    value: str | None = None,
-    task_run: str | None = None,
-    inputs: tuple[str, ...] = (),
     deny: bool = False,
     by: str | None = None,
     comment: str | None = None,
 ) -> int:
     """Resume the Execution, and return the exit code."""
-    _check_task_run(task, value, task_run)
-    request = ResumeRequest(
-        task=task,
-        value=value,
-        task_run=task_run,
-        inputs=pairs("--input", inputs),
-        approve=not deny,
-        by=by,
-        comment=comment,
-    )
+    request = ResumeRequest(**options.fields(), approve=not deny, by=by, comment=comment)
     return _ask(execution, tenant, "denied" if deny else "resumed", resume=request)
 
 
@@ -84,32 +96,11 @@ def restart_execution(execution: str, tenant: str | None, revision: int | None) 
 
 
 def replay_execution(
-    execution: str,
-    tenant: str | None,
-    *,
-    task: str | None = None,
-    value: str | None = None,
-    task_run: str | None = None,
-    inputs: tuple[str, ...] = (),
-    revision: int | None = None,
+    execution: str, tenant: str | None, options: TaskRunOptions, revision: int | None = None
 ) -> int:
     """Replay the Execution, and return the exit code."""
-    _check_task_run(task, value, task_run)
-    request = ReplayRequest(
-        task=task,
-        value=value,
-        task_run=task_run,
-        revision=revision,
-        inputs=pairs("--input", inputs),
-    )
+    request = ReplayRequest(**options.fields(), revision=revision)
     return _ask(execution, tenant, "replayed", replay=request)
-
-
-def _check_task_run(task: str | None, value: str | None, task_run: str | None) -> None:
-    if task_run is not None and (task is not None or value is not None):
-        raise UserError("--task-run: it stands in the place of --task and --value", INVALID)
-    if value is not None and task is None:
-        raise UserError("--value: say with --task of which task", INVALID)
 
 
 def _ask(execution: str, tenant: str | None, done: str, **wish: Any) -> int:

@@ -102,9 +102,31 @@ def backfill(
 @options.flow_id
 @_trigger
 @options.kubernetes_namespace
+@click.option("--body", metavar="TEXT|@FILE", help="What is sent to a webhook; `-` reads stdin.")
+@click.option(
+    "--header", "headers", metavar="NAME=VALUE", multiple=True, help="One of its headers."
+)
+@click.option(
+    "--parameter", "parameters", metavar="NAME=VALUE", multiple=True, help="Of its query."
+)
 @options.data_format
-def test(namespace: str, flow: str, trigger: str, tenant: str | None, output: Format | None) -> int:
-    """Say what a trigger would start now, or why nothing. Nothing is started."""
+def test(
+    namespace: str,
+    flow: str,
+    trigger: str,
+    tenant: str | None,
+    output: Format | None,
+    body: str | None,
+    headers: tuple[str, ...],
+    parameters: tuple[str, ...],
+) -> int:
+    """Say what a trigger would start now, or why nothing. Nothing is started.
+
+    Of a Flow trigger it says what is met already, of a webhook its address, and what a request
+    with such a body would start; of others what their listener reported last.
+    """
+    from penstock.cli.triggers.requests import request_of
     from penstock.cli.triggers.show import show_verdict
 
-    return show_verdict(namespace, flow, trigger, tenant, output)
+    request = request_of(body, headers, parameters)
+    return show_verdict(namespace, flow, trigger, tenant, output, request)

@@ -14,6 +14,7 @@ from penstock.cluster.flows import flow_name
 from penstock.cluster.trigger_test import Verdict, verdict_on
 from penstock.cluster.triggers import FoundTrigger
 from penstock.resources.trigger_state import KIND, BackfillStatus
+from penstock.triggers.webhook_request import Request
 
 _TITLES = ("NAMESPACE", "FLOW", "TRIGGER", "TYPE", "STATE", "LAST", "NEXT")
 _WIDE_TITLES = ("PLAN", "BACKFILL", "MESSAGE")
@@ -43,14 +44,20 @@ def list_triggers(
 
 
 def show_verdict(
-    namespace: str, flow: str, trigger: str, tenant: str | None, output: Format | None
+    namespace: str,
+    flow: str,
+    trigger: str,
+    tenant: str | None,
+    output: Format | None,
+    request: Request | None = None,
 ) -> int:
-    """Print what the trigger would start now, and return the exit code."""
+    """Print what the trigger would start now, or upon a request, and return the exit code."""
 
     async def decide(cluster: Cluster) -> Verdict:
         found = await cluster.triggers.find(namespace, flow, trigger)
         executions = await cluster.triggers.started_by(found)
-        return verdict_on(found, executions, await cluster.key_values(), datetime.now(UTC))
+        pairs, now = await cluster.key_values(), datetime.now(UTC)
+        return verdict_on(found, executions, pairs, now, request)
 
     verdict = in_cluster(tenant, decide)
     if output is not None:
@@ -65,6 +72,8 @@ def show_verdict(
             echo(f"  {name}: {json_text(given)}" if given else f"  {name}: none")
         for problem in verdict.firing.problems:
             echo(f"  problem: {problem}")
+    for line in verdict.details:
+        echo(f"  {line}")
     if verdict.next_date is not None:
         echo(f"it is looked at again at {_text(verdict.next_date)}")
     return OK
@@ -75,6 +84,7 @@ def _as_data(verdict: Verdict) -> dict[str, Any]:
     return {
         "starts": firing is not None,
         "why": verdict.why,
+        "details": list(verdict.details),
         "nextDate": None if verdict.next_date is None else _text(verdict.next_date),
         "inputs": {} if firing is None else dict(firing.inputs),
         "labels": {} if firing is None else dict(firing.labels),
