@@ -18,7 +18,6 @@ _PATIENCE = ClientTimeout(total=40.0, sock_connect=5.0)
 """Longer than the gateway waits for news."""
 _PUTTING = ClientTimeout(total=None, sock_connect=5.0, sock_read=60.0)
 _TOO_LARGE = frozenset({400, 413})
-_TOLD = 300
 _AWAY = frozenset({401, 403, 408, 429})
 """Statuses below 500 that say nothing about what was sent: the same may be taken later."""
 _NOT_THERE = frozenset({404, 410})
@@ -33,6 +32,10 @@ class GatewayAway(Exception):
     def __init__(self, message: str, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class StorageAway(GatewayAway):
+    """The internal storage does not answer, has no room for the namespace, or takes nothing now."""
 
 
 class NotThere(Exception):
@@ -148,14 +151,15 @@ class Gateway:
             async with putting as answer:
                 if answer.status == 201:
                     return
-                told = (await answer.text())[:_TOLD]
+                told = await _message(answer)
+                answer.close()  # else the rest of a large file is sent all the same
         except (OSError, TimeoutError, ClientError) as error:
             told = str(error) or type(error).__name__
-            raise GatewayAway(f"the internal storage can't be reached: {told}") from None
+            raise StorageAway(f"the internal storage can't be reached: {told}") from None
         message = f"the internal storage answers {answer.status}: {told}"
         if answer.status in _TOO_LARGE:
             raise Refused(message)
-        raise GatewayAway(message)
+        raise StorageAway(message)
 
     async def report(self, place: tuple[str, str], report: ListenerReport) -> None:
         """Report how a trigger is. Raises :class:`Refused` and :class:`NotThere`."""
@@ -200,7 +204,9 @@ async def _read(answer: ClientResponse) -> dict[str, Any] | None:
 
 
 async def _message(answer: ClientResponse) -> str:
+    """The sentence in an answer of the gateway, or of the storage service."""
     try:
-        return str((await answer.json())["message"])
-    except (ValueError, KeyError, TypeError, ClientError):
+        told = await answer.json()
+        return str(told.get("error", told)["message"])
+    except (ValueError, KeyError, TypeError, AttributeError, ClientError):
         return answer.reason or ""
