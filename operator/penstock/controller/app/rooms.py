@@ -271,7 +271,9 @@ class Flows:
                         Histories(runtime.api, self.revisions),
                         runtime.listeners,
                     ),
-                    RequestTrigger: RequestServer(settings.gateway.enabled),
+                    RequestTrigger: RequestServer(
+                        settings.gateway.enabled, files.folders.claim_soon
+                    ),
                     StreamTrigger: sources,
                     PollTrigger: sources,
                 },
