@@ -1,25 +1,33 @@
 """Files of triggers: the gateway signs the address to which one is put, for the Execution that it
 will start.
 
-The gateway itself reads and writes none. Where the storage service is, and the key that signs for
-such files and for nothing else, stand in a Secret that the controller keeps.
+The gateway reads none, and puts those alone that are the bodies of webhooks. Where the storage
+service is, and the key that signs for such files and for nothing else, stand in a Secret that the
+controller keeps.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from aiohttp import ClientSession
 
 from penstock.cluster.firings import execution_name
 from penstock.flow.document import Trigger
 from penstock.kubernetes.api.client import Object
 from penstock.storage.arrivals import AUTHORITIES, KEY, URL, arrival_path, signed_address
+from penstock.storage.putting import TAKEN, Unreachable, put_file
 from penstock.storage.uris import ExecutionPlace, uri_of
 from penstock.triggers.evaluation import FlowName
 
 FOLDER_VARIABLE = "PENSTOCK_ARRIVALS"
 """The folder with what the Secret holds, each value in a file."""
+
+PUT_WITHIN = 15.0
+"""Seconds that a small file may take: a place among the calls is held for it."""
 
 
 class FilesUnavailable(Exception):
@@ -73,6 +81,22 @@ class TriggerFiles:
         signing = bytes.fromhex(self._value(KEY))
         address = signed_address(signing, meta["namespace"], path, wanted.size, wanted.digest)
         return Place(uri_of(path), self._value(URL) + address, self._value(AUTHORITIES))
+
+    async def put(self, place: Place, content: bytes) -> None:
+        """Put a file. Raises :class:`FilesUnavailable`, with the sentence of the storage."""
+        # Few bodies are no text: a connection for each is nothing to keep.
+        async with ClientSession() as session:
+            try:
+                async with asyncio.timeout(PUT_WITHIN):
+                    status, told = await put_file(
+                        session, place.url, place.authorities, content, len(content)
+                    )
+            except TimeoutError:
+                raise FilesUnavailable("the internal storage is slow") from None
+            except Unreachable as error:
+                raise FilesUnavailable(str(error)) from None
+        if status != TAKEN:
+            raise FilesUnavailable(f"the internal storage answers {status}: {told}")
 
     def _value(self, name: str) -> str:
         try:

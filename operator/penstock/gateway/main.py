@@ -94,8 +94,8 @@ async def serving(
     limits = Limits()
     sources, switches = SourceFlows(), Switches(api, namespaces)
     flows = WebhookFlows(api, limits, namespaces, sources)
-    webhooks = Webhooks(api, flows, switches, limits, waits)
     files = TriggerFiles.of_environment()
+    webhooks = Webhooks(api, flows, switches, limits, files, waits)
     handover = Handover(api, sources, switches, limits, flows.language, files)
     app = gateway_app(
         webhooks, Pushes(api), handover, lambda: flows.is_listed and switches.is_listed

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import logging
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -18,6 +21,8 @@ from penstock.cluster.firings import NameTaken, Started, start_execution
 from penstock.expressions import spending
 from penstock.gateway.answers import ended_answer, execution_answer, problem
 from penstock.gateway.bodies import read_body
+from penstock.gateway.files import FilesUnavailable, TriggerFiles, Wanted
+from penstock.gateway.files import Place as FilePlace
 from penstock.gateway.flows import NotAccepted, Place, WebhookFlows
 from penstock.gateway.limits import Limits, TooMany
 from penstock.gateway.listeners import Listener, allowance, context_of
@@ -25,8 +30,9 @@ from penstock.gateway.switches import Switches
 from penstock.gateway.waiting import ended
 from penstock.kubernetes.api.client import Api, Object
 from penstock.resources.stored_values import as_stored
+from penstock.storage.errors import StorageError
 from penstock.triggers.evaluation import FlowName
-from penstock.triggers.webhook import METHODS, Answer, Hook, answer, opened
+from penstock.triggers.webhook import METHODS, Answer, Hook, answer, firing_key, opened
 from penstock.triggers.webhook_request import Request
 
 MOST_PARAMETERS = 100
@@ -40,6 +46,7 @@ _SEVERAL = (
     "several Kubernetes namespaces have this flow: write the one that is meant into the address, "
     "as /api/v1/{kubernetes namespace}/executions/webhook/…"
 )
+_FILE = re.compile(r"\Akestra:///.*/(body-[0-9a-f]{32}\.bin)\Z")
 _NO_WEBHOOK = "there is no webhook with this address and this key"
 
 logger = logging.getLogger(__name__)
@@ -74,12 +81,14 @@ class Webhooks:
         flows: WebhookFlows,
         switches: Switches,
         limits: Limits,
+        files: TriggerFiles,
         waits: float = WAITS,
     ) -> None:
         self._api = api
         self._flows = flows
         self._switches = switches
         self._limits = limits
+        self._files = files
         self._waits = waits
 
     async def call(self, request: web.Request) -> web.Response:
@@ -104,7 +113,11 @@ class Webhooks:
         if one.listener.is_disabled:
             return problem(409, f"the flow {one.name} is disabled")
         self._limits.count(one.tenant, one.name)
-        return await self._answered(request, one)
+        try:
+            return await self._answered(request, one)
+        except FilesUnavailable as error:
+            told = f"the body is no text, and can't be kept as a file: {error}"
+            return problem(503, told, {"Retry-After": "5"})
 
     def _places(self, name: FlowName, tenant: str | None) -> Sequence[Place]:
         """The Flows that an address may mean. Raises ``_Ambiguous``."""
@@ -175,9 +188,18 @@ class Webhooks:
         async with self._limits.turn(found.tenant):
             came = await _received(request)
             self._limits.count_bytes(found.tenant, len(came.body))
+            place = None
+            if came.body and not came.has_text:
+                try:
+                    place = await self._place(found, came)
+                except StorageError as error:
+                    return problem(422, f"the body is no text, and can be no file: {error}")
+                came = replace(came, file=place.uri)
             decided = self._decided(found, came)
             if decided.firing is None:
                 return self._refused(found, decided)
+            if place is not None:
+                await self._files.put(place, came.body)
             for told in decided.firing.problems:
                 logger.info("%s, webhook %s: %s", found.name, found.hook.trigger.id, told)
             try:
@@ -192,6 +214,16 @@ class Webhooks:
             except NameTaken:
                 told = "another call with the same delivery id started an execution before"
                 return problem(409, told)
+
+    async def _place(self, found: _Found, came: Request) -> FilePlace:
+        """Where the body of a request is put that is no text, with the Execution that it starts."""
+        listener, digest = found.listener, hashlib.sha256(came.body).hexdigest()
+        wanted = Wanted(f"body-{digest[:32]}.bin", len(came.body), digest)
+        key = firing_key(found.hook, came, None)
+        trigger = found.hook.trigger
+        return await asyncio.to_thread(
+            self._files.place, listener.body, listener.flow, trigger, key, wanted
+        )
 
     def _decided(self, found: _Found, came: Request) -> Answer:
         context = context_of(found.listener, self._flows.language, came.id)
@@ -248,4 +280,6 @@ def _sent(execution: Object) -> Any:
     spec = execution.get("spec") or {}
     trigger = spec.get("trigger") or {}
     body = (trigger.get("variables") or {}).get("body")
+    if isinstance(body, str) and (name := _FILE.search(body)):
+        body = name[1]  # each delivery has a file of its own, whose name has the digest
     return as_stored([spec.get("flow"), trigger.get("id"), trigger.get("type"), body])

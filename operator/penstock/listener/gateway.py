@@ -12,13 +12,11 @@ from typing import Any, BinaryIO
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 
 from penstock.resources.listener_report import ListenerReport
-from penstock.tls.trust import STORAGE, trusting
+from penstock.storage.putting import TAKEN, Unreachable, put_file
 
 _PATIENCE = ClientTimeout(total=40.0, sock_connect=5.0)
 """Longer than the gateway waits for news."""
-_PUTTING = ClientTimeout(total=None, sock_connect=5.0, sock_read=60.0)
 _TOO_LARGE = frozenset({400, 413})
-_TOLD = 300
 _AWAY = frozenset({401, 403, 408, 429})
 """Statuses below 500 that say nothing about what was sent: the same may be taken later."""
 _NOT_THERE = frozenset({404, 410})
@@ -33,6 +31,10 @@ class GatewayAway(Exception):
     def __init__(self, message: str, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class StorageAway(GatewayAway):
+    """The internal storage does not answer, has no room for the namespace, or takes nothing now."""
 
 
 class NotThere(Exception):
@@ -137,25 +139,18 @@ class Gateway:
 
     async def put(self, place: Place, content: BinaryIO, size: int) -> None:
         """Put a file. Raises :class:`Refused`."""
-        encrypted: dict[str, Any] = {}
-        if place.authorities:
-            encrypted = {"ssl": trusting(place.authorities), "server_hostname": STORAGE}
-        headers = {"Content-Length": str(size)}
         try:
-            putting = self._session.put(
-                place.url, data=content, headers=headers, timeout=_PUTTING, **encrypted
+            status, told = await put_file(
+                self._session, place.url, place.authorities, content, size
             )
-            async with putting as answer:
-                if answer.status == 201:
-                    return
-                told = (await answer.text())[:_TOLD]
-        except (OSError, TimeoutError, ClientError) as error:
-            told = str(error) or type(error).__name__
-            raise GatewayAway(f"the internal storage can't be reached: {told}") from None
-        message = f"the internal storage answers {answer.status}: {told}"
-        if answer.status in _TOO_LARGE:
+        except Unreachable as error:
+            raise StorageAway(str(error)) from None
+        if status == TAKEN:
+            return
+        message = f"the internal storage answers {status}: {told}"
+        if status in _TOO_LARGE:
             raise Refused(message)
-        raise GatewayAway(message)
+        raise StorageAway(message)
 
     async def report(self, place: tuple[str, str], report: ListenerReport) -> None:
         """Report how a trigger is. Raises :class:`Refused` and :class:`NotThere`."""

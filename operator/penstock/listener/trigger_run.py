@@ -12,13 +12,13 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
 
 from penstock.listener.backoff import Backoff
-from penstock.listener.files import with_files
-from penstock.listener.gateway import Assigned, Gateway, GatewayAway, NotThere, Refused
+from penstock.listener.files import EventFiles, Spool
+from penstock.listener.gateway import Assigned, Gateway, GatewayAway, NotThere, Refused, StorageAway
 from penstock.listener.rendering import Renderer, Secrets
 from penstock.listener.reports import Reports
 from penstock.listener.source import Delivery, Event, SourceError, Surroundings
@@ -56,6 +56,7 @@ class Workshop:
     renderer: Renderer
     secrets: Secrets
     reports: Reports
+    spool: Spool = field(default_factory=Spool)
 
 
 class TriggerRun:
@@ -159,11 +160,17 @@ class TriggerRun:
         """Hand an event over, however long that takes. Raises :class:`Refused` after some tries,
         and :class:`NotThere`."""
         away, refused = Backoff(), Backoff(first=1.0)
-        tries = 0
+        tries, is_told = 0, False
+        files = EventFiles(self._shop.gateway, self._assigned, event, self._shop.spool)
         while True:
             try:
-                variables = await with_files(self._shop.gateway, self._assigned, event)
-                return await self._shop.gateway.hand_over(self._assigned, event.key, variables)
+                variables = await files.variables()
+                made = await self._shop.gateway.hand_over(self._assigned, event.key, variables)
+            except StorageAway as error:
+                # Nobody else tells of a namespace that has no room left.
+                is_told = True
+                self._fails(f"the files of event {event.key} wait: {error}")
+                await away.wait(error.retry_after)
             except GatewayAway as error:
                 self._logger.info("event %s waits: %s", event.key, error)
                 await away.wait(error.retry_after)
@@ -172,6 +179,10 @@ class TriggerRun:
                 if tries >= POISON_TRIES:
                     raise
                 await refused.wait()
+            else:
+                if is_told:
+                    self._works()
+                return made
 
     async def _ended(self, executions: Sequence[str]) -> None:
         """Wait until Executions have ended: without `allowConcurrent` one runs at a time."""

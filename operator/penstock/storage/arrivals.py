@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from penstock.storage.errors import StorageError
@@ -25,12 +26,16 @@ LIFETIME = 900.0
 """Seconds for which an address counts."""
 MOST_BYTES = 1024**3
 """The most bytes of such a file."""
+EXPECTED = timedelta(days=1)
+"""How long such a file stays without an Execution: the event that it came with may wait so long."""
 URL, AUTHORITIES, KEY = "url", "authorities", "key"
 """The keys of the Secret by which the gateway lets such files in: where the storage service is, the
 CAs (PEM) by which it is known, empty where it speaks plain HTTP, and the key in hexadecimal
 digits."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_PATH = re.compile(r"/.+/executions/[^/]+/trigger/[0-9a-f]{16}/[^/]+")
+_TIME = "%Y%m%dT%H%M%SZ"
+_FOLDER = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{16}")
+_PATH = re.compile(rf"/.+/executions/[^/]+/trigger/{_FOLDER.pattern}/[^/]+")
 
 
 def arrivals_key(key: bytes) -> bytes:
@@ -40,15 +45,27 @@ def arrivals_key(key: bytes) -> bytes:
 
 def arrival_path(place: ExecutionPlace, name: str) -> str:
     """Choose the path of a file for an Execution that is still to be created. No other file ever
-    has it. Raises :class:`StorageError` where the name can't be that of a file."""
+    has it, and it tells the time. Raises :class:`StorageError` where the name can't be that of a
+    file."""
     if "/" in name:
         raise StorageError(f"`{name}` is not the name of a file: it has a /")
-    return checked(f"{place.folder}trigger/{secrets.token_hex(8)}/{name}")
+    now = datetime.now(UTC).strftime(_TIME)
+    return checked(f"{place.folder}trigger/{now}-{secrets.token_hex(8)}/{name}")
 
 
 def is_arrival(path: str) -> bool:
     """Tell whether a path is one that :func:`arrival_path` gives."""
     return _PATH.fullmatch(path) is not None
+
+
+def arrived_at(folder: str) -> datetime | None:
+    """Tell when a path was chosen, by the name of the folder around the file; None where that is
+    no folder of such a file."""
+    found = _FOLDER.fullmatch(folder)
+    try:
+        return found and datetime.strptime(found[1], _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def signed_address(key: bytes, tenant: str, path: str, size: int, digest: str) -> str:

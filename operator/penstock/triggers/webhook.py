@@ -201,13 +201,19 @@ def answer(hook: Hook, request: Request, context: Context) -> Answer:
             return Answer(204, trigger, webhook)
     except ConditionError as error:
         return Answer(204, trigger, webhook, error=str(error))
-    told = None if signature is None else signature.delivery_field
-    key = delivery_of(request, variables["body"], told) or request.id
+    key = firing_key(hook, request, variables["body"])
     kept = kept_variables(variables)
     firing = rendered_firing(key, kept, webhook.inputs, webhook.labels, seeing, request.date)
     if not firing.has_inputs:
         return Answer(422, trigger, webhook, error="; ".join(firing.problems))
     return Answer(200, trigger, webhook, firing)
+
+
+def firing_key(hook: Hook, request: Request, body: Any) -> str:
+    """What tells the execution of a request from those of all others."""
+    signature = hook.webhook.signature
+    told = None if signature is None else signature.delivery_field
+    return delivery_of(request, body, told) or request.id
 
 
 def _rendered(template: str, trigger: Trigger, context: Context) -> str:

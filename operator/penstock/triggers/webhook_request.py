@@ -16,6 +16,8 @@ _DELIVERY_HEADERS = ("idempotency-key", "x-github-delivery", "webhook-id")
 """Headers in which a sender tells one delivery from all others, whichever it sends: the draft of
 the IETF (GitLab and many others), GitHub, and Standard Webhooks."""
 _LONGEST_DELIVERY = 1024
+_TEXTS = ("/json", "+json", "/xml", "+xml", "/yaml", "/javascript", "/x-www-form-urlencoded")
+"""The ends of further types of content that are text."""
 _KEPT_TO_ITSELF = frozenset({"authorization", "proxy-authorization", "cookie", "x-gitlab-token"})
 """Headers with credentials: conditions and inputs see them, and no Execution keeps them."""
 
@@ -36,6 +38,19 @@ class Request:
     content_type: str | None = None
     path: str = ""
     """What stands in the address behind the key."""
+    file: str | None = None
+    """The URI of the file that has the body, where that is no text."""
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the body is text: what is sent as such, and what can be read as such."""
+        kind = (self.content_type or "").partition(";")[0].strip().lower()
+        if kind.startswith("text/") or kind.endswith(_TEXTS):
+            return True
+        try:
+            return "\0" not in self.body.decode(_charset(self.content_type))
+        except (UnicodeError, LookupError):
+            return False
 
     def header(self, name: str) -> str | None:
         """The first value of a header, whatever the case of its name."""
@@ -47,7 +62,8 @@ class Request:
 
 
 def request_variables(request: Request) -> dict[str, Any]:
-    """`trigger.…`: the body as JSON where it is an object or an array, else as text."""
+    """`trigger.…`: the body as JSON where it is an object or an array, else as text, or as the URI
+    of its file."""
     variables = {
         "body": _body(request),
         "headers": {name: list(values) for name, values in request.headers.items()},
@@ -77,6 +93,8 @@ def delivery_of(request: Request, body: Any, body_field: str | None = None) -> s
 
 
 def _body(request: Request) -> Any:
+    if request.file is not None:
+        return request.file
     if not request.body:
         return None
     text = _decoded(request.body, request.content_type)
@@ -89,8 +107,12 @@ def _body(request: Request) -> Any:
 
 
 def _decoded(body: bytes, content_type: str | None) -> str:
-    _, _, charset = (content_type or "").lower().partition("charset=")
     try:
-        return body.decode(charset.partition(";")[0].strip(" \"'") or "utf-8", errors="replace")
-    except LookupError:
+        return body.decode(_charset(content_type), errors="replace")
+    except (UnicodeError, LookupError):  # some codecs replace nothing
         return body.decode("utf-8", errors="replace")
+
+
+def _charset(content_type: str | None) -> str:
+    _, _, charset = (content_type or "").lower().partition("charset=")
+    return charset.partition(";")[0].strip(" \"'") or "utf-8"

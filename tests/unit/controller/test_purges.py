@@ -199,24 +199,50 @@ async def test_one_without_a_place_is_no_trouble(tmp_path: Path) -> None:
     assert given.left() == []
 
 
-async def test_a_file_of_a_trigger_waits_for_its_execution(
+def old_path(name: str) -> str:
+    """Where a trigger's file lies that came a year ago."""
+    place = ExecutionPlace("company.team", "flow", name)
+    return f"{place.folder}trigger/20250101T000000Z-{'0' * 16}/messages.ion"
+
+
+async def test_a_file_of_a_trigger_waits_a_day_for_its_execution(tmp_path: Path) -> None:
+    # given: what a trigger got for executions that are not there
+    given = Given(tmp_path)
+    new = arrival_path(ExecutionPlace("company.team", "flow", "soon"), "messages.ion")
+    for path in (new, old_path("never")):
+        given.storage.put(path, io.BytesIO(b"x"))
+    # when
+    await given.run()
+    # then
+    assert given.left() == [new]
+    assert not given.is_busy("soon")
+
+
+async def test_an_execution_that_still_has_to_begin_keeps_what_its_trigger_got(
+    tmp_path: Path,
+) -> None:
+    # given: one that waits for its turn for long
+    waiting = execution("queued") | {"status": {}}
+    given = Given(tmp_path, waiting)
+    given.storage.put(old_path("queued"), io.BytesIO(b"x"))
+    # when
+    await given.run()
+    # then
+    assert given.left() == [old_path("queued")]
+
+
+async def test_a_trigger_whose_events_start_nothing_leaves_no_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given: what a trigger got for executions that are not there
-    monkeypatch.setattr(orphaned_files, "EXPECTED", 0.5)
+    # given: a controller that has run for long
+    monkeypatch.setattr(orphaned_files, "SWEPT", 0.05)
     given = Given(tmp_path)
-    for name in ("soon", "never"):
-        path = arrival_path(ExecutionPlace("company.team", "flow", name), "messages.ion")
-        given.storage.put(path, io.BytesIO(b"x"))
-    # when: one of them is created within the time
     running = asyncio.create_task(given.purges.run())
     await asyncio.sleep(0.1)
-    assert len(given.left()) == 2
-    assert not given.is_busy("soon")
-    given.executions.put(execution("soon"))
+    # when: a file has become old, for which no execution came
+    given.storage.put(old_path("never"), io.BytesIO(b"x"))
     # then
     async with asyncio.timeout(20):
-        while len(given.left()) > 1:  # noqa: ASYNC110
+        while given.left():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     running.cancel()
-    assert "/executions/soon/trigger/" in given.left()[0]

@@ -88,14 +88,15 @@ class Gateway:
 async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     server = ApiServer()
     made = Gateway(server)
-    webhooks = Webhooks(server.api, made.flows, made.switches, made.limits, waits=0.2)
+    files = TriggerFiles(tmp_path)
+    webhooks = Webhooks(server.api, made.flows, made.switches, made.limits, files, waits=0.2)
     handover = Handover(
         server.api,
         made.sources,
         made.switches,
         made.limits,
         made.flows.language,
-        TriggerFiles(tmp_path),
+        files,
         long_poll=0.3,
     )
     app = gateway_app(webhooks, Pushes(server.api, lambda: made.now), handover, lambda: True)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from penstock.listener import backoff, trigger_run
-from penstock.listener.gateway import Assigned, GatewayAway, NotThere, Refused
+from penstock.listener.gateway import Assigned, GatewayAway, NotThere, Place, Refused, StorageAway
 from penstock.listener.rendering import Renderer, Secrets
 from penstock.listener.reports import Reports
-from penstock.listener.source import Event, SourceError, Surroundings
+from penstock.listener.source import Event, EventFile, SourceError, Surroundings
 from penstock.listener.trigger_run import TriggerRun, Workshop
 from penstock.resources.listener_report import ListenerReport
 from penstock.triggers import registry
@@ -52,6 +52,14 @@ class Ring:
         self.told.append(f"given back {self.key}")
 
 
+class FilmedRing(Ring):
+    """A delivery of an event that has a file."""
+
+    @property
+    def events(self) -> Sequence[Event]:
+        return (Event(self.key, {}, {("film",): EventFile("door.mp4", b"film")}),)
+
+
 class RejectedRing(Ring):
     """A delivery of a source that keeps what was rejected."""
 
@@ -67,11 +75,24 @@ class Door:
     """What the next calls come to; after those, each event has its Execution."""
     handed: list[str] = field(default_factory=list)
     reports: list[ListenerReport] = field(default_factory=list)
+    films: list[Exception | str] = field(default_factory=list)
+    """What putting the next files comes to; after those, each is put."""
+    seen: list[Mapping[str, Any]] = field(default_factory=list)
+    """The variables that were handed over."""
+
+    async def place(self, assigned: Assigned, key: str, name: str, size: int, sha: str) -> Place:
+        return Place(f"kestra:///{key}/{name}", "", "")
+
+    async def put(self, place: Place, content: Any, size: int) -> None:
+        answer = self.films.pop(0) if self.films else place.uri
+        if isinstance(answer, Exception):
+            raise answer
 
     async def hand_over(
         self, assigned: Assigned, key: str, variables: Mapping[str, Any]
     ) -> str | None:
         self.handed.append(key)
+        self.seen.append(variables)
         answer = self.answers.pop(0) if self.answers else f"run-{key}"
         if isinstance(answer, Exception):
             raise answer
@@ -178,6 +199,28 @@ async def test_with_the_gateway_away_nothing_is_acknowledged_and_nothing_is_lost
         # then
         await house.until(lambda: len(house.told) == 2)
     assert house.told == ["acknowledged front", "acknowledged back"]
+
+
+async def test_a_namespace_without_room_for_a_file_is_told_so_and_loses_nothing(
+    house: House,
+) -> None:
+    # given
+    full = StorageAway("the internal storage answers 507: its quota is 1.00 GiB")
+    house.door.films = [full] * 100_000
+    house.ring("front", kind=FilmedRing)
+    async with house.served():
+        # when
+        await house.until(lambda: house.reports.of(PLACE).failing)
+        told = house.reports.of(PLACE)
+        assert house.told == []
+        # and when there is room again
+        house.door.films.clear()
+        # then
+        await house.until(lambda: house.told and not house.reports.of(PLACE).failing)
+    assert "the files of event front wait: the internal storage answers 507" in told.message
+    assert house.door.handed == ["front"]
+    assert house.door.seen == [{"film": "kestra:///front/door.mp4"}]
+    assert house.told == ["acknowledged front"]
 
 
 async def test_an_event_that_no_condition_wants_is_acknowledged(house: House) -> None:

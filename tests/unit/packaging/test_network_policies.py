@@ -134,10 +134,15 @@ def test_the_network_refuses_what_the_code_refuses() -> None:
     assert excepted <= refused
 
 
-def test_the_gateway_lets_in_everybody_and_calls_the_api_server_alone() -> None:
+def test_the_gateway_lets_in_everybody_and_calls_the_api_server_and_the_storage_service() -> None:
     (rule,) = policy("penstock-gateway")["ingress"]
     assert "from" not in rule
-    assert to_peers("penstock-gateway") == []
+    (called,) = to_peers("penstock-gateway")
+    (peer,) = called["to"]
+    allowed = peer["podSelector"]["matchLabels"].items()
+    assert list(peer) == ["podSelector"]
+    assert [part for part in PARTS if allowed <= labels_of(part).items()] == ["penstock-storage"]
+    assert ports_of(called) == {("storage", "TCP")}
 
 
 def test_with_a_volume_the_storage_service_calls_the_api_server_alone() -> None:

@@ -274,7 +274,9 @@ class Flows:
                         runtime.listeners,
                         runtime.leaves,
                     ),
-                    RequestTrigger: RequestServer(settings.gateway.enabled),
+                    RequestTrigger: RequestServer(
+                        settings.gateway.enabled, files.folders.claim_soon
+                    ),
                     StreamTrigger: sources,
                     PollTrigger: sources,
                 },

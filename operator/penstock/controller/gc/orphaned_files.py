@@ -1,9 +1,9 @@
 """Files of executions that are gone: they are deleted from the storage, some time after.
 
-A deletion that nobody saw, since no controller ran, is found by a look at the storage at the start:
-what lies there for an execution that the cluster does not have. Where that is nothing but what a
-trigger got, the execution may be about to be created: it has some time for that. Files of
-namespaces are never touched.
+A deletion that nobody saw, since no controller ran, is found by a look at the storage, at the
+start and each hour: what lies there for an execution that the cluster does not have. Where that is
+nothing but what a trigger got, the execution may be about to be created: it has a day for that.
+Files of namespaces are never touched.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ import logging
 import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.kubernetes.api.client import Object
 from penstock.kubernetes.status.execution_records import place_of
+from penstock.storage.arrivals import EXPECTED, arrived_at
 from penstock.storage.errors import StorageError
 from penstock.storage.files import Storage
-from penstock.storage.uris import FILES, PAIRS, ExecutionPlace
+from penstock.storage.uris import FILES, PAIRS, ExecutionPlace, own_part
 
 logger = logging.getLogger(__name__)
 
 _EXECUTIONS = "executions"
 _SPARED = (FILES, PAIRS)
-_OF_TRIGGER = ["trigger"]
-EXPECTED = 3600.0
-"""Seconds until files of a trigger without an execution are taken for left over."""
+_OF_TRIGGER = "trigger"
+SWEPT = 3600.0
+"""Seconds from one look at the whole storage to the next."""
 _DEEPEST = 40
 AGAIN = 60.0
 """Seconds until what the storage could not do is tried again."""
@@ -48,9 +50,8 @@ class OrphanedFiles:
         self._tenants = tenants
         self._gone: dict[Folder, float] = {}
         """What is to be cleared, and the monotonic time before which the storage is not asked."""
-        self._expected: dict[Folder, float] = {}
-        """Folders with files of triggers alone, and the monotonic time until which an execution is
-        expected."""
+        self._sweeps_at = 0.0
+        """The monotonic time of the next look at the whole storage."""
         self._news = asyncio.Event()
 
     def removed(self, body: Object) -> None:
@@ -66,23 +67,21 @@ class OrphanedFiles:
 
     async def run(self) -> None:
         """Work until cancelled. The cluster's executions must be known before."""
-        await self._sweep()
         while True:
+            if self._sweeps_at <= time.monotonic():
+                await self._sweep()
             await self._wait_for_work()
             await self._purge()
 
     async def _sweep(self) -> None:
+        self._sweeps_at = time.monotonic() + SWEPT
+        known = self._live(), self._waiting()
         try:
-            kept = await asyncio.to_thread(lambda: dict(self._kept()))
+            kept = await asyncio.to_thread(lambda: list(self._left(*known)))
         except Exception as error:  # whatever a store has to say: nothing else waits for this
             logger.warning("files of deleted executions can't be looked for: %s", error)
             return
-        until = time.monotonic() + EXPECTED
-        for folder, is_begun in kept.items():
-            if is_begun:
-                self._gone[folder] = 0.0
-            else:
-                self._expected[folder] = until
+        self._gone |= dict.fromkeys(kept, 0.0)
         self._news.set()
 
     async def _wait_for_work(self) -> None:
@@ -91,18 +90,14 @@ class OrphanedFiles:
         Also a deletion that came while others' files were deleted counts: an execution that is made
         anew under its name does not begin before.
         """
-        due = min((*self._gone.values(), *self._expected.values()), default=None)
+        due = min((self._sweeps_at, *self._gone.values()))
         with suppress(TimeoutError):
-            async with asyncio.timeout(None if due is None else max(due - time.monotonic(), 0)):
+            async with asyncio.timeout(max(due - time.monotonic(), 0)):
                 await self._news.wait()
         self._news.clear()
 
     async def _purge(self) -> None:
         live, now = self._live(), time.monotonic()
-        for item in [item for item, until in self._expected.items() if until <= now]:
-            del self._expected[item]
-            if item not in live:
-                self._gone[item] = 0.0
         for item in [item for item, due in self._gone.items() if due <= now]:
             tenant, folder = item
             try:
@@ -125,16 +120,37 @@ class OrphanedFiles:
             live |= {(tenant, f"/{'/'.join(parts[:n])}/") for n in range(1, len(parts) + 1)}
         return live
 
-    def _kept(self) -> Iterator[tuple[Folder, bool]]:
-        """The folders of executions that have files, each with whether there is more in it than
-        what a trigger got."""
+    def _waiting(self) -> set[Folder]:
+        """The tenants of executions that have not begun, and the names of their folders, as far as
+        these are known: a trigger may have put files there."""
+        return {
+            (body["metadata"]["namespace"], own_part(body["metadata"]["name"]))
+            for body in self._executions
+            if _folder(body) is None
+        }
+
+    def _left(self, live: set[Folder], waiting: set[Folder]) -> Iterator[Folder]:
+        """The folders with files of executions that are not there, and not expected."""
+        now = datetime.now(UTC)
         for tenant in self._tenants or self._storage.folders("/"):
             try:
                 storage = self._storage.of(tenant)
             except StorageError:  # such as the folder of the storage's own key
                 continue
             for folder in _execution_folders(storage, "/", _DEEPEST):
-                yield (tenant, folder), list(storage.folders(folder)) != _OF_TRIGGER
+                name = folder.rstrip("/").rpartition("/")[2]
+                if (tenant, folder) in live or (tenant, name) in waiting:
+                    continue
+                if not _is_expected(storage, folder, now):
+                    yield tenant, folder
+
+
+def _is_expected(storage: Storage, folder: str, now: datetime) -> bool:
+    """Whether there is nothing in an execution's folder but what a trigger got, and that lately."""
+    if list(storage.folders(folder)) != [_OF_TRIGGER]:
+        return False
+    dates = map(arrived_at, storage.folders(f"{folder}{_OF_TRIGGER}/"))
+    return any(date is not None and now - date < EXPECTED for date in dates)
 
 
 def _execution_folders(storage: Storage, folder: str, depth: int) -> Iterator[str]:

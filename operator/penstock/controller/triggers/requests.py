@@ -3,6 +3,7 @@ there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from penstock.controller.triggers.serving import Served, TriggerAtWork
@@ -17,8 +18,11 @@ NO_GATEWAY = "the gateway is switched off (`settings.gateway.enabled`): nothing 
 class RequestServer:
     """Says of a trigger that the gateway starts its executions. It starts none itself."""
 
-    def __init__(self, has_gateway: bool) -> None:
+    def __init__(self, has_gateway: bool, claim: Callable[[str], None]) -> None:
+        """``claim`` lets the files that an earlier namespace of the name left be gone before the
+        gateway puts a body there."""
         self._has_gateway = has_gateway
+        self._claim = claim
 
     def plan(self, kind: TriggerType, properties: TriggerProperties) -> str | None:
         """Say that such a trigger has no dates."""
@@ -26,6 +30,8 @@ class RequestServer:
 
     async def serve(self, work: TriggerAtWork, now: datetime) -> Served:
         """Say whether its calls are received."""
+        if self._has_gateway:
+            self._claim(work.state["metadata"]["namespace"])
         told = RECEIVED if self._has_gateway else NO_GATEWAY
         phase = TriggerPhase.ARMED if self._has_gateway else TriggerPhase.NOT_SERVED
         return Served(phase, work.before.model_copy(update={"message": told}))

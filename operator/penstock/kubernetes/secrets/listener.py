@@ -29,6 +29,8 @@ AUDIENCE = "penstock-gateway"
 _TOKEN_FOLDER = "/var/run/secrets/penstock-gateway"
 _TOKEN_SECONDS = 3600
 _USER = 65532
+_DISK = "2112Mi"
+"""Room for the files that sources write at once, two of 1 GiB, before they go to the storage."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def _pod(namespace: str, needs: ListenerNeeds, defaults: JobDefaults) -> dict[st
         "containers": [container],
         "volumes": [
             {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": _DISK}},
         ],
     }
     if defaults.image_pull_secrets:
