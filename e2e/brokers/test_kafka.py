@@ -11,7 +11,7 @@ import pytest
 from e2e.brokers.listening import opened, polled, rows_of
 from e2e.brokers.numbers import distinct, every_number, heard_through_crashes
 from e2e.fixtures.brokers.kafka import KafkaServer
-from penstock.listener.source import Event, SourceError
+from penstock.listener.source import Event, Rejectable, SourceError
 from penstock.triggers.brokers.kafka import BATCH, REALTIME
 
 
@@ -85,25 +85,37 @@ async def test_a_record_that_is_given_back_comes_again(kafka: KafkaServer) -> No
     assert values == ["a", "a", "b"]
 
 
-async def test_a_batch_ends_before_a_record_that_cant_be_read(kafka: KafkaServer) -> None:
+async def test_a_batch_ends_before_a_record_that_cant_be_read_which_comes_alone(
+    kafka: KafkaServer,
+) -> None:
     # given
     await kafka.make_topic("broken", 1)
     await kafka.send_to("broken", [b'"good"', b'{"half": ', b'"after"'])
     properties = wanted(kafka, topic="broken", valueDeserializer="JSON", pollDuration="PT2S")
-
-    # when
     found = await polled(BATCH, properties)
     await found.deliveries[0].acknowledge()
-    with pytest.raises(SourceError) as refused:
-        await polled(BATCH, properties)
+    bad = (await polled(BATCH, properties)).deliveries[0]
+    await bad.give_back()
+
+    # when
     skipping = await polled(BATCH, {**properties, "onSerdeError": {"type": "SKIPPED"}})
-    await skipping.deliveries[0].acknowledge()
+    await skipping.deliveries[0].give_back()
+    again = (await polled(BATCH, properties)).deliveries[0]
+    assert isinstance(again, Rejectable)
+    await again.reject()
+    after = await polled(BATCH, properties)
+    await after.deliveries[0].acknowledge()
 
     # then
     assert values_of(found.deliveries[0].events[0]) == ["good"]
-    assert "the value of the record broken, partition 0, offset 1 is not JSON" in str(refused.value)
-    assert "half" not in str(refused.value)
+    (event,) = bad.events
+    assert again.events == bad.events
+    assert event.key.startswith("broken/0/1@")
+    assert event.problem is not None
+    assert "the value of the record broken, partition 0, offset 1 is not JSON" in event.problem
+    assert "half" not in event.problem
     assert values_of(skipping.deliveries[0].events[0]) == ["after"]
+    assert values_of(after.deliveries[0].events[0]) == ["after"]
 
 
 async def test_a_login_is_accepted_and_a_wrong_one_is_told(kafka: KafkaServer) -> None:

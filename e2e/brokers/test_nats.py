@@ -50,6 +50,24 @@ async def test_a_batch_is_one_event_and_goes_on_after_it(nats_server: NatsServer
     assert (await polled(BATCH, batch)).deliveries == ()
 
 
+async def test_a_message_that_is_rejected_does_not_come_again(nats_server: NatsServer) -> None:
+    # given
+    properties = {**nats_server.properties(), "durableId": "judge", "deliverPolicy": "New"}
+    async with opened(REALTIME, properties) as source:
+        await asyncio.to_thread(nats_server.send, ["bad", "good"])
+        deliveries = source.deliveries()
+
+        # when
+        bad = await anext(deliveries)
+        await bad.reject()
+        good = await anext(deliveries)
+        await good.acknowledge()
+
+    # then
+    assert [each.events[0].variables["data"] for each in (bad, good)] == ["bad", "good"]
+    assert (await polled(BATCH, {**properties, "pollDuration": "PT2S"})).deliveries == ()
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -12,7 +11,7 @@ from e2e.brokers.listening import NAME, opened, polled, rows_of
 from e2e.brokers.numbers import distinct, every_number, heard_through_crashes
 from e2e.fixtures.brokers.redis import RedisServer
 from penstock.listener.source import SourceError
-from penstock.listener.sources import consumer
+from penstock.listener.sources import consumer, redis
 from penstock.listener.sources.redis import held_key
 from penstock.triggers.brokers.redis import BATCH, REALTIME
 
@@ -109,23 +108,46 @@ async def test_a_batch_ends_before_it_is_too_large(
     assert sizes == [2, 2]
 
 
-async def test_what_is_wrong_with_an_element_names_it_and_keeps_it(
+async def test_an_element_that_cant_be_read_is_named_and_moved_to_a_list_of_such_ones(
     redis_server: RedisServer,
 ) -> None:
     # given
-    redis_server.send(['{"half": '])
-    wanted = {**redis_server.properties(), "serdeType": "JSON"}
+    redis_server.send(['{"half": ', '{"n": 1}'])
+    held = held_key(redis_server.key, NAME)
 
     # when
-    for _ in range(2):
-        with pytest.raises(SourceError) as refused:
-            await _first(wanted)
+    async with opened(REALTIME, {**redis_server.properties(), "serdeType": "JSON"}) as source:
+        deliveries = source.deliveries()
+        bad, good = [await anext(deliveries) for _ in range(2)]
+        await bad.reject()
+        await good.acknowledge()
 
     # then
-    held = held_key(redis_server.key, NAME)
-    (name,) = cast("dict[bytes, bytes]", redis_server.client.hgetall(held))
-    assert f"(held in `{held}` as `{name.decode()}`) is not JSON" in str(refused.value)
-    assert "half" not in str(refused.value)
+    (event,) = bad.events
+    assert event.problem is not None
+    assert f"an element of the list `{redis_server.key}` is not JSON" in event.problem
+    assert "half" not in event.problem
+    assert good.events[0].variables == {"value": {"n": 1}}
+    assert redis_server.client.lrange(f"{held}:rejected", 0, -1) == [b'{"half": ']
+    assert redis_server.client.hgetall(held) == {}
+
+
+async def test_of_rejected_elements_the_last_stay(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setattr(redis, "MOST_REJECTED", 2)
+    redis_server.send(["1", "2", "3"])
+
+    # when
+    async with opened(REALTIME, redis_server.properties()) as source:
+        deliveries = source.deliveries()
+        for _ in range(3):
+            await (await anext(deliveries)).reject()
+
+    # then
+    rejected = f"{held_key(redis_server.key, NAME)}:rejected"
+    assert redis_server.client.lrange(rejected, 0, -1) == [b"2", b"3"]
 
 
 @pytest.mark.parametrize(

@@ -285,6 +285,33 @@ def test_the_kustomize_base_is_valid_for_the_api_server(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_an_overlay_as_the_readme_has_it_names_its_image_everywhere(tmp_path: Path) -> None:
+    # given
+    shutil.copytree(ROOT / "manifests", tmp_path / "penstock/manifests")
+    readme = (ROOT / "manifests/README.md").read_text()
+    (overlay,) = (part for part in readme.split("```yaml\n") if "images:\n" in part)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "kustomization.yaml").write_text(overlay.partition("```")[0])
+
+    # when
+    built = kubectl("kustomize", str(folder))
+
+    # then
+    assert built.returncode == 0, built.stderr
+    assert "registry.example.com/penstock:0.1.0" in built.stdout
+    named = [line for line in built.stdout.splitlines() if "penstock:0.1.0" in line]
+    assert [line for line in named if "registry.example.com/penstock:0.1.0" not in line] == []
+    (fence,) = (
+        body
+        for body in yaml.safe_load_all(built.stdout)
+        if body["metadata"]["name"] == "penstock-system-penstock-listeners"
+        and body["kind"] == "ValidatingAdmissionPolicy"
+    )
+    variables = {item["name"]: item["expression"] for item in fence["spec"]["variables"]}
+    assert variables["image"] == "'registry.example.com/penstock:0.1.0'"
+
+
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:penstock"
 
 

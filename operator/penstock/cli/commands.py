@@ -52,8 +52,8 @@ def cli() -> None:
 @click.option(
     "--triggers",
     is_flag=True,
-    help="Start executions at the dates of the triggers of all given flows, until Ctrl-C or until "
-    "no date is left.",
+    help="Start executions when the triggers of all given flows say so: at dates, and by what "
+    "pollers and brokers have; until Ctrl-C, or until no date is left.",
 )
 @click.option("--label", "labels", metavar="KEY=VALUE", multiple=True, help="A further label.")
 @click.option(

@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -84,6 +84,9 @@ def _run_triggers(options: Options, request: Request, plugins: Plugins, flows: L
             "--namespace-file do not go with it",
             INVALID,
         )
+    # Nothing else that this command does needs what listens.
+    from penstock.cli.sources import LocalGateway, listening
+
     gc.enable()
     gc.freeze()
     with ExitStack() as stack:
@@ -92,16 +95,29 @@ def _run_triggers(options: Options, request: Request, plugins: Plugins, flows: L
         display = stack.enter_context(open_display(sys.stderr if options.as_json else sys.stdout))
         hosts.services.set_pairs(request.pairs)
         world = _world(request, flows, tasks, display, hosts)
-        world.arm(lambda text: click.echo(f"warning: {text}", err=True))
-        if world.next_date is None:
-            raise UserError("no trigger of these flows has a date", INVALID)
-        click.echo(f"the next date is {world.next_date.isoformat()}; stop with Ctrl-C", err=True)
-        asyncio.run(_run(world, request.timeout))
+        world.arm(_warn)
+        services = hosts.services
+        gateway = LocalGateway(flows, world, services.storage, _warn)
+        if world.next_date is None and not gateway.armed:
+            raise UserError("no trigger of these flows has a date, or listens to a source", INVALID)
+        if world.next_date is not None:
+            click.echo(
+                f"the next date is {world.next_date.isoformat()}; stop with Ctrl-C", err=True
+            )
+        if gateway.armed:
+            many = "a trigger" if len(gateway.armed) == 1 else f"{len(gateway.armed)} triggers"
+            click.echo(f"listening for {many}; stop with Ctrl-C", err=True)
+            world.stay_open()
+        asyncio.run(_run(world, request.timeout, listening(gateway, services.secrets)))
     _tell_what_waits(world)
     if options.as_json:
         _print_json([execution_resource(item) for item in world])
     bad = [item for item in world if item.status.state not in (State.SUCCESS, State.WARNING)]
     return FAILED if bad else OK
+
+
+def _warn(text: str) -> None:
+    click.echo(f"warning: {text}", err=True)
 
 
 def _world(
@@ -114,11 +130,16 @@ def _world(
     return LocalWorld(flows, tasks, display, surroundings, answers)
 
 
-async def _run(world: LocalWorld, timeout: timedelta | None) -> None:
+async def _run(
+    world: LocalWorld,
+    timeout: timedelta | None,
+    meanwhile: AbstractAsyncContextManager[None] | None = None,
+) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, world.stop, f"killed by {number.name}")
-    await world.run(timeout)
+    async with meanwhile or nullcontext():
+        await world.run(timeout)
 
 
 def _prepare(hosts: LocalHosts, flow: Flow, name: str, request: Request) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -122,7 +123,12 @@ class Gateway:
             "key": key,
             "variables": variables,
         }
-        answer = await self._call("POST", "firings", json=body)
+        try:
+            text = json.dumps(body, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise Refused(f"the event can't be written as JSON: {error}") from None
+        headers = {"Content-Type": "application/json"}
+        answer = await self._call("POST", "firings", headers, data=text)
         return None if answer is None else str(answer["execution"])
 
     async def place(self, assigned: Assigned, key: str, name: str, size: int, digest: str) -> Place:
@@ -164,11 +170,13 @@ class Gateway:
         answer = await self._call("GET", f"executions/{execution}")
         return answer is None or bool(answer["ended"])
 
-    async def _call(self, method: str, path: str, **more: Any) -> dict[str, Any] | None:
+    async def _call(
+        self, method: str, path: str, of_body: Mapping[str, str] | None = None, **more: Any
+    ) -> dict[str, Any] | None:
         url = f"{self._url}/api/v1/listener/{path}"
         try:
             token = (await asyncio.to_thread(self._token_file.read_text)).strip()
-            headers = {"Authorization": f"Bearer {token}"}
+            headers = {"Authorization": f"Bearer {token}", **(of_body or {})}
             asking = self._session.request(method, url, headers=headers, timeout=_PATIENCE, **more)
             async with asking as answer:
                 return await _read(answer)

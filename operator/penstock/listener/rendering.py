@@ -52,7 +52,11 @@ class Secrets:
             )
         value = self._environment.get(variable)
         if value is None:
-            raise ExpressionError(f"secret('{key}'): its Kubernetes Secret, or the key, is missing")
+            raise ExpressionError(
+                f"secret('{key}'): its Kubernetes Secret, or the key in it, is missing: create "
+                "it, then let `kubectl rollout restart deployment penstock-listener` start the "
+                "listener anew"
+            )
         if subkey is None:
             return value
         try:

@@ -25,10 +25,11 @@ class Reports:
         self._period = period
         self._known: dict[Place, ListenerReport] = {}
         self._told: dict[Place, ListenerReport] = {}
+        self._aside: dict[Place, str] = {}
 
     def works(self, place: Place) -> None:
         """Take in that the source of a trigger answers."""
-        self._change(place, failing=False, message=_put_aside(self.of(place)))
+        self._change(place, failing=False, message=self._aside.get(place, ""))
 
     def fails(self, place: Place, why: str) -> None:
         """Take in that the source of a trigger can't be asked, or does not deliver."""
@@ -36,9 +37,11 @@ class Reports:
 
     def put_aside(self, place: Place, key: str, why: str) -> None:
         """Take in that no Execution could be made of an event."""
-        self._change(place, put_aside=self.of(place).put_aside + 1)
-        told = _put_aside(self.of(place))
-        self._change(place, message=f"{told}; the last of them is {key}: {why}"[:MOST_MESSAGE])
+        count = self.of(place).put_aside + 1
+        many = "1 event, which was" if count == 1 else f"{count} events, which were"
+        told = f"no Execution could be made of {many} put aside; the last is {key}: {why}"
+        self._aside[place] = told[:MOST_MESSAGE]
+        self._change(place, failing=False, put_aside=count, message=self._aside[place])
 
     def remembers(self, place: Place, memory: Any) -> None:
         """Take in where a poll trigger goes on."""
@@ -48,6 +51,7 @@ class Reports:
         """Take in that a trigger is not served any more."""
         self._known.pop(place, None)
         self._told.pop(place, None)
+        self._aside.pop(place, None)
 
     def of(self, place: Place) -> ListenerReport:
         """Give what is known of a trigger."""
@@ -76,9 +80,3 @@ class Reports:
                 logger.info("%s, trigger %s: the report is not taken: %s", *place, error)
             if self._known.get(place) is report:
                 self._told[place] = report
-
-
-def _put_aside(report: ListenerReport) -> str:
-    if not report.put_aside:
-        return ""
-    return f"no Execution could be made of {report.put_aside} events, which were put aside"

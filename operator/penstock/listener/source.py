@@ -19,7 +19,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 
 class SourceError(Exception):
@@ -55,10 +55,13 @@ class Event:
     """What expressions see as `trigger.…`, in JSON's types."""
     files: Mapping[Way, EventFile] = field(default_factory=dict)
     """The files, by the place among the variables at which their URIs are to stand."""
+    problem: str | None = None
+    """Why it can't be read, in words that name it and don't show it: no Execution is made of it."""
 
 
 class Delivery(Protocol):
-    """One event, or several that are acknowledged together."""
+    """One event, or several that are acknowledged together. The listener ends each by one call, and
+    by one only: it is acknowledged, or given back, or rejected where it is :class:`Rejectable`."""
 
     @property
     def events(self) -> Sequence[Event]:
@@ -71,6 +74,15 @@ class Delivery(Protocol):
 
     async def give_back(self) -> None:
         """Let the source deliver it again, to this listener or to another."""
+        ...
+
+
+@runtime_checkable
+class Rejectable(Protocol):
+    """A delivery that its source can put aside, such as into a dead letter queue."""
+
+    async def reject(self) -> None:
+        """Let the source put it aside: no Execution can be made of its one event."""
         ...
 
 

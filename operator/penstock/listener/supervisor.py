@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from penstock.listener.backoff import Backoff
 from penstock.listener.gateway import Assigned, GatewayAway, Listing, NotThere, Refused
@@ -11,6 +12,8 @@ from penstock.listener.trigger_run import TriggerRun, Workshop
 
 _FAREWELL = 10.0
 """Seconds within which a trigger that is not served any more closes its source."""
+_LAST_WORDS = 5.0
+"""Seconds for which the gateway is told what is news at the end: where polls go on, for example."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +33,9 @@ class Supervisor:
         finally:
             reporting.cancel()
             await self._end([task for _, task in self._running.values()])
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS):
+                    await self._shop.reports.tell()
 
     async def _follow(self) -> None:
         revision, backoff = "", Backoff(longest=15.0)
@@ -58,7 +64,11 @@ class Supervisor:
         await self._end(ending)
         for place, assigned in wanted.items():
             if place not in self._running:
-                run = TriggerRun(assigned, listing.memories.get(place), self._shop)
+                # What is known here is newer than what stands in the TriggerState.
+                memory = self._shop.reports.of(place).memory
+                if memory is None:
+                    memory = listing.memories.get(place)
+                run = TriggerRun(assigned, memory, self._shop)
                 self._running[place] = assigned, asyncio.create_task(run.run())
         logger.info("%d triggers are served", len(self._running))
 

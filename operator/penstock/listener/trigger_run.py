@@ -10,25 +10,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from penstock.listener.backoff import Backoff
 from penstock.listener.files import EventFiles, Spool
 from penstock.listener.gateway import Assigned, Gateway, GatewayAway, NotThere, Refused, StorageAway
 from penstock.listener.rendering import Renderer, Secrets
 from penstock.listener.reports import Reports
-from penstock.listener.source import Delivery, Event, SourceError, Surroundings
+from penstock.listener.source import Delivery, Event, Rejectable, SourceError, Surroundings
 from penstock.resources.names import label_value, short_hash
 from penstock.triggers.kinds import PollTrigger, SourceTrigger
 from penstock.triggers.properties import TriggerProperties
 
 POISON_TRIES = 5
-"""How often an event is handed over that the gateway refuses for good, before it is put aside: its
-flow may be mended meanwhile."""
+"""How often an event is tried that can't be read, or that the gateway refuses for good, before it
+is put aside: its flow may be mended meanwhile."""
 _SHORTEST_INTERVAL = 1.0
 """Seconds between two questions of a poll trigger, whatever its `interval` says."""
 _RUNS = 1.0
@@ -38,13 +38,6 @@ _QUIET = 30.0
 """Seconds of work after which a source that fails counts as failing for the first time."""
 
 logger = logging.getLogger(__name__)
-
-
-@runtime_checkable
-class Rejectable(Protocol):
-    """A delivery that its source can put aside, such as into a dead letter queue."""
-
-    async def reject(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -119,9 +112,7 @@ class TriggerRun:
                 try:
                     made += await self._deliver(delivery)
                 except BaseException:
-                    for left in polled.deliveries[number + 1 :]:
-                        with suppress(Exception):
-                            await left.give_back()
+                    await _whole(_given_back(polled.deliveries[number + 1 :]))
                     raise
             if polled.cursor != told:
                 told = polled.cursor
@@ -133,7 +124,10 @@ class TriggerRun:
 
     async def _deliver(self, delivery: Delivery) -> Sequence[str]:
         """Let Executions be made of a delivery's events, and acknowledge it: their names. Whatever
-        comes between gives it back, which may fail where the connection is what failed."""
+        comes between gives it back, which may fail where the connection is what failed.
+
+        An end that was begun is not broken off: an event whose Execution is stored would come
+        again."""
         made, is_refused = [], False
         try:
             for event in delivery.events:
@@ -147,13 +141,12 @@ class TriggerRun:
                 else:
                     made += [] if name is None else [name]
         except BaseException:
-            with suppress(Exception):
-                await asyncio.shield(delivery.give_back())
+            await _whole(_given_back([delivery]))
             raise
         if is_refused and isinstance(delivery, Rejectable) and len(delivery.events) == 1:
-            await delivery.reject()
+            await _whole(delivery.reject())
         else:
-            await delivery.acknowledge()
+            await _whole(delivery.acknowledge())
         return made
 
     async def _hand_over(self, event: Event) -> str | None:
@@ -164,8 +157,7 @@ class TriggerRun:
         files = EventFiles(self._shop.gateway, self._assigned, event, self._shop.spool)
         while True:
             try:
-                variables = await files.variables()
-                made = await self._shop.gateway.hand_over(self._assigned, event.key, variables)
+                made = await self._try(event, files)
             except StorageAway as error:
                 # Nobody else tells of a namespace that has no room left.
                 is_told = True
@@ -174,15 +166,23 @@ class TriggerRun:
             except GatewayAway as error:
                 self._logger.info("event %s waits: %s", event.key, error)
                 await away.wait(error.retry_after)
-            except Refused:
+            except Refused as error:
                 tries += 1
                 if tries >= POISON_TRIES:
                     raise
+                left = f"tried {tries} of {POISON_TRIES} times, and put aside then"
+                self._fails(f"no Execution can be made of {event.key}: {error} ({left})")
                 await refused.wait()
             else:
-                if is_told:
+                if tries or is_told:
                     self._works()
                 return made
+
+    async def _try(self, event: Event, files: EventFiles) -> str | None:
+        if event.problem is not None:
+            raise Refused(event.problem)
+        variables = await files.variables()
+        return await self._shop.gateway.hand_over(self._assigned, event.key, variables)
 
     async def _ended(self, executions: Sequence[str]) -> None:
         """Wait until Executions have ended: without `allowConcurrent` one runs at a time."""
@@ -203,6 +203,25 @@ class TriggerRun:
         told = self._shop.secrets.masked(why)
         self._logger.warning("%s", told)
         self._shop.reports.fails(self._assigned.place, told)
+
+
+async def _given_back(deliveries: Sequence[Delivery]) -> None:
+    """Give all of them back. Where the connection is gone, the source knows."""
+    for delivery in deliveries:
+        with suppress(Exception):
+            await delivery.give_back()
+
+
+async def _whole(ending: Coroutine[Any, Any, None]) -> None:
+    """Wait for the end of a delivery, also where the trigger is cancelled meanwhile."""
+    task = asyncio.ensure_future(ending)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()
+        raise
 
 
 def _driver(kind: SourceTrigger) -> Any:

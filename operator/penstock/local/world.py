@@ -59,13 +59,13 @@ class LocalWorld:
     ) -> None:
         self._flows = flows
         self._audience = audience
-        self._surroundings = surroundings or Surroundings()
+        self.surroundings = surroundings or Surroundings()
         self._answering = None if answers is None else Answering(answers)
         self._engines: dict[tuple[str, str], Engine] = {}
         self._executions: dict[str, LocalExecution] = {}
         self._relations = Relations()
-        if self._surroundings.services is not None:
-            self._surroundings.services.records = file_records(self._executions)
+        if self.surroundings.services is not None:
+            self.surroundings.services.records = file_records(self._executions)
         self._due: dict[str, None] = {}
         self._attempts = LocalAttempts(run_task, self._on_fault)
         self.commands = LocalCommands(
@@ -73,13 +73,13 @@ class LocalWorld:
             self._executions,
             self.control,
             self._attempts.tell,
-            self._surroundings.services,
+            self.surroundings.services,
         )
         self._triggers = (
             FlowTriggers(
                 flows,
                 self._executions,
-                self._surroundings,
+                self.surroundings,
                 self.commands.is_enabled,
                 now(),
             )
@@ -88,6 +88,7 @@ class LocalWorld:
         )
         """The Flow triggers of the flows; None where there are none."""
         self._clock: LocalClock | None = None
+        self._is_open_ended = False
         self._stop_reason: str | None = None
         self._fault: Exception | None = None
 
@@ -109,12 +110,24 @@ class LocalWorld:
         watcher = self._audience.opened(made.name, label, maker)
         engine = self._engine(self._flows.get(asked.namespace or "", asked.id or ""))
         execution = LocalExecution(
-            made.name, made.uid, made.created, spec, engine, self._surroundings, watcher
+            made.name, made.uid, made.created, spec, engine, self.surroundings, watcher
         )
         self._executions[made.name] = execution
         self._relations.add(execution)
         self._due[made.name] = None
         return execution
+
+    def begin(self, spec: ExecutionSpec, name: str) -> LocalExecution:
+        """Make an execution while the run goes on; where one of that name exists, give that
+        one."""
+        execution = self.start(spec, name)
+        self._attempts.wake()
+        return execution
+
+    def stay_open(self) -> None:
+        """Let the run go on where nothing is to do, until it is stopped: something outside begins
+        executions."""
+        self._is_open_ended = True
 
     def arm(self, told: Callable[[str], None]) -> LocalClock:
         """Let the triggers of the flows fire at their dates while the run goes on, which ends by
@@ -122,7 +135,7 @@ class LocalWorld:
         self._clock = LocalClock(
             self._flows,
             self._executions,
-            self._surroundings,
+            self.surroundings,
             self.commands.is_enabled,
             told,
             now(),
@@ -173,10 +186,9 @@ class LocalWorld:
             if self._fire_triggers():
                 continue
             wakes = [item.wake for item in self]
-            wake = min(
-                (date for date in [*wakes, self.next_date] if date is not None), default=None
-            )
-            if not self._attempts.busy and wake is None:
+            wakes.append(self.next_date)
+            wake = min((date for date in wakes if date is not None), default=None)
+            if not self._attempts.busy and wake is None and not self._is_open_ended:
                 return
             for seen in await self._attempts.happened(wake):
                 self._executions[seen.execution].observe(seen.key, seen.observation)
@@ -284,7 +296,7 @@ class LocalWorld:
             return None
         key = (flow.namespace, flow.id)
         if key not in self._engines:
-            functions = self._surroundings.functions
+            functions = self.surroundings.functions
             self._engines[key] = Engine(flow, expressions(), functions=functions)
         return self._engines[key]
 

@@ -10,27 +10,28 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
+from penstock.controller.listeners.health import LOOK_AGAIN, is_at_work, why_not_at_work
 from penstock.controller.listeners.secrets import TriggerSecrets
 from penstock.controller.runtime.indexes import ObjectStore
 from penstock.controller.runtime.outcomes import WaitingError, exists_already
 from penstock.controller.runtime.queue import Key
 from penstock.controller.runtime.settings import ListenerSettings, NetworkSettings
 from penstock.controller.triggers.listener_problems import ListenerProblems
-from penstock.kubernetes.api.client import DEPLOYMENTS, SERVICES, Api, ApiError, Object
+from penstock.kubernetes.api.client import DEPLOYMENTS, PODS, SERVICES, Api, ApiError, Object
 from penstock.kubernetes.pods.podspec import JobDefaults
 from penstock.kubernetes.secrets.listener import (
+    LABEL,
     NAME,
     ListenerNeeds,
     digest_of,
     listener_deployment,
 )
-from penstock.resources.trigger_state import TriggerPhase
 
 KIND = "Listener"
 DELAY = 1.0
 """Seconds for which news of a namespace is gathered: each roll-out interrupts its triggers."""
-_AT_WORK = (TriggerPhase.ARMED, TriggerPhase.FAILING, TriggerPhase.WAITING)
 
 logger = logging.getLogger(__name__)
 
@@ -110,17 +111,22 @@ class ListenerDeployments:
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Let the listener of a namespace be as its triggers need it."""
         try:
-            await self._reconcile(namespace)
+            listener = await self._reconcile(namespace)
         except ApiError as error:
             self._problems.tell(namespace, f"its listener can't be started: {error.told}")
             raise
         except WaitingError as error:
             self._problems.tell(namespace, f"its listener can't be started: {error}")
             raise
-        self._problems.tell(namespace, None)
-        return None
+        if listener is None or is_at_work(listener):
+            self._problems.tell(namespace, None)
+            return None
+        pods = await self._api.list(PODS, namespace, LABEL)
+        self._problems.tell(namespace, why_not_at_work(listener, pods, datetime.now(UTC)))
+        return LOOK_AGAIN
 
-    async def _reconcile(self, namespace: str) -> None:
+    async def _reconcile(self, namespace: str) -> Object | None:
+        """Give the Deployment as it is then; None where there is to be none."""
         secrets = await self._secrets.of(namespace)
         known = self._deployments.get(namespace, NAME)
         if secrets is None:
@@ -128,7 +134,7 @@ class ListenerDeployments:
                 meta = known["metadata"]
                 await self._api.delete(DEPLOYMENTS, namespace, NAME, meta["uid"])
                 self._deployments.remove(known)
-            return
+            return None
         self._claim(namespace)
         needs = await self._needs()
         wanted = listener_deployment(
@@ -137,9 +143,12 @@ class ListenerDeployments:
             self._defaults,
         )
         if known is None:
-            self._deployments.put(await self._created(namespace, wanted))
+            known = await self._created(namespace, wanted)
+            self._deployments.put(known)
         elif digest_of(known) != digest_of(wanted):
-            self._deployments.put(await self._changed(namespace, known, wanted))
+            known = await self._changed(namespace, known, wanted)
+            self._deployments.put(known)
+        return known
 
     async def _created(self, namespace: str, wanted: Object) -> Object:
         try:
@@ -173,6 +182,7 @@ class ListenerDeployments:
             },
             "spec": {
                 "replicas": spec["replicas"],
+                "minReadySeconds": spec["minReadySeconds"],
                 "template": {"metadata": spec["template"]["metadata"], "spec": pod},
             },
         }

@@ -1,4 +1,4 @@
-"""Why listeners can't be started: their triggers say so."""
+"""Why listeners can't be started, or are not at work: their triggers say so."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class ListenerProblems:
         self._known: dict[str, str] = {}
 
     def of(self, namespace: str) -> str | None:
-        """Say why the listener of a namespace can't be started; None where it can."""
+        """Say why the listener of a namespace is not at work; None where nothing is in its way."""
         return self._known.get(namespace)
 
     def tell(self, namespace: str, problem: str | None) -> None:
-        """Take in how a start of a listener went. Its triggers are looked at where that is news."""
+        """Take in how a listener is. Its triggers are looked at where that is news."""
         if self._known.get(namespace) == problem:
             return
         if problem is None:

@@ -28,6 +28,8 @@ be another."""
 AUDIENCE = "penstock-gateway"
 _TOKEN_FOLDER = "/var/run/secrets/penstock-gateway"
 _TOKEN_SECONDS = 3600
+_STEADY_SECONDS = 10
+"""Seconds for which a listener runs before it counts as one that does."""
 _USER = 65532
 _DISK = "2112Mi"
 """Room for the files that sources write at once, two of 1 GiB, before they go to the storage."""
@@ -53,6 +55,8 @@ def listener_deployment(namespace: str, needs: ListenerNeeds, defaults: JobDefau
     spec = {
         "replicas": 1,
         "revisionHistoryLimit": 1,
+        # One that ends at once, again and again, is never available.
+        "minReadySeconds": _STEADY_SECONDS,
         # Never two at a time: of some sources each would get every event.
         "strategy": {"type": "Recreate"},
         "selector": {"matchLabels": {LABEL: "true"}},

@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import aio_pika
@@ -22,9 +23,9 @@ from aiormq.exceptions import (
     ProbableAuthenticationError,
 )
 
-from penstock.listener.source import Event, SourceError, Surroundings
+from penstock.listener.source import SourceError, Surroundings
 from penstock.listener.sources.consumer import Message, poll_of, stream_of
-from penstock.listener.sources.deserializing import deserialized, json_value
+from penstock.listener.sources.deserializing import deserialized, json_value, read_event
 from penstock.triggers.brokers.amqp import AmqpBatch, AmqpRealtime
 
 PREFETCH = 100
@@ -53,12 +54,12 @@ class AmqpConsumer:
         if message is None:
             self._pushed.put_nowait(None)
             raise SourceError(f"the broker at {self._where} closed the connection")
+        return Message(read_event(key_of(message), partial(self._read, message)), message)
+
+    def _read(self, message: AbstractIncomingMessage) -> dict[str, Any]:
         what = f"the body of message {message.message_id or ''} in `{self._properties.queue}`"
-        variables = {
-            **described(message),
-            "data": deserialized(message.body, self._properties.serde_type, what),
-        }
-        return Message(Event(key_of(message), variables), message)
+        data = deserialized(message.body, self._properties.serde_type, what)
+        return {**described(message), "data": data}
 
     async def acknowledge(self, messages: Sequence[Message[AbstractIncomingMessage]]) -> None:
         with amqp_errors(self._where, self._properties.queue):
@@ -69,6 +70,11 @@ class AmqpConsumer:
         with amqp_errors(self._where, self._properties.queue):
             for message in reversed(messages):
                 await message.handle.nack(requeue=True)
+
+    async def reject(self, message: Message[AbstractIncomingMessage]) -> None:
+        """Let the broker drop it, or publish it to the queue's dead letter exchange."""
+        with amqp_errors(self._where, self._properties.queue):
+            await message.handle.reject(requeue=False)
 
 
 @asynccontextmanager

@@ -64,6 +64,11 @@ class Consumer(Protocol[H]):
         """Let these messages come again, under the same keys where the broker can tell them."""
         ...
 
+    async def reject(self, message: Message[H]) -> None:
+        """Put a message aside that no Execution can be made of: where the broker keeps such ones;
+        elsewhere it is acknowledged."""
+        ...
+
 
 Opening = Callable[[Any, Surroundings], AbstractAsyncContextManager[Consumer[Any]]]
 """Opens a consumer for rendered properties. Raises :class:`SourceError`."""
@@ -86,6 +91,11 @@ class ConsumerDelivery:
     async def give_back(self) -> None:
         async with self.connection:
             await self.consumer.give_back(self.messages)
+
+    async def reject(self) -> None:
+        async with self.connection:
+            for message in self.messages:
+                await self.consumer.reject(message)
 
 
 class ConsumerSource:
@@ -123,7 +133,8 @@ def poll_of(opening: Opening, counted_as: str = "messagesCount") -> PollDriver:
             messages = await gather(consumer, properties)
             if not messages:
                 return Polled((), cursor)
-            event = batch_event(messages, counted_as)
+            is_unreadable = messages[0].event.problem is not None
+            event = messages[0].event if is_unreadable else batch_event(messages, counted_as)
             delivery = ConsumerDelivery(consumer, messages, (event,), opened.pop_all())
             return Polled((delivery,), cursor)
 
@@ -133,8 +144,8 @@ def poll_of(opening: Opening, counted_as: str = "messagesCount") -> PollDriver:
 async def gather(consumer: Consumer[H], properties: BatchTrigger) -> list[Message[H]]:
     """Take messages until there are enough, none comes for a while, or the time is over.
 
-    A message that the deserializer can't read ends the batch before it; at the head of a batch it
-    is the batch's error.
+    A message that the deserializer can't read ends the batch before it, and comes alone with the
+    next.
     """
     most = properties.max_records if isinstance(properties.max_records, int) else None
     until = time.monotonic() + wait_of(properties.max_duration, MAX_GATHERING).total_seconds()
@@ -146,13 +157,19 @@ async def gather(consumer: Consumer[H], properties: BatchTrigger) -> list[Messag
         if timeout <= 0:
             break
         try:
-            message = await asyncio.wait_for(consumer.next(), timeout)
+            async with asyncio.timeout(timeout):
+                message = await consumer.next()
         except TimeoutError:
             break
         except SourceError:
             if messages:
                 break
             raise
+        if message.event.problem is not None:
+            if not messages:
+                return [message]
+            await consumer.give_back([message])
+            break
         size += len(json.dumps(message.event.variables))
         if messages and size > MAX_BATCH_BYTES:
             await consumer.give_back([message])

@@ -6,22 +6,36 @@ import base64
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from penstock.listener.source import SourceError
+from penstock.listener.source import Event, SourceError
 from penstock.nesting import TOO_DEEP, is_deeper
 
 _NUMBERS = {"INTEGER": ">i", "LONG": ">q", "SHORT": ">h", "FLOAT": ">f", "DOUBLE": ">d"}
 _BYTES = frozenset({"BYTES", "BYTE_ARRAY", "BYTE_BUFFER"})
 
 
+class Unreadable(SourceError):
+    """Bytes are not what the trigger says that they are. The text names their message, and never
+    shows its content."""
+
+
+def read_event(key: str, read: Callable[[], Mapping[str, Any]]) -> Event:
+    """Give the event of a message that ``read`` deserializes; where that fails, one that says
+    so."""
+    try:
+        return Event(key, read())
+    except Unreadable as error:
+        return Event(key, {}, problem=str(error))
+
+
 def deserialized(data: bytes | None, kind: str, what: str) -> Any:
     """Read the bytes of a message as what the trigger says that they are.
 
-    Raises :class:`SourceError`, which names the message by `what`, and never shows its content.
+    Raises :class:`Unreadable`, which names the message by `what`.
     """
     if data is None or kind == "VOID":
         return None
@@ -59,14 +73,14 @@ def _json(data: bytes, what: str) -> Any:
     try:
         value = json.loads(data, parse_constant=_no_constant)
     except RecursionError:
-        raise SourceError(f"{what} is {TOO_DEEP}") from None
+        raise Unreadable(f"{what} is {TOO_DEEP}") from None
     except json.JSONDecodeError as error:
         why = f"{error.msg}: line {error.lineno} column {error.colno}"
-        raise SourceError(f"{what} is not JSON ({why})") from None
+        raise Unreadable(f"{what} is not JSON ({why})") from None
     except ValueError as error:  # bytes that are no text, or a constant that JSON has not
-        raise SourceError(f"{what} is not JSON ({type(error).__name__})") from None
+        raise Unreadable(f"{what} is not JSON ({type(error).__name__})") from None
     if is_deeper(value):
-        raise SourceError(f"{what} is {TOO_DEEP}")
+        raise Unreadable(f"{what} is {TOO_DEEP}")
     return value
 
 
@@ -78,6 +92,6 @@ def _number(data: bytes, kind: str, what: str) -> Any:
     form = _NUMBERS[kind]
     if len(data) != struct.calcsize(form):
         wanted = struct.calcsize(form)
-        raise SourceError(f"{what} has {len(data)} bytes, and {kind} needs {wanted}")
+        raise Unreadable(f"{what} has {len(data)} bytes, and {kind} needs {wanted}")
     value = struct.unpack(form, data)[0]
     return value if math.isfinite(value) else str(value)

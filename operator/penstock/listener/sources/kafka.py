@@ -13,6 +13,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -21,7 +22,7 @@ from aiokafka.errors import KafkaError
 from penstock.listener.source import Event, SourceError, Surroundings
 from penstock.listener.sources.certificates import client_context
 from penstock.listener.sources.consumer import Message, poll_of, stream_of
-from penstock.listener.sources.deserializing import deserialized
+from penstock.listener.sources.deserializing import deserialized, read_event
 from penstock.triggers.brokers.kafka import KafkaBatch, KafkaRealtime
 
 PROBE_SECONDS = 15.0
@@ -99,12 +100,11 @@ class KafkaConsumer:
         while True:
             record = await self._record()
             progress = self._progress.setdefault(_partition(record), Progress())
-            variables = self._variables(record) if self._passes(record) else None
+            event = self._event(record) if self._passes(record) else None
             progress.position = record.offset + 1
-            if variables is not None:
+            if event is not None:
                 progress.open.add(record.offset)
-                place = f"{record.topic}/{record.partition}/{record.offset}"
-                return Message(Event(f"{place}@{record.timestamp}", variables), record)
+                return Message(event, record)
 
     async def acknowledge(self, messages: Sequence[Message[ConsumerRecord]]) -> None:
         changed = set()
@@ -132,6 +132,10 @@ class KafkaConsumer:
             progress.position = offset
             self._client.seek(partition, offset)
 
+    async def reject(self, message: Message[ConsumerRecord]) -> None:
+        """Go on behind it: it stays in its topic, under the place that names it."""
+        await self.acknowledge([message])
+
     async def _record(self) -> ConsumerRecord:
         """The next record; while none comes the broker is asked whether it is still there."""
         while True:
@@ -151,16 +155,14 @@ class KafkaConsumer:
             for name, wanted in self._properties.header_filters.items()
         )
 
-    def _variables(self, record: ConsumerRecord) -> dict[str, Any] | None:
-        """What expressions see of a record; None where it is to be passed over. Raises
-        :class:`SourceError` for one that can't be read, which is not committed then."""
-        try:
-            return self._read(record)
-        except SourceError as error:
-            if not self._properties.on_serde_error:
-                raise
-            self._logger.warning("%s: passed over, as onSerdeError says", error)
-            return None
+    def _event(self, record: ConsumerRecord) -> Event | None:
+        """The event of a record; None where it can't be read, and is to be passed over."""
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        event = read_event(f"{place}@{record.timestamp}", partial(self._read, record))
+        if event.problem is None or not self._properties.on_serde_error:
+            return event
+        self._logger.warning("%s: passed over, as onSerdeError says", event.problem)
+        return None
 
     def _read(self, record: ConsumerRecord) -> dict[str, Any]:
         where = (

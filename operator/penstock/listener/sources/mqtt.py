@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,10 +22,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from penstock.listener.source import Event, SourceError, Surroundings
+from penstock.listener.source import SourceError, Surroundings
 from penstock.listener.sources.certificates import client_context
 from penstock.listener.sources.consumer import Message, poll_of, stream_of
-from penstock.listener.sources.deserializing import deserialized
+from penstock.listener.sources.deserializing import deserialized, read_event
 from penstock.triggers.brokers.mqtt import MqttBatch, MqttRealtime
 from penstock.triggers.brokers.properties import wait_of
 
@@ -80,10 +81,13 @@ class MqttConsumer:
         if message is None:
             self._arrived.put_nowait(None)
             raise SourceError(f"MQTT at {self._where} closed the connection: {self._why}")
+        key = f"{message.topic}/{secrets.token_hex(16)}"
+        return Message(read_event(key, partial(self._read, message)), message)
+
+    def _read(self, message: MQTTMessage) -> dict[str, Any]:
         what = f"a message of the topic `{message.topic}`"
         payload = deserialized(bytes(message.payload), self._properties.serde_type, what)
-        key = f"{message.topic}/{secrets.token_hex(16)}"
-        return Message(Event(key, {**described(message), "payload": payload}), message)
+        return {**described(message), "payload": payload}
 
     async def acknowledge(self, messages: Sequence[Message[MQTTMessage]]) -> None:
         for message in messages:
@@ -95,6 +99,10 @@ class MqttConsumer:
         """Deliver them once more from memory, under their keys: the broker would send them to a new
         connection only."""
         self._returned = [*messages, *self._returned]
+
+    async def reject(self, message: Message[MQTTMessage]) -> None:
+        """Acknowledge it: MQTT has no place for such ones."""
+        await self.acknowledge([message])
 
     def _made(self, scheme: str, path: str) -> Client:
         properties = self._properties

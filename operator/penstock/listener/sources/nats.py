@@ -73,6 +73,12 @@ class NatsConsumer:
                 self._open.pop(id(message.handle), None)
                 await message.handle.nak(delay=BACK_SECONDS)
 
+    async def reject(self, message: Message[Msg]) -> None:
+        """Let the server deliver it to nobody any more; it stays in the stream."""
+        with nats_errors(self._where):
+            self._open.pop(id(message.handle), None)
+            await message.handle.term()
+
 
 def event_of(message: Msg) -> Event:
     """The event of a message. Its time is in the key, since a stream that is made anew counts from

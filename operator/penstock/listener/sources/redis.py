@@ -13,7 +13,8 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import cast
+from functools import partial
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -26,13 +27,15 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from penstock.listener.source import Event, SourceError, Surroundings
+from penstock.listener.source import SourceError, Surroundings
 from penstock.listener.sources.consumer import Message, poll_of, stream_of
-from penstock.listener.sources.deserializing import deserialized
+from penstock.listener.sources.deserializing import deserialized, read_event
 from penstock.triggers.brokers.redis import RedisListBatch, RedisListRealtime
 
 EMPTY_WAIT = 0.1
 """How long to wait before an empty list is looked at again, in seconds."""
+MOST_REJECTED = 1_000
+"""How many elements are kept that no Execution could be made of."""
 _TIMEOUT = 10.0
 _TAKE = """
 local value = redis.call('LPOP', KEYS[1])
@@ -71,9 +74,10 @@ class RedisListConsumer:
             else:
                 await asyncio.sleep(EMPTY_WAIT)
         name, value = self._waiting[0]
-        what = f"an element of the list `{self._key}` (held in `{self._held}` as `{name}`)"
-        event = Event(name, {"value": deserialized(value, self._kind, what)})
-        return Message(event, self._waiting.popleft())
+        return Message(read_event(name, partial(self._read, value)), self._waiting.popleft())
+
+    def _read(self, value: bytes) -> dict[str, Any]:
+        return {"value": deserialized(value, self._kind, f"an element of the list `{self._key}`")}
 
     async def acknowledge(self, messages: Sequence[Message[tuple[str, bytes]]]) -> None:
         with self._errors():
@@ -82,6 +86,17 @@ class RedisListConsumer:
     async def give_back(self, messages: Sequence[Message[tuple[str, bytes]]]) -> None:
         """Keep them in the hash, under their names, and deliver them once more from there."""
         self._waiting.extendleft(message.handle for message in reversed(messages))
+
+    async def reject(self, message: Message[tuple[str, bytes]]) -> None:
+        """Move it from the hash to the end of a list of such ones, of which the last stay."""
+        name, value = message.handle
+        rejected = f"{self._held}:rejected"
+        with self._errors():
+            async with self._client.pipeline(transaction=True) as steps:
+                steps.rpush(rejected, value)
+                steps.ltrim(rejected, -MOST_REJECTED, -1)
+                steps.hdel(self._held, name)
+                await steps.execute()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
