@@ -21,7 +21,7 @@ from penstock.listener.files import with_files
 from penstock.listener.gateway import Assigned, Gateway, GatewayAway, NotThere, Refused
 from penstock.listener.rendering import Renderer, Secrets
 from penstock.listener.reports import Reports
-from penstock.listener.source import Delivery, Event, SourceError, Surroundings
+from penstock.listener.source import Delivery, Event, NotNow, Polled, SourceError, Surroundings
 from penstock.resources.names import label_value, short_hash
 from penstock.triggers.kinds import PollTrigger, SourceTrigger
 from penstock.triggers.properties import TriggerProperties
@@ -45,6 +45,15 @@ class Rejectable(Protocol):
     """A delivery that its source can put aside, such as into a dead letter queue."""
 
     async def reject(self) -> None: ...
+
+
+@runtime_checkable
+class Withheld(Protocol):
+    """A delivery that is not acknowledged where the trigger's conditions pass all of it over."""
+
+    async def pass_over(self) -> None:
+        """Let it be delivered at another time. May raise :class:`NotNow`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -109,26 +118,42 @@ class TriggerRun:
     async def _poll(self, driver: Any, properties: TriggerProperties) -> None:
         interval = max(properties.interval.total_seconds(), _SHORTEST_INTERVAL)  # type: ignore[attr-defined]
         told = _memory_of(self._memory, self._assigned)
+        if told is not None:
+            self._shop.reports.remembers(self._assigned.place, self._memory)
         while True:
             began = time.monotonic()
             polled = await driver(properties, told, self._surroundings)
             self._works()
-            made: list[str] = []
-            for number, delivery in enumerate(polled.deliveries):
-                try:
-                    made += await self._deliver(delivery)
-                except BaseException:
-                    for left in polled.deliveries[number + 1 :]:
-                        with suppress(Exception):
-                            await left.give_back()
-                    raise
-            if polled.cursor != told:
+            with suppress(NotNow):
+                made = await self._take_in(polled, told)
                 told = polled.cursor
-                self._memory = {"of": _identity(self._assigned), "cursor": told}
-                self._shop.reports.remembers(self._assigned.place, self._memory)
-            if not properties.allow_concurrent:
-                await self._ended(made)
+                if not properties.allow_concurrent:
+                    await self._ended(made)
             await asyncio.sleep(max(interval - (time.monotonic() - began), 0.0))
+
+    async def _take_in(self, polled: Polled, before: Any) -> Sequence[str]:
+        """Let Executions be made of what was found: their names. Where the listener ends meanwhile,
+        it goes on with what was stored as under way."""
+        made: list[str] = []
+        waiting = list(polled.deliveries)
+        try:
+            if polled.under_way not in (None, before):
+                self._remember(polled.under_way)
+                await self._shop.reports.tell_of(self._assigned.place)
+            while waiting:
+                made += await self._deliver(waiting.pop(0))
+        except BaseException:
+            for left in waiting:
+                with suppress(Exception):
+                    await left.give_back()
+            raise
+        if polled.cursor != before or polled.under_way is not None:
+            self._remember(polled.cursor)
+        return made
+
+    def _remember(self, cursor: Any) -> None:
+        self._memory = {"of": _identity(self._assigned), "cursor": cursor}
+        self._shop.reports.remembers(self._assigned.place, self._memory)
 
     async def _deliver(self, delivery: Delivery) -> Sequence[str]:
         """Let Executions be made of a delivery's events, and acknowledge it: their names. Whatever
@@ -151,6 +176,8 @@ class TriggerRun:
             raise
         if is_refused and isinstance(delivery, Rejectable) and len(delivery.events) == 1:
             await delivery.reject()
+        elif not made and not is_refused and isinstance(delivery, Withheld):
+            await delivery.pass_over()
         else:
             await delivery.acknowledge()
         return made
