@@ -25,7 +25,7 @@ from penstock.kubernetes.api.client import (
     Resource,
 )
 from penstock.kubernetes.secrets.listener import NAME
-from penstock.listener.sources import http as http_source
+from penstock.listener.sources.addresses import REFUSED_VARIABLE
 from penstock.resources.trigger_state import trigger_state_name
 
 ASKING = """
@@ -74,7 +74,7 @@ class Shop:
 
 @pytest.fixture
 async def shop(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shop]:
-    monkeypatch.setenv(http_source.REFUSED_VARIABLE, "")  # it is on this machine
+    monkeypatch.setenv(REFUSED_VARIABLE, "")  # it is on this machine
     made = Shop()
     app = web.Application()
     app.router.add_get("/stock", made.answer)

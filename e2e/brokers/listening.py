@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import io
 import json
 import logging
 import multiprocessing
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from penstock.listener.source import Event, Polled, SourceError, Surroundings
+from penstock.listener.source import Event, EventFile, Polled, SourceError, Surroundings
 from penstock.triggers.kinds import SourceTrigger
 from penstock.triggers.registry import find
 
@@ -57,6 +58,15 @@ def rows_of(event: Event) -> list[Any]:
     content = event.files["uri",].content
     assert isinstance(content, bytes)
     return [json.loads(line) for line in content.splitlines()]
+
+
+async def content_of(file: EventFile) -> bytes:
+    """The bytes of a file, as they are put into the internal storage."""
+    if isinstance(file.content, bytes):
+        return file.content
+    target = io.BytesIO()
+    await file.content(target)
+    return target.getvalue()
 
 
 def surroundings() -> Surroundings:

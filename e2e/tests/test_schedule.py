@@ -31,7 +31,7 @@ def test_other_triggers_are_accepted_and_say_that_they_are_not_served(scenario: 
         tasks:
           - {id: a, type: io.kestra.plugin.core.debug.Return, format: x}
         triggers:
-          - {id: poll, type: io.kestra.plugin.debezium.postgres.Trigger, hostname: orders}
+          - {id: poll, type: io.kestra.plugin.debezium.postgres.Trigger, database: orders}
     """)
 
     def told() -> str | None:

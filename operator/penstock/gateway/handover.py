@@ -34,7 +34,7 @@ from penstock.gateway.switches import Switches
 from penstock.gateway.waiting import has_ended
 from penstock.kubernetes.api.client import EXECUTIONS, TRIGGER_STATES, Api, ApiError, Object
 from penstock.nesting import TOO_DEEP, is_deeper
-from penstock.resources.listener_report import ANNOTATION, ListenerReport
+from penstock.resources.listener_report import ANNOTATION, ListenerReport, report_of
 from penstock.resources.names import is_subdomain
 from penstock.resources.trigger_state import fits_memory, trigger_state_name
 from penstock.storage.errors import StorageError
@@ -146,7 +146,9 @@ class Handover:
                     if not error.is_gone:
                         raise
                     continue
-                item["memory"] = (state.get("status") or {}).get("memory")
+                reported = report_of(state["metadata"].get("annotations"))
+                known = None if reported is None else reported.memory
+                item["memory"] = known or (state.get("status") or {}).get("memory")
 
     async def firings(self, request: web.Request) -> web.Response:
         """`POST /api/v1/listener/firings`: an event becomes an Execution, or is found to have

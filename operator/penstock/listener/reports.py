@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
+from penstock.listener.backoff import Backoff
 from penstock.listener.gateway import Gateway, GatewayAway, NotThere, Refused
 from penstock.resources.listener_report import MOST_MESSAGE, ListenerReport
 
@@ -26,6 +27,7 @@ class Reports:
         self._known: dict[Place, ListenerReport] = {}
         self._told: dict[Place, ListenerReport] = {}
         self._aside: dict[Place, str] = {}
+        self._turn = asyncio.Lock()
 
     def works(self, place: Place) -> None:
         """Take in that the source of a trigger answers."""
@@ -68,15 +70,32 @@ class Reports:
 
     async def tell(self) -> None:
         """Tell what is news. What can't be told now stays news."""
-        for place, report in list(self._known.items()):
-            if self._told.get(place) == report:
-                continue
-            try:
-                await self._gateway.report(place, report)
-            except GatewayAway as error:
-                logger.info("a report waits: %s", error)
-                return
-            except (NotThere, Refused) as error:
-                logger.info("%s, trigger %s: the report is not taken: %s", *place, error)
-            if self._known.get(place) is report:
-                self._told[place] = report
+        async with self._turn:
+            for place, report in list(self._known.items()):
+                if self._told.get(place) == report:
+                    continue
+                try:
+                    await self._tell(place, report)
+                except GatewayAway as error:
+                    logger.info("a report waits: %s", error)
+                    return
+
+    async def tell_of(self, place: Place) -> None:
+        """Tell what is known of a trigger now, however long that takes."""
+        backoff = Backoff()
+        while True:
+            async with self._turn:
+                try:
+                    return await self._tell(place, self.of(place))
+                except GatewayAway as error:
+                    logger.info("a report waits: %s", error)
+                    wait = error.retry_after
+            await backoff.wait(wait)
+
+    async def _tell(self, place: Place, report: ListenerReport) -> None:
+        try:
+            await self._gateway.report(place, report)
+        except (NotThere, Refused) as error:
+            logger.info("%s, trigger %s: the report is not taken: %s", *place, error)
+        if self._known.get(place) is report:
+            self._told[place] = report

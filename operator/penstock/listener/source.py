@@ -43,6 +43,11 @@ class EventFile:
     :class:`SourceError`."""
 
 
+class NotNow(Exception):
+    """Everything stays as it is: what was delivered is looked at anew with the next question, and
+    the cursor is that of before."""
+
+
 @dataclass(frozen=True)
 class Event:
     """One thing that happened at a source: it becomes one Execution."""
@@ -101,6 +106,9 @@ class Polled:
     deliveries: Sequence[Delivery]
     cursor: Any = None
     """What to give to the next question, in JSON's types, once all deliveries are acknowledged."""
+    under_way: Any = None
+    """What to give to it where that does not come to pass; it is stored before the first delivery
+    is handed over. None: the cursor that was given."""
 
 
 @dataclass(frozen=True)

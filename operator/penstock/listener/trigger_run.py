@@ -14,14 +14,22 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from penstock.listener.backoff import Backoff
 from penstock.listener.files import EventFiles, Spool
 from penstock.listener.gateway import Assigned, Gateway, GatewayAway, NotThere, Refused, StorageAway
 from penstock.listener.rendering import Renderer, Secrets
 from penstock.listener.reports import Reports
-from penstock.listener.source import Delivery, Event, Rejectable, SourceError, Surroundings
+from penstock.listener.source import (
+    Delivery,
+    Event,
+    NotNow,
+    Polled,
+    Rejectable,
+    SourceError,
+    Surroundings,
+)
 from penstock.resources.names import label_value, short_hash
 from penstock.triggers.kinds import PollTrigger, SourceTrigger
 from penstock.triggers.properties import TriggerProperties
@@ -38,6 +46,15 @@ _QUIET = 30.0
 """Seconds of work after which a source that fails counts as failing for the first time."""
 
 logger = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Withheld(Protocol):
+    """A delivery that is not acknowledged where the trigger's conditions pass all of it over."""
+
+    async def pass_over(self) -> None:
+        """Let it be delivered at another time. May raise :class:`NotNow`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -103,24 +120,40 @@ class TriggerRun:
     async def _poll(self, driver: Any, properties: TriggerProperties) -> None:
         interval = max(properties.interval.total_seconds(), _SHORTEST_INTERVAL)  # type: ignore[attr-defined]
         told = _memory_of(self._memory, self._assigned)
+        if told is not None:
+            self._shop.reports.remembers(self._assigned.place, self._memory)
         while True:
             began = time.monotonic()
             polled = await driver(properties, told, self._surroundings)
             self._works()
-            made: list[str] = []
-            for number, delivery in enumerate(polled.deliveries):
-                try:
-                    made += await self._deliver(delivery)
-                except BaseException:
-                    await _whole(_given_back(polled.deliveries[number + 1 :]))
-                    raise
-            if polled.cursor != told:
+            with suppress(NotNow):
+                made = await self._take_in(polled, told)
                 told = polled.cursor
-                self._memory = {"of": _identity(self._assigned), "cursor": told}
-                self._shop.reports.remembers(self._assigned.place, self._memory)
-            if not properties.allow_concurrent:
-                await self._ended(made)
+                if not properties.allow_concurrent:
+                    await self._ended(made)
             await asyncio.sleep(max(interval - (time.monotonic() - began), 0.0))
+
+    async def _take_in(self, polled: Polled, before: Any) -> Sequence[str]:
+        """Let Executions be made of what was found: their names. Where the listener ends meanwhile,
+        it goes on with what was stored as under way."""
+        made: list[str] = []
+        waiting = list(polled.deliveries)
+        try:
+            if polled.under_way not in (None, before):
+                self._remember(polled.under_way)
+                await self._shop.reports.tell_of(self._assigned.place)
+            while waiting:
+                made += await self._deliver(waiting.pop(0))
+        except BaseException:
+            await _whole(_given_back(waiting))
+            raise
+        if polled.cursor != before or polled.under_way is not None:
+            self._remember(polled.cursor)
+        return made
+
+    def _remember(self, cursor: Any) -> None:
+        self._memory = {"of": _identity(self._assigned), "cursor": cursor}
+        self._shop.reports.remembers(self._assigned.place, self._memory)
 
     async def _deliver(self, delivery: Delivery) -> Sequence[str]:
         """Let Executions be made of a delivery's events, and acknowledge it: their names. Whatever
@@ -145,6 +178,8 @@ class TriggerRun:
             raise
         if is_refused and isinstance(delivery, Rejectable) and len(delivery.events) == 1:
             await _whole(delivery.reject())
+        elif not made and not is_refused and isinstance(delivery, Withheld):
+            await _whole(delivery.pass_over())
         else:
             await _whole(delivery.acknowledge())
         return made

@@ -30,7 +30,7 @@ triggers:
     type: {SCHEDULE}
     cron: "0 6 * * *"
     inputs: {{limit: "{{{{ kv('limit') }}}}"}}
-  - {{id: hook, type: io.kestra.plugin.debezium.postgres.Trigger, hostname: orders}}
+  - {{id: hook, type: io.kestra.plugin.debezium.postgres.Trigger, database: orders}}
   - {{id: called, type: io.kestra.plugin.core.trigger.Webhook, key: abc}}
 """
 DAILY = ("dev", "nightly", "daily")

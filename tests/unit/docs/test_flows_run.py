@@ -83,6 +83,9 @@ NEEDS = {
     "docs/triggers/brokers.md orders": Need(
         trigger={"id": "arrived", "variables": {"value": "seven pieces"}}
     ),
+    "docs/triggers/objects.md load": Need(
+        trigger={"id": "arrived", "variables": {"objects": [{"uri": "kestra:///orders.csv"}]}}
+    ),
     "docs/triggers.md after-both": Need(
         trigger={"id": "newer", "variables": {"executionId": "marketing-x7k2p"}}
     ),
@@ -101,7 +104,6 @@ NEEDS = {
 ONLY_VALID = {
     "docs/coming-from-kestra.md load": "asks a database",
     "docs/triggers/brokers.md load": "works with a file that a trigger got",
-    "docs/triggers/buckets.md load": "works with files that a trigger got",
     "docs/files.md build": "installs a package from an index",
     "docs/scripts.md packages": "installs packages; e2e/tests/test_kestra_package.py runs them",
     "docs/scripts.md cached": "installs a package on a volume of a cluster",

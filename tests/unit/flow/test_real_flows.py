@@ -389,7 +389,8 @@ TRIGGERS = {
     "io.kestra.plugin.core.condition.MultipleCondition, id: m, window: P1D, conditions: {a: {type: "
     "io.kestra.plugin.core.condition.ExecutionFlow, namespace: a, flowId: b}}}]}",
     "a trigger of 2.0": "{type: Flow, mode: ALL, dependsOn: [{flowId: a, namespace: b}]}",
-    "a trigger of a plugin": "{type: io.kestra.plugin.aws.s3.Trigger, on: CREATE, bucket: b}",
+    "a trigger of a plugin": "{type: io.kestra.plugin.aws.s3.Trigger, on: CREATE, "
+    "action: NONE, bucket: b}",
     "a realtime trigger": "{type: io.kestra.plugin.kafka.RealtimeTrigger, topic: t, groupId: g, "
     "properties: {bootstrap.servers: kafka}}",
     "somebody's own trigger": "{type: com.company.plugins.Trigger, x: 1}",

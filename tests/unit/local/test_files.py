@@ -77,7 +77,7 @@ def test_triggers_that_start_nothing_are_told_of(tmp_path: Path) -> None:
     found = read(
         tmp_path,
         f"""{FLOW}triggers:
-  - {{id: poll, type: io.kestra.plugin.debezium.postgres.Trigger, hostname: orders}}
+  - {{id: poll, type: io.kestra.plugin.debezium.postgres.Trigger, database: orders}}
   - {{id: good, type: io.kestra.plugin.core.trigger.Schedule, cron: "@daily"}}
 """,
     )

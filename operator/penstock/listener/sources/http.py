@@ -8,7 +8,6 @@ that starts anew within it starts nothing twice.
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -17,15 +16,14 @@ from typing import Any
 
 from penstock.expressions import Allowance, ExpressionError, Expressions, Host, is_truthy, spending
 from penstock.listener.source import Event, Polled, SourceError, Surroundings
-from penstock.network import REFUSED, AddressRefused, RefusedNetworks, connect
+from penstock.listener.sources.addresses import refused_networks
+from penstock.network import AddressRefused, connect
 from penstock.tasks.contract.task import TaskFailure
 from penstock.tasks.core.http_client import Answer
 from penstock.tasks.core.http_tasks import Request, text_of
 from penstock.tasks.registry.properties import read
 from penstock.triggers.polling import HttpTrigger
 
-REFUSED_VARIABLE = "PENSTOCK_REFUSED_NETWORKS"
-"""The variable with the networks that are not asked, with commas between them."""
 _MOST_BYTES = 256 * 1024
 """Bytes of an answer, which becomes a part of the Execution."""
 _OF_REQUEST = (
@@ -73,7 +71,7 @@ def _ask(properties: HttpTrigger) -> Mapping[str, Any]:
     """Ask, and give what `response.…` is. Raises :class:`SourceError`."""
     if properties.encrypt_body:
         raise SourceError("`encryptBody`: encryption is not served yet")
-    refused = RefusedNetworks(refused_networks())
+    refused = refused_networks()
 
     def connected(
         address: tuple[str, int], timeout: Any = None, source_address: Any = None
@@ -115,12 +113,6 @@ def _is_wanted(condition: str | bool, found: Mapping[str, Any]) -> bool:
             return is_truthy(_language.evaluate(condition, {"response": found}, Host()))
     except ExpressionError as error:
         raise SourceError(f"`responseCondition` can't be told: {error}") from None
-
-
-def refused_networks() -> Sequence[str]:
-    """Give the networks that flows may not ask, as the controller says."""
-    named = os.environ.get(REFUSED_VARIABLE)
-    return REFUSED if named is None else [item for item in named.split(",") if item]
 
 
 def _camel(name: str) -> str:

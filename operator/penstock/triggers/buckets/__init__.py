@@ -1,1 +1,0 @@
-"""Triggers that look for objects in the buckets of object stores."""
