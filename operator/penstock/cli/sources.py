@@ -18,7 +18,7 @@ from penstock.flow.document import Flow, Trigger
 from penstock.listener.gateway import Assigned, Gateway, Listing, NotThere, Place, Refused
 from penstock.listener.rendering import Renderer, Secrets
 from penstock.listener.reports import Reports
-from penstock.listener.sources.http import REFUSED_VARIABLE
+from penstock.listener.sources.addresses import REFUSED_VARIABLE
 from penstock.listener.supervisor import Supervisor
 from penstock.listener.trigger_run import Workshop
 from penstock.local.flows import LocalFlows
