@@ -26,13 +26,14 @@ WHO = "grün"
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample of a language: a script, and a command that fails."""
+    """A sample of a language: a script, and perhaps a command that fails."""
 
     script: str
     """Reads the variable `WHO`, writes it to `kept.txt` and gives it back."""
-    failing: str
-    """A command that ends with exit code 3."""
     image: str = _LANGUAGES
+    failing: str | None = None
+    """A command that ends with exit code 3. The commands of all languages are run by a shell: one
+    language of each image shows that it is there."""
 
 
 SAMPLES = {
@@ -41,8 +42,8 @@ SAMPLES = {
         printf %s "$WHO" >kept.txt
         echo "::{\\"outputs\\":{\\"who\\":\\"$WHO\\"}}::"
         """,
-        "exit 3",
         SHELL_IMAGE,
+        failing="exit 3",
     ),
     "python": Sample(
         """
@@ -51,8 +52,8 @@ SAMPLES = {
         pathlib.Path("kept.txt").write_text(who)
         print(f"::{json.dumps({'outputs': {'who': who}})}::")
         """,
-        "python -c 'raise SystemExit(3)'",
         PYTHON_IMAGE,
+        failing="python -c 'raise SystemExit(3)'",
     ),
     "node": Sample(
         """
@@ -60,7 +61,7 @@ SAMPLES = {
         require("fs").writeFileSync("kept.txt", who);
         console.log(`::${JSON.stringify({outputs: {who}})}::`);
         """,
-        "node -e 'process.exitCode = 3'",
+        failing="node -e 'process.exitCode = 3'",
     ),
     "r": Sample(
         """
@@ -68,7 +69,6 @@ SAMPLES = {
         cat(who, file = "kept.txt")
         cat(sprintf('::{"outputs":{"who":"%s"}}::', who))
         """,
-        "Rscript -e 'quit(status = 3)'",
     ),
     "ruby": Sample(
         """
@@ -77,7 +77,6 @@ SAMPLES = {
         File.write("kept.txt", who)
         puts "::#{JSON.generate(outputs: {who: who})}::"
         """,
-        "ruby -e 'exit 3'",
     ),
     "go": Sample(
         """
@@ -93,7 +92,6 @@ SAMPLES = {
             os.Stdout.WriteString(`::{"outputs":{"who":"` + who + `"}}::`)
         }
         """,
-        "go version && exit 3",
         _TOOLCHAINS,
     ),
     "bun": Sample(
@@ -102,7 +100,6 @@ SAMPLES = {
         await Bun.write("kept.txt", who);
         console.log(`::${JSON.stringify({outputs: {who}})}::`);
         """,
-        "bun -e 'process.exit(3)'",
         _TOOLCHAINS,
     ),
     "deno": Sample(
@@ -111,8 +108,8 @@ SAMPLES = {
         Deno.writeTextFileSync("kept.txt", who);
         console.log(`::${JSON.stringify({outputs: {who}})}::`);
         """,
-        "deno eval 'Deno.exit(3)'",
         _TOOLCHAINS,
+        failing="deno eval 'Deno.exit(3)'",
     ),
     "perl": Sample(
         """
@@ -120,7 +117,6 @@ SAMPLES = {
         print $file $ENV{WHO};
         print qq(::{"outputs":{"who":"$ENV{WHO}"}}::);
         """,
-        "perl -e 'exit 3'",
     ),
     "php": Sample(
         """
@@ -129,7 +125,6 @@ SAMPLES = {
         file_put_contents("kept.txt", $who);
         echo "::", json_encode(["outputs" => ["who" => $who]]), "::";
         """,
-        "php -r 'exit(3);'",
     ),
     "lua": Sample(
         """
@@ -138,7 +133,6 @@ SAMPLES = {
         file:write(who)
         print('::{"outputs":{"who":"' .. who .. '"}}::')
         """,
-        "lua -e 'os.exit(3)'",
     ),
 }
 COUNT_KEPT = """echo "::{\\"outputs\\":{\\"same\\":$(grep -lx "$WHO" * | wc -l)}}::" """
@@ -160,7 +154,7 @@ def toolchains() -> None:
 
 @pytest.mark.long
 @pytest.mark.usefixtures("languages", "toolchains")
-def test_every_language_runs_scripts_and_commands(scenario: Scenario) -> None:
+def test_every_language_runs_scripts_and_each_image_commands(scenario: Scenario) -> None:
     # given: all side by side, then one task that reads what they kept
     kept = {
         language: f"{{{{ outputs['{language}-script'].outputFiles['kept.txt'] }}}}"
@@ -186,8 +180,10 @@ def test_every_language_runs_scripts_and_commands(scenario: Scenario) -> None:
     execution = scenario.execution(scenario.flow(yaml.safe_dump(document)))
     execution.ends("WARNING", seconds=180)
     # then
-    for language in SAMPLES:
+    for language, sample in SAMPLES.items():
         assert execution.outputs(f"{language}-script")["vars"] == {"who": WHO}, language
+        if sample.failing is None:
+            continue
         failed = execution.run(f"{language}-commands")
         assert failed["attempts"][-1]["message"].startswith("exit code 3"), failed
         (pod,) = execution.pods(f"{language}-commands")
@@ -197,23 +193,24 @@ def test_every_language_runs_scripts_and_commands(scenario: Scenario) -> None:
 
 def _tasks(language: str, sample: Sample) -> list[dict[str, Any]]:
     kind = f"io.kestra.plugin.scripts.{language}"
-    return [
-        {
-            "id": f"{language}-script",
-            "type": f"{kind}.Script",
-            "containerImage": sample.image,
-            "env": {"WHO": WHO},
-            "outputFiles": ["kept.txt"],
-            "script": dedent(sample.script).strip(),
-        },
-        {
-            "id": f"{language}-commands",
-            "type": f"{kind}.Commands",
-            "containerImage": sample.image,
-            "allowFailure": True,
-            "commands": [sample.failing],
-        },
-    ]
+    script = {
+        "id": f"{language}-script",
+        "type": f"{kind}.Script",
+        "containerImage": sample.image,
+        "env": {"WHO": WHO},
+        "outputFiles": ["kept.txt"],
+        "script": dedent(sample.script).strip(),
+    }
+    if sample.failing is None:
+        return [script]
+    commands = {
+        "id": f"{language}-commands",
+        "type": f"{kind}.Commands",
+        "containerImage": sample.image,
+        "allowFailure": True,
+        "commands": [sample.failing],
+    }
+    return [script, commands]
 
 
 def test_an_image_without_the_interpreter_fails_the_task(scenario: Scenario) -> None:
