@@ -389,6 +389,7 @@ try:
 except SystemExit as ended:
     assert ended.code == 0, ended.code
 heavy = {{"kubernetes", "kopf", "rich", "aiohttp", "git", "jq", "pathspec", "prometheus_client"}}
+heavy |= {{"penstock.engine.interface.actions", "penstock.resources.execution"}}
 print(sorted(heavy & set(sys.modules)), file=sys.stderr)
 """
     done = subprocess.run(
