@@ -3,6 +3,8 @@ controller meanwhile, is shown on the API server alone."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from e2e.fixtures.scenario import Scenario
@@ -63,6 +65,11 @@ def test_a_task_disables_a_schedule_and_enables_it_again(scenario: Scenario) -> 
         return word
 
     scenario.eventually("an armed trigger", lambda: state() in ("Armed", "Waiting"))
+    scenario.eventually("an execution", scenario.executions)
+    first = scenario.executions()[0].ends("SUCCESS")
+    date = datetime.fromisoformat(first.body["spec"]["trigger"]["variables"]["date"])
+    assert date.utcoffset() in (timedelta(hours=1), timedelta(hours=2))
+    assert datetime.fromisoformat(first.outputs("a")["value"]) == date
 
     disabling = scenario.execution(toggling, {"trigger": "ticks", "enabled": False})
     disabling.ends("SUCCESS")
