@@ -131,12 +131,26 @@ async def test_a_stop_ends_every_execution(try_: Try) -> None:
 
 async def test_a_stop_ends_what_runs_after_an_execution_and_not_its_state(try_: Try) -> None:
     # given
-    tried = try_(f"""
-tasks: [{{id: only, {LOG}, message: hello}}]
-afterExecution: [{{id: long, type: {CORE}.flow.Sleep, duration: PT1H}}]
-""")
+    started = asyncio.Event()
+
+    async def endless_after(
+        place: Place, start: StartAttempt, on_log: OnLog, begun: Started
+    ) -> Observation:
+        if start.task.id == "long":
+            started.set()
+            await asyncio.Event().wait()
+        return Observation(State.SUCCESS)
+
+    after = f"[{{id: long, {LOG}, message: good bye}}]"
+    tried = try_(
+        f"tasks: [{{id: only, {LOG}, message: hello}}]\nafterExecution: {after}\n",
+        run_task=endless_after,
+    )
+    running = asyncio.create_task(tried.run())
+    await asyncio.wait_for(started.wait(), 5)
     # when
-    status = await asyncio.wait_for(tried.run(timedelta(seconds=0.1)), 5)
+    tried.world.stop("enough")
+    status = await asyncio.wait_for(running, 5)
     # then
     assert (status.state, status.after_execution) == (State.SUCCESS, State.KILLED)
 
