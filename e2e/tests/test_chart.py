@@ -114,7 +114,7 @@ def test_named_namespaces_mean_roles_there_and_nowhere_else() -> None:
     bodies = render(settings__namespaces=["a", "b"], rbac__aggregate=False)
 
     # Tokens are the cluster's, wherever they are from.
-    of_tokens = {"penstock-git", "penstock-metrics"}
+    of_tokens = {"penstock-git", "penstock-metrics", "penstock-gateway-tokens"}
     for kind, names in (
         ("ClusterRole", of_tokens | {"penstock-metrics-reader"}),
         ("ClusterRoleBinding", of_tokens),
