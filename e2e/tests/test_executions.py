@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from e2e.fixtures.kubernetes import Object
@@ -111,6 +113,37 @@ def test_a_script_runs_in_the_users_image_as_it_is(scenario: Scenario) -> None:
     assert job["spec"]["backoffLimit"] == 0
     assert job["spec"]["podReplacementPolicy"] == "Failed"
     assert job["spec"]["ttlSecondsAfterFinished"] > 0
+
+
+@pytest.mark.long
+def test_outputs_of_a_megabyte_come_back_after_sixty_megabytes_of_log(
+    scenario: Scenario,
+) -> None:
+    flow = scenario.flow(f"""
+        id: large
+        namespace: company.team
+        tasks:
+          - id: noisy
+            type: io.kestra.plugin.scripts.shell.Script
+            containerImage: {SHELL_IMAGE}
+            script: |
+              big=$(head -c 700000 /dev/zero | tr '\\0' 'x')
+              echo "::{{\\"outputs\\":{{\\"big\\":\\"$big\\"}}}}::"
+              yes "$(printf '%0200d' 0)" | head -c 60000000
+              echo done
+          - id: size
+            type: io.kestra.plugin.core.debug.Return
+            format: "{{{{ outputs.noisy.vars.big | length }}}}"
+    """)
+
+    execution = scenario.execution(flow).ends("SUCCESS", seconds=240)
+
+    assert execution.outputs("size") == {"value": "700000"}
+    assert execution.run("noisy")["outputsRef"]["bytes"] > 700_000
+    assert len(json.dumps(execution.body)) < 50_000
+    for pod in execution.pods():
+        scenario.kubernetes.core.delete_namespaced_pod(pod["metadata"]["name"], scenario.namespace)
+    assert execution.outputs("noisy")["vars"]["big"] == "x" * 700_000
 
 
 def test_a_failing_task_runs_errors_and_finally(scenario: Scenario) -> None:

@@ -275,28 +275,22 @@ def test_logs_of_a_controller_that_was_away(scenario: Scenario, controller: Cont
 
 
 @pytest.mark.long
-def test_a_task_that_prints_very_much_has_its_log_cut_and_its_outputs_whole(
-    scenario: Scenario,
-) -> None:
-    # given: more lines than a kubelet keeps of a log, after large outputs and before small ones
-    text = "$(head -c 700000 /dev/zero | tr '\\0' x)"
-    large = f"""big={text}; echo '::{{"outputs":{{"big":"'"$big"'"}}}}::'"""
-    many = "yes 'a line of some forty characters in all' | head -c 41943040"
-    small = """echo '::{"outputs":{"n":1}}::'"""
+def test_a_task_that_prints_very_much_is_cut(scenario: Scenario) -> None:
+    # given
+    many = "yes 'a line of some forty characters in all' | head -c 62914560"
+    values = '::{"outputs":{"n":1}}::'
     given = given_tasks(
-        scenario,
-        script("much", f"echo first; {large}; {many}; echo; {small}; echo last"),
-        core("size", "debug.Return", format="{{ outputs.much.vars.big | length }}"),
+        scenario, script("much", f"echo first; {many}; echo; echo '{values}'; echo last")
     )
     # when
     began = time.monotonic()
     execution = scenario.execution(given).ends("SUCCESS", seconds=240)
     ended = time.monotonic()
-    archived(execution, 2)
+    archived(execution, 1)
     print(f"ended after {ended - began:.1f} s, archived {time.monotonic() - ended:.1f} s later")
     without_pods(execution)
     # then
-    found = [entry for entry in entries(execution) if entry["taskId"] == "much"]
+    found = entries(execution)
     notes = [entry["message"] for entry in found if entry["level"] == "WARN"]
     assert notes
     assert all("cut" in note or "missing" in note for note in notes)
@@ -304,11 +298,7 @@ def test_a_task_that_prints_very_much_has_its_log_cut_and_its_outputs_whole(
     size = sum(len(entry["message"]) + 32 for entry in found)
     assert 1_000 < size < 11 * 1024 * 1024
     assert found[-1]["message"] == "last"
-    # and
-    assert execution.outputs("much")["vars"] == {"big": "x" * 700_000, "n": 1}
-    assert execution.run("much")["outputsRef"]["bytes"] > 700_000
-    assert execution.outputs("size") == {"value": "700000"}
-    assert len(json.dumps(execution.body)) < 50_000
+    assert execution.outputs("much")["vars"] == {"n": 1}
 
 
 def test_metrics_stand_on_the_task_run(scenario: Scenario) -> None:
