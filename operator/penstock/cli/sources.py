@@ -33,9 +33,8 @@ from penstock.storage.errors import StorageError
 from penstock.storage.files import Storage
 from penstock.storage.uris import ExecutionPlace, uri_of
 from penstock.triggers.evaluation import ConditionError
-from penstock.triggers.firing import rendered_firing
-from penstock.triggers.properties import TriggerProperties, admits
-from penstock.triggers.sources import for_listener, source_type, why_not_served
+from penstock.triggers.properties import TriggerProperties
+from penstock.triggers.sources import event_firing, for_listener, source_type, why_not_served
 
 Told = Callable[[str], None]
 _REPORTS_EVERY = 0.2
@@ -113,19 +112,15 @@ class LocalGateway(Gateway):
     ) -> str | None:
         armed = self._enabled(assigned)
         now = datetime.now(UTC)
-        context = trigger_context(armed.flow, now, self._world.surroundings).seeing(
-            trigger=variables
-        )
+        context = trigger_context(armed.flow, now, self._world.surroundings)
         allowance = Allowance(_SECONDS, _CHARACTERS, "its expressions take too long", shared=True)
         with spending(allowance):
             try:
-                if not admits(armed.properties, context):
-                    return None
+                firing = event_firing(armed.properties, key, variables, context, now)
             except ConditionError as error:
                 raise Refused(f"its conditions can't be told: {error}") from None
-            inputs = getattr(armed.properties, "inputs", None) or {}
-            labels = armed.properties.labels
-            firing = rendered_firing(key, variables, inputs, labels, context, now)
+        if firing is None:
+            return None
         if not firing.has_inputs:
             raise Refused("; ".join(firing.problems))
         for problem in firing.problems:

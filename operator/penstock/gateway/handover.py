@@ -39,10 +39,9 @@ from penstock.resources.names import is_subdomain
 from penstock.resources.trigger_state import fits_memory, trigger_state_name
 from penstock.storage.errors import StorageError
 from penstock.triggers.evaluation import ConditionError
-from penstock.triggers.firing import Firing, rendered_firing
+from penstock.triggers.firing import Firing
 from penstock.triggers.kinds import PollTrigger
-from penstock.triggers.properties import admits
-from penstock.triggers.sources import for_listener, source_type
+from penstock.triggers.sources import event_firing, for_listener, source_type
 
 LONG_POLL = 25.0
 """Seconds for which an answer waits for news of a namespace's triggers."""
@@ -235,16 +234,12 @@ class Handover:
         seed = f"{flow.body['metadata']['uid']}/{trigger.id}/{key}"
         with self._limits.computing(namespace), spending(allowance()):
             context = make_context(self._language, flow.flow, flow.variables, seed)
-            seeing = context.seeing(trigger=variables)
             try:
-                if not admits(properties, seeing):
-                    return web.Response(status=204)
+                firing = event_firing(properties, key, variables, context, datetime.now(UTC))
             except ConditionError as error:
                 return problem(422, f"its conditions can't be told: {error}")
-            inputs = getattr(properties, "inputs", None) or {}
-            labels = properties.labels
-            now = datetime.now(UTC)
-            firing = rendered_firing(key, variables, inputs, labels, seeing, now)
+        if firing is None:
+            return web.Response(status=204)
         if not firing.has_inputs:
             return problem(422, "; ".join(firing.problems))
         for told in firing.problems:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -18,8 +19,10 @@ from penstock.expressions.names import Call, names
 from penstock.expressions.registry import HOST_FUNCTIONS
 from penstock.flow.document import Trigger
 from penstock.flow.model import is_expression
+from penstock.triggers.evaluation import Context
+from penstock.triggers.firing import Firing, rendered_firing
 from penstock.triggers.kinds import SourceTrigger
-from penstock.triggers.properties import TriggerProperties
+from penstock.triggers.properties import TriggerProperties, admits
 from penstock.triggers.registry import find
 
 GATEWAY_RENDERS = frozenset({"conditions", "when", "inputs", "labels"})
@@ -83,3 +86,19 @@ def _calls(value: Any) -> Iterator[Call]:
             yield from names(value).calls
         except ExpressionError:
             return  # rendering tells what is wrong with it
+
+
+def event_firing(
+    properties: TriggerProperties,
+    key: str,
+    variables: Mapping[str, Any],
+    context: Context,
+    now: datetime,
+) -> Firing | None:
+    """Decide about an event of a source: its firing, or None where the trigger's conditions pass it
+    over. Raises ``ConditionError`` where that can't be told."""
+    seeing = context.seeing(trigger=variables)
+    if not admits(properties, seeing):
+        return None
+    inputs = getattr(properties, "inputs", None) or {}
+    return rendered_firing(key, variables, inputs, properties.labels, seeing, now)
